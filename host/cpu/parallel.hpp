@@ -1,0 +1,47 @@
+#pragma once
+
+#include <omp.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <exception>
+
+namespace clipk::cpu {
+
+/// Runs f(0) ... f(tasks - 1) on up to `threads` threads, in any order. Callers cut the work into
+/// tasks by its size alone, never by the number of threads: that keeps results the same for any
+/// number. The first exception is thrown again here.
+template <class F>
+void parallel_for(int threads, std::int64_t tasks, F&& f) {
+  if (tasks <= 0) return;
+  std::exception_ptr error;
+  std::atomic<bool> failed = false;
+  const int team = static_cast<int>(std::min<std::int64_t>(threads, tasks));
+#pragma omp parallel num_threads(team)
+  {
+    // A task must not start threads of its own, nor oneDNN in it; in a team of one it would.
+    omp_set_num_threads(1);
+#pragma omp for schedule(dynamic)
+    for (std::int64_t task = 0; task < tasks; ++task) {
+      if (failed.load(std::memory_order_relaxed)) continue;
+      try {
+        f(task);
+      } catch (...) {
+        if (!failed.exchange(true)) error = std::current_exception();
+      }
+    }
+  }
+  if (error) std::rethrow_exception(error);
+}
+
+/// Cuts [0, n) into pieces of `grain` (the last one shorter) and runs f(first, count) for each.
+template <class F>
+void parallel_chunks(int threads, std::int64_t n, std::int64_t grain, F&& f) {
+  parallel_for(threads, (n + grain - 1) / grain, [&](std::int64_t chunk) {
+    const std::int64_t first = chunk * grain;
+    f(first, std::min(grain, n - first));
+  });
+}
+
+}  // namespace clipk::cpu

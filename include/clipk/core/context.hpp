@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "clipk/core/device.hpp"
+
+struct CUstream_st;  // cudaStream_t, so that this header needs no CUDA
+
+namespace clipk {
+
+class Arena;
+
+struct ContextOptions {
+  std::uint64_t seed = 0;
+  Precision precision = Precision::fp32;
+  int threads = 0;  ///< CPU threads; 0 takes all there are. Results do not depend on it.
+};
+
+/// Everything an operation needs beside its data: the device, its stream and BLAS handle, scratch
+/// memory, the seed and the precision. Not thread-safe: one context a thread.
+class Context {
+ public:
+  static Context cpu(const ContextOptions& options = {});
+  /// @throws Error where there is no usable GPU (or the library was built without CUDA).
+  static Context cuda(const ContextOptions& options = {}, int ordinal = 0);
+  /// A GPU where there is one, the CPU elsewhere.
+  static Context best(const ContextOptions& options = {});
+  /// False where the library was built without CUDA, or cudaGetDeviceCount gives any error or 0.
+  static bool cuda_available();
+
+  Context(Context&&) noexcept;
+  Context& operator=(Context&&) noexcept;
+  ~Context();
+
+  Device device() const;
+  const ContextOptions& options() const;
+  std::uint64_t seed() const { return options().seed; }
+  Precision precision() const { return options().precision; }
+  int threads() const;          ///< as resolved: at least 1
+  int multiprocessors() const;  ///< of the GPU; 1 on the CPU
+  CUstream_st* stream() const;  ///< null on the CPU
+  Arena& scratch();
+  /// Waits until all work given to this context has ended. @throws Error if any of it failed.
+  void synchronize();
+
+  /// A slot in which the operations keep their BLAS handle between calls.
+  std::shared_ptr<void>& blas();
+
+ private:
+  struct Impl;
+  explicit Context(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace clipk

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+
+namespace clipk {
+
+/// Where a buffer lives and an operation runs.
+enum class Device : std::uint8_t { cpu, cuda };
+
+/// Arithmetic of matrix products on CUDA. The CPU always computes in float32.
+enum class Precision : std::uint8_t {
+  fp32,  ///< float32 in, float32 accumulate
+  tf32,  ///< inputs rounded to TF32 (10 bits), float32 accumulate, tensor cores
+  bf16,  ///< inputs rounded to bfloat16 (7 bits), float32 accumulate, tensor cores
+};
+
+const char* to_string(Device device);
+const char* to_string(Precision precision);
+
+}  // namespace clipk

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+#include <vector>
+
+#include "clipk/core/memory.hpp"
+
+namespace clipk {
+
+/// A contiguous row-major matrix that owns its memory. Move-only; zero when made.
+template <class T>
+class Matrix {
+  static_assert(std::is_trivially_copyable_v<T>);
+
+ public:
+  Matrix() = default;
+  /// On the host.
+  Matrix(std::int64_t rows, std::int64_t cols);
+  /// On the context's device.
+  Matrix(Context& context, std::int64_t rows, std::int64_t cols);
+
+  std::int64_t rows() const { return view_.rows; }
+  std::int64_t cols() const { return view_.cols; }
+  Device device() const { return view_.device; }
+  T* data() const { return view_.data; }
+  bool empty() const { return view_.empty(); }
+
+  MatrixView<T> view() { return view_; }
+  MatrixView<const T> view() const { return view_; }
+  operator MatrixView<T>() { return view_; }              // NOLINT: views are meant to be free
+  operator MatrixView<const T>() const { return view_; }  // NOLINT
+  /// All elements as one vector.
+  VectorView<T> flat() { return {view_.data, rows() * cols(), device()}; }
+  VectorView<const T> flat() const { return {view_.data, rows() * cols(), device()}; }
+
+  /// Host access to one element.
+  T& operator()(std::int64_t i, std::int64_t j) { return view_(i, j); }
+  const T& operator()(std::int64_t i, std::int64_t j) const { return view_(i, j); }
+
+  /// A copy on the context's device.
+  Matrix to_device(Context& context) const { return copy_of(context, view_); }
+  /// A copy on the host.
+  Matrix to_host(Context& context) const;
+  /// A contiguous copy of any view, on the context's device.
+  static Matrix copy_of(Context& context, std::type_identity_t<MatrixView<const T>> source);
+
+ private:
+  Buffer buffer_;
+  MatrixView<T> view_;
+};
+
+extern template class Matrix<float>;
+extern template class Matrix<double>;
+extern template class Matrix<std::int32_t>;
+extern template class Matrix<std::int64_t>;
+extern template class Matrix<std::uint8_t>;
+extern template class Matrix<std::uint64_t>;
+
+}  // namespace clipk

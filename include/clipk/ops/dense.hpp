@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+
+#include "clipk/core/context.hpp"
+#include "clipk/core/view.hpp"
+
+namespace clipk {
+
+enum class Activation : std::uint8_t { identity, relu, leaky_relu /* slope .01 */, tanh, sigmoid };
+
+const char* to_string(Activation activation);
+
+/// A fully connected layer: y = activation(x w^T + bias).
+///
+/// @param x [n, in]  @param weight [out, in]  @param bias [out], or empty for none
+/// @param[out] y [n, out]
+/// @throws Error if a shape or a device differs. Deterministic: yes. Scratch: none.
+void dense(Context& context, MatrixView<const float> x, MatrixView<const float> weight,
+           VectorView<const float> bias, Activation activation, MatrixView<float> y);
+void dense(Context& context, MatrixView<const double> x, MatrixView<const double> weight,
+           VectorView<const double> bias, Activation activation, MatrixView<double> y);
+
+/// Gradients of a loss with respect to the inputs and parameters of `dense`.
+///
+/// @param y [n, out]: what the forward pass gave (the derivative of every activation follows from
+///   its value)  @param grad_y [n, out]
+/// @param[out] grad_x [n, in]  @param[out] grad_weight [out, in]  @param[out] grad_bias [out]; each
+///   may be empty. Overwritten, not added to. At the kink of relu the derivative is 0.
+/// Deterministic: yes. Scratch: n out floats.
+void dense_backward(Context& context, MatrixView<const float> x, MatrixView<const float> weight,
+                    MatrixView<const float> y, Activation activation,
+                    MatrixView<const float> grad_y, MatrixView<float> grad_x,
+                    MatrixView<float> grad_weight, VectorView<float> grad_bias);
+void dense_backward(Context& context, MatrixView<const double> x, MatrixView<const double> weight,
+                    MatrixView<const double> y, Activation activation,
+                    MatrixView<const double> grad_y, MatrixView<double> grad_x,
+                    MatrixView<double> grad_weight, VectorView<double> grad_bias);
+
+}  // namespace clipk

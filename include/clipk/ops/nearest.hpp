@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+
+#include "clipk/core/context.hpp"
+#include "clipk/core/view.hpp"
+#include "clipk/ops/metric.hpp"
+
+namespace clipk {
+
+struct NearestOptions {
+  Metric metric = Metric::euclidean;
+  /// Leave out database row i for query row i (a search of a set within itself).
+  bool exclude_self = false;
+};
+
+/// The k rows of a database nearest to every query, without storing the distance matrix.
+///
+/// @param queries [n, d]  @param database [m, d]
+/// @param[out] indices [n, k], nearest first; among equal distances the lower index first
+/// @param[out] distances [n, k], in the units of the metric; may be empty
+/// k is the number of columns of indices: 1 <= k <= min(m - exclude_self, 128).
+/// @throws Error if a shape or a device differs or k is out of range. Deterministic: yes.
+/// Scratch: O(n k + m) on CUDA, O(threads) tiles on the CPU.
+void nearest(Context& context, MatrixView<const float> queries, MatrixView<const float> database,
+             const NearestOptions& options, MatrixView<std::int32_t> indices,
+             MatrixView<float> distances);
+/// In double precision; CPU only.
+void nearest(Context& context, MatrixView<const double> queries, MatrixView<const double> database,
+             const NearestOptions& options, MatrixView<std::int32_t> indices,
+             MatrixView<double> distances);
+
+}  // namespace clipk

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+
+#include "clipk/core/context.hpp"
+#include "clipk/core/view.hpp"
+#include "clipk/ops/pair_target.hpp"
+
+namespace clipk {
+
+/// Where the two pairs (i, j) and (k, l) of a quadruple come from.
+enum class QuadDraw : std::uint8_t {
+  query,  ///< within one query (i = k, or j = l): one pair among its nearest, the other any
+  all,    ///< both uniform over the block
+};
+
+/// How the loss is computed; the results agree to rounding.
+enum class QuadForm : std::uint8_t {
+  automatic,  ///< dense while the n x m matrices fit, else gather
+  dense,      ///< distances by a matrix product, gradients by two more
+  gather,     ///< the four rows of every quadruple are read
+};
+
+struct QuadHingeOptions {
+  std::int64_t count = 0;  ///< quadruples to draw
+  float margin = 0;
+  float weight = 1;  ///< factor of the loss and its gradient
+  QuadDraw draw = QuadDraw::query;
+  QuadForm form = QuadForm::automatic;
+  std::uint64_t seed = 0;
+};
+
+/// What a draw by query needs beside the distances: for every row its nearest columns, for every
+/// column its nearest rows (operation `nearest` on the high-dimensional rows). Within one set the
+/// second is empty. Unused by a uniform draw.
+struct QuadNeighbors {
+  MatrixView<const std::int32_t> of_rows;  ///< [n, near]
+  MatrixView<const std::int32_t> of_cols;  ///< [m, near]
+};
+
+/// Isotonic (quadruple hinge) loss of codes and its gradient in one pass:
+///   L = weight / count * sum over quadruples of max(0, margin + e_ij - e_kl)   for d_ij < d_kl,
+/// with e_ij = |x_i - y_j|. Quadruples are drawn on the device from Philox by (seed, step) and
+/// never stored; those with d_ij = d_kl count as zero. In a draw by query, quadruple q belongs to
+/// query q mod (n + m) (rows first, then columns; within one set q mod n).
+///
+/// @param x [n, q]  @param y [m, q]  @param target d_ij, n by m
+/// @param step [1]: the step of the draw, on the device, so that a captured graph can advance it
+/// @param[in,out] loss [1]: the loss is added to it
+/// @param[in,out] grad_x [n, q]  @param[in,out] grad_y [m, q]: the gradients are added; either may
+///   be empty
+/// @throws Error if a shape or a device differs, the block has fewer than two pairs, or count < 1.
+/// Deterministic: yes (integer coefficients, fixed reduction trees).
+void quad_hinge_loss(Context& context, MatrixView<const float> x, MatrixView<const float> y,
+                     const PairTarget& target, const QuadNeighbors& neighbors,
+                     const QuadHingeOptions& options, VectorView<const std::uint64_t> step,
+                     VectorView<double> loss, MatrixView<float> grad_x, MatrixView<float> grad_y);
+void quad_hinge_loss(Context& context, MatrixView<const double> x, MatrixView<const double> y,
+                     const BasicPairTarget<double>& target, const QuadNeighbors& neighbors,
+                     const QuadHingeOptions& options, VectorView<const std::uint64_t> step,
+                     VectorView<double> loss, MatrixView<double> grad_x, MatrixView<double> grad_y);
+
+/// The same within one set: pairs i != j (the target is taken as symmetric).
+void quad_hinge_loss(Context& context, MatrixView<const float> x, const PairTarget& target,
+                     const QuadNeighbors& neighbors, const QuadHingeOptions& options,
+                     VectorView<const std::uint64_t> step, VectorView<double> loss,
+                     MatrixView<float> grad);
+void quad_hinge_loss(Context& context, MatrixView<const double> x,
+                     const BasicPairTarget<double>& target, const QuadNeighbors& neighbors,
+                     const QuadHingeOptions& options, VectorView<const std::uint64_t> step,
+                     VectorView<double> loss, MatrixView<double> grad);
+
+}  // namespace clipk

@@ -1,0 +1,41 @@
+#include "support/device_test.hpp"
+
+namespace clipk::test {
+
+std::vector<Device> devices() {
+#ifdef CLIPK_SIMT
+  return {Device::cuda};
+#else
+  return {Device::cpu, Device::cuda};
+#endif
+}
+
+std::string device_name(Device device) {
+#ifdef CLIPK_SIMT
+  (void)device;
+  return "simt";
+#else
+  return to_string(device);
+#endif
+}
+
+bool DeviceTest::simt() {
+#ifdef CLIPK_SIMT
+  return true;
+#else
+  return false;
+#endif
+}
+
+void DeviceTest::SetUp() {
+  const ContextOptions options{.seed = 1, .precision = Precision::fp32, .threads = 2};
+  if (GetParam() == Device::cpu) {
+    context_.emplace(Context::cpu(options));
+  } else if (Context::cuda_available()) {
+    context_.emplace(Context::cuda(options));
+  } else {
+    GTEST_SKIP() << "no CUDA device here";
+  }
+}
+
+}  // namespace clipk::test
