@@ -1,0 +1,165 @@
+"""The work of the benches in PyTorch and scikit-learn, on arrays of the same shapes.
+
+Prints one JSON object: case name -> median seconds. Cases carry the names that bench/compare.py
+pairs with clipk's own benches.
+
+    python bench/reference/reference.py --threads 2 [--device cuda] [--only REGEX]
+"""
+
+import argparse
+import json
+import re
+import statistics
+import time
+
+import torch
+import torch.nn.functional as F
+
+CASES = {}
+
+
+def case(name, repeats=5):
+    def register(setup):
+        CASES[name] = (setup, repeats)
+        return setup
+
+    return register
+
+
+def codes(n, d, device):
+    generator = torch.Generator().manual_seed(n + d)
+    return torch.randn(n, d, generator=generator).to(device)
+
+
+@case("gemm 5000x5000x512", 9)
+def gemm(device):
+    x, y = codes(5000, 512, device), codes(5000, 512, device).T
+    out = torch.empty(5000, 5000, device=device)
+    return lambda: torch.mm(x, y, out=out)
+
+
+@case("pairwise_distance 5000x5000x512", 9)
+def pairwise_distance(device):
+    x, y = codes(5000, 512, device), codes(5000, 512, device)
+    return lambda: torch.cdist(x, y)
+
+
+@case("nearest 5000x5000x512 k=10", 5)
+def nearest(device):
+    x, y = codes(5000, 512, device), codes(5000, 512, device)
+    return lambda: torch.topk(torch.cdist(x, y), 10, dim=1, largest=False)
+
+
+@case("stress_loss 5000x5000x64", 5)
+def stress_loss(device):
+    x = codes(5000, 64, device).requires_grad_()
+    y = codes(5000, 64, device).requires_grad_()
+    target = torch.cdist(codes(5000, 512, device), codes(5000, 512, device))
+
+    def step():
+        x.grad = y.grad = None
+        ((torch.cdist(x, y) - target) ** 2).mean().backward()
+
+    return step
+
+
+def quad_setup(device, count, by_query):
+    """Autograd over gathered rows, as a notebook writes it."""
+    n = 5000
+    x = codes(n, 64, device).requires_grad_()
+    y = codes(n, 64, device).requires_grad_()
+    target = torch.cdist(codes(n, 512, device), codes(n, 512, device))
+    near = torch.topk(target, 10, dim=1, largest=False).indices if by_query else None
+
+    def step():
+        i = torch.randint(n, (count,), device=device)
+        if by_query:
+            k = i
+            j = near[i, torch.randint(10, (count,), device=device)]
+        else:
+            k = torch.randint(n, (count,), device=device)
+            j = torch.randint(n, (count,), device=device)
+        l = torch.randint(n, (count,), device=device)
+        first = target[i, j] < target[k, l]
+        near_i, near_j = torch.where(first, i, k), torch.where(first, j, l)
+        far_i, far_j = torch.where(first, k, i), torch.where(first, l, j)
+        x.grad = y.grad = None
+        e_near = (x[near_i] - y[near_j]).norm(dim=1)
+        e_far = (x[far_i] - y[far_j]).norm(dim=1)
+        F.relu(0.1 + e_near - e_far).mean().backward()
+
+    return step
+
+
+@case("quad_hinge_loss 1M all 5000x5000x64", 3)
+def quads_all(device):
+    return quad_setup(device, 1_000_000, by_query=False)
+
+
+@case("quad_hinge_loss 1M query 5000x5000x64", 3)
+def quads_query(device):
+    return quad_setup(device, 1_000_000, by_query=True)
+
+
+@case("training_step 512-512-64 batch 256", 201)
+def training_step(device):
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(
+        torch.nn.Linear(512, 512), torch.nn.ReLU(), torch.nn.Linear(512, 64)
+    ).to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    x, target = codes(256, 512, device), codes(256, 64, device)
+
+    def step():
+        optimizer.zero_grad()
+        F.mse_loss(model(x), target).backward()
+        optimizer.step()
+
+    return step
+
+
+@case("adam 4194304", 9)
+def adam(device):
+    p = codes(1, 1 << 22, device).requires_grad_()
+    p.grad = codes(1, 1 << 22, device)
+    optimizer = torch.optim.Adam([p], lr=1e-3)
+    return optimizer.step
+
+
+@case("normalize_rows 70000x512", 9)
+def normalize_rows(device):
+    x = codes(70000, 512, device)
+    return lambda: F.normalize(x)
+
+
+def measure(call, repeats, device):
+    for _ in range(min(3, repeats)):
+        call()
+    times = []
+    for _ in range(repeats):
+        if device == "cuda":
+            torch.cuda.synchronize()
+        start = time.perf_counter()
+        call()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", default="", help="a regular expression on case names")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    result = {"torch": torch.__version__}
+    for name, (setup, repeats) in CASES.items():
+        if re.search(arguments.only, name):
+            result[name] = measure(setup(arguments.device), repeats, arguments.device)
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
