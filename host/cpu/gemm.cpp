@@ -12,9 +12,13 @@
 namespace clipk::cpu {
 namespace {
 
-// One tile of C a task. Large enough that packing B again for every row of tiles costs little.
+// One tile of C a task: at most this large, so that A's and B's parts stay in cache, and large
+// enough that packing B again for every row of tiles costs little.
 constexpr std::int64_t kTileRows = 384;
 constexpr std::int64_t kTileCols = 1536;
+// A small product is cut further, down to tiles of this much work (.1 ms), until there are enough.
+constexpr std::int64_t kEnoughTiles = 16;
+constexpr std::int64_t kTileWork = std::int64_t{1} << 24;  // multiply-adds
 
 template <class T>
 const T* at(const T* data, std::int64_t ld, Transpose transpose, std::int64_t row,
@@ -22,9 +26,47 @@ const T* at(const T* data, std::int64_t ld, Transpose transpose, std::int64_t ro
   return transpose == Transpose::no ? data + row * ld + col : data + col * ld + row;
 }
 
-void gemm_tile(Transpose a, Transpose b, std::int64_t m, std::int64_t n, std::int64_t k,
-               float alpha, const float* A, std::int64_t lda, const float* B, std::int64_t ldb,
-               float beta, float* C, std::int64_t ldc) {
+template <class T>
+void tiled_gemm(int threads, Transpose a, Transpose b, std::int64_t m, std::int64_t n,
+                std::int64_t k, T alpha, const T* A, std::int64_t lda, const T* B, std::int64_t ldb,
+                T beta, T* C, std::int64_t ldc) {
+  const GemmGrid grid = gemm_grid(m, n, k);
+  parallel_for(threads, grid.tiles(), [&](std::int64_t task) {
+    const GemmTile t = grid.tile(task);
+    gemm_serial(a, b, t.rows, t.cols, k, alpha, at(A, lda, a, t.row, 0), lda,
+                at(B, ldb, b, 0, t.col), ldb, beta, C + t.row * ldc + t.col, ldc);
+  });
+}
+
+template <class T>
+void scale_rows(std::int64_t m, std::int64_t n, T beta, T* C, std::int64_t ldc) {
+  for (std::int64_t i = 0; i < m; ++i) {
+    for (std::int64_t j = 0; j < n; ++j) C[i * ldc + j] = beta == 0 ? 0 : beta * C[i * ldc + j];
+  }
+}
+
+}  // namespace
+
+GemmGrid gemm_grid(std::int64_t m, std::int64_t n, std::int64_t k) {
+  GemmGrid grid{m, n, kTileRows, kTileCols};
+  const auto half = [](std::int64_t size) { return ((size + 1) / 2 + 15) / 16 * 16; };
+  grid.tile_rows = std::min(grid.tile_rows, std::max<std::int64_t>(m, 1));
+  grid.tile_cols = std::min(grid.tile_cols, std::max<std::int64_t>(n, 1));
+  while (grid.tiles() < kEnoughTiles && grid.tile_rows * grid.tile_cols * k > 2 * kTileWork) {
+    if (grid.tile_rows >= grid.tile_cols) {
+      grid.tile_rows = half(grid.tile_rows);
+    } else {
+      grid.tile_cols = half(grid.tile_cols);
+    }
+  }
+  return grid;
+}
+
+void gemm_serial(Transpose a, Transpose b, std::int64_t m, std::int64_t n, std::int64_t k,
+                 float alpha, const float* A, std::int64_t lda, const float* B, std::int64_t ldb,
+                 float beta, float* C, std::int64_t ldc) {
+  if (m == 0 || n == 0) return;
+  if (k == 0) return scale_rows(m, n, beta, C, ldc);
   const dnnl_status_t status = dnnl_sgemm(static_cast<char>(a), static_cast<char>(b), m, n, k,
                                           alpha, A, lda, B, ldb, beta, C, ldc);
   if (status != dnnl_success) {
@@ -34,9 +76,11 @@ void gemm_tile(Transpose a, Transpose b, std::int64_t m, std::int64_t n, std::in
   }
 }
 
-void gemm_tile(Transpose a, Transpose b, std::int64_t m, std::int64_t n, std::int64_t k,
-               double alpha, const double* A, std::int64_t lda, const double* B, std::int64_t ldb,
-               double beta, double* C, std::int64_t ldc) {
+void gemm_serial(Transpose a, Transpose b, std::int64_t m, std::int64_t n, std::int64_t k,
+                 double alpha, const double* A, std::int64_t lda, const double* B, std::int64_t ldb,
+                 double beta, double* C, std::int64_t ldc) {
+  if (m == 0 || n == 0) return;
+  if (k == 0) return scale_rows(m, n, beta, C, ldc);
   using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   using Stride = Eigen::OuterStride<>;
   const bool ta = a == Transpose::yes;
@@ -59,23 +103,6 @@ void gemm_tile(Transpose a, Transpose b, std::int64_t m, std::int64_t n, std::in
     Cm.noalias() += alpha * Am * Bm;
   }
 }
-
-template <class T>
-void tiled_gemm(int threads, Transpose a, Transpose b, std::int64_t m, std::int64_t n,
-                std::int64_t k, T alpha, const T* A, std::int64_t lda, const T* B, std::int64_t ldb,
-                T beta, T* C, std::int64_t ldc) {
-  if (m == 0 || n == 0) return;
-  const std::int64_t row_tiles = (m + kTileRows - 1) / kTileRows;
-  const std::int64_t col_tiles = (n + kTileCols - 1) / kTileCols;
-  parallel_for(threads, row_tiles * col_tiles, [&](std::int64_t tile) {
-    const std::int64_t i = tile / col_tiles * kTileRows;
-    const std::int64_t j = tile % col_tiles * kTileCols;
-    gemm_tile(a, b, std::min(kTileRows, m - i), std::min(kTileCols, n - j), k, alpha,
-              at(A, lda, a, i, 0), lda, at(B, ldb, b, 0, j), ldb, beta, C + i * ldc + j, ldc);
-  });
-}
-
-}  // namespace
 
 void gemm(int threads, Transpose a, Transpose b, std::int64_t m, std::int64_t n, std::int64_t k,
           float alpha, const float* A, std::int64_t lda, const float* B, std::int64_t ldb,

@@ -1,0 +1,252 @@
+#include "cpu/dense.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/dense.cpp"
+#include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
+#include <hwy/highway.h>
+// after highway.h
+#include <hwy/contrib/math/math-inl.h>
+
+#include "cpu/gemm.hpp"
+#include "cpu/parallel.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace clipk::cpu::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <Activation kActivation, class D, class V>
+HWY_INLINE V activate(D d, V x) {
+  if constexpr (kActivation == Activation::relu) {
+    return hn::IfThenZeroElse(hn::Lt(x, hn::Zero(d)), x);  // NaN stays NaN
+  } else if constexpr (kActivation == Activation::leaky_relu) {
+    const auto slope = hn::Set(d, static_cast<hn::TFromD<D>>(0.01));
+    return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Mul(slope, x), x);
+  } else if constexpr (kActivation == Activation::tanh) {
+    return hn::Tanh(d, x);
+  } else if constexpr (kActivation == Activation::sigmoid) {
+    // exp of what is not positive cannot overflow.
+    const auto e = hn::Exp(d, hn::Neg(hn::Abs(x)));
+    const auto s = hn::Div(hn::Set(d, 1), hn::Add(hn::Set(d, 1), e));
+    return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Mul(e, s), s);
+  } else {
+    return x;
+  }
+}
+
+// The gradient through the activation, from the activation's value y.
+template <Activation kActivation, class D, class V>
+HWY_INLINE V through_activation(D d, V y, V grad) {
+  if constexpr (kActivation == Activation::relu) {
+    return hn::IfThenZeroElse(hn::Le(y, hn::Zero(d)), grad);
+  } else if constexpr (kActivation == Activation::leaky_relu) {
+    const auto slope = hn::Set(d, static_cast<hn::TFromD<D>>(0.01));
+    return hn::IfThenElse(hn::Le(y, hn::Zero(d)), hn::Mul(slope, grad), grad);
+  } else if constexpr (kActivation == Activation::tanh) {
+    return hn::Mul(grad, hn::NegMulAdd(y, y, hn::Set(d, 1)));
+  } else if constexpr (kActivation == Activation::sigmoid) {
+    return hn::Mul(grad, hn::NegMulAdd(y, y, y));
+  } else {
+    return grad;
+  }
+}
+
+// Calls step(tag, i) for whole vectors, then for one lane at a time.
+template <class T, class Step>
+HWY_INLINE void for_lanes(std::int64_t n, Step&& step) {
+  const hn::ScalableTag<T> vector;
+  const hn::CappedTag<T, 1> scalar;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(vector));
+  std::int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) step(vector, i);
+  for (; i < n; ++i) step(scalar, i);
+}
+
+template <Activation kActivation, class T>
+void finish_rows(const T* bias, MatrixView<T> y) {
+  for (std::int64_t i = 0; i < y.rows; ++i) {
+    T* row = y.row(i);
+    for_lanes<T>(y.cols, [&](auto d, std::int64_t j) HWY_ATTR {
+      auto z = hn::LoadU(d, row + j);
+      if (bias != nullptr) z = hn::Add(z, hn::LoadU(d, bias + j));
+      hn::StoreU(activate<kActivation>(d, z), d, row + j);
+    });
+  }
+}
+
+// grad_z = grad_y through the activation, and the column sums of these rows.
+template <Activation kActivation, class T>
+void gradient_rows(MatrixView<const T> y, MatrixView<const T> grad_y, MatrixView<T> grad_z,
+                   T* sums) {
+  if (sums != nullptr) {
+    for_lanes<T>(y.cols,
+                 [&](auto d, std::int64_t j) HWY_ATTR { hn::StoreU(hn::Zero(d), d, sums + j); });
+  }
+  for (std::int64_t i = 0; i < y.rows; ++i) {
+    for_lanes<T>(y.cols, [&](auto d, std::int64_t j) HWY_ATTR {
+      auto g = hn::LoadU(d, grad_y.row(i) + j);
+      if constexpr (kActivation != Activation::identity) {
+        g = through_activation<kActivation>(d, hn::LoadU(d, y.row(i) + j), g);
+        hn::StoreU(g, d, grad_z.row(i) + j);
+      }
+      if (sums != nullptr) hn::StoreU(hn::Add(hn::LoadU(d, sums + j), g), d, sums + j);
+    });
+  }
+}
+
+template <class T>
+void finish(Activation activation, const T* bias, MatrixView<T> y) {
+  switch (activation) {
+    case Activation::identity:
+      if (bias != nullptr) finish_rows<Activation::identity>(bias, y);
+      return;
+    case Activation::relu:
+      return finish_rows<Activation::relu>(bias, y);
+    case Activation::leaky_relu:
+      return finish_rows<Activation::leaky_relu>(bias, y);
+    case Activation::tanh:
+      return finish_rows<Activation::tanh>(bias, y);
+    case Activation::sigmoid:
+      return finish_rows<Activation::sigmoid>(bias, y);
+  }
+}
+
+template <class T>
+void gradient(Activation activation, MatrixView<const T> y, MatrixView<const T> grad_y,
+              MatrixView<T> grad_z, T* sums) {
+  switch (activation) {
+    case Activation::identity:
+      return gradient_rows<Activation::identity>(y, grad_y, grad_z, sums);
+    case Activation::relu:
+      return gradient_rows<Activation::relu>(y, grad_y, grad_z, sums);
+    case Activation::leaky_relu:
+      return gradient_rows<Activation::leaky_relu>(y, grad_y, grad_z, sums);
+    case Activation::tanh:
+      return gradient_rows<Activation::tanh>(y, grad_y, grad_z, sums);
+    case Activation::sigmoid:
+      return gradient_rows<Activation::sigmoid>(y, grad_y, grad_z, sums);
+  }
+}
+
+void finish_float(Activation activation, const float* bias, MatrixView<float> y) {
+  finish(activation, bias, y);
+}
+void finish_double(Activation activation, const double* bias, MatrixView<double> y) {
+  finish(activation, bias, y);
+}
+void gradient_float(Activation activation, MatrixView<const float> y,
+                    MatrixView<const float> grad_y, MatrixView<float> grad_z, float* sums) {
+  gradient(activation, y, grad_y, grad_z, sums);
+}
+void gradient_double(Activation activation, MatrixView<const double> y,
+                     MatrixView<const double> grad_y, MatrixView<double> grad_z, double* sums) {
+  gradient(activation, y, grad_y, grad_z, sums);
+}
+
+}  // namespace clipk::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace clipk::cpu {
+
+HWY_EXPORT(finish_float);
+HWY_EXPORT(finish_double);
+HWY_EXPORT(gradient_float);
+HWY_EXPORT(gradient_double);
+
+namespace {
+
+void finish_rows(Activation activation, const float* bias, MatrixView<float> y) {
+  HWY_DYNAMIC_DISPATCH(finish_float)(activation, bias, y);
+}
+void finish_rows(Activation activation, const double* bias, MatrixView<double> y) {
+  HWY_DYNAMIC_DISPATCH(finish_double)(activation, bias, y);
+}
+void gradient_rows(Activation activation, MatrixView<const float> y, MatrixView<const float> grad_y,
+                   MatrixView<float> grad_z, float* sums) {
+  HWY_DYNAMIC_DISPATCH(gradient_float)(activation, y, grad_y, grad_z, sums);
+}
+void gradient_rows(Activation activation, MatrixView<const double> y,
+                   MatrixView<const double> grad_y, MatrixView<double> grad_z, double* sums) {
+  HWY_DYNAMIC_DISPATCH(gradient_double)(activation, y, grad_y, grad_z, sums);
+}
+
+template <class T>
+void sum_parts(MatrixView<const T> parts, VectorView<T> out) {
+  for (std::int64_t j = 0; j < out.size; ++j) {
+    double sum = 0;
+    for (std::int64_t i = 0; i < parts.rows; ++i) sum += parts(i, j);
+    out[j] = static_cast<T>(sum);
+  }
+}
+
+}  // namespace
+
+template <class T>
+void dense(int threads, MatrixView<const T> x, MatrixView<const T> weight, VectorView<const T> bias,
+           Activation activation, MatrixView<T> y) {
+  const GemmGrid grid = gemm_grid(y.rows, y.cols, x.cols);
+  parallel_for(threads, grid.tiles(), [&](std::int64_t task) {
+    const GemmTile t = grid.tile(task);
+    const MatrixView<T> tile = y.row_range(t.row, t.rows).col_range(t.col, t.cols);
+    gemm_serial(Transpose::no, Transpose::yes, t.rows, t.cols, x.cols, T{1}, x.row(t.row), x.stride,
+                weight.row(t.col), weight.stride, T{0}, tile.data, tile.stride);
+    finish_rows(activation, bias.empty() ? nullptr : bias.data + t.col, tile);
+  });
+}
+
+template <class T>
+void dense_backward(int threads, MatrixView<const T> x, MatrixView<const T> weight,
+                    MatrixView<const T> y, Activation activation, MatrixView<const T> grad_y,
+                    MatrixView<T> grad_z, MatrixView<T> bias_parts, MatrixView<T> grad_x,
+                    MatrixView<T> grad_weight, VectorView<T> grad_bias) {
+  const std::int64_t n = grad_y.rows;
+  const std::int64_t in = x.cols;
+  const std::int64_t out = grad_y.cols;
+  const bool with_bias = !grad_bias.empty();
+  MatrixView<const T> g = grad_y;
+  if (with_bias || activation != Activation::identity) {
+    parallel_chunks(threads, n, kBiasRows, [&](std::int64_t first, std::int64_t count) {
+      const MatrixView<T> z =
+          activation == Activation::identity ? grad_z : grad_z.row_range(first, count);
+      gradient_rows(activation, y.row_range(first, count), grad_y.row_range(first, count), z,
+                    with_bias ? bias_parts.row(first / kBiasRows) : nullptr);
+    });
+    if (activation != Activation::identity) g = grad_z;
+  }
+
+  // The tiles of both products and the sum of the bias parts share the threads.
+  const GemmGrid x_grid = grad_x.empty() ? GemmGrid{} : gemm_grid(n, in, out);
+  const GemmGrid w_grid = grad_weight.empty() ? GemmGrid{} : gemm_grid(out, in, n);
+  const std::int64_t products = w_grid.tiles() + x_grid.tiles();
+  parallel_for(threads, products + (with_bias ? 1 : 0), [&](std::int64_t task) {
+    if (task == products) {
+      sum_parts<T>(bias_parts, grad_bias);
+    } else if (task < w_grid.tiles()) {
+      const GemmTile t = w_grid.tile(task);
+      gemm_serial(Transpose::yes, Transpose::no, t.rows, t.cols, n, T{1}, g.data + t.row, g.stride,
+                  x.data + t.col, x.stride, T{0}, grad_weight.row(t.row) + t.col,
+                  grad_weight.stride);
+    } else {
+      const GemmTile t = x_grid.tile(task - w_grid.tiles());
+      gemm_serial(Transpose::no, Transpose::no, t.rows, t.cols, out, T{1}, g.row(t.row), g.stride,
+                  weight.data + t.col, weight.stride, T{0}, grad_x.row(t.row) + t.col,
+                  grad_x.stride);
+    }
+  });
+}
+
+template void dense<float>(int, MatrixView<const float>, MatrixView<const float>,
+                           VectorView<const float>, Activation, MatrixView<float>);
+template void dense<double>(int, MatrixView<const double>, MatrixView<const double>,
+                            VectorView<const double>, Activation, MatrixView<double>);
+template void dense_backward<float>(int, MatrixView<const float>, MatrixView<const float>,
+                                    MatrixView<const float>, Activation, MatrixView<const float>,
+                                    MatrixView<float>, MatrixView<float>, MatrixView<float>,
+                                    MatrixView<float>, VectorView<float>);
+template void dense_backward<double>(int, MatrixView<const double>, MatrixView<const double>,
+                                     MatrixView<const double>, Activation, MatrixView<const double>,
+                                     MatrixView<double>, MatrixView<double>, MatrixView<double>,
+                                     MatrixView<double>, VectorView<double>);
+
+}  // namespace clipk::cpu
+#endif
