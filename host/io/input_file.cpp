@@ -1,0 +1,48 @@
+#include "io/input_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "clipk/core/error.hpp"
+
+namespace clipk::io {
+
+InputFile::InputFile(const std::filesystem::path& path, const char* what) : name_(path.string()) {
+  // Not blocking, so that a pipe without a writer is refused and not waited for.
+  descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor_ < 0) fail(what, std::strerror(errno));
+  struct stat status {};
+  const bool known = ::fstat(descriptor_, &status) == 0;
+  if (!known || !S_ISREG(status.st_mode)) {
+    ::close(descriptor_);
+    fail(what, known && S_ISDIR(status.st_mode) ? "a directory" : "a special file");
+  }
+  size_ = status.st_size;
+}
+
+InputFile::~InputFile() {
+  ::close(descriptor_);
+}
+
+void InputFile::read(void* data, std::size_t bytes) {
+  char* next = static_cast<char*>(data);
+  while (bytes > 0) {
+    const ssize_t got = ::read(descriptor_, next, bytes);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) {
+      fail(std::to_string(bytes) + " more bytes", got < 0 ? std::strerror(errno) : "the end");
+    }
+    next += got;
+    bytes -= static_cast<std::size_t>(got);
+  }
+}
+
+void InputFile::fail(const std::string& expected, const std::string& got) const {
+  throw Error(name_ + ": expected " + expected + ", got " + got);
+}
+
+}  // namespace clipk::io

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "clipk/io/npy.hpp"
+#include "io/input_file.hpp"
+
+namespace clipk::io {
+
+/// Reads and checks the header; the file then stands at the first element.
+NpyHeader read_header(InputFile& file);
+
+/// Magic, version, length, dictionary and padding: all bytes before the first element.
+std::string header_bytes(DType dtype, bool big_endian, bool fortran_order,
+                         const std::vector<std::int64_t>& shape);
+
+/// "(2, 500, 512)", as Python writes a tuple.
+std::string shape_text(const std::vector<std::int64_t>& shape);
+
+/// The number of elements, or -1 where it overflows.
+std::int64_t element_count(const std::vector<std::int64_t>& shape);
+
+}  // namespace clipk::io

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstdint>
+
+namespace clipk {
+
+/// The exact value of an IEEE 754 binary16, subnormals, infinities and NaN (with its payload)
+/// included.
+float half_to_float(std::uint16_t half);
+
+/// The nearest binary16, ties to even; beyond 65,504 by half a step or more, infinity.
+std::uint16_t double_to_half(double value);
+
+}  // namespace clipk

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "clipk/core/matrix.hpp"
+
+// NumPy's .npy files: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+namespace clipk {
+
+enum class DType : std::uint8_t {
+  boolean,
+  int8,
+  int16,
+  int32,
+  int64,
+  uint8,
+  uint16,
+  uint32,
+  uint64,
+  float16,
+  float32,
+  float64,
+};
+
+const char* to_string(DType dtype);
+std::int64_t item_size(DType dtype);
+
+/// What a .npy file says of itself.
+struct NpyHeader {
+  int version = 1;
+  DType dtype = DType::float32;
+  bool big_endian = false;
+  bool fortran_order = false;
+  std::vector<std::int64_t> shape;  ///< empty for a scalar
+  std::int64_t size = 1;            ///< elements
+  std::int64_t data_offset = 0;     ///< bytes before the first element
+};
+
+/// An array of any rank, in C order whatever the order of its file.
+template <class T>
+struct NpyArray {
+  std::vector<std::int64_t> shape;
+  std::vector<T> data;
+};
+
+/// How to write. Without a dtype it is that of T.
+struct NpyFormat {
+  std::optional<DType> dtype = std::nullopt;
+  bool big_endian = false;
+  bool fortran_order = false;
+};
+
+/// Reads the header and checks it against the size of the file.
+/// @throws Error that names the path, what was expected and what came: no regular file, no
+/// permission, not a .npy file, a version other than 1-3, a malformed header, an object or
+/// structured array, a dtype that DType lacks, a shape that overflows, missing or trailing bytes.
+NpyHeader read_npy_header(const std::filesystem::path& path);
+
+/// Reads an array of any rank and converts it to T: float, double, int32, int64, uint8 or uint64.
+/// To a float type values are rounded to the nearest; a finite value beyond its range is an error.
+/// To an integer type every value must be exactly representable (labels stored as 3.0 are).
+/// @throws Error as read_npy_header does, and where a value does not convert.
+template <class T>
+NpyArray<T> read_npy(const std::filesystem::path& path);
+
+/// The same for an array of rank 2, or of rank 1 as [n, 1]. Always in C order. On the host.
+template <class T>
+Matrix<T> read_npy_matrix(const std::filesystem::path& path);
+
+/// The same for an array of rank 1, or of shape [n, 1] or [1, n].
+template <class T>
+std::vector<T> read_npy_vector(const std::filesystem::path& path);
+
+/// Writes a host matrix atomically (AtomicFile): after an error an older file is untouched.
+/// A narrower dtype in `format` follows the rules of read_npy.
+/// @throws Error with path and reason.
+template <class T>
+void write_npy(const std::filesystem::path& path, std::type_identity_t<MatrixView<const T>> matrix,
+               const NpyFormat& format = {});
+template <class T>
+void write_npy(const std::filesystem::path& path, const Matrix<T>& matrix,
+               const NpyFormat& format = {}) {
+  write_npy<T>(path, matrix.view(), format);
+}
+/// The same for an array of any rank in C order; its data has as many elements as its shape says.
+template <class T>
+void write_npy(const std::filesystem::path& path, const NpyArray<T>& array,
+               const NpyFormat& format = {});
+/// The same for a vector, as rank 1.
+template <class T>
+void write_npy(const std::filesystem::path& path, const std::vector<T>& vector,
+               const NpyFormat& format = {});
+
+}  // namespace clipk
