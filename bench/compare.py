@@ -1,0 +1,118 @@
+"""Runs clipk's benches beside the same work in PyTorch and prints the ratios.
+
+The two take turns, `--rounds` times, and the medians are compared: a machine that slows down slows
+both. Uses the standard library alone; the references run in the interpreter given by --python.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+
+# (title, bench binary, regular expression of its benchmark, case of reference.py, reference work per
+# unit of ours). A reference of None is shown without a ratio.
+CASES = [
+    ("pairwise distance 5000x5000x512", "pairwise_distance_bench",
+     r"^pairwise_distance_euclidean/n:5000/m:5000/d:512", "pairwise_distance 5000x5000x512", 1),
+    ("bare GEMM 5000x5000x512", "pairwise_distance_bench", r"^gemm/n:5000/m:5000/d:512",
+     "gemm 5000x5000x512", 1),
+    ("nearest 5000x5000x512, k = 10", "nearest_bench", r"^nearest/n:5000/m:5000/d:512/k:10",
+     "nearest 5000x5000x512 k=10", 1),
+    ("stress loss and gradient 5000x5000x64", "stress_loss_bench",
+     r"^stress_loss/n:5000/m:5000/q:64", "stress_loss 5000x5000x64", 1),
+    ("quad hinge, 8M uniform, 5000x5000x64", "quad_hinge_loss_bench",
+     r"^quad_hinge_all", "quad_hinge_loss 1M all 5000x5000x64", 8),
+    ("quad hinge, 8M by query, 5000x5000x64", "quad_hinge_loss_bench",
+     r"^quad_hinge_query", "quad_hinge_loss 1M query 5000x5000x64", 8),
+    ("training step 512-512-64, batch 256, Adam", "training_step_bench",
+     r"^training_step", "training_step 512-512-64 batch 256", 1),
+    ("Adam, 4M parameters", "adam_bench", r"^adam_step/parameters:4194304", "adam 4194304", 1),
+    ("normalise rows 70000x512", "normalize_rows_bench", r"^normalize_rows/n:70000/d:512",
+     "normalize_rows 70000x512", 1),
+]
+
+
+def clipk_counters(build, binary, pattern, device, threads):
+    """Counters of the one benchmark that matches."""
+    with tempfile.NamedTemporaryFile(suffix=".json") as out:
+        command = [
+            os.path.join(build, "bench", binary), f"--benchmark_filter={pattern}",
+            f"--benchmark_out={out.name}", "--benchmark_out_format=json", f"--device={device}",
+            f"--threads={threads}",
+        ]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        runs = json.load(open(out.name))["benchmarks"]
+    if len(runs) != 1:
+        names = [run["name"] for run in runs]
+        raise SystemExit(f"compare.py: expected one benchmark of {binary} to match {pattern}, got {names}")
+    return runs[0]
+
+
+def reference_seconds(python, case, device, threads):
+    command = [python, os.path.join(os.path.dirname(__file__), "reference", "reference.py"),
+               "--only", "^" + re.escape(case) + "$", "--device", device, "--threads", str(threads)]
+    out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return json.loads(out.splitlines()[-1])
+
+
+def table(rows):
+    lines = ["| work | clipk | PyTorch | ratio | share of floor |", "|---|---|---|---|---|"]
+    for title, ours, theirs, floor in rows:
+        ratio = f"{theirs / ours:.2f}" if theirs else "-"
+        reference = f"{theirs * 1e3:.2f} ms" if theirs else "-"
+        lines.append(f"| {title} | {ours * 1e3:.2f} ms | {reference} | {ratio} | {floor:.2f} |")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", required=True, help="the build folder")
+    parser.add_argument("--python", required=True, help="an interpreter with PyTorch")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="a regular expression on titles")
+    parser.add_argument("--title", default=f"{platform.machine()}, {os.cpu_count()} cores")
+    parser.add_argument("--out", help="a Markdown file to write")
+    arguments = parser.parse_args()
+
+    rows, version = [], "?"
+    for title, binary, pattern, case, factor in CASES:
+        if not re.search(arguments.only, title):
+            continue
+        ours, theirs, floors = [], [], []
+        for _ in range(arguments.rounds):
+            run = clipk_counters(arguments.build, binary, pattern, arguments.device,
+                                 arguments.threads)
+            ours.append(run["median_s"])
+            floors.append(run["floor"])
+            result = reference_seconds(arguments.python, case, arguments.device, arguments.threads)
+            version = result["torch"]
+            theirs.append(result[case] * factor)
+        rows.append((title, statistics.median(ours), statistics.median(theirs),
+                     statistics.median(floors)))
+        print(table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+
+    report = "\n".join([
+        f"# {arguments.title}", "",
+        f"{datetime.date.today()}, device {arguments.device}, {arguments.threads} threads, "
+        f"PyTorch {version}, medians of {arguments.rounds} rounds that take turns. "
+        "A ratio above 1 means that clipk is faster; the floor is what a copy and a matrix product "
+        "timed in the same process imply.", "",
+        "Command: `script/bench" + (f" --device {arguments.device}" if arguments.device != "cpu" else "")
+        + "`", "", table(rows), ""
+    ])
+    print(report)
+    if arguments.out:
+        with open(arguments.out, "w", encoding="utf-8") as file:
+            file.write(report)
+
+
+if __name__ == "__main__":
+    main()
