@@ -1,0 +1,319 @@
+#include "clipk/models/pca.hpp"
+
+#include <Eigen/Dense>
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "clipk/io/check_finite.hpp"
+#include "cpu/gemm.hpp"
+#include "cpu/parallel.hpp"
+#include "metrics/host_rows.hpp"
+#include "ops/check.hpp"
+
+namespace clipk {
+namespace {
+
+constexpr const char* kName = "pca";
+constexpr std::int64_t kBlockRows = 4096;  // of double-precision rows held at a time
+
+using cpu::Transpose;
+using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using RowMap = Eigen::Map<RowMajor>;
+
+// Rows as they enter the fit: one set, or images and then texts.
+struct Sets {
+  std::vector<MatrixView<const float>> sets;
+  std::vector<const double*> means;  // [D] a set
+
+  std::int64_t dim() const { return sets[0].cols; }
+  std::int64_t rows() const {
+    return std::accumulate(sets.begin(), sets.end(), std::int64_t{0},
+                           [](std::int64_t n, const auto& set) { return n + set.rows; });
+  }
+};
+
+// out [count, D] = rows - mean, in double.
+void center(MatrixView<const float> rows, const double* mean, double* out) {
+  for (std::int64_t i = 0; i < rows.rows; ++i) {
+    const float* row = rows.row(i);
+    double* to = out + i * rows.cols;
+    for (std::int64_t j = 0; j < rows.cols; ++j) to[j] = static_cast<double>(row[j]) - mean[j];
+  }
+}
+
+void add_rows(MatrixView<const float> rows, double* sum) {
+  for (std::int64_t i = 0; i < rows.rows; ++i) {
+    const float* row = rows.row(i);
+    for (std::int64_t j = 0; j < rows.cols; ++j) sum[j] += static_cast<double>(row[j]);
+  }
+}
+
+// [2, D]: what is subtracted, by modality. One set counts as both.
+std::vector<double> means_of(const std::vector<MatrixView<const float>>& sets,
+                             Centering centering) {
+  const std::int64_t dim = sets[0].cols;
+  std::vector<double> means(static_cast<std::size_t>(2 * dim));
+  if (centering == Centering::none) return means;
+  const auto scale = [&](std::int64_t first, std::int64_t rows) {
+    for (std::int64_t j = first; j < first + dim; ++j) {
+      means[static_cast<std::size_t>(j)] /= static_cast<double>(rows);
+    }
+  };
+  if (centering == Centering::pooled || sets.size() == 1) {
+    std::int64_t rows = 0;
+    for (const auto& set : sets) {
+      add_rows(set, means.data());
+      rows += set.rows;
+    }
+    scale(0, rows);
+    std::copy_n(means.begin(), dim, means.begin() + dim);
+  } else {
+    for (std::int64_t s = 0; s < 2; ++s) {
+      add_rows(sets[static_cast<std::size_t>(s)], means.data() + s * dim);
+      scale(s * dim, sets[static_cast<std::size_t>(s)].rows);
+    }
+  }
+  return means;
+}
+
+// Exactly equal rows, within each set that has a mean of its own: nothing is left to reduce.
+bool all_equal(const std::vector<MatrixView<const float>>& sets, Centering centering) {
+  const float* first = sets[0].row(0);
+  for (const auto& set : sets) {
+    if (centering == Centering::per_modality) first = set.row(0);
+    for (std::int64_t i = 0; i < set.rows; ++i) {
+      if (!std::equal(first, first + set.cols, set.row(i))) return false;
+    }
+  }
+  return true;
+}
+
+// sum of row^T row [D, D], over blocks of rows in order.
+RowMajor scatter_of(int threads, const Sets& data) {
+  const std::int64_t dim = data.dim();
+  RowMajor scatter = RowMajor::Zero(dim, dim);
+  std::vector<double> block;
+  for (std::size_t s = 0; s < data.sets.size(); ++s) {
+    for (std::int64_t first = 0; first < data.sets[s].rows; first += kBlockRows) {
+      const std::int64_t count = std::min(kBlockRows, data.sets[s].rows - first);
+      block.resize(static_cast<std::size_t>(count * dim));
+      center(data.sets[s].row_range(first, count), data.means[s], block.data());
+      cpu::gemm(threads, Transpose::yes, Transpose::no, dim, dim, count, 1.0, block.data(), dim,
+                block.data(), dim, 1.0, scatter.data(), dim);
+    }
+  }
+  return scatter;
+}
+
+// All centred rows, stacked [N, D].
+RowMajor stacked(const Sets& data) {
+  RowMajor rows(data.rows(), data.dim());
+  std::int64_t first = 0;
+  for (std::size_t s = 0; s < data.sets.size(); ++s) {
+    center(data.sets[s], data.means[s], rows.data() + first * data.dim());
+    first += data.sets[s].rows;
+  }
+  return rows;
+}
+
+struct Basis {
+  RowMajor rows;                // [components, D], orthonormal
+  std::vector<double> squares;  // of the singular values
+};
+
+// Eigen starts no threads of its own inside a parallel region: its results stay the same.
+template <class F>
+void single_threaded(F&& f) {
+  cpu::parallel_for(1, 1, [&](std::int64_t) { f(); });
+}
+
+Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen_of(const Eigen::MatrixXd& symmetric) {
+  Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(symmetric);
+  if (solver.info() != Eigen::Success) {
+    check::fail(kName, "an eigenvalue solver that converges", "no convergence");
+  }
+  return solver;
+}
+
+Basis basis_from_scatter(int threads, const Sets& data, std::int64_t components) {
+  const RowMajor scatter = scatter_of(threads, data);
+  Basis basis{RowMajor(components, data.dim()),
+              std::vector<double>(static_cast<std::size_t>(components))};
+  single_threaded([&] {
+    const auto solver = eigen_of(scatter);
+    for (std::int64_t c = 0; c < components; ++c) {
+      const std::int64_t from = data.dim() - 1 - c;  // Eigen sorts upwards
+      basis.rows.row(c) = solver.eigenvectors().col(from).transpose();
+      basis.squares[static_cast<std::size_t>(c)] = std::max(solver.eigenvalues()[from], 0.0);
+    }
+  });
+  return basis;
+}
+
+// For fewer rows than dimensions: eigenvectors u of the Gram matrix give v = rows^T u / |.|. What
+// the rows do not span is completed by the orthogonal factor of a QR decomposition.
+Basis basis_from_gram(int threads, const Sets& data, std::int64_t components) {
+  const RowMajor rows = stacked(data);
+  const std::int64_t n = rows.rows();
+  const std::int64_t dim = rows.cols();
+  RowMajor gram(n, n);
+  cpu::gemm(threads, Transpose::no, Transpose::yes, n, n, dim, 1.0, rows.data(), dim, rows.data(),
+            dim, 0.0, gram.data(), n);
+  Basis basis{RowMajor(components, dim), std::vector<double>(static_cast<std::size_t>(components))};
+  single_threaded([&] {
+    const auto solver = eigen_of(gram);
+    const double floor = solver.eigenvalues()[n - 1] * static_cast<double>(dim) *
+                         std::numeric_limits<double>::epsilon();
+    std::int64_t rank = 0;
+    while (rank < std::min(n, components) && solver.eigenvalues()[n - 1 - rank] > floor) ++rank;
+    Eigen::MatrixXd directions(dim, rank);
+    for (std::int64_t c = 0; c < rank; ++c) {
+      const std::int64_t from = n - 1 - c;
+      basis.squares[static_cast<std::size_t>(c)] = solver.eigenvalues()[from];
+      directions.col(c) = rows.transpose() * solver.eigenvectors().col(from);
+      directions.col(c).normalize();
+    }
+    // The small directions are orthogonal to the others only to rounding: Q makes them so exactly.
+    const Eigen::HouseholderQR<Eigen::MatrixXd> qr(directions);
+    const Eigen::MatrixXd q = qr.householderQ() * Eigen::MatrixXd::Identity(dim, components);
+    basis.rows = q.transpose();
+  });
+  return basis;
+}
+
+void fix_signs(RowMajor& rows) {
+  for (Eigen::Index c = 0; c < rows.rows(); ++c) {
+    Eigen::Index largest = 0;
+    rows.row(c).cwiseAbs().maxCoeff(&largest);
+    if (rows(c, largest) < 0) rows.row(c) = -rows.row(c);
+  }
+}
+
+}  // namespace
+
+const char* to_string(Modality modality) {
+  return modality == Modality::image ? "image" : "text";
+}
+
+const char* to_string(Centering centering) {
+  switch (centering) {
+    case Centering::per_modality:
+      return "per_modality";
+    case Centering::pooled:
+      return "pooled";
+    case Centering::none:
+      break;
+  }
+  return "none";
+}
+
+Pca Pca::fit(Context& context, const std::vector<MatrixView<const float>>& sets,
+             const PcaOptions& options) {
+  const std::int64_t dim = sets[0].cols;
+  const std::int64_t components = options.components == 0 ? dim : options.components;
+  if (components < 1 || components > dim) {
+    check::fail(kName, "a dimension from 1 to " + std::to_string(dim),
+                std::to_string(options.components));
+  }
+  for (std::size_t s = 0; s < sets.size(); ++s) {
+    const char* name = sets.size() == 1 ? "rows" : s == 0 ? "images" : "texts";
+    check_finite(sets[s], std::string(kName) + " " + name);
+  }
+  if (all_equal(sets, options.centering)) {
+    check::fail(kName, "rows that differ", std::to_string(sets[0].rows) + " equal rows");
+  }
+  Pca pca;
+  pca.centering_ = options.centering;
+  pca.dim_ = dim;
+  pca.means_ = means_of(sets, options.centering);
+  Sets data{sets, {pca.means_.data(), pca.means_.data() + dim}};
+  const int threads = context.threads();
+  Basis basis = data.rows() < dim ? basis_from_gram(threads, data, components)
+                                  : basis_from_scatter(threads, data, components);
+
+  fix_signs(basis.rows);
+  pca.components_.assign(basis.rows.data(), basis.rows.data() + basis.rows.size());
+  const auto freedom = static_cast<double>(data.rows() - 1);
+  for (const double square : basis.squares) pca.variance_.push_back(square / freedom);
+  for (std::size_t s = 0; s < sets.size(); ++s) {
+    for (std::int64_t i = 0; i < sets[s].rows; ++i) {
+      const float* row = sets[s].row(i);
+      for (std::int64_t j = 0; j < dim; ++j) {
+        const double value = static_cast<double>(row[j]) - data.means[s][j];
+        pca.total_variance_ += value * value / freedom;
+      }
+    }
+  }
+  return pca;
+}
+
+Pca Pca::fit(Context& context, MatrixView<const float> images, MatrixView<const float> texts,
+             const PcaOptions& options) {
+  if (texts.rows != images.rows || texts.cols != images.cols) {
+    check::fail(kName, "texts of shape " + check::shape(images.rows, images.cols),
+                check::shape(texts.rows, texts.cols));
+  }
+  if (images.rows < 2) check::fail(kName, "at least 2 pairs", std::to_string(images.rows));
+  if (images.cols < 1) check::fail(kName, "rows of dimension 1 or more", "0");
+  const HostRows<float> host_images(context, images);
+  const HostRows<float> host_texts(context, texts);
+  return fit(context, std::vector{host_images.view(), host_texts.view()}, options);
+}
+
+Pca Pca::fit(Context& context, MatrixView<const float> rows, const PcaOptions& options) {
+  if (rows.rows < 2) check::fail(kName, "at least 2 rows", std::to_string(rows.rows));
+  if (rows.cols < 1) check::fail(kName, "rows of dimension 1 or more", "0");
+  const HostRows<float> host(context, rows);
+  return fit(context, std::vector{host.view()}, options);
+}
+
+MatrixView<const double> Pca::components() const {
+  return {components_.data(), components_kept(), dim_};
+}
+
+VectorView<const double> Pca::mean(Modality modality) const {
+  return {means_.data() + (modality == Modality::image ? 0 : dim_), dim_};
+}
+
+std::vector<double> Pca::explained_variance_ratio() const {
+  std::vector<double> ratio = variance_;
+  for (double& value : ratio) value /= total_variance_;
+  return ratio;
+}
+
+void Pca::transform(Context& context, MatrixView<const float> rows, Modality modality,
+                    MatrixView<float> out) const {
+  if (out.cols < 1 || out.cols > components_kept()) {
+    check::fail(kName, "a dimension from 1 to " + std::to_string(components_kept()),
+                std::to_string(out.cols));
+  }
+  check::matrix(kName, "rows", context, rows, rows.rows, dim_);
+  check::matrix(kName, "out", context, out, rows.rows, out.cols);
+  if (rows.rows == 0) return;
+  const HostRows<float> host(context, rows);
+  Matrix<float> result(rows.rows, out.cols);
+  const double* mean = this->mean(modality).data;
+  cpu::parallel_chunks(
+      context.threads(), rows.rows, 256, [&](std::int64_t first, std::int64_t count) {
+        std::vector<double> centered(static_cast<std::size_t>(count * dim_));
+        std::vector<double> codes(static_cast<std::size_t>(count * out.cols));
+        center(host.view().row_range(first, count), mean, centered.data());
+        cpu::gemm(1, Transpose::no, Transpose::yes, count, out.cols, dim_, 1.0, centered.data(),
+                  dim_, components_.data(), dim_, 0.0, codes.data(), out.cols);
+        std::transform(codes.begin(), codes.end(), result.view().row(first),
+                       [](double value) { return static_cast<float>(value); });
+      });
+  copy<float>(context, result, out);
+}
+
+Matrix<float> Pca::transform(Context& context, MatrixView<const float> rows, Modality modality,
+                             std::int64_t dim) const {
+  Matrix<float> out(context, rows.rows, std::max<std::int64_t>(dim, 0));
+  transform(context, rows, modality, out.view());
+  return out;
+}
+
+}  // namespace clipk

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "clipk/core/context.hpp"
+#include "clipk/core/view.hpp"
+
+namespace clipk {
+
+/// How well the queries of one direction find their partners.
+struct RetrievalScores {
+  /// [n] of every query: how many candidates are better than its partner, or as good with a lower
+  /// index. 0 is a match.
+  std::vector<std::int32_t> ranks;
+  std::int64_t matched = 0;  ///< queries with rank 0
+  double top1 = 0;           ///< matched / n, which is R@1
+  double r5 = 0;             ///< share of the queries with rank below 5
+  double r10 = 0;
+  double mean_rank = 0;    ///< counted from 1
+  double median_rank = 0;  ///< counted from 1; the mean of the middle two when n is even
+};
+
+struct Retrieval {
+  RetrievalScores image_to_text;
+  RetrievalScores text_to_image;
+};
+
+/// Retrieval by cosine in both directions among n pairs: row i of images belongs to row i of texts.
+///
+/// Ranks are those of float64 arithmetic: similarities are computed in float32, and those too close
+/// to the partner's to tell are computed again. Equal rows therefore tie exactly. The n x n matrix
+/// is never stored. Runs on the host whatever the context's device. Memory: the normalised rows and
+/// one tile a thread.
+///
+/// @param images [n, d]  @param texts [n, d]
+/// @throws Error if the shapes differ, a value is not finite, or a row has length zero.
+/// Deterministic: yes.
+Retrieval retrieval(Context& context, MatrixView<const float> images,
+                    MatrixView<const float> texts);
+
+/// The scores that follow from ranks.
+RetrievalScores retrieval_scores(std::vector<std::int32_t> ranks);
+
+/// 1 for every query with rank below k, else 0: what the paired bootstrap compares.
+std::vector<double> hits_at(const RetrievalScores& scores, std::int32_t k);
+
+}  // namespace clipk

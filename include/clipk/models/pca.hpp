@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "clipk/core/context.hpp"
+#include "clipk/core/matrix.hpp"
+#include "clipk/core/view.hpp"
+#include "clipk/models/modality.hpp"
+
+namespace clipk {
+
+struct PcaOptions {
+  Centering centering = Centering::per_modality;
+  std::int64_t components = 0;  ///< to keep; 0 keeps all D
+};
+
+/// Principal components: one orthonormal basis for images and texts, from the eigenvectors of the
+/// scatter matrix of their stacked, centred rows.
+///
+/// All arithmetic is float64 and runs on the host whatever the context's device (rows on a GPU are
+/// copied). Deterministic: yes; the largest entry of every component is positive. Directions the
+/// data do not span complete the basis in a fixed way, so a map to all D dimensions is a rotation.
+class Pca {
+ public:
+  /// @param images [n, D]  @param texts [n, D], paired row by row
+  /// @throws Error if the shapes differ, there are fewer than two pairs, a value is not finite, all
+  ///   points are equal, or options.components > D.
+  static Pca fit(Context& context, MatrixView<const float> images, MatrixView<const float> texts,
+                 const PcaOptions& options = {});
+  /// On one set of rows, which counts as both modalities.  @param rows [n, D], n >= 2
+  static Pca fit(Context& context, MatrixView<const float> rows, const PcaOptions& options = {});
+
+  std::int64_t input_dim() const { return dim_; }
+  std::int64_t components_kept() const { return static_cast<std::int64_t>(variance_.size()); }
+  Centering centering() const { return centering_; }
+  /// [components, D]: orthonormal rows, by falling variance.
+  MatrixView<const double> components() const;
+  /// [D]: what is subtracted from the rows of a modality.
+  VectorView<const double> mean(Modality modality) const;
+  /// Variance along each component: eigenvalue / (N - 1) for N stacked rows.
+  const std::vector<double>& explained_variance() const { return variance_; }
+  /// Its share of the variance of all D dimensions.
+  std::vector<double> explained_variance_ratio() const;
+
+  /// The first D' = out.cols components of any rows, seen in the fit or not: (row - mean) V^T.
+  /// @param rows [m, D]  @param[out] out [m, D']
+  /// @throws Error if D' is 0 or more than the components kept, or a shape differs.
+  void transform(Context& context, MatrixView<const float> rows, Modality modality,
+                 MatrixView<float> out) const;
+  /// The same into a new matrix on the context's device.
+  Matrix<float> transform(Context& context, MatrixView<const float> rows, Modality modality,
+                          std::int64_t dim) const;
+
+ private:
+  Pca() = default;
+  static Pca fit(Context& context, const std::vector<MatrixView<const float>>& sets,
+                 const PcaOptions& options);
+
+  Centering centering_ = Centering::none;
+  std::int64_t dim_ = 0;
+  std::vector<double> means_;       // [2, D], by modality
+  std::vector<double> components_;  // [components, D]
+  std::vector<double> variance_;    // [components]
+  double total_variance_ = 0;
+};
+
+}  // namespace clipk
