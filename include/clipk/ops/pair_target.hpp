@@ -9,9 +9,9 @@ namespace clipk {
 /// or recomputed from the rows wherever they are needed, for data whose matrix does not fit.
 template <class T>
 struct BasicPairTarget {
-  MatrixView<const T> distances;      ///< [n, m]; or empty, and then the rows below are given
-  MatrixView<const T> rows_x;         ///< [n, D]
-  MatrixView<const T> rows_y;         ///< [m, D]
+  MatrixView<const T> distances{};    ///< [n, m]; or empty, and then the rows below are given
+  MatrixView<const T> rows_x{};       ///< [n, D]
+  MatrixView<const T> rows_y{};       ///< [m, D]
   Metric metric = Metric::euclidean;  ///< of the rows
 };
 using PairTarget = BasicPairTarget<float>;
