@@ -1,0 +1,303 @@
+#include "clipk/io/archive.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+#include <limits>
+
+#include "clipk/core/error.hpp"
+#include "clipk/io/atomic_file.hpp"
+#include "clipk/io/sha256.hpp"
+#include "io/input_file.hpp"
+
+namespace clipk {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "archives are written as memory lies");
+
+constexpr std::string_view kMagic{"CLIPK\r\n\x1a", 8};
+constexpr std::uint32_t kContainer = 1;
+constexpr std::uint8_t kText = 6;
+constexpr std::array<const char*, 7> kTypeNames{"float32", "float64", "int32", "int64",
+                                                "uint8",   "uint64",  "text"};
+constexpr std::array<std::int64_t, 7> kTypeSizes{4, 8, 4, 8, 1, 8, 1};
+constexpr std::array<const char*, 3> kRankNames{"number", "vector", "matrix"};
+
+template <class T>
+constexpr std::uint8_t type_of() {
+  if constexpr (std::is_same_v<T, float>) return 0;
+  if constexpr (std::is_same_v<T, double>) return 1;
+  if constexpr (std::is_same_v<T, std::int32_t>) return 2;
+  if constexpr (std::is_same_v<T, std::int64_t>) return 3;
+  if constexpr (std::is_same_v<T, std::uint8_t>) return 4;
+  if constexpr (std::is_same_v<T, std::uint64_t>) return 5;
+}
+
+std::string described(std::uint8_t type, std::uint8_t rank) {
+  if (type == kText) return "a text";
+  return std::string("a ") + kTypeNames[type] + " " + kRankNames[rank];
+}
+
+std::string shape_text(std::int64_t rows, std::int64_t cols) {
+  return "[" + std::to_string(rows) + ", " + std::to_string(cols) + "]";
+}
+
+template <class T>
+void put(std::string& out, T value) {
+  out.append(reinterpret_cast<const char*>(&value), sizeof(T));
+}
+
+void put_text(std::string& out, std::string_view text) {
+  put(out, static_cast<std::uint32_t>(text.size()));
+  out.append(text);
+}
+
+// Takes values from the front of bytes that have passed their checksum. It still checks every
+// bound: whoever wrote the checksum may have been wrong about the rest.
+class Cursor {
+ public:
+  Cursor(const ArchiveReader& reader, std::string_view bytes) : reader_(reader), bytes_(bytes) {}
+  std::size_t at() const { return at_; }
+  std::size_t left() const { return bytes_.size() - at_; }
+  std::string_view take(std::uint64_t count) {
+    if (count > left()) {
+      reader_.fail(std::to_string(count) + " bytes at offset " + std::to_string(at_),
+                   std::to_string(left()));
+    }
+    const std::string_view part = bytes_.substr(at_, static_cast<std::size_t>(count));
+    at_ += part.size();
+    return part;
+  }
+  template <class T>
+  T value() {
+    T result;
+    std::memcpy(&result, take(sizeof(T)).data(), sizeof(T));
+    return result;
+  }
+  std::string_view text() { return take(value<std::uint32_t>()); }
+
+ private:
+  const ArchiveReader& reader_;
+  std::string_view bytes_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace
+
+ArchiveWriter::ArchiveWriter(std::string_view kind, std::uint32_t version) {
+  head_ = kMagic;
+  put(head_, kContainer);
+  put_text(head_, kind);
+  put(head_, version);
+}
+
+void ArchiveWriter::entry(std::string_view name, std::uint8_t type, std::uint8_t rank,
+                          std::int64_t rows, std::int64_t cols) {
+  if (!names_.emplace(name).second) {
+    throw Error("expected each name of an archive once, got '" + std::string(name) + "' twice");
+  }
+  put_text(entries_, name);
+  put(entries_, type);
+  put(entries_, rank);
+  put(entries_, static_cast<std::uint64_t>(rows));
+  put(entries_, static_cast<std::uint64_t>(cols));
+}
+
+template <class T>
+void ArchiveWriter::add(std::string_view name, std::type_identity_t<MatrixView<const T>> matrix) {
+  if (!matrix.empty() && matrix.device != Device::cpu) {
+    throw Error("expected archive entry '" + std::string(name) + "' on cpu, got " +
+                to_string(matrix.device));
+  }
+  entry(name, type_of<T>(), 2, matrix.rows, matrix.cols);
+  if (matrix.empty()) return;
+  for (std::int64_t i = 0; i < matrix.rows; ++i) {
+    entries_.append(reinterpret_cast<const char*>(matrix.row(i)),
+                    static_cast<std::size_t>(matrix.cols) * sizeof(T));
+  }
+}
+
+template <class T>
+void ArchiveWriter::add(std::string_view name, const std::vector<T>& vector) {
+  entry(name, type_of<T>(), 1, static_cast<std::int64_t>(vector.size()), 1);
+  entries_.append(reinterpret_cast<const char*>(vector.data()), vector.size() * sizeof(T));
+}
+
+template <class T>
+requires ArchiveNumber<T>
+void ArchiveWriter::add(std::string_view name, T value) {
+  entry(name, type_of<T>(), 0, 1, 1);
+  put(entries_, value);
+}
+
+void ArchiveWriter::add(std::string_view name, std::string_view text) {
+  entry(name, kText, 0, static_cast<std::int64_t>(text.size()), 1);
+  entries_.append(text);
+}
+
+void ArchiveWriter::write(const std::filesystem::path& path) const {
+  std::string count;
+  put(count, static_cast<std::uint32_t>(names_.size()));
+  Sha256 sha;
+  AtomicFile file(path);
+  for (const std::string_view part :
+       {std::string_view(head_), std::string_view(count), std::string_view(entries_)}) {
+    sha.update(part.data(), part.size());
+    file.write(part);
+  }
+  const Sha256::Digest digest = sha.digest();
+  file.write(digest.data(), digest.size());
+  file.commit();
+}
+
+ArchiveReader::ArchiveReader(const std::filesystem::path& path, std::string_view kind,
+                             std::uint32_t max_version)
+    : path_(path.string()) {
+  const std::string wanted = "a clipk " + std::string(kind);
+  io::InputFile file(path, wanted.c_str());
+  bytes_.resize(static_cast<std::size_t>(file.size()));
+  file.read(bytes_.data(), bytes_.size());
+  if (std::string_view(bytes_).substr(0, kMagic.size()) != kMagic) {
+    fail(wanted, bytes_.empty() ? "an empty file" : "a file that is no clipk archive");
+  }
+  constexpr std::size_t kDigest = sizeof(Sha256::Digest);
+  const std::size_t content = bytes_.size() - std::min(bytes_.size(), kDigest);
+  Sha256 sha;
+  sha.update(bytes_.data(), content);
+  const Sha256::Digest digest = sha.digest();
+  if (bytes_.size() < kMagic.size() + kDigest ||
+      std::memcmp(digest.data(), bytes_.data() + content, kDigest) != 0) {
+    fail(wanted + " whose checksum fits",
+         "a file of " + std::to_string(bytes_.size()) + " bytes that is cut short or damaged");
+  }
+
+  Cursor cursor(*this, std::string_view(bytes_).substr(0, content));
+  cursor.take(kMagic.size());
+  const auto container = cursor.value<std::uint32_t>();
+  if (container != kContainer) {
+    fail("archive version " + std::to_string(kContainer), std::to_string(container));
+  }
+  const std::string_view found = cursor.text();
+  if (found != kind) fail(wanted, "a clipk " + std::string(found));
+  version_ = cursor.value<std::uint32_t>();
+  if (version_ > max_version) {
+    fail(wanted + " of version " + std::to_string(max_version) + " or older",
+         "version " + std::to_string(version_));
+  }
+  for (auto left = cursor.value<std::uint32_t>(); left > 0; --left) {
+    const std::string name(cursor.text());
+    Entry entry;
+    entry.type = cursor.value<std::uint8_t>();
+    entry.rank = cursor.value<std::uint8_t>();
+    const auto rows = cursor.value<std::uint64_t>();
+    const auto cols = cursor.value<std::uint64_t>();
+    std::uint64_t size = 0;
+    constexpr auto kLargest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    if (entry.type >= kTypeNames.size() || entry.rank >= kRankNames.size() || rows > kLargest ||
+        cols > kLargest || __builtin_mul_overflow(rows, cols, &size) ||
+        __builtin_mul_overflow(size, kTypeSizes[entry.type], &size) ||
+        (entry.rank < 2 && cols != 1) || (entry.rank == 0 && entry.type != kText && rows != 1)) {
+      fail("a sound table of entries", "a broken entry '" + name + "'");
+    }
+    entry.rows = static_cast<std::int64_t>(rows);
+    entry.cols = static_cast<std::int64_t>(cols);
+    entry.offset = cursor.at();
+    cursor.take(size);
+    if (!entries_.emplace(name, entry).second) {
+      fail("each entry once", "'" + name + "' twice");
+    }
+  }
+  if (cursor.left() > 0) {
+    fail("no bytes after the last entry", std::to_string(cursor.left()));
+  }
+}
+
+void ArchiveReader::fail(const std::string& expected, const std::string& got) const {
+  throw Error(path_ + ": expected " + expected + ", got " + got);
+}
+
+std::vector<std::string> ArchiveReader::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : entries_) names.push_back(name);
+  return names;
+}
+
+const ArchiveReader::Entry& ArchiveReader::find(std::string_view name, std::uint8_t type,
+                                                std::uint8_t rank) const {
+  const auto found = entries_.find(name);
+  const std::string wanted = "entry '" + std::string(name) + "' to be " + described(type, rank);
+  if (found == entries_.end()) fail(wanted, "no such entry");
+  const Entry& entry = found->second;
+  if (entry.type != type || entry.rank != rank) fail(wanted, described(entry.type, entry.rank));
+  return entry;
+}
+
+template <class T>
+Matrix<T> ArchiveReader::matrix(std::string_view name) const {
+  const Entry& entry = find(name, type_of<T>(), 2);
+  Matrix<T> result(entry.rows, entry.cols);
+  read<T>(name, result.view());
+  return result;
+}
+
+template <class T>
+void ArchiveReader::read(std::string_view name, MatrixView<T> out) const {
+  const Entry& entry = find(name, type_of<T>(), 2);
+  if (out.rows != entry.rows || out.cols != entry.cols) {
+    fail("entry '" + std::string(name) + "' of shape " + shape_text(out.rows, out.cols),
+         shape_text(entry.rows, entry.cols));
+  }
+  if (out.empty()) return;
+  if (out.device != Device::cpu) {
+    throw Error("expected a matrix on cpu for archive entry '" + std::string(name) + "', got " +
+                to_string(out.device));
+  }
+  const std::size_t bytes = static_cast<std::size_t>(out.cols) * sizeof(T);
+  for (std::int64_t i = 0; i < out.rows; ++i) {
+    std::memcpy(out.row(i), bytes_.data() + entry.offset + static_cast<std::size_t>(i) * bytes,
+                bytes);
+  }
+}
+
+template <class T>
+std::vector<T> ArchiveReader::vector(std::string_view name) const {
+  const Entry& entry = find(name, type_of<T>(), 1);
+  std::vector<T> result(static_cast<std::size_t>(entry.rows));
+  if (!result.empty()) {
+    std::memcpy(result.data(), bytes_.data() + entry.offset, result.size() * sizeof(T));
+  }
+  return result;
+}
+
+template <class T>
+T ArchiveReader::number(std::string_view name) const {
+  const Entry& entry = find(name, type_of<T>(), 0);
+  T value;
+  std::memcpy(&value, bytes_.data() + entry.offset, sizeof(T));
+  return value;
+}
+
+std::string ArchiveReader::text(std::string_view name) const {
+  const Entry& entry = find(name, kText, 0);
+  return bytes_.substr(entry.offset, static_cast<std::size_t>(entry.rows));
+}
+
+#define CLIPK_INSTANTIATE_ARCHIVE(T)                                              \
+  template void ArchiveWriter::add<T>(std::string_view,                           \
+                                      std::type_identity_t<MatrixView<const T>>); \
+  template void ArchiveWriter::add<T>(std::string_view, const std::vector<T>&);   \
+  template void ArchiveWriter::add<T>(std::string_view, T);                       \
+  template Matrix<T> ArchiveReader::matrix<T>(std::string_view) const;            \
+  template void ArchiveReader::read<T>(std::string_view, MatrixView<T>) const;    \
+  template std::vector<T> ArchiveReader::vector<T>(std::string_view) const;       \
+  template T ArchiveReader::number<T>(std::string_view) const;
+CLIPK_INSTANTIATE_ARCHIVE(float)
+CLIPK_INSTANTIATE_ARCHIVE(double)
+CLIPK_INSTANTIATE_ARCHIVE(std::int32_t)
+CLIPK_INSTANTIATE_ARCHIVE(std::int64_t)
+CLIPK_INSTANTIATE_ARCHIVE(std::uint8_t)
+CLIPK_INSTANTIATE_ARCHIVE(std::uint64_t)
+#undef CLIPK_INSTANTIATE_ARCHIVE
+
+}  // namespace clipk

@@ -1,0 +1,118 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "clipk/core/matrix.hpp"
+
+// Named arrays, numbers and texts in one file: models and checkpoints.
+//
+// The file, all integers little-endian, no padding:
+//   8 bytes   "CLIPK\r\n\x1a" (a transfer as text breaks it visibly)
+//   u32       1, the version of this container
+//   text      kind, as "neural_mds model"          text = u32 length, then bytes
+//   u32       version of the kind's content
+//   u32       number of entries, which follow in the order they were added:
+//     text      name
+//     u8        type: 0 float32, 1 float64, 2 int32, 3 int64, 4 uint8, 5 uint64, 6 text
+//     u8        rank: 0 a number or a text, 1 a vector, 2 a matrix
+//     u64       rows (for a text its bytes, for a number 1)
+//     u64       columns (1 but for a matrix)
+//     bytes     rows * columns elements, row by row
+//   32 bytes  SHA-256 of all bytes before
+namespace clipk {
+
+template <class T>
+concept ArchiveNumber = std::same_as<T, float> || std::same_as<T, double> ||
+    std::same_as<T, std::int32_t> || std::same_as<T, std::int64_t> ||
+    std::same_as<T, std::uint8_t> || std::same_as<T, std::uint64_t>;
+
+/// Collects entries and writes them as one file. T is an ArchiveNumber.
+/// Everything that is added is copied; arrays lie on the host.
+class ArchiveWriter {
+ public:
+  /// @param kind what the file is, as users read it in messages: "neural_mds model"
+  /// @param version of the kind's content; readers refuse one newer than they know
+  ArchiveWriter(std::string_view kind, std::uint32_t version);
+
+  /// @throws Error if the name is taken, or a view is not on the host.
+  template <class T>
+  void add(std::string_view name, std::type_identity_t<MatrixView<const T>> matrix);
+  template <class T>
+  void add(std::string_view name, const Matrix<T>& matrix) {
+    add<T>(name, matrix.view());
+  }
+  template <class T>
+  void add(std::string_view name, const std::vector<T>& vector);
+  template <class T>
+  requires ArchiveNumber<T>
+  void add(std::string_view name, T value);
+  void add(std::string_view name, std::string_view text);
+  void add(std::string_view name, const char* text) { add(name, std::string_view(text)); }
+
+  /// Writes the file atomically (AtomicFile): after an error an older file is untouched. The same
+  /// entries give the same bytes. @throws Error with path and reason.
+  void write(const std::filesystem::path& path) const;
+
+ private:
+  void entry(std::string_view name, std::uint8_t type, std::uint8_t rank, std::int64_t rows,
+             std::int64_t cols);
+
+  std::string head_;     // all before the number of entries
+  std::string entries_;  // all after it
+  std::set<std::string, std::less<>> names_;
+};
+
+/// Reads a whole archive, checks it, and hands out its entries. Every getter throws an Error that
+/// names the file and the entry where the entry is missing or of another type, rank or shape.
+class ArchiveReader {
+ public:
+  /// @throws Error where the file is no archive, is cut short or damaged (checksum), holds another
+  /// kind ("expected a clipk neural_mds model, got a clipk trainer checkpoint") or a version of
+  /// its content above `max_version`.
+  ArchiveReader(const std::filesystem::path& path, std::string_view kind,
+                std::uint32_t max_version);
+
+  std::uint32_t version() const { return version_; }
+  bool has(std::string_view name) const { return entries_.find(name) != entries_.end(); }
+  std::vector<std::string> names() const;  ///< sorted
+
+  /// A matrix on the host.
+  template <class T>
+  Matrix<T> matrix(std::string_view name) const;
+  /// Into a host matrix of exactly the entry's shape.
+  template <class T>
+  void read(std::string_view name, MatrixView<T> out) const;
+  template <class T>
+  std::vector<T> vector(std::string_view name) const;
+  template <class T>
+  T number(std::string_view name) const;
+  std::string text(std::string_view name) const;
+
+  /// For checks of content: throws "PATH: expected EXPECTED, got GOT".
+  [[noreturn]] void fail(const std::string& expected, const std::string& got) const;
+
+ private:
+  struct Entry {
+    std::uint8_t type = 0;
+    std::uint8_t rank = 0;
+    std::int64_t rows = 0;
+    std::int64_t cols = 0;
+    std::size_t offset = 0;
+  };
+  const Entry& find(std::string_view name, std::uint8_t type, std::uint8_t rank) const;
+
+  std::string path_;
+  std::string bytes_;
+  std::uint32_t version_ = 0;
+  std::map<std::string, Entry, std::less<>> entries_;
+};
+
+}  // namespace clipk

@@ -1,0 +1,172 @@
+#include "clipk/io/archive.hpp"
+
+#include <cmath>
+
+#include "clipk/io/sha256.hpp"
+#include "io/files.hpp"
+#include "support/arrays.hpp"
+
+namespace clipk {
+namespace {
+
+using test::error_of;
+using test::read_bytes;
+using test::write_bytes;
+
+class ArchiveTest : public test::FileTest {
+ protected:
+  void write_sample(const std::string& name) {
+    Matrix<float> wide(3, 5);
+    for (int i = 0; i < 15; ++i) wide(i / 5, i % 5) = static_cast<float>(i);
+    ArchiveWriter writer("neural_mds model", 2);
+    writer.add<float>("weights", wide.view().col_range(1, 2));
+    writer.add("steps", std::vector<std::int64_t>{5, -6, 7});
+    writer.add("rate", 1e-3);
+    writer.add("seed", std::uint64_t{1} << 63);
+    writer.add("objective", "isotonic");
+    writer.add("empty", Matrix<double>(0, 4));
+    writer.add("none", std::vector<std::uint8_t>{});
+    writer.write(path(name));
+  }
+  // Replaces the checksum by the right one, so that what is behind it gets read.
+  void write_sealed(const std::string& name, std::string bytes) {
+    bytes.resize(bytes.size() - 32);
+    Sha256 sha;
+    sha.update(bytes.data(), bytes.size());
+    for (const std::uint8_t byte : sha.digest()) bytes += static_cast<char>(byte);
+    write_bytes(path(name), bytes);
+  }
+};
+
+TEST_F(ArchiveTest, RoundTrip) {
+  write_sample("a");
+  const ArchiveReader reader(path("a"), "neural_mds model", 2);
+  EXPECT_EQ(reader.version(), 2u);
+  EXPECT_EQ(reader.names(), (std::vector<std::string>{"empty", "none", "objective", "rate", "seed",
+                                                      "steps", "weights"}));
+  const Matrix<float> weights = reader.matrix<float>("weights");
+  ASSERT_EQ(weights.rows(), 3);
+  ASSERT_EQ(weights.cols(), 2);
+  for (int i = 0; i < 3; ++i) {
+    for (int j = 0; j < 2; ++j) EXPECT_EQ(weights(i, j), static_cast<float>(5 * i + j + 1));
+  }
+  Matrix<float> wide(3, 4);
+  reader.read<float>("weights", wide.view().col_range(1, 2));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(wide(i, 0), 0);
+    EXPECT_EQ(wide(i, 2), weights(i, 1));
+    EXPECT_EQ(wide(i, 3), 0);
+  }
+  EXPECT_EQ(reader.vector<std::int64_t>("steps"), (std::vector<std::int64_t>{5, -6, 7}));
+  EXPECT_EQ(reader.number<double>("rate"), 1e-3);
+  EXPECT_EQ(reader.number<std::uint64_t>("seed"), std::uint64_t{1} << 63);
+  EXPECT_EQ(reader.text("objective"), "isotonic");
+  EXPECT_EQ(reader.matrix<double>("empty").cols(), 4);
+  EXPECT_TRUE(reader.vector<std::uint8_t>("none").empty());
+  EXPECT_TRUE(reader.has("rate"));
+  EXPECT_FALSE(reader.has("rat"));
+}
+
+// Files of today are read by the programs of tomorrow: the bytes do not change.
+TEST_F(ArchiveTest, TheBytesAreThoseOfTheFormat) {
+  ArchiveWriter writer("toy", 7);
+  writer.add("x", std::vector<std::int32_t>{-2, 258});
+  writer.write(path("a"));
+  const std::string content(
+      "CLIPK\r\n\x1a\x01\0\0\0\x03\0\0\0toy\x07\0\0\0\x01\0\0\0"
+      "\x01\0\0\0x\x02\x01\x02\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0"
+      "\xFE\xFF\xFF\xFF\x02\x01\0\0",
+      58);
+  const std::string bytes = read_bytes(path("a"));
+  ASSERT_EQ(bytes.size(), content.size() + 32);
+  EXPECT_EQ(bytes.substr(0, content.size()), content);
+  write_sealed("b", content + std::string(32, ' '));
+  EXPECT_EQ(read_bytes(path("b")), bytes);
+}
+
+TEST_F(ArchiveTest, SaysWhatTheFileIs) {
+  write_sample("a");
+  const std::string name = path("a").string();
+  EXPECT_EQ(error_of([&] { ArchiveReader(path("a"), "trainer checkpoint", 2); }),
+            name + ": expected a clipk trainer checkpoint, got a clipk neural_mds model");
+  EXPECT_EQ(error_of([&] { ArchiveReader(path("a"), "neural_mds model", 1); }),
+            name + ": expected a clipk neural_mds model of version 1 or older, got version 2");
+  EXPECT_HAS(error_of([&] { ArchiveReader(path("no"), "toy", 1); }),
+             "expected a clipk toy, got No such file or directory");
+  EXPECT_HAS(error_of([&] { ArchiveReader(path(""), "toy", 1); }), "got a directory");
+  write_bytes(path("empty"), "");
+  EXPECT_HAS(error_of([&] { ArchiveReader(path("empty"), "toy", 1); }), "got an empty file");
+  write_bytes(path("other"), "\x93NUMPY and more");
+  EXPECT_HAS(error_of([&] { ArchiveReader(path("other"), "toy", 1); }), "no clipk archive");
+  std::string newer = read_bytes(path("a"));
+  newer[8] = 2;
+  write_sealed("newer", newer);
+  EXPECT_HAS(error_of([&] { ArchiveReader(path("newer"), "toy", 1); }),
+             "expected archive version 1, got 2");
+}
+
+TEST_F(ArchiveTest, GettersSayWhatTheEntryIs) {
+  write_sample("a");
+  const ArchiveReader reader(path("a"), "neural_mds model", 2);
+  EXPECT_HAS(error_of([&] { reader.number<double>("loss"); }),
+             "expected entry 'loss' to be a float64 number, got no such entry");
+  EXPECT_HAS(error_of([&] { reader.number<float>("rate"); }),
+             "expected entry 'rate' to be a float32 number, got a float64 number");
+  EXPECT_HAS(error_of([&] { reader.vector<float>("weights"); }),
+             "to be a float32 vector, got a float32 matrix");
+  EXPECT_HAS(error_of([&] { reader.text("seed"); }), "to be a text, got a uint64 number");
+  EXPECT_HAS(error_of([&] { reader.number<std::uint8_t>("objective"); }), "got a text");
+  Matrix<float> small(2, 3);
+  EXPECT_HAS(error_of([&] { reader.read<float>("weights", small.view()); }),
+             "expected entry 'weights' of shape [2, 3], got [3, 2]");
+  ArchiveWriter writer("toy", 1);
+  writer.add("x", 1.0);
+  EXPECT_HAS(error_of([&] { writer.add("x", 2.0); }), "got 'x' twice");
+}
+
+TEST_F(ArchiveTest, EveryCutAndEveryFlippedByteIsSeen) {
+  write_sample("a");
+  const std::string whole = read_bytes(path("a"));
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    write_bytes(path("cut"), whole.substr(0, size));
+    EXPECT_HAS(error_of([&] { ArchiveReader(path("cut"), "neural_mds model", 2); }),
+               "cut: expected a clipk neural_mds model");
+  }
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    std::string bytes = whole;
+    bytes[at] = static_cast<char>(bytes[at] ^ 1 << at % 8);
+    write_bytes(path("flipped"), bytes);
+    EXPECT_HAS(error_of([&] { ArchiveReader(path("flipped"), "neural_mds model", 2); }), "got ");
+  }
+  write_bytes(path("long"), whole + 'x');
+  EXPECT_HAS(error_of([&] { ArchiveReader(path("long"), "neural_mds model", 2); }), "damaged");
+}
+
+// Behind a right checksum, too, no broken field reads beyond the file.
+TEST_F(ArchiveTest, SurvivesBrokenFieldsBehindARightChecksum) {
+  write_sample("a");
+  const std::string whole = read_bytes(path("a"));
+  int errors = 0;
+  for (std::size_t at = 8; at + 32 < whole.size(); ++at) {
+    for (const int value : {0x00, 0x01, 0x7F, 0xFF}) {
+      std::string bytes = whole;
+      bytes[at] = static_cast<char>(value);
+      write_sealed("broken", bytes);
+      try {
+        const ArchiveReader reader(path("broken"), "neural_mds model", 2);
+        for (const std::string& name : reader.names()) {
+          try {
+            reader.matrix<float>(name);
+          } catch (const Error&) {
+          }
+        }
+      } catch (const Error&) {
+        ++errors;
+      }
+    }
+  }
+  EXPECT_GT(errors, 200);
+}
+
+}  // namespace
+}  // namespace clipk
