@@ -40,6 +40,7 @@ inline std::string read_bytes(const std::filesystem::path& path) {
 }
 
 inline void write_bytes(const std::filesystem::path& path, const std::string& bytes) {
+  std::filesystem::remove(path);  // ext4 flushes a file that is cut to 0 and written anew
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
