@@ -1,11 +1,10 @@
 #include "clipk/ops/pairwise_distance.hpp"
 
-#include <cmath>
 #include <string>
 
-#include "clipk/core/memory.hpp"
 #include "cpu/pairwise_distance.hpp"
 #include "ops/check.hpp"
+#include "ops/distance_scales.hpp"
 
 namespace clipk {
 namespace {
@@ -31,47 +30,6 @@ void check_inputs(const char* op, const Context& context, BatchView<const T> x,
   if (x.cols == 0) check::fail(op, "rows of at least 1 column", "0");
 }
 
-// On the CPU: a row of length zero has no direction.
-template <class T>
-void check_lengths(const char* op, const char* name, Metric metric, std::int64_t rows,
-                   VectorView<const T> scales) {
-  if (metric != Metric::cosine) return;
-  for (std::int64_t i = 0; i < scales.size; ++i) {
-    if (std::isinf(scales[i])) {
-      const std::string batch =
-          scales.size > rows ? " of matrix " + std::to_string(i / rows) : std::string();
-      check::fail(op,
-                  std::string("rows of ") + name + batch + " with a length above 0 under cosine",
-                  "length 0 in row " + std::to_string(i % rows));
-    }
-  }
-}
-
-template <class T>
-struct Scales {
-  VectorView<T> x, y;
-};
-
-// The scales of both sides; those of one side where both are the same memory.
-template <class T>
-Scales<T> cpu_scales(const char* op, Context& context, Scratch& scratch, BatchView<const T> x,
-                     BatchView<const T> y, Metric metric) {
-  Scales<T> scales;
-  scales.x = scratch.vector<T>(x.batch * x.rows);
-  cpu::batch_scales(context.threads(), metric, x, scales.x.data);
-  check_lengths<T>(op, "x", metric, x.rows, scales.x);
-  const bool same = x.data == y.data && x.rows == y.rows && x.stride == y.stride &&
-                    x.batch_stride == y.batch_stride;
-  if (same) {
-    scales.y = scales.x;
-    return scales;
-  }
-  scales.y = scratch.vector<T>(y.batch * y.rows);
-  cpu::batch_scales(context.threads(), metric, y, scales.y.data);
-  check_lengths<T>(op, "y", metric, y.rows, scales.y);
-  return scales;
-}
-
 template <class T>
 void forward(Context& context, BatchView<const T> x, BatchView<const T> y, Metric metric,
              BatchView<T> out) {
@@ -79,7 +37,7 @@ void forward(Context& context, BatchView<const T> x, BatchView<const T> y, Metri
   check_batch(kForward, "out", context, out, x.batch, x.rows, y.rows);
   if (x.batch == 0 || x.rows == 0 || y.rows == 0) return;
   Scratch scratch(context);
-  const Scales<T> scales = cpu_scales(kForward, context, scratch, x, y, metric);
+  const DistanceScales<T> scales(kForward, context, scratch, metric, x, "x", y, "y");
   cpu::pairwise_distance(context.threads(), x, y, metric, scales.x.data, scales.y.data, out);
 }
 

@@ -20,8 +20,11 @@ struct NearestOptions {
 /// @param[out] indices [n, k], nearest first; among equal distances the lower index first
 /// @param[out] distances [n, k], in the units of the metric; may be empty
 /// k is the number of columns of indices: 1 <= k <= min(m - exclude_self, 128).
-/// @throws Error if a shape or a device differs or k is out of range. Deterministic: yes.
-/// Scratch: O(n k + m) on CUDA, O(threads) tiles on the CPU.
+/// Distances are those of pairwise_distance, near pairs included; one that is not a number counts
+/// as infinite.
+/// @throws Error if a shape or a device differs, k is out of range, or under cosine if a row has
+///   length zero (checked on the CPU; on CUDA its distances are not numbers).
+/// Deterministic: yes. Scratch: O(n k + m), and on the CPU 512 KB a thread.
 void nearest(Context& context, MatrixView<const float> queries, MatrixView<const float> database,
              const NearestOptions& options, MatrixView<std::int32_t> indices,
              MatrixView<float> distances);

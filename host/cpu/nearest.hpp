@@ -1,0 +1,37 @@
+#pragma once
+
+#include "clipk/ops/nearest.hpp"
+#include "cpu/distance_tile.hpp"
+
+namespace clipk::cpu {
+
+/// How a search is cut: blocks of kTileRows queries, and where those are few also the database
+/// into chunks of whole tiles. By the sizes alone.
+struct NearestPlan {
+  NearestPlan(std::int64_t n, std::int64_t m, std::int64_t k);
+
+  std::int64_t row_blocks;
+  std::int64_t chunks;
+  std::int64_t chunk_cols;
+  std::int64_t list_size;  ///< of the lists of all queries and chunks
+};
+
+/// Scales as row_scales makes them. Scratch: tiles [threads * kTileRows * kTileCols], list_keys and
+/// list_indices [plan.list_size].
+template <class T>
+struct NearestScratch {
+  T* tiles;
+  T* list_keys;
+  std::int32_t* list_indices;
+};
+
+void nearest(int threads, const NearestPlan& plan, MatrixView<const float> queries,
+             MatrixView<const float> database, const NearestOptions& options, const float* scales_q,
+             const float* scales_d, const NearestScratch<float>& scratch,
+             MatrixView<std::int32_t> indices, MatrixView<float> distances);
+void nearest(int threads, const NearestPlan& plan, MatrixView<const double> queries,
+             MatrixView<const double> database, const NearestOptions& options,
+             const double* scales_q, const double* scales_d, const NearestScratch<double>& scratch,
+             MatrixView<std::int32_t> indices, MatrixView<double> distances);
+
+}  // namespace clipk::cpu

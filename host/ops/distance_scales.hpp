@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cmath>
+#include <string>
+
+#include "clipk/core/memory.hpp"
+#include "clipk/ops/metric.hpp"
+#include "cpu/pairwise_distance.hpp"
+#include "ops/check.hpp"
+
+// What pairwise_distance and nearest share on the CPU: the scales of the rows of both sides.
+namespace clipk {
+
+/// A row of length zero has no direction, and so no cosine.
+template <class T>
+void check_lengths(const char* op, const char* name, Metric metric, std::int64_t rows,
+                   VectorView<const T> scales) {
+  if (metric != Metric::cosine) return;
+  for (std::int64_t i = 0; i < scales.size; ++i) {
+    if (!std::isinf(scales[i])) continue;
+    const std::string batch = scales.size > rows ? " of matrix " + std::to_string(i / rows) : "";
+    check::fail(op, std::string("rows of ") + name + batch + " with a length above 0 under cosine",
+                "length 0 in row " + std::to_string(i % rows));
+  }
+}
+
+/// As row_scales makes them.
+template <class T>
+struct DistanceScales {
+  VectorView<T> x, y;
+
+  /// Computed once where x and y are the same memory.
+  DistanceScales(const char* op, Context& context, Scratch& scratch, Metric metric,
+                 BatchView<const T> x_rows, const char* x_name, BatchView<const T> y_rows,
+                 const char* y_name) {
+    x = scratch.vector<T>(x_rows.batch * x_rows.rows);
+    cpu::batch_scales(context.threads(), metric, x_rows, x.data);
+    check_lengths<T>(op, x_name, metric, x_rows.rows, x);
+    if (x_rows.data == y_rows.data && x_rows.rows == y_rows.rows &&
+        x_rows.stride == y_rows.stride && x_rows.batch_stride == y_rows.batch_stride) {
+      y = x;
+      return;
+    }
+    y = scratch.vector<T>(y_rows.batch * y_rows.rows);
+    cpu::batch_scales(context.threads(), metric, y_rows, y.data);
+    check_lengths<T>(op, y_name, metric, y_rows.rows, y);
+  }
+};
+
+}  // namespace clipk

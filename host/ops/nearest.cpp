@@ -1,0 +1,73 @@
+#include "clipk/ops/nearest.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "clipk/core/memory.hpp"
+#include "cpu/nearest.hpp"
+#include "ops/check.hpp"
+#include "ops/distance_scales.hpp"
+
+namespace clipk {
+namespace {
+
+constexpr const char* kOp = "nearest";
+constexpr std::int64_t kMostNeighbors = 128;
+
+template <class T>
+void check_arguments(const Context& context, MatrixView<const T> queries,
+                     MatrixView<const T> database, const NearestOptions& options,
+                     MatrixView<std::int32_t> indices, MatrixView<T> distances) {
+  check::matrix(kOp, "queries", context, queries, queries.rows, queries.cols);
+  check::matrix(kOp, "database", context, database, database.rows, queries.cols);
+  if (queries.cols == 0) check::fail(kOp, "rows of at least 1 column", "0");
+  if (database.rows > std::numeric_limits<std::int32_t>::max()) {
+    check::fail(kOp, "a database of less than 2^31 rows", std::to_string(database.rows));
+  }
+  check::matrix(kOp, "indices", context, indices, queries.rows, indices.cols);
+  const std::int64_t most = std::min(database.rows - options.exclude_self, kMostNeighbors);
+  if (indices.cols < 1 || indices.cols > most) {
+    check::fail(kOp,
+                "indices of 1 to " + std::to_string(std::max<std::int64_t>(most, 0)) +
+                    " columns for a database of " + std::to_string(database.rows) + " rows",
+                std::to_string(indices.cols));
+  }
+  check::optional_matrix(kOp, "distances", context, distances, queries.rows, indices.cols);
+}
+
+template <class T>
+void search_on_cpu(Context& context, MatrixView<const T> queries, MatrixView<const T> database,
+                   const NearestOptions& options, MatrixView<std::int32_t> indices,
+                   MatrixView<T> distances) {
+  Scratch scratch(context);
+  const DistanceScales<T> scales(kOp, context, scratch, options.metric, BatchView<const T>(queries),
+                                 "queries", BatchView<const T>(database), "database");
+  const cpu::NearestPlan plan(queries.rows, database.rows, indices.cols);
+  const cpu::NearestScratch<T> lists{
+      scratch.vector<T>(context.threads() * cpu::kTileRows * cpu::kTileCols).data,
+      scratch.vector<T>(plan.list_size).data, scratch.vector<std::int32_t>(plan.list_size).data};
+  cpu::nearest(context.threads(), plan, queries, database, options, scales.x.data, scales.y.data,
+               lists, indices, distances);
+}
+
+}  // namespace
+
+void nearest(Context& context, MatrixView<const float> queries, MatrixView<const float> database,
+             const NearestOptions& options, MatrixView<std::int32_t> indices,
+             MatrixView<float> distances) {
+  check_arguments(context, queries, database, options, indices, distances);
+  if (queries.rows == 0) return;
+  search_on_cpu(context, queries, database, options, indices, distances);
+}
+void nearest(Context& context, MatrixView<const double> queries, MatrixView<const double> database,
+             const NearestOptions& options, MatrixView<std::int32_t> indices,
+             MatrixView<double> distances) {
+  check::cpu_only(kOp, context);
+  check_arguments(context, queries, database, options, indices, distances);
+  if (queries.rows == 0) return;
+  search_on_cpu(context, queries, database, options, indices, distances);
+}
+
+}  // namespace clipk
