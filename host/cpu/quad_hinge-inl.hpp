@@ -1,0 +1,281 @@
+// Vector code that both forms of the quadruple loss share; included once a Highway target.
+#if defined(CLIPK_QUAD_HINGE_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef CLIPK_QUAD_HINGE_INL
+#undef CLIPK_QUAD_HINGE_INL
+#else
+#define CLIPK_QUAD_HINGE_INL
+#endif
+
+#include <hwy/cache_control.h>
+#include <hwy/highway.h>
+
+#include "clipk/core/random.hpp"
+#include "clipk/ops/quad_draw.hpp"
+#include "cpu/quad_hinge_forms.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace clipk::cpu::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// Draws are made and looked up in batches of this many.
+inline constexpr std::int64_t kQuadBatch = 512;
+inline constexpr std::int64_t kQuadSlack = 64;  // whole vectors are stored beyond the end
+/// Of the two pairs of every quadruple of a batch.
+template <class T>
+using OfPairs = T[2][kQuadBatch + kQuadSlack];
+
+/// A row of codes is padded to whole vectors of at most one cache line.
+template <class T>
+using LineTag = hn::CappedTag<T, 64 / sizeof(T)>;
+
+using WordTag = hn::ScalableTag<std::uint32_t>;
+using Words = hn::Vec<WordTag>;
+
+struct WordPair {
+  Words high, low;
+};
+
+/// The 64-bit products of 32-bit lanes, cut in halves.
+HWY_INLINE WordPair mul_wide(Words a, Words b) {
+  const WordTag d;
+#if HWY_TARGET == HWY_SCALAR
+  const std::uint64_t product = std::uint64_t{hn::GetLane(a)} * hn::GetLane(b);
+  return {hn::Set(d, static_cast<std::uint32_t>(product >> 32)),
+          hn::Set(d, static_cast<std::uint32_t>(product))};
+#else
+  const hn::RepartitionToWide<WordTag> d64;
+  const auto down = [&](auto v) HWY_ATTR { return hn::BitCast(d, hn::ShiftRight<32>(v)); };
+  const auto up = [&](auto v) HWY_ATTR { return hn::BitCast(d, hn::ShiftLeft<32>(v)); };
+  const auto even = hn::MulEven(a, b);
+  const auto odd = hn::MulEven(down(hn::BitCast(d64, a)), down(hn::BitCast(d64, b)));
+  return {hn::OddEven(hn::BitCast(d, odd), down(even)), hn::OddEven(up(odd), hn::BitCast(d, even))};
+#endif
+}
+
+HWY_INLINE Words below(Words bits, std::uint32_t n) {
+  return mul_wide(bits, hn::Set(WordTag(), n)).high;
+}
+
+/// The blocks `index` ... of the quadruples' stream, one a lane. They must not carry into the high
+/// word of the index.
+HWY_INLINE void quad_blocks(std::uint64_t seed, std::uint64_t step, std::uint64_t index,
+                            Words (&word)[4]) {
+  const WordTag d;
+  word[0] = hn::Iota(d, static_cast<std::uint32_t>(index));
+  word[1] = hn::Set(d, static_cast<std::uint32_t>(index >> 32));
+  word[2] = hn::Set(d, static_cast<std::uint32_t>(step));
+  word[3] = hn::Set(d, static_cast<std::uint32_t>(RandomStream::quadruples));
+  std::uint32_t key0 = static_cast<std::uint32_t>(seed);
+  std::uint32_t key1 = static_cast<std::uint32_t>(seed >> 32);
+  for (int round = 0; round < 10; ++round) {
+    const WordPair p0 = mul_wide(word[0], hn::Set(d, 0xD2511F53u));
+    const WordPair p1 = mul_wide(word[2], hn::Set(d, 0xCD9E8D57u));
+    word[0] = hn::Xor(p1.high, hn::Xor(word[1], hn::Set(d, key0)));
+    word[2] = hn::Xor(p0.high, hn::Xor(word[3], hn::Set(d, key1)));
+    word[1] = p1.low;
+    word[3] = p0.low;
+    key0 += 0x9E3779B9u;
+    key1 += 0xBB67AE85u;
+  }
+}
+
+/// Leaves out `skip`.
+HWY_INLINE Words skipping(Words column, Words skip) {
+  const WordTag d;
+  const hn::RebindToSigned<WordTag> signed_tag;  // both are below 2^31
+  const auto before = hn::MaskFromVec(hn::BitCast(
+      d, hn::VecFromMask(signed_tag,
+                         hn::Lt(hn::BitCast(signed_tag, column), hn::BitCast(signed_tag, skip)))));
+  return hn::IfThenElse(before, column, hn::Add(column, hn::Set(d, 1u)));
+}
+
+/// a0, b0, a1, b1, ...
+HWY_INLINE void store_pairs(Words a, Words b, std::uint32_t* to) {
+  const WordTag d;
+#if HWY_TARGET == HWY_SCALAR
+  hn::Store(a, d, to);
+  hn::Store(b, d, to + 1);
+#else
+  hn::StoreInterleaved2(a, b, d, to);
+#endif
+}
+
+/// Quadruples t ... t + count - 1 of query q (t even, count <= kQuadBatch): places in the list of
+/// `near`, and other columns out of m, without `skip` unless it is negative. Arrays have room for
+/// two vectors more.
+HWY_INLINE void draw_query(std::uint64_t seed, std::uint64_t step, std::int64_t q, std::int64_t t,
+                           std::int64_t count, std::uint32_t near, std::uint32_t m,
+                           std::int64_t skip, std::uint32_t* HWY_RESTRICT place,
+                           std::uint32_t* HWY_RESTRICT column) {
+  const WordTag d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  for (std::int64_t i = 0; i < count; i += 2 * lanes) {
+    Words word[4];
+    quad_blocks(seed, step, quad_query_block(q, t + i), word);
+    Words first, second;
+    if (skip < 0) {
+      first = below(word[1], m);
+      second = below(word[3], m);
+    } else {
+      const Words without = hn::Set(d, static_cast<std::uint32_t>(skip));
+      first = skipping(below(word[1], m - 1), without);
+      second = skipping(below(word[3], m - 1), without);
+    }
+    store_pairs(below(word[0], near), below(word[2], near), place + i);
+    store_pairs(first, second, column + i);
+  }
+}
+
+/// Quadruples t ... of a uniform draw over n x m pairs: pair (row[0], column[0]) and pair
+/// (row[1], column[1]). t is a multiple of kQuadBatch, count at most that.
+HWY_INLINE void draw_all(std::uint64_t seed, std::uint64_t step, std::int64_t t, std::int64_t count,
+                         std::uint32_t n, std::uint32_t m, bool self, OfPairs<std::uint32_t>& row,
+                         OfPairs<std::uint32_t>& column) {
+  const WordTag d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  for (std::int64_t i = 0; i < count; i += lanes) {
+    Words word[4];
+    quad_blocks(seed, step, static_cast<std::uint64_t>(t + i), word);
+    for (int pair = 0; pair < 2; ++pair) {
+      const Words r = below(word[2 * pair], n);
+      const Words c =
+          self ? skipping(below(word[2 * pair + 1], m - 1), r) : below(word[2 * pair + 1], m);
+      hn::StoreU(r, d, row[pair] + i);
+      hn::StoreU(c, d, column[pair] + i);
+    }
+  }
+}
+
+/// |a - b|^2 of two padded rows.
+template <class T>
+HWY_INLINE T squared_distance(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b,
+                              std::int64_t stride) {
+  const LineTag<T> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  auto sum0 = hn::Zero(d);
+  auto sum1 = hn::Zero(d);
+  std::int64_t k = 0;
+  for (; k + 2 * lanes <= stride; k += 2 * lanes) {
+    const auto v0 = hn::Sub(hn::Load(d, a + k), hn::Load(d, b + k));
+    const auto v1 = hn::Sub(hn::Load(d, a + k + lanes), hn::Load(d, b + k + lanes));
+    sum0 = hn::MulAdd(v0, v0, sum0);
+    sum1 = hn::MulAdd(v1, v1, sum1);
+  }
+  if (k < stride) {
+    const auto v0 = hn::Sub(hn::Load(d, a + k), hn::Load(d, b + k));
+    sum0 = hn::MulAdd(v0, v0, sum0);
+  }
+  return hn::GetLane(hn::SumOfLanes(d, hn::Add(sum0, sum1)));
+}
+
+/// a.b or |a - b|^2 of two rows of any alignment and length.
+template <bool kDot, class T>
+HWY_INLINE T loose_product(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b, std::int64_t n) {
+  const LineTag<T> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const auto add = [](auto va, auto vb, auto sum) HWY_ATTR {
+    if constexpr (kDot) {
+      return hn::MulAdd(va, vb, sum);
+    } else {
+      const auto v = hn::Sub(va, vb);
+      return hn::MulAdd(v, v, sum);
+    }
+  };
+  auto sum0 = hn::Zero(d);
+  auto sum1 = hn::Zero(d);
+  std::int64_t k = 0;
+  for (; k + 2 * lanes <= n; k += 2 * lanes) {
+    sum0 = add(hn::LoadU(d, a + k), hn::LoadU(d, b + k), sum0);
+    sum1 = add(hn::LoadU(d, a + k + lanes), hn::LoadU(d, b + k + lanes), sum1);
+  }
+  T rest = 0;
+  for (; k < n; ++k) rest += kDot ? a[k] * b[k] : (a[k] - b[k]) * (a[k] - b[k]);
+  return hn::GetLane(hn::SumOfLanes(d, hn::Add(sum0, sum1))) + rest;
+}
+
+/// The distances d of the pairs of one query, or of any pair: read, or made from the rows.
+template <class T>
+class TargetRow {
+ public:
+  /// Query q: a row of the block, or (q >= n) a column of it.
+  TargetRow(const QuadWork<T>& work, std::int64_t q) : metric_(work.call.target.metric) {
+    const BasicPairTarget<T>& target = work.call.target;
+    const std::int64_t n = work.call.x.rows;
+    const bool column = q >= n;
+    const std::int64_t own = column ? q - n : q;
+    if (!target.distances.empty()) {
+      step_ = column ? target.distances.stride : 1;
+      data_ = column ? target.distances.data + own : target.distances.row(own);
+      return;
+    }
+    const MatrixView<const T>& rows_y = work.call.self ? target.rows_x : target.rows_y;
+    others_ = column ? target.rows_x : rows_y;
+    row_ = column ? rows_y.row(own) : target.rows_x.row(own);
+    if (metric_ == Metric::cosine) {
+      const T* of_y = work.call.self ? work.inverse_norm_x : work.inverse_norm_y;
+      inverse_norm_ = column ? of_y[own] : work.inverse_norm_x[own];
+      inverse_norms_ = column ? work.inverse_norm_x : of_y;
+    }
+  }
+
+  HWY_INLINE void prefetch(std::int64_t c) const {
+    if (data_ != nullptr) hwy::Prefetch(data_ + c * step_);
+  }
+
+  /// The square under the Euclidean metrics when made from rows: only the order counts.
+  HWY_INLINE T operator()(std::int64_t c) const {
+    if (data_ != nullptr) return data_[c * step_];
+    const T* other = others_.row(c);
+    if (metric_ != Metric::cosine) return loose_product<false>(row_, other, others_.cols);
+    // The norms first: so a pair and its mirror image have the same bits.
+    return T{1} -
+           loose_product<true>(row_, other, others_.cols) * (inverse_norm_ * inverse_norms_[c]);
+  }
+
+ private:
+  Metric metric_;
+  const T* data_ = nullptr;
+  std::int64_t step_ = 0;
+  const T* row_ = nullptr;
+  MatrixView<const T> others_;
+  T inverse_norm_ = 0;
+  const T* inverse_norms_ = nullptr;
+};
+
+/// Which way a quadruple counts: +1 or -1 on its first pair and the opposite on its second, 0 where
+/// it is inactive; and its hinge.
+template <class D, class V = hn::Vec<D>>
+struct Hinges {
+  V sign;
+  V value;
+};
+template <class D, class V>
+HWY_INLINE Hinges<D> hinges(D d, V margin, V d_first, V d_second, V e_first, V e_second) {
+  const V one = hn::Set(d, 1);
+  const V up = hn::IfThenElseZero(hn::Lt(d_first, d_second), one);
+  const V sign = hn::Sub(up, hn::IfThenElseZero(hn::Lt(d_second, d_first), one));
+  const V value = hn::MulAdd(sign, hn::Sub(e_first, e_second), margin);
+  const auto active = hn::And(hn::Gt(value, hn::Zero(d)), hn::Ne(sign, hn::Zero(d)));
+  return {hn::IfThenElseZero(active, sign), hn::IfThenElseZero(active, value)};
+}
+
+/// Sum in float64 of the lanes of v.
+template <class D, class V>
+HWY_INLINE double sum_of(D d, V v) {
+  if constexpr (sizeof(hn::TFromD<D>) == 8 || HWY_TARGET == HWY_SCALAR) {
+    return hn::GetLane(hn::SumOfLanes(d, v));
+  }
+#if HWY_TARGET != HWY_SCALAR
+  else {
+    const hn::Repartition<double, D> d64;
+    const hn::Half<D> half;
+    const auto sum = hn::Add(hn::PromoteTo(d64, hn::LowerHalf(half, v)),
+                             hn::PromoteTo(d64, hn::UpperHalf(half, v)));
+    return hn::GetLane(hn::SumOfLanes(d64, sum));
+  }
+#endif
+}
+
+}  // namespace clipk::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif

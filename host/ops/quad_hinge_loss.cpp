@@ -1,0 +1,126 @@
+#include "clipk/ops/quad_hinge_loss.hpp"
+
+#include <limits>
+#include <string>
+
+#include "cpu/quad_hinge_loss.hpp"
+#include "ops/check.hpp"
+
+namespace clipk {
+namespace {
+
+constexpr const char* kOp = "quad_hinge_loss";
+
+template <class T>
+void check_target(const Context& context, const BasicPairTarget<T>& target, std::int64_t n,
+                  std::int64_t m, bool self) {
+  if (!target.distances.empty()) {
+    check::matrix(kOp, "target distances", context, target.distances, n, m);
+    return;
+  }
+  if (target.rows_x.cols < 1) {
+    check::fail(kOp, "target distances, or rows of at least 1 column",
+                check::shape(target.rows_x.rows, target.rows_x.cols));
+  }
+  check::matrix(kOp, "target rows_x", context, target.rows_x, n, target.rows_x.cols);
+  if (!self) check::matrix(kOp, "target rows_y", context, target.rows_y, m, target.rows_x.cols);
+}
+
+// The indices themselves can be read here on the CPU only.
+void check_neighbors(const Context& context, const char* name, MatrixView<const std::int32_t> list,
+                     std::int64_t queries, std::int64_t others, bool self) {
+  if (list.cols < 1) {
+    check::fail(kOp, std::string(name) + " with at least 1 column for a draw by query",
+                check::shape(list.rows, list.cols));
+  }
+  check::matrix(kOp, name, context, list, queries, list.cols);
+  if (context.device() != Device::cpu) return;
+  for (std::int64_t i = 0; i < list.rows; ++i) {
+    for (std::int64_t k = 0; k < list.cols; ++k) {
+      const std::int64_t index = list(i, k);
+      if (index < 0 || index >= others || (self && index == i)) {
+        check::fail(kOp,
+                    std::string(name) + " in [0, " + std::to_string(others) + ")" +
+                        (self ? " other than the row itself" : ""),
+                    std::to_string(index) + " in row " + std::to_string(i));
+      }
+    }
+  }
+}
+
+template <class T>
+void check_call(const Context& context, const cpu::QuadHinge<T>& call,
+                VectorView<const std::uint64_t> step, VectorView<double> loss) {
+  const std::int64_t n = call.x.rows;
+  const std::int64_t m = call.self ? n : call.y.rows;
+  const std::int64_t dim = call.x.cols;
+  check::matrix(kOp, "x", context, call.x, n, dim);
+  if (!call.self) check::matrix(kOp, "y", context, call.y, m, dim);
+  constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+  if (dim < 1) check::fail(kOp, "codes of at least 1 column", std::to_string(dim));
+  if (n > most || m > most) {
+    check::fail(kOp, "at most " + std::to_string(most) + " rows", check::shape(n, m));
+  }
+  const bool pairs = call.self ? n >= 2 : n >= 1 && m >= 1 && n * m >= 2;
+  if (!pairs) check::fail(kOp, "a block of at least 2 pairs", check::shape(n, m));
+  if (call.options.count < 1) {
+    check::fail(kOp, "at least 1 quadruple", std::to_string(call.options.count));
+  }
+  check_target(context, call.target, n, m, call.self);
+  if (call.options.draw == QuadDraw::query) {
+    check_neighbors(context, "neighbors of_rows", call.neighbors.of_rows, n, m, call.self);
+    if (!call.self) {
+      check_neighbors(context, "neighbors of_cols", call.neighbors.of_cols, m, n, false);
+    }
+  }
+  check::vector(kOp, "step", context, step, 1);
+  check::vector(kOp, "loss", context, loss, 1);
+  check::optional_matrix(kOp, call.self ? "grad" : "grad_x", context, call.grad_x, n, dim);
+  check::optional_matrix(kOp, "grad_y", context, call.grad_y, m, dim);
+}
+
+template <class T>
+void run(Context& context, cpu::QuadHinge<T> call, VectorView<const std::uint64_t> step,
+         VectorView<double> loss) {
+  check_call(context, call, step, loss);
+  call.step = step[0];
+  call.loss = loss.data;
+  cpu::quad_hinge_loss(context, call);
+}
+
+}  // namespace
+
+void quad_hinge_loss(Context& context, MatrixView<const float> x, MatrixView<const float> y,
+                     const PairTarget& target, const QuadNeighbors& neighbors,
+                     const QuadHingeOptions& options, VectorView<const std::uint64_t> step,
+                     VectorView<double> loss, MatrixView<float> grad_x, MatrixView<float> grad_y) {
+  run<float>(context, {false, x, y, target, neighbors, options, 0, nullptr, grad_x, grad_y}, step,
+             loss);
+}
+
+void quad_hinge_loss(Context& context, MatrixView<const double> x, MatrixView<const double> y,
+                     const BasicPairTarget<double>& target, const QuadNeighbors& neighbors,
+                     const QuadHingeOptions& options, VectorView<const std::uint64_t> step,
+                     VectorView<double> loss, MatrixView<double> grad_x,
+                     MatrixView<double> grad_y) {
+  check::cpu_only(kOp, context);
+  run<double>(context, {false, x, y, target, neighbors, options, 0, nullptr, grad_x, grad_y}, step,
+              loss);
+}
+
+void quad_hinge_loss(Context& context, MatrixView<const float> x, const PairTarget& target,
+                     const QuadNeighbors& neighbors, const QuadHingeOptions& options,
+                     VectorView<const std::uint64_t> step, VectorView<double> loss,
+                     MatrixView<float> grad) {
+  run<float>(context, {true, x, x, target, neighbors, options, 0, nullptr, grad, {}}, step, loss);
+}
+
+void quad_hinge_loss(Context& context, MatrixView<const double> x,
+                     const BasicPairTarget<double>& target, const QuadNeighbors& neighbors,
+                     const QuadHingeOptions& options, VectorView<const std::uint64_t> step,
+                     VectorView<double> loss, MatrixView<double> grad) {
+  check::cpu_only(kOp, context);
+  run<double>(context, {true, x, x, target, neighbors, options, 0, nullptr, grad, {}}, step, loss);
+}
+
+}  // namespace clipk
