@@ -27,17 +27,16 @@
 //   CLIPK_DYN_SHARED(float, rows);          float* to the launch's shared_bytes, 128-byte aligned
 
 #ifdef CLIPK_SIMT
-#define CLIPK_SHARED(T, name, ...)                                                         \
-  using name##_shared_type = T __VA_ARGS__;                                                \
-  static const char name##_shared_key = 0;                                                 \
-  name##_shared_type& name = *static_cast<name##_shared_type*>(                            \
-      ::clipk::simt::shared_variable(&name##_shared_key, sizeof(name##_shared_type), \
-                                     alignof(name##_shared_type), #name))
+#define CLIPK_SHARED(T, name, ...)                                                             \
+  using name##_shared_type = T __VA_ARGS__;                                                    \
+  static const char name##_shared_key = 0;                                                     \
+  name##_shared_type& name = *static_cast<name##_shared_type*>(::clipk::simt::shared_variable( \
+      &name##_shared_key, sizeof(name##_shared_type), alignof(name##_shared_type), #name))
 #define CLIPK_DYN_SHARED(T, name) T* const name = static_cast<T*>(::clipk::simt::dynamic_shared())
 #else
 #define CLIPK_SHARED(T, name, ...) __shared__ __align__(16) T name __VA_ARGS__
-#define CLIPK_DYN_SHARED(T, name)                                           \
-  extern __shared__ __align__(128) unsigned char clipk_dynamic_shared_[];   \
+#define CLIPK_DYN_SHARED(T, name)                                         \
+  extern __shared__ __align__(128) unsigned char clipk_dynamic_shared_[]; \
   T* const name = reinterpret_cast<T*>(clipk_dynamic_shared_)
 #endif
 
@@ -98,10 +97,10 @@ void launch_kernel(const char* name, void (*kernel)(P...), const Launch& launch,
 /// launch that asks for more than 48 KB (cheap; it sets a function attribute).
 template <class... P>
 void allow_dynamic_shared(void (*kernel)(P...), std::size_t bytes) {
-  check_cuda(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                                  cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                  static_cast<int>(bytes)),
-             "dynamic shared memory of a kernel");
+  check_cuda(
+      cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
+                           cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
+      "dynamic shared memory of a kernel");
 }
 
 constexpr unsigned ceil_div(std::int64_t a, std::int64_t b) {
