@@ -1,0 +1,79 @@
+#include "clipk/metrics/bootstrap.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "clipk/core/random.hpp"
+#include "cpu/parallel.hpp"
+#include "ops/check.hpp"
+
+namespace clipk {
+namespace {
+
+constexpr const char* kName = "paired_bootstrap";
+
+double resampled_mean(const std::vector<double>& values, std::uint64_t seed,
+                      std::uint32_t resample) {
+  const auto n = static_cast<std::uint32_t>(values.size());
+  double sum = 0;
+  for (std::uint32_t t = 0; t < n; t += 4) {
+    const auto bits = random_block(seed, RandomStream::bootstrap, resample, t / 4);
+    const std::uint32_t count = std::min(n - t, std::uint32_t{4});
+    for (std::uint32_t w = 0; w < count; ++w) sum += values[random_below(bits[w], n)];
+  }
+  return sum / n;
+}
+
+double quantile(const std::vector<double>& sorted, double q) {
+  const double position = q * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::size_t>(position);
+  const std::size_t above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (position - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+}
+
+}  // namespace
+
+Interval paired_bootstrap(Context& context, std::span<const double> a, std::span<const double> b,
+                          const BootstrapOptions& options) {
+  if (a.size() != b.size()) {
+    check::fail(kName, "b of size " + std::to_string(a.size()), std::to_string(b.size()));
+  }
+  constexpr std::size_t kMost = std::numeric_limits<std::uint32_t>::max() - 4;
+  if (a.empty() || a.size() > kMost) {
+    check::fail(kName, "from 1 to " + std::to_string(kMost) + " queries", std::to_string(a.size()));
+  }
+  if (options.resamples < 1 || options.resamples > std::numeric_limits<std::uint32_t>::max()) {
+    check::fail(kName, "from 1 to 4294967295 resamples", std::to_string(options.resamples));
+  }
+  if (!(options.confidence > 0 && options.confidence < 1)) {
+    check::fail(kName, "a confidence between 0 and 1", std::to_string(options.confidence));
+  }
+  std::vector<double> difference(a.size());
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    difference[i] = a[i] - b[i];
+    if (!std::isfinite(difference[i])) {
+      check::fail(
+          kName, "finite values",
+          std::to_string(a[i]) + " and " + std::to_string(b[i]) + " at " + std::to_string(i));
+    }
+    sum += difference[i];
+  }
+  std::vector<double> means(static_cast<std::size_t>(options.resamples));
+  cpu::parallel_chunks(
+      context.threads(), options.resamples, 64, [&](std::int64_t first, std::int64_t count) {
+        for (std::int64_t r = first; r < first + count; ++r) {
+          means[static_cast<std::size_t>(r)] =
+              resampled_mean(difference, options.seed, static_cast<std::uint32_t>(r));
+        }
+      });
+  std::sort(means.begin(), means.end());
+  const double tail = (1 - options.confidence) / 2;
+  return {sum / static_cast<double>(a.size()), quantile(means, tail), quantile(means, 1 - tail)};
+}
+
+}  // namespace clipk

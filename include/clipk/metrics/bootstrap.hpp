@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "clipk/core/context.hpp"
+
+namespace clipk {
+
+struct BootstrapOptions {
+  std::int64_t resamples = 10000;
+  double confidence = 0.95;
+  std::uint64_t seed = 0;
+};
+
+/// An estimate and its confidence interval.
+struct Interval {
+  double estimate = 0;
+  double low = 0;
+  double high = 0;
+};
+
+/// Percentile bootstrap of the difference mean(a) - mean(b) of two measurements of the same n
+/// queries (hits of two embeddings, say): queries are drawn with replacement, each with both of its
+/// measurements, so that what the two share cancels.
+///
+/// Draw t of resample r is word t % 4 of random_block(seed, bootstrap, r, t / 4), mapped by
+/// random_below. The interval runs between the (1 -+ confidence) / 2 quantiles of the resampled
+/// differences, interpolated linearly between order statistics.
+///
+/// @param a [n]  @param b [n]
+/// @throws Error if the sizes differ or are 0, a value is not finite, resamples < 1, or confidence
+///   is not inside (0, 1). Deterministic: yes. Runs on the host.
+/// Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+Interval paired_bootstrap(Context& context, std::span<const double> a, std::span<const double> b,
+                          const BootstrapOptions& options = {});
+
+}  // namespace clipk
