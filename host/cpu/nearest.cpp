@@ -18,85 +18,74 @@ HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// The nearest columns found so far, in order of distance and then of index.
+// Takes what is nearer than the list's limit from `count` distances of columns first, first + 1...
+// Once the list is full that is little: a compare of four vectors passes over the rest.
 template <class T>
-struct List {
-  T* keys;
-  std::int32_t* indices;
-  int k;
-  int filled;
-
-  // Columns come in ascending order, so a newcomer goes behind its equals.
-  void insert(T key, std::int32_t index) {
-    const int place = static_cast<int>(std::upper_bound(keys, keys + filled, key) - keys);
-    filled = std::min(filled + 1, k);
-    const auto moved = static_cast<std::size_t>(filled - 1 - place);
-    std::memmove(keys + place + 1, keys + place, moved * sizeof(T));
-    std::memmove(indices + place + 1, indices + place, moved * sizeof(std::int32_t));
-    keys[place] = key;
-    indices[place] = index;
-  }
-};
-
-// Takes what is nearer than the list's last from `count` distances of columns first, first + 1...
-// Once the list has filled, few are: a compare of 4 vectors passes over the rest.
-template <class T>
-void select(const T* row, std::int64_t count, std::int64_t first, List<T>& list) {
+void select(const T* row, std::int64_t count, std::int64_t first, CandidateList<T>& list) {
   std::int64_t j = 0;
-  for (; j < count && list.filled < list.k; ++j) {
+  for (; j < count && list.size < list.k; ++j) {
     // Not a number counts as infinitely far.
     const T key = row[j] == row[j] ? row[j] : std::numeric_limits<T>::infinity();
-    list.insert(key, static_cast<std::int32_t>(first + j));
+    list.add(key, static_cast<std::int32_t>(first + j));
   }
   const hn::ScalableTag<T> tag;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
-  auto limit = hn::Set(tag, list.keys[list.k - 1]);
-  const auto scan = [&](std::int64_t begin, std::int64_t end) HWY_ATTR {
-    for (std::int64_t c = begin; c < end; ++c) {
-      if (row[c] < list.keys[list.k - 1]) {
-        list.insert(row[c], static_cast<std::int32_t>(first + c));
-      }
-    }
-    limit = hn::Set(tag, list.keys[list.k - 1]);
-  };
+  auto limit = hn::Set(tag, list.limit);
   const auto nearer = [&](std::int64_t c)
                           HWY_ATTR { return hn::Lt(hn::LoadU(tag, row + c), limit); };
+  const auto take = [&](auto mask, std::int64_t begin) HWY_ATTR {
+    std::uint8_t bytes[8] = {};
+    hn::StoreMaskBits(tag, mask, bytes);
+    std::uint64_t bits;
+    std::memcpy(&bits, bytes, sizeof(bits));
+    for (; bits != 0; bits &= bits - 1) {
+      const std::int64_t c = begin + __builtin_ctzll(bits);
+      if (row[c] < list.limit) list.add(row[c], static_cast<std::int32_t>(first + c));
+    }
+  };
   for (; j + 4 * lanes <= count; j += 4 * lanes) {
-    const auto any = hn::Or(hn::Or(nearer(j), nearer(j + lanes)),
-                            hn::Or(nearer(j + 2 * lanes), nearer(j + 3 * lanes)));
-    if (!hn::AllFalse(tag, any)) scan(j, j + 4 * lanes);
+    const auto mask0 = nearer(j);
+    const auto mask1 = nearer(j + lanes);
+    const auto mask2 = nearer(j + 2 * lanes);
+    const auto mask3 = nearer(j + 3 * lanes);
+    if (hn::AllFalse(tag, hn::Or(hn::Or(mask0, mask1), hn::Or(mask2, mask3)))) continue;
+    take(mask0, j);
+    take(mask1, j + lanes);
+    take(mask2, j + 2 * lanes);
+    take(mask3, j + 3 * lanes);
+    limit = hn::Set(tag, list.limit);
   }
-  if (j < count) scan(j, count);
+  for (; j < count; ++j) {
+    if (row[j] < list.limit) list.add(row[j], static_cast<std::int32_t>(first + j));
+  }
 }
 
-// One tile of distances into the lists of its rows; `filled` is how long each list is.
+// One tile of distances into the lists of its rows.
 template <class T>
 void select_tile(std::int64_t rows, std::int64_t cols, std::int64_t first_row,
-                 std::int64_t first_col, const T* tile, bool exclude_self, int k, T* keys,
-                 std::int32_t* indices, int* filled) {
+                 std::int64_t first_col, const T* tile, bool exclude_self,
+                 CandidateList<T>* lists) {
   for (std::int64_t i = 0; i < rows; ++i) {
     const T* row = tile + i * kTileCols;
-    List<T> list{keys + i * k, indices + i * k, k, filled[i]};
     const std::int64_t self = first_row + i - first_col;
     if (exclude_self && self >= 0 && self < cols) {
-      select(row, self, first_col, list);
-      select(row + self + 1, cols - self - 1, first_col + self + 1, list);
+      select(row, self, first_col, lists[i]);
+      select(row + self + 1, cols - self - 1, first_col + self + 1, lists[i]);
     } else {
-      select(row, cols, first_col, list);
+      select(row, cols, first_col, lists[i]);
     }
-    filled[i] = list.filled;
   }
 }
 
 void select_float(std::int64_t rows, std::int64_t cols, std::int64_t first_row,
-                  std::int64_t first_col, const float* tile, bool exclude_self, int k, float* keys,
-                  std::int32_t* indices, int* filled) {
-  select_tile(rows, cols, first_row, first_col, tile, exclude_self, k, keys, indices, filled);
+                  std::int64_t first_col, const float* tile, bool exclude_self,
+                  CandidateList<float>* lists) {
+  select_tile(rows, cols, first_row, first_col, tile, exclude_self, lists);
 }
 void select_double(std::int64_t rows, std::int64_t cols, std::int64_t first_row,
-                   std::int64_t first_col, const double* tile, bool exclude_self, int k,
-                   double* keys, std::int32_t* indices, int* filled) {
-  select_tile(rows, cols, first_row, first_col, tile, exclude_self, k, keys, indices, filled);
+                   std::int64_t first_col, const double* tile, bool exclude_self,
+                   CandidateList<double>* lists) {
+  select_tile(rows, cols, first_row, first_col, tile, exclude_self, lists);
 }
 
 }  // namespace clipk::cpu::HWY_NAMESPACE
@@ -115,16 +104,52 @@ constexpr std::int64_t kTasks = 16;
 constexpr std::int64_t kLeastChunkTiles = 8;
 
 void select_any(std::int64_t rows, std::int64_t cols, std::int64_t first_row,
-                std::int64_t first_col, const float* tile, bool exclude_self, int k, float* keys,
-                std::int32_t* indices, int* filled) {
-  HWY_DYNAMIC_DISPATCH(select_float)
-  (rows, cols, first_row, first_col, tile, exclude_self, k, keys, indices, filled);
+                std::int64_t first_col, const float* tile, bool exclude_self,
+                CandidateList<float>* lists) {
+  HWY_DYNAMIC_DISPATCH(select_float)(rows, cols, first_row, first_col, tile, exclude_self, lists);
 }
 void select_any(std::int64_t rows, std::int64_t cols, std::int64_t first_row,
-                std::int64_t first_col, const double* tile, bool exclude_self, int k, double* keys,
-                std::int32_t* indices, int* filled) {
-  HWY_DYNAMIC_DISPATCH(select_double)
-  (rows, cols, first_row, first_col, tile, exclude_self, k, keys, indices, filled);
+                std::int64_t first_col, const double* tile, bool exclude_self,
+                CandidateList<double>* lists) {
+  HWY_DYNAMIC_DISPATCH(select_double)(rows, cols, first_row, first_col, tile, exclude_self, lists);
+}
+
+// How many entries the list of query i in chunk c has.
+std::int64_t list_length(const NearestPlan& plan, std::int64_t m, std::int64_t k, bool exclude_self,
+                         std::int64_t c, std::int64_t i) {
+  const std::int64_t first = c * plan.chunk_cols;
+  const std::int64_t end = std::min(m, first + plan.chunk_cols);
+  return std::min(k, end - first - (exclude_self && i >= first && i < end));
+}
+
+template <class T>
+void write_row(std::int64_t i, std::int64_t place, const Candidate<T>& candidate,
+               MatrixView<std::int32_t> indices, MatrixView<T> distances) {
+  indices.row(i)[place] = candidate.index();
+  if (!distances.empty()) distances.row(i)[place] = candidate.key();
+}
+
+// The chunks' lists into one.
+template <class T>
+void merge_row(const NearestPlan& plan, std::int64_t i, std::int64_t n, std::int64_t m,
+               bool exclude_self, const Candidate<T>* lists, std::int64_t* next,
+               MatrixView<std::int32_t> indices, MatrixView<T> distances) {
+  const std::int64_t k = indices.cols;
+  std::fill(next, next + plan.chunks, 0);
+  for (std::int64_t place = 0; place < k; ++place) {
+    std::int64_t from = -1;
+    Candidate<T> best{};
+    for (std::int64_t c = 0; c < plan.chunks; ++c) {
+      if (next[c] >= list_length(plan, m, k, exclude_self, c, i)) continue;
+      const Candidate<T> head = lists[(c * n + i) * k + next[c]];
+      if (from < 0 || head < best) {
+        from = c;
+        best = head;
+      }
+    }
+    ++next[from];
+    write_row(i, place, best, indices, distances);
+  }
 }
 
 template <class T>
@@ -132,52 +157,44 @@ void search(int threads, const NearestPlan& plan, MatrixView<const T> queries,
             MatrixView<const T> database, const NearestOptions& options, const T* scales_q,
             const T* scales_d, const NearestScratch<T>& scratch, MatrixView<std::int32_t> indices,
             MatrixView<T> distances) {
-  const std::int64_t n = queries.rows, m = database.rows, d = queries.cols;
-  const int k = static_cast<int>(indices.cols);
-  // How many entries the lists of chunk c have in row i.
-  const auto list_length = [&](std::int64_t c, std::int64_t i) {
-    const std::int64_t first = c * plan.chunk_cols;
-    const std::int64_t end = std::min(m, first + plan.chunk_cols);
-    const bool self = options.exclude_self && i >= first && i < end;
-    return static_cast<int>(std::min<std::int64_t>(k, end - first - self));
-  };
+  const std::int64_t n = queries.rows, m = database.rows, d = queries.cols, k = indices.cols;
   parallel_for(threads, plan.row_blocks * plan.chunks, [&](std::int64_t task) {
     const std::int64_t i = task / plan.chunks * kTileRows;
     const std::int64_t chunk = task % plan.chunks;
     const std::int64_t rows = std::min(kTileRows, n - i);
-    const std::int64_t list = (chunk * n + i) * k;
     T* tile = scratch.tiles + omp_get_thread_num() * kTileRows * kTileCols;
-    int filled[kTileRows] = {};
+    Candidate<T>* candidates =
+        scratch.candidates + omp_get_thread_num() * kTileRows * plan.list_capacity;
+    CandidateList<T> lists[kTileRows];
+    for (std::int64_t r = 0; r < rows; ++r) {
+      lists[r] = CandidateList<T>(candidates + r * plan.list_capacity, static_cast<int>(k),
+                                  static_cast<int>(plan.list_capacity));
+    }
     const std::int64_t end = std::min(m, (chunk + 1) * plan.chunk_cols);
     for (std::int64_t j = chunk * plan.chunk_cols; j < end; j += kTileCols) {
       const std::int64_t cols = std::min(kTileCols, end - j);
       distance_tile(options.metric, rows, cols, d,
                     ScaledRows<T>{queries.row(i), queries.stride, scales_q + i},
                     ScaledRows<T>{database.row(j), database.stride, scales_d + j}, tile, kTileCols);
-      select_any(rows, cols, i, j, tile, options.exclude_self, k, scratch.list_keys + list,
-                 scratch.list_indices + list, filled);
+      select_any(rows, cols, i, j, tile, options.exclude_self, lists);
+    }
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const std::int64_t found = lists[r].finish();
+      if (plan.chunks > 1) {
+        std::copy_n(lists[r].items, found, scratch.chunk_lists + (chunk * n + i + r) * k);
+        continue;
+      }
+      for (std::int64_t p = 0; p < k; ++p) {
+        write_row(i + r, p, lists[r].items[p], indices, distances);
+      }
     }
   });
-  // The chunks' lists into one, by distance and then by index: chunks come in ascending order.
+  if (plan.chunks == 1) return;
   parallel_chunks(threads, n, kTileRows, [&](std::int64_t first, std::int64_t count) {
-    std::vector<int> next(static_cast<std::size_t>(plan.chunks));
+    std::vector<std::int64_t> next(static_cast<std::size_t>(plan.chunks));
     for (std::int64_t i = first; i < first + count; ++i) {
-      std::fill(next.begin(), next.end(), 0);
-      for (int place = 0; place < k; ++place) {
-        std::int64_t best = -1, best_at = 0;
-        for (std::int64_t c = 0; c < plan.chunks; ++c) {
-          const int position = next[static_cast<std::size_t>(c)];
-          if (position >= list_length(c, i)) continue;
-          const std::int64_t at = (c * n + i) * k + position;
-          if (best < 0 || scratch.list_keys[at] < scratch.list_keys[best_at]) {
-            best = c;
-            best_at = at;
-          }
-        }
-        ++next[static_cast<std::size_t>(best)];
-        indices.row(i)[place] = scratch.list_indices[best_at];
-        if (!distances.empty()) distances.row(i)[place] = scratch.list_keys[best_at];
-      }
+      merge_row(plan, i, n, m, options.exclude_self, scratch.chunk_lists, next.data(), indices,
+                distances);
     }
   });
 }
@@ -192,7 +209,8 @@ NearestPlan::NearestPlan(std::int64_t n, std::int64_t m, std::int64_t k) {
   const std::int64_t chunk_tiles = std::max(kLeastChunkTiles, (tiles + wanted - 1) / wanted);
   chunk_cols = chunk_tiles * kTileCols;
   chunks = (m + chunk_cols - 1) / chunk_cols;
-  list_size = chunks * n * k;
+  list_capacity = k <= kSortedList ? k : 2 * k;
+  chunk_list_size = chunks > 1 ? chunks * n * k : 0;
 }
 
 void nearest(int threads, const NearestPlan& plan, MatrixView<const float> queries,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "clipk/ops/nearest.hpp"
+#include "cpu/candidate_list.hpp"
 #include "cpu/distance_tile.hpp"
 
 namespace clipk::cpu {
@@ -13,16 +14,16 @@ struct NearestPlan {
   std::int64_t row_blocks;
   std::int64_t chunks;
   std::int64_t chunk_cols;
-  std::int64_t list_size;  ///< of the lists of all queries and chunks
+  std::int64_t list_capacity;    ///< of a query's list while its chunk is searched
+  std::int64_t chunk_list_size;  ///< of the lists of all queries and chunks; 0 for one chunk
 };
 
-/// Scales as row_scales makes them. Scratch: tiles [threads * kTileRows * kTileCols], list_keys and
-/// list_indices [plan.list_size].
+/// Scales are those of row_scales.
 template <class T>
 struct NearestScratch {
-  T* tiles;
-  T* list_keys;
-  std::int32_t* list_indices;
+  T* tiles;                   ///< [threads * kTileRows * kTileCols]
+  Candidate<T>* candidates;   ///< [threads * kTileRows * list_capacity]
+  Candidate<T>* chunk_lists;  ///< [chunk_list_size]
 };
 
 void nearest(int threads, const NearestPlan& plan, MatrixView<const float> queries,

@@ -45,9 +45,11 @@ void search_on_cpu(Context& context, MatrixView<const T> queries, MatrixView<con
   const DistanceScales<T> scales(kOp, context, scratch, options.metric, BatchView<const T>(queries),
                                  "queries", BatchView<const T>(database), "database");
   const cpu::NearestPlan plan(queries.rows, database.rows, indices.cols);
+  const std::int64_t rows = context.threads() * cpu::kTileRows;
   const cpu::NearestScratch<T> lists{
-      scratch.vector<T>(context.threads() * cpu::kTileRows * cpu::kTileCols).data,
-      scratch.vector<T>(plan.list_size).data, scratch.vector<std::int32_t>(plan.list_size).data};
+      scratch.vector<T>(rows * cpu::kTileCols).data,
+      scratch.vector<cpu::Candidate<T>>(rows * plan.list_capacity).data,
+      scratch.vector<cpu::Candidate<T>>(plan.chunk_list_size).data};
   cpu::nearest(context.threads(), plan, queries, database, options, scales.x.data, scales.y.data,
                lists, indices, distances);
 }

@@ -24,7 +24,7 @@ struct NearestOptions {
 /// as infinite.
 /// @throws Error if a shape or a device differs, k is out of range, or under cosine if a row has
 ///   length zero (checked on the CPU; on CUDA its distances are not numbers).
-/// Deterministic: yes. Scratch: O(n k + m), and on the CPU 512 KB a thread.
+/// Deterministic: yes. Scratch: O(n k + m), and on the CPU up to 1 MB a thread.
 void nearest(Context& context, MatrixView<const float> queries, MatrixView<const float> database,
              const NearestOptions& options, MatrixView<std::int32_t> indices,
              MatrixView<float> distances);
