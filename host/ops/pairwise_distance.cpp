@@ -3,6 +3,7 @@
 #include <string>
 
 #include "cpu/pairwise_distance.hpp"
+#include "cpu/pairwise_distance_backward.hpp"
 #include "ops/check.hpp"
 #include "ops/distance_scales.hpp"
 
@@ -10,6 +11,7 @@ namespace clipk {
 namespace {
 
 constexpr const char* kForward = "pairwise_distance";
+constexpr const char* kBackward = "pairwise_distance_backward";
 
 template <class T>
 void check_batch(const char* op, const char* name, const Context& context, BatchView<T> x,
@@ -41,6 +43,56 @@ void forward(Context& context, BatchView<const T> x, BatchView<const T> y, Metri
   cpu::pairwise_distance(context.threads(), x, y, metric, scales.x.data, scales.y.data, out);
 }
 
+// An output that is not wanted is an empty view.
+template <class T>
+void check_gradient(const char* name, const Context& context, BatchView<T> gradient,
+                    BatchView<const T> rows) {
+  if (gradient.data == nullptr) return;
+  check_batch(kBackward, name, context, gradient, rows.batch, rows.rows, rows.cols);
+}
+
+template <class T>
+void zero(Context& context, BatchView<T> gradient) {
+  if (gradient.data == nullptr) return;
+  for (std::int64_t b = 0; b < gradient.batch; ++b) fill_zero(context, gradient[b]);
+}
+
+template <class T>
+void cpu_backward(Context& context, BatchView<const T> x, BatchView<const T> y, Metric metric,
+                  BatchView<const T> grad_out, BatchView<T> grad_x, BatchView<T> grad_y) {
+  using Sizes = cpu::BackwardScratch<T>;
+  Scratch scratch(context);
+  const DistanceScales<T> scales(kBackward, context, scratch, metric, x, "x", y, "y");
+  const std::int64_t b = x.batch, n = x.rows, m = y.rows;
+  const Sizes parts{scratch.vector<T>(b * n * m).data,
+                    scratch.vector<std::uint32_t>(b * n * Sizes::words(m)).data,
+                    scratch.vector<double>(b * n * Sizes::col_tiles(m)).data,
+                    scratch.vector<double>(b * Sizes::row_tiles(n) * m).data};
+  cpu::pairwise_distance_backward(context.threads(), x, y, metric, scales.x.data, scales.y.data,
+                                  grad_out, parts, grad_x, grad_y);
+}
+
+template <class T>
+void backward(Context& context, BatchView<const T> x, BatchView<const T> y, Metric metric,
+              BatchView<const T> grad_out, BatchView<T> grad_x, BatchView<T> grad_y) {
+  check_inputs(kBackward, context, x, y);
+  check_batch(kBackward, "grad_out", context, grad_out, x.batch, x.rows, y.rows);
+  check_gradient("grad_x", context, grad_x, x);
+  check_gradient("grad_y", context, grad_y, y);
+  if (x.batch == 0 || x.rows == 0 || y.rows == 0) {
+    zero(context, grad_x);
+    zero(context, grad_y);
+    return;
+  }
+  cpu_backward(context, x, y, metric, grad_out, grad_x, grad_y);
+}
+
+// A batch of one; an empty view stays empty.
+template <class T>
+BatchView<T> one(MatrixView<T> m) {
+  return m.data == nullptr && m.rows == 0 ? BatchView<T>() : BatchView<T>(m);
+}
+
 }  // namespace
 
 void pairwise_distance(Context& context, BatchView<const float> x, BatchView<const float> y,
@@ -57,6 +109,28 @@ void pairwise_distance(Context& context, MatrixView<const double> x, MatrixView<
   check::cpu_only(kForward, context);
   forward(context, BatchView<const double>(x), BatchView<const double>(y), metric,
           BatchView<double>(out));
+}
+
+void pairwise_distance_backward(Context& context, BatchView<const float> x,
+                                BatchView<const float> y, Metric metric,
+                                BatchView<const float> grad_out, BatchView<float> grad_x,
+                                BatchView<float> grad_y) {
+  backward(context, x, y, metric, grad_out, grad_x, grad_y);
+}
+void pairwise_distance_backward(Context& context, MatrixView<const float> x,
+                                MatrixView<const float> y, Metric metric,
+                                MatrixView<const float> grad_out, MatrixView<float> grad_x,
+                                MatrixView<float> grad_y) {
+  backward(context, BatchView<const float>(x), BatchView<const float>(y), metric,
+           BatchView<const float>(grad_out), one(grad_x), one(grad_y));
+}
+void pairwise_distance_backward(Context& context, MatrixView<const double> x,
+                                MatrixView<const double> y, Metric metric,
+                                MatrixView<const double> grad_out, MatrixView<double> grad_x,
+                                MatrixView<double> grad_y) {
+  check::cpu_only(kBackward, context);
+  backward(context, BatchView<const double>(x), BatchView<const double>(y), metric,
+           BatchView<const double>(grad_out), one(grad_x), one(grad_y));
 }
 
 }  // namespace clipk

@@ -29,13 +29,15 @@ void pairwise_distance(Context& context, BatchView<const float> x, BatchView<con
                        Metric metric, BatchView<float> out);
 
 /// Gradients of a loss with respect to x and y, given its gradient with respect to the distances.
-/// At distance zero the Euclidean metric has no gradient: such a pair contributes nothing.
+/// At distance zero the Euclidean metric has no gradient: such a pair contributes nothing. Near
+/// pairs are added from the difference of their rows, as in the forward pass.
 ///
-/// @param grad_out [n, m]  @param[out] grad_x [n, d]  @param[out] grad_y [m, d]; either may be
-/// empty
-///   (then it is not computed). Overwritten, not added to. x and y may be the same memory; the two
-///   gradients are then those of the two arguments, and the caller adds them.
-/// Deterministic: yes. Scratch: n m + 2 (n + m) floats.
+/// @param grad_out [n, m]
+/// @param[out] grad_x [n, d]  @param[out] grad_y [m, d]; either may be empty, and is then not
+///   computed. Overwritten, not added to. x and y may be the same memory; the two gradients are
+///   then those of the two arguments, and the caller adds them.
+/// @throws Error as the forward pass. Deterministic: yes. Scratch: 1.1 n m + 2 (n + m) floats for
+///   every matrix of the batch.
 void pairwise_distance_backward(Context& context, MatrixView<const float> x,
                                 MatrixView<const float> y, Metric metric,
                                 MatrixView<const float> grad_out, MatrixView<float> grad_x,
