@@ -315,8 +315,6 @@ TEST_P(StressLoss, BadInputIsNamed) {
 
 CLIPK_INSTANTIATE_DEVICE_TEST(StressLoss);
 
-#ifndef CLIPK_SIMT
-
 // Loss and gradient for one and two threads, byte for byte.
 TEST(StressLossCpu, ThreadsDoNotChangeABit) {
   const std::int64_t n = 1100, m = 900, q = 19;
@@ -399,8 +397,6 @@ TEST(StressLossCpu, GradientIsTheSlopeOfTheLoss) {
     }
   }
 }
-
-#endif
 
 }  // namespace
 }  // namespace clipk::test

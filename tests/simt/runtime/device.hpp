@@ -12,14 +12,13 @@
 #undef __constant__
 #undef __launch_bounds__
 #undef __forceinline__
-#undef __noinline__
+#undef __noinline__  // stays so: libstdc++ spells an attribute like this
 #define __device__
 #define __global__
 #define __host__
 #define __constant__ static
 #define __launch_bounds__(...)
 #define __forceinline__ inline __attribute__((always_inline))
-#define __noinline__ __attribute__((noinline))
 
 #include "simt/runtime/device_atomic.hpp"
 #include "simt/runtime/device_math.hpp"
