@@ -235,6 +235,19 @@ void dense_backward(int threads, MatrixView<const T> x, MatrixView<const T> weig
   });
 }
 
+template <class T>
+void dense_add(int threads, MatrixView<const T> x, MatrixView<const T> weight, MatrixView<T> y) {
+  gemm(threads, Transpose::no, Transpose::yes, y.rows, y.cols, x.cols, T{1}, x.data, x.stride,
+       weight.data, weight.stride, T{1}, y.data, y.stride);
+}
+
+template <class T>
+void dense_add_backward(int threads, MatrixView<const T> weight, MatrixView<const T> grad_y,
+                        MatrixView<T> grad_x) {
+  gemm(threads, Transpose::no, Transpose::no, grad_x.rows, grad_x.cols, grad_y.cols, T{1},
+       grad_y.data, grad_y.stride, weight.data, weight.stride, T{1}, grad_x.data, grad_x.stride);
+}
+
 template void dense<float>(int, MatrixView<const float>, MatrixView<const float>,
                            VectorView<const float>, Activation, MatrixView<float>);
 template void dense<double>(int, MatrixView<const double>, MatrixView<const double>,
@@ -247,6 +260,14 @@ template void dense_backward<double>(int, MatrixView<const double>, MatrixView<c
                                      MatrixView<const double>, Activation, MatrixView<const double>,
                                      MatrixView<double>, MatrixView<double>, MatrixView<double>,
                                      MatrixView<double>, VectorView<double>);
+template void dense_add<float>(int, MatrixView<const float>, MatrixView<const float>,
+                               MatrixView<float>);
+template void dense_add<double>(int, MatrixView<const double>, MatrixView<const double>,
+                                MatrixView<double>);
+template void dense_add_backward<float>(int, MatrixView<const float>, MatrixView<const float>,
+                                        MatrixView<float>);
+template void dense_add_backward<double>(int, MatrixView<const double>, MatrixView<const double>,
+                                         MatrixView<double>);
 
 }  // namespace clipk::cpu
 #endif

@@ -19,4 +19,10 @@ void dense_backward(int threads, MatrixView<const T> x, MatrixView<const T> weig
                     MatrixView<T> grad_z, MatrixView<T> bias_parts, MatrixView<T> grad_x,
                     MatrixView<T> grad_weight, VectorView<T> grad_bias);
 
+template <class T>
+void dense_add(int threads, MatrixView<const T> x, MatrixView<const T> weight, MatrixView<T> y);
+template <class T>
+void dense_add_backward(int threads, MatrixView<const T> weight, MatrixView<const T> grad_y,
+                        MatrixView<T> grad_x);
+
 }  // namespace clipk::cpu

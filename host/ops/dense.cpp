@@ -63,6 +63,25 @@ void backward(Context& context, MatrixView<const T> x, MatrixView<const T> weigh
                       grad_weight, grad_bias);
 }
 
+template <class T>
+void add(Context& context, MatrixView<const T> x, MatrixView<const T> weight, MatrixView<T> y) {
+  check_layer("dense_add", context, x, weight, weight.rows);
+  check::matrix("dense_add", "y", context, y, x.rows, weight.rows);
+  if (context.device() == Device::cuda) check::fail("dense_add", "a cpu context", "cuda");
+  cpu::dense_add(context.threads(), x, weight, y);
+}
+
+template <class T>
+void add_backward(Context& context, MatrixView<const T> weight, MatrixView<const T> grad_y,
+                  MatrixView<T> grad_x) {
+  constexpr const char* kOp = "dense_add_backward";
+  check::matrix(kOp, "weight", context, weight, weight.rows, weight.cols);
+  check::matrix(kOp, "grad_y", context, grad_y, grad_y.rows, weight.rows);
+  check::matrix(kOp, "grad_x", context, grad_x, grad_y.rows, weight.cols);
+  if (context.device() == Device::cuda) check::fail(kOp, "a cpu context", "cuda");
+  cpu::dense_add_backward(context.threads(), weight, grad_y, grad_x);
+}
+
 }  // namespace
 
 void dense(Context& context, MatrixView<const float> x, MatrixView<const float> weight,
@@ -87,6 +106,26 @@ void dense_backward(Context& context, MatrixView<const double> x, MatrixView<con
                     MatrixView<double> grad_weight, VectorView<double> grad_bias) {
   check::cpu_only("dense_backward", context);
   backward(context, x, weight, y, activation, grad_y, grad_x, grad_weight, grad_bias);
+}
+
+void dense_add(Context& context, MatrixView<const float> x, MatrixView<const float> weight,
+               MatrixView<float> y) {
+  add(context, x, weight, y);
+}
+void dense_add(Context& context, MatrixView<const double> x, MatrixView<const double> weight,
+               MatrixView<double> y) {
+  check::cpu_only("dense_add", context);
+  add(context, x, weight, y);
+}
+
+void dense_add_backward(Context& context, MatrixView<const float> weight,
+                        MatrixView<const float> grad_y, MatrixView<float> grad_x) {
+  add_backward(context, weight, grad_y, grad_x);
+}
+void dense_add_backward(Context& context, MatrixView<const double> weight,
+                        MatrixView<const double> grad_y, MatrixView<double> grad_x) {
+  check::cpu_only("dense_add_backward", context);
+  add_backward(context, weight, grad_y, grad_x);
 }
 
 }  // namespace clipk

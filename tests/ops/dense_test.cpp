@@ -3,6 +3,7 @@
 #include <cmath>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
@@ -182,6 +183,35 @@ TEST_P(Dense, OutputsThatAreNotWantedMayBeEmpty) {
   backward({}, gw.view());
   EXPECT_EQ(gx.values(), all.grad_x);
   EXPECT_EQ(gw.values(), all.grad_weight);
+}
+
+TEST_P(Dense, AddPutsALinearPathBesideAnother) {
+  const Shape s{37, 20, 9};
+  const std::vector<float> x = normals(s.n * s.in, 1), w = normals(s.out * s.in, 2),
+                           y = normals(s.n * s.out, 3), gx = normals(s.n * s.in, 4);
+  Guarded<float> dx(context(), s.n, s.in, x, 3), dw(context(), s.out, s.in, w, 1);
+  Guarded<float> dy(context(), s.n, s.out, y, 2), dgx(context(), s.n, s.in, gx, 4);
+  Guarded<float> dg(context(), s.n, s.out, y);
+  dense_add(context(), dx.view(), dw.view(), dy.view());
+  dense_add_backward(context(), dw.view(), dg.view(), dgx.view());
+  const auto add = [&]<class T>(std::vector<T> sum, std::vector<T> grad) {
+    const auto at = [](const std::vector<float>& v, std::int64_t i) {
+      return static_cast<T>(v[static_cast<std::size_t>(i)]);
+    };
+    for (std::int64_t i = 0; i < s.n; ++i) {
+      for (std::int64_t o = 0; o < s.out; ++o) {
+        for (std::int64_t k = 0; k < s.in; ++k) {
+          sum[i * s.out + o] += at(x, i * s.in + k) * at(w, o * s.in + k);
+          grad[i * s.in + k] += at(y, i * s.out + o) * at(w, o * s.in + k);
+        }
+      }
+    }
+    return std::pair(sum, grad);
+  };
+  const auto [plain_y, plain_gx] = add(y, gx);
+  const auto [exact_y, exact_gx] = add(converted<double>(y), converted<double>(gx));
+  expect_as_good_as(dy.values(), plain_y, exact_y, "y");
+  expect_as_good_as(dgx.values(), plain_gx, exact_gx, "grad_x");
 }
 
 TEST_P(Dense, OneAndTwoThreadsGiveTheSameBytes) {

@@ -38,4 +38,23 @@ void dense_backward(Context& context, MatrixView<const double> x, MatrixView<con
                     MatrixView<const double> grad_y, MatrixView<double> grad_x,
                     MatrixView<double> grad_weight, VectorView<double> grad_bias);
 
+/// A linear path beside another one: y += x w^T.
+///
+/// @param x [n, in]  @param weight [out, in]  @param[in,out] y [n, out]
+/// @throws Error if a shape or a device differs. Deterministic: yes. Scratch: none.
+void dense_add(Context& context, MatrixView<const float> x, MatrixView<const float> weight,
+               MatrixView<float> y);
+void dense_add(Context& context, MatrixView<const double> x, MatrixView<const double> weight,
+               MatrixView<double> y);
+
+/// Its gradient with respect to x, added likewise: grad_x += grad_y w. (That of the weight is
+/// dense_backward's with Activation::identity.)
+///
+/// @param weight [out, in]  @param grad_y [n, out]  @param[in,out] grad_x [n, in]
+/// @throws Error if a shape or a device differs. Deterministic: yes. Scratch: none.
+void dense_add_backward(Context& context, MatrixView<const float> weight,
+                        MatrixView<const float> grad_y, MatrixView<float> grad_x);
+void dense_add_backward(Context& context, MatrixView<const double> weight,
+                        MatrixView<const double> grad_y, MatrixView<double> grad_x);
+
 }  // namespace clipk
