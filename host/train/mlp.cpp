@@ -1,0 +1,303 @@
+#include "clipk/train/mlp.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "clipk/core/error.hpp"
+#include "clipk/core/memory.hpp"
+#include "clipk/core/random.hpp"
+#include "train/named.hpp"
+
+namespace clipk {
+namespace {
+
+constexpr std::int64_t kAlign = 16;            // a cache line of floats, and any vector load
+constexpr std::int64_t kTransformRows = 8192;  // of one piece of a large x
+
+std::int64_t aligned(std::int64_t size) {
+  return (size + kAlign - 1) / kAlign * kAlign;
+}
+
+double init_bound(Init init, std::int64_t in, std::int64_t out) {
+  switch (init) {
+    case Init::kaiming_uniform:
+      return std::sqrt(6.0 / static_cast<double>(in));
+    case Init::glorot_uniform:
+      return std::sqrt(6.0 / static_cast<double>(in + out));
+    case Init::lecun_uniform:
+      return std::sqrt(3.0 / static_cast<double>(in));
+  }
+  return 0;
+}
+
+}  // namespace
+
+const char* to_string(Init init) {
+  switch (init) {
+    case Init::kaiming_uniform:
+      return "kaiming_uniform";
+    case Init::glorot_uniform:
+      return "glorot_uniform";
+    case Init::lecun_uniform:
+      return "lecun_uniform";
+  }
+  return "?";
+}
+
+const char* to_string(MlpSkip skip) {
+  switch (skip) {
+    case MlpSkip::none:
+      return "none";
+    case MlpSkip::fixed:
+      return "fixed";
+    case MlpSkip::trained:
+      return "trained";
+  }
+  return "?";
+}
+
+Init init_named(std::string_view name) {
+  return train::named("init", name,
+                      {Init::kaiming_uniform, Init::glorot_uniform, Init::lecun_uniform});
+}
+
+MlpSkip mlp_skip_named(std::string_view name) {
+  return train::named("skip", name, {MlpSkip::none, MlpSkip::fixed, MlpSkip::trained});
+}
+
+Activation activation_named(std::string_view name) {
+  return train::named("activation", name,
+                      {Activation::identity, Activation::relu, Activation::leaky_relu,
+                       Activation::tanh, Activation::sigmoid});
+}
+
+template <class T>
+BasicMlp<T>::BasicMlp(Context& context, MlpOptions options)
+    : options_(std::move(options)), device_(context.device()) {
+  if (options_.widths.size() < 2) {
+    throw Error("mlp: expected at least two widths, got " + std::to_string(options_.widths.size()));
+  }
+  for (const std::int64_t width : options_.widths) {
+    if (width < 1) throw Error("mlp: expected widths of at least 1, got " + std::to_string(width));
+  }
+  std::int64_t size = 0;
+  const auto place = [&size](std::int64_t count) {
+    const std::int64_t first = size;
+    size += aligned(count);
+    return first;
+  };
+  for (int l = 0; l < layers(); ++l) {
+    const std::int64_t in = options_.widths[static_cast<std::size_t>(l)];
+    const std::int64_t out = options_.widths[static_cast<std::size_t>(l) + 1];
+    const std::int64_t weight = place(out * in);
+    places_.push_back({weight, place(out)});
+  }
+  trained_ = size;
+  if (options_.skip != MlpSkip::none) skip_place_ = place(outputs() * inputs());
+  if (options_.skip == MlpSkip::trained) trained_ = size;
+  values_ = Matrix<T>(context, 1, size);
+  gradients_ = Matrix<T>(context, 1, trained_);
+  draw_weights(context);
+}
+
+template <class T>
+void BasicMlp<T>::draw_weights(Context& context) {
+  constexpr std::uint32_t kLayersOfANetwork = 1024;
+  for (int l = 0; l < layers(); ++l) {
+    if (options_.zero_last && l + 1 == layers()) continue;
+    const MatrixView<T> weight = this->weight(l);
+    const double bound = init_bound(options_.init, weight.cols, weight.rows);
+    Random random(context.seed(), RandomStream::weights,
+                  options_.network * kLayersOfANetwork + static_cast<std::uint32_t>(l));
+    Matrix<T> drawn(weight.rows, weight.cols);
+    for (T& w : drawn.flat()) w = static_cast<T>(bound * (2.0 * random.uniform() - 1));
+    copy<T>(context, drawn, weight);
+  }
+}
+
+template <class T>
+std::int64_t BasicMlp<T>::parameter_count() const {
+  std::int64_t count = options_.skip == MlpSkip::trained ? inputs() * outputs() : 0;
+  for (std::size_t l = 0; l + 1 < options_.widths.size(); ++l) {
+    count += (options_.widths[l] + 1) * options_.widths[l + 1];
+  }
+  return count;
+}
+
+template <class T>
+MatrixView<T> BasicMlp<T>::weight_in(T* base, int layer) const {
+  const auto l = static_cast<std::size_t>(layer);
+  return {base + places_[l].weight, options_.widths[l + 1], options_.widths[l], device_};
+}
+
+template <class T>
+VectorView<T> BasicMlp<T>::bias_in(T* base, int layer) const {
+  const auto l = static_cast<std::size_t>(layer);
+  return {base + places_[l].bias, options_.widths[l + 1], device_};
+}
+
+template <class T>
+MatrixView<T> BasicMlp<T>::skip_in(T* base) const {
+  return {base + skip_place_, outputs(), inputs(), device_};
+}
+
+template <class T>
+MatrixView<T> BasicMlp<T>::skip_weight() {
+  return options_.skip == MlpSkip::none ? MatrixView<T>() : skip_in(values_.data());
+}
+
+template <class T>
+MatrixView<T> BasicMlp<T>::skip_gradient() {
+  return options_.skip == MlpSkip::trained ? skip_in(gradients_.data()) : MatrixView<T>();
+}
+
+template <class T>
+BasicMlp<T>::Workspace::Workspace(Context& context, const BasicMlp& mlp, std::int64_t rows)
+    : rows_(rows) {
+  const std::vector<std::int64_t>& widths = mlp.options_.widths;
+  std::int64_t widest = 0;
+  for (std::size_t l = 1; l + 1 < widths.size(); ++l) {
+    values_.emplace_back(context, rows, widths[l]);
+    widest = std::max(widest, widths[l]);
+  }
+  for (int i = 0; i < 2 && widest > 0; ++i) gradients_.emplace_back(context, 1, rows * widest);
+}
+
+template <class T>
+void BasicMlp<T>::check_rows(const char* name, const Workspace& workspace,
+                             std::int64_t rows) const {
+  if (rows > workspace.rows()) {
+    throw Error(std::string("mlp: expected ") + name + " of at most " +
+                std::to_string(workspace.rows()) + " rows, got " + std::to_string(rows));
+  }
+}
+
+template <class T>
+void BasicMlp<T>::forward(Context& context, MatrixView<const T> x, Workspace& workspace,
+                          MatrixView<T> y) const {
+  check_rows("x", workspace, x.rows);
+  T* const base = values_.data();
+  MatrixView<const T> input = x;
+  for (int l = 0; l < layers(); ++l) {
+    const bool last = l + 1 == layers();
+    const MatrixView<T> out =
+        last ? y : workspace.values_[static_cast<std::size_t>(l)].view().row_range(0, x.rows);
+    dense(context, input, weight_in(base, l), bias_in(base, l),
+          last ? Activation::identity : options_.activation, out);
+    input = out;
+  }
+  if (options_.skip != MlpSkip::none) dense_add(context, x, skip_in(base), y);
+}
+
+template <class T>
+void BasicMlp<T>::backward(Context& context, MatrixView<const T> x, Workspace& workspace,
+                           MatrixView<const T> grad_y, MatrixView<T> grad_x) {
+  check_rows("x", workspace, x.rows);
+  MatrixView<const T> grad = grad_y;
+  for (int l = layers() - 1; l >= 0; --l) {
+    const auto at = static_cast<std::size_t>(l);
+    const bool last = l + 1 == layers();
+    const MatrixView<const T> input =
+        l == 0 ? x : workspace.values_[at - 1].view().row_range(0, x.rows);
+    const MatrixView<const T> value =
+        last ? grad_y : workspace.values_[at].view().row_range(0, x.rows);
+    const MatrixView<T> grad_input = l == 0 ? grad_x
+                                            : MatrixView<T>(workspace.gradients_[at % 2].data(),
+                                                            x.rows, options_.widths[at], device_);
+    dense_backward(context, input, weight(l), value,
+                   last ? Activation::identity : options_.activation, grad, grad_input,
+                   weight_gradient(l), bias_gradient(l));
+    grad = grad_input;
+  }
+  if (options_.skip == MlpSkip::trained) {
+    dense_backward(context, x, skip_weight(), grad_y, Activation::identity, grad_y, {},
+                   skip_gradient(), {});
+  }
+  if (options_.skip != MlpSkip::none && !grad_x.empty()) {
+    dense_add_backward(context, skip_weight(), grad_y, grad_x);
+  }
+}
+
+template <class T>
+void BasicMlp<T>::transform(Context& context, MatrixView<const T> x, MatrixView<T> y) const {
+  if (y.rows != x.rows) {
+    throw Error("mlp: expected y of " + std::to_string(x.rows) + " rows, got " +
+                std::to_string(y.rows));
+  }
+  std::int64_t widest = 0;
+  for (int l = 1; l < layers(); ++l) {
+    widest = std::max(widest, options_.widths[static_cast<std::size_t>(l)]);
+  }
+  T* const base = values_.data();
+  for (std::int64_t first = 0; first < x.rows; first += kTransformRows) {
+    const std::int64_t rows = std::min(kTransformRows, x.rows - first);
+    const MatrixView<const T> piece = x.row_range(first, rows);
+    const MatrixView<T> result = y.row_range(first, rows);
+    Scratch scratch(context);
+    const VectorView<T> buffers[] = {scratch.vector<T>(rows * widest),
+                                     scratch.vector<T>(rows * widest)};
+    MatrixView<const T> input = piece;
+    for (int l = 0; l < layers(); ++l) {
+      const bool last = l + 1 == layers();
+      const MatrixView<T> out =
+          last ? result
+               : MatrixView<T>(buffers[l % 2].data, rows,
+                               options_.widths[static_cast<std::size_t>(l) + 1], device_);
+      dense(context, input, weight_in(base, l), bias_in(base, l),
+            last ? Activation::identity : options_.activation, out);
+      input = out;
+    }
+    if (options_.skip != MlpSkip::none) dense_add(context, piece, skip_in(base), result);
+  }
+}
+
+template <class T>
+void BasicMlp<T>::save(Context& context, ArchiveWriter& archive, std::string_view prefix) const {
+  const std::string p = std::string(prefix) + "/";
+  archive.add(p + "widths", options_.widths);
+  archive.add(p + "activation", to_string(options_.activation));
+  archive.add(p + "skip", to_string(options_.skip));
+  const auto add = [&](const std::string& name, MatrixView<const T> matrix) {
+    const Matrix<T> host = [&] {
+      Matrix<T> m(matrix.rows, matrix.cols);
+      copy<T>(context, matrix, m.view());
+      return m;
+    }();
+    archive.add<T>(p + name, host.view());
+  };
+  T* const base = values_.data();
+  for (int l = 0; l < layers(); ++l) {
+    add("weight" + std::to_string(l), weight_in(base, l));
+    const VectorView<T> bias = bias_in(base, l);
+    add("bias" + std::to_string(l), MatrixView<const T>(bias.data, 1, bias.size, device_));
+  }
+  if (options_.skip != MlpSkip::none) add("skip_weight", skip_in(base));
+}
+
+template <class T>
+BasicMlp<T> BasicMlp<T>::load(Context& context, const ArchiveReader& archive,
+                              std::string_view prefix) {
+  const std::string p = std::string(prefix) + "/";
+  BasicMlp mlp(context, {.widths = archive.vector<std::int64_t>(p + "widths"),
+                         .activation = activation_named(archive.text(p + "activation")),
+                         .zero_last = true,
+                         .skip = mlp_skip_named(archive.text(p + "skip"))});
+  const auto read = [&](const std::string& name, MatrixView<T> matrix) {
+    Matrix<T> host(matrix.rows, matrix.cols);
+    archive.read<T>(p + name, host.view());
+    copy<T>(context, host, matrix);
+  };
+  for (int l = 0; l < mlp.layers(); ++l) {
+    read("weight" + std::to_string(l), mlp.weight(l));
+    const VectorView<T> bias = mlp.bias(l);
+    read("bias" + std::to_string(l), MatrixView<T>(bias.data, 1, bias.size, bias.device));
+  }
+  if (mlp.options_.skip != MlpSkip::none) read("skip_weight", mlp.skip_weight());
+  return mlp;
+}
+
+template class BasicMlp<float>;
+template class BasicMlp<double>;
+
+}  // namespace clipk

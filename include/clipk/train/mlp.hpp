@@ -1,0 +1,131 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "clipk/core/matrix.hpp"
+#include "clipk/io/archive.hpp"
+#include "clipk/ops/dense.hpp"
+
+namespace clipk {
+
+/// Uniform in [-bound, bound]; biases start at 0.
+enum class Init : std::uint8_t {
+  kaiming_uniform,  ///< bound sqrt(6 / in) (He et al. 2015), for relu
+  glorot_uniform,   ///< bound sqrt(6 / (in + out)) (Glorot and Bengio 2010), for tanh and sigmoid
+  lecun_uniform,    ///< bound sqrt(3 / in) (LeCun et al. 1998), for linear layers
+};
+
+/// A linear path x P^T beside the layers: y = x P^T + MLP(x). P starts at 0; set it through
+/// BasicMlp::skip_weight (to PCA's axes, for example).
+enum class MlpSkip : std::uint8_t {
+  none,
+  fixed,    ///< P is not among the parameters: weight decay pulls y to x P^T
+  trained,  ///< P is a parameter
+};
+
+const char* to_string(Init init);
+const char* to_string(MlpSkip skip);
+/// By the name that to_string gives. @throws Error that lists the names.
+Init init_named(std::string_view name);
+MlpSkip mlp_skip_named(std::string_view name);
+Activation activation_named(std::string_view name);
+
+struct MlpOptions {
+  std::vector<std::int64_t> widths;          ///< inputs, hidden layers, outputs: at least two
+  Activation activation = Activation::relu;  ///< of the hidden layers; the output is linear
+  Init init = Init::kaiming_uniform;
+  bool zero_last = false;  ///< the last layer starts at 0
+  MlpSkip skip = MlpSkip::none;
+  std::uint32_t network =
+      0;  ///< tells the networks of one model apart: each draws weights of its own
+};
+
+/// A multi-layer perceptron with a linear output. All parameters lie in one array on the device
+/// (each weight and bias starts on a multiple of 16 elements; what lies between stays 0), and their
+/// gradients in another of the same form, so that one call updates or clips them all.
+template <class T>
+class BasicMlp {
+ public:
+  /// Weights are drawn from the context's seed, the same on every device.
+  /// @throws Error if there are fewer than two widths or one is below 1.
+  BasicMlp(Context& context, MlpOptions options);
+
+  const MlpOptions& options() const { return options_; }
+  std::int64_t inputs() const { return options_.widths.front(); }
+  std::int64_t outputs() const { return options_.widths.back(); }
+  int layers() const { return static_cast<int>(options_.widths.size()) - 1; }
+  /// Trained numbers, without padding.
+  std::int64_t parameter_count() const;
+
+  /// Everything that is trained, padding included.
+  VectorView<T> parameters() { return values_.flat().slice(0, trained_); }
+  VectorView<const T> parameters() const { return values_.flat().slice(0, trained_); }
+  VectorView<T> gradients() { return gradients_.flat(); }
+
+  MatrixView<T> weight(int layer) { return weight_in(values_.data(), layer); }  ///< [out, in]
+  VectorView<T> bias(int layer) { return bias_in(values_.data(), layer); }      ///< [out]
+  MatrixView<T> skip_weight();  ///< P [outputs, inputs]; empty without a skip path
+  MatrixView<T> weight_gradient(int layer) { return weight_in(gradients_.data(), layer); }
+  VectorView<T> bias_gradient(int layer) { return bias_in(gradients_.data(), layer); }
+  MatrixView<T> skip_gradient();  ///< empty unless the path is trained
+
+  /// The hidden layers' values and gradients between forward and backward, for up to `rows` rows:
+  /// planned once by the caller, reused in every step.
+  class Workspace {
+   public:
+    Workspace() = default;
+    Workspace(Context& context, const BasicMlp& mlp, std::int64_t rows);
+    std::int64_t rows() const { return rows_; }
+
+   private:
+    friend class BasicMlp;
+    std::int64_t rows_ = 0;
+    std::vector<Matrix<T>> values_;     // one a hidden layer, [rows, width]
+    std::vector<Matrix<T>> gradients_;  // two, used in turn, [1, rows * widest]
+  };
+
+  /// y = MLP(x), keeping in the workspace what backward needs.
+  /// @param x [n, inputs], n at most workspace.rows()  @param[out] y [n, outputs]
+  void forward(Context& context, MatrixView<const T> x, Workspace& workspace,
+               MatrixView<T> y) const;
+
+  /// Gradients of all parameters (overwritten) and, unless empty, of x. Follows forward with the
+  /// same x and workspace. Inputs of several kinds go through as rows of one x.
+  /// @param grad_y [n, outputs]  @param[out] grad_x [n, inputs] or empty
+  void backward(Context& context, MatrixView<const T> x, Workspace& workspace,
+                MatrixView<const T> grad_y, MatrixView<T> grad_x = {});
+
+  /// y = MLP(x) alone, for any number of rows. Scratch: at most 8192 rows of two hidden layers.
+  void transform(Context& context, MatrixView<const T> x, MatrixView<T> y) const;
+
+  /// As entries PREFIX/widths, PREFIX/weight0, ... of an archive.
+  void save(Context& context, ArchiveWriter& archive, std::string_view prefix) const;
+  /// @throws Error that names file and entry where one is missing or of another shape.
+  static BasicMlp load(Context& context, const ArchiveReader& archive, std::string_view prefix);
+
+ private:
+  struct Place {
+    std::int64_t weight, bias;
+  };
+  MatrixView<T> weight_in(T* base, int layer) const;
+  VectorView<T> bias_in(T* base, int layer) const;
+  MatrixView<T> skip_in(T* base) const;
+  void check_rows(const char* name, const Workspace& workspace, std::int64_t rows) const;
+  void draw_weights(Context& context);
+
+  MlpOptions options_;
+  std::vector<Place> places_;  // of each layer in the flat array
+  std::int64_t skip_place_ = 0;
+  std::int64_t trained_ = 0;
+  Device device_ = Device::cpu;
+  Matrix<T> values_, gradients_;
+};
+
+using Mlp = BasicMlp<float>;
+extern template class BasicMlp<float>;
+extern template class BasicMlp<double>;
+
+}  // namespace clipk

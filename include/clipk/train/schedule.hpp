@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace clipk {
+
+/// How the learning rate falls once it is warm; u runs from 0 to 1 over the rest of the training.
+enum class Schedule : std::uint8_t {
+  constant,
+  linear,  ///< 1 - (1 - final) u
+  cosine,  ///< final + (1 - final) (1 + cos(pi u)) / 2 (Loshchilov and Hutter, ICLR 2017)
+  step,    ///< factor ^ floor(epoch / every)
+};
+
+const char* to_string(Schedule schedule);
+/// By the name that to_string gives. @throws Error that lists the names.
+Schedule schedule_named(std::string_view name);
+
+struct ScheduleOptions {
+  Schedule kind = Schedule::constant;
+  /// The first steps climb evenly: step t (from 0) of w uses the share (t + 1) / w.
+  std::int64_t warmup_steps = 0;
+  double final_share = 0;   ///< of the rate, at the end of linear and cosine
+  std::int64_t every = 30;  ///< epochs between two drops of step
+  double factor = 0.1;      ///< of a drop
+};
+
+/// The share of the learning rate that a step uses.
+/// @param step from 0, over all epochs  @param steps of the whole training
+double schedule_share(const ScheduleOptions& options, std::int64_t step, std::int64_t steps,
+                      std::int64_t steps_per_epoch);
+
+}  // namespace clipk

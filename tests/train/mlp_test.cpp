@@ -1,0 +1,223 @@
+#include "clipk/train/mlp.hpp"
+
+#include <cmath>
+#include <filesystem>
+
+#include "clipk/core/error.hpp"
+#include "support/arrays.hpp"
+#include "support/device_test.hpp"
+
+namespace clipk::test {
+namespace {
+
+// The network in plain loops, in double.
+std::vector<double> plain_forward(BasicMlp<float>& mlp, Context& context,
+                                  const std::vector<float>& x, std::int64_t n) {
+  const auto host = [&](MatrixView<const float> view) {
+    Matrix<float> m(view.rows, view.cols);
+    copy<float>(context, view, m.view());
+    return m;
+  };
+  const auto product = [&](const std::vector<double>& in, const Matrix<float>& w) {
+    std::vector<double> out(static_cast<std::size_t>(n * w.rows()));
+    for (std::int64_t i = 0; i < n; ++i) {
+      for (std::int64_t o = 0; o < w.rows(); ++o) {
+        for (std::int64_t k = 0; k < w.cols(); ++k) {
+          out[i * w.rows() + o] += in[i * w.cols() + k] * w(o, k);
+        }
+      }
+    }
+    return out;
+  };
+  const std::vector<double> input = converted<double>(x);
+  std::vector<double> h = input;
+  for (int l = 0; l < mlp.layers(); ++l) {
+    const Matrix<float> w = host(mlp.weight(l));
+    const VectorView<float> b = mlp.bias(l);
+    const Matrix<float> bias = host(MatrixView<const float>(b.data, 1, b.size, b.device));
+    h = product(h, w);
+    for (std::size_t i = 0; i < h.size(); ++i) {
+      h[i] += bias.data()[i % static_cast<std::size_t>(w.rows())];
+      if (l + 1 < mlp.layers()) h[i] = std::tanh(h[i]);
+    }
+  }
+  if (mlp.options().skip != MlpSkip::none) {
+    const std::vector<double> linear = product(input, host(mlp.skip_weight()));
+    for (std::size_t i = 0; i < h.size(); ++i) h[i] += linear[i];
+  }
+  return h;
+}
+
+template <class T>
+void fill(Context& context, VectorView<T> view, std::uint64_t seed, double scale) {
+  const std::vector<T> values = normals<T>(view.size, seed, scale);
+  copy<T>(context, VectorView<const T>(values.data(), view.size), view);
+}
+
+MlpOptions options_of(std::vector<std::int64_t> widths, MlpSkip skip = MlpSkip::none) {
+  return {.widths = std::move(widths), .activation = Activation::tanh, .skip = skip};
+}
+
+class MlpTest : public DeviceTest {};
+
+TEST_P(MlpTest, ForwardFollowsPlainLoops) {
+  for (const MlpSkip skip : {MlpSkip::none, MlpSkip::fixed, MlpSkip::trained}) {
+    for (const auto& widths : {std::vector<std::int64_t>{5, 3}, {9, 17, 4}, {20, 33, 8, 12, 1}}) {
+      Mlp mlp(context(), options_of(widths, skip));
+      for (int l = 0; l < mlp.layers(); ++l) fill(context(), mlp.bias(l), 7, 0.1);
+      if (skip != MlpSkip::none) {
+        const MatrixView<float> p = mlp.skip_weight();
+        fill(context(), VectorView<float>(p.data, p.rows * p.cols, p.device), 9, 0.3);
+      }
+      const std::int64_t n = 21;
+      const std::vector<float> x = normals(n * widths.front(), 3);
+      Guarded<float> dx(context(), n, widths.front(), x, 3), y(context(), n, widths.back(), 2);
+      Guarded<float> again(context(), n, widths.back());
+      Mlp::Workspace workspace(context(), mlp, 30);
+      mlp.forward(context(), dx.view(), workspace, y.view());
+      mlp.transform(context(), dx.view(), again.view());
+      EXPECT_LE(max_error(y.values(), plain_forward(mlp, context(), x, n)), 2e-6);
+      EXPECT_LE(max_error(again.values(), plain_forward(mlp, context(), x, n)), 2e-6);
+    }
+  }
+}
+
+// d/dp of sum(g * y) by central differences of every parameter and input, in double.
+TEST_P(MlpTest, GradientsFollowCentralDifferences) {
+  if (!on_cpu()) GTEST_SKIP() << "double precision is the CPU's";
+  for (const MlpSkip skip : {MlpSkip::none, MlpSkip::fixed, MlpSkip::trained}) {
+    for (const Activation activation : {Activation::relu, Activation::tanh}) {
+      const std::int64_t n = 4;
+      BasicMlp<double> mlp(context(), {.widths = {3, 6, 5, 2},
+                                       .activation = activation,
+                                       .init = Init::glorot_uniform,
+                                       .skip = skip});
+      for (int l = 0; l < mlp.layers(); ++l) fill(context(), mlp.bias(l), 7, 0.1);
+      if (skip != MlpSkip::none) {
+        const MatrixView<double> p = mlp.skip_weight();
+        fill(context(), VectorView<double>(p.data, p.rows * p.cols), 9, 0.3);
+      }
+      Matrix<double> x(n, 3), y(n, 2), g(n, 2), gx(n, 3);
+      fill(context(), x.flat(), 1, 1);
+      fill(context(), g.flat(), 2, 1);
+      BasicMlp<double>::Workspace workspace(context(), mlp, n);
+      const auto loss = [&] {
+        mlp.forward(context(), x, workspace, y);
+        double sum = 0;
+        for (std::int64_t i = 0; i < n * 2; ++i) sum += g.data()[i] * y.data()[i];
+        return sum;
+      };
+      loss();
+      mlp.backward(context(), x, workspace, g, gx.view());
+      const VectorView<double> parameters = mlp.parameters();
+      const std::vector<double> gradients(mlp.gradients().begin(), mlp.gradients().end());
+      ASSERT_EQ(parameters.size, static_cast<std::int64_t>(gradients.size()));
+      std::int64_t moved = 0;
+      const auto expect = [&](double& value, double gradient) {
+        const double kept = value, h = 1e-6;
+        value = kept + h;
+        const double up = loss();
+        value = kept - h;
+        const double down = loss();
+        value = kept;
+        EXPECT_NEAR(gradient, (up - down) / (2 * h), 1e-8);
+        if (up != down) ++moved;
+      };
+      for (std::int64_t i = 0; i < parameters.size; ++i) {
+        expect(parameters[i], gradients[static_cast<std::size_t>(i)]);
+      }
+      EXPECT_GT(moved, mlp.parameter_count() / 2);
+      EXPECT_LE(moved, mlp.parameter_count());
+      for (std::int64_t i = 0; i < n * 3; ++i) expect(x.data()[i], gx.data()[i]);
+    }
+  }
+}
+
+TEST_P(MlpTest, ParametersAreCountedWithoutPadding) {
+  EXPECT_EQ(Mlp(context(), options_of({512, 512, 64})).parameter_count(),
+            512 * 512 + 512 + 512 * 64 + 64);
+  EXPECT_EQ(Mlp(context(), options_of({5, 3}, MlpSkip::trained)).parameter_count(), 15 + 3 + 15);
+  Mlp fixed(context(), options_of({5, 3}, MlpSkip::fixed));
+  EXPECT_EQ(fixed.parameter_count(), 15 + 3);
+  EXPECT_EQ(fixed.parameters().size, 32);
+  EXPECT_EQ(fixed.gradients().size, 32);
+}
+
+TEST_P(MlpTest, InitFillsItsBound) {
+  for (const auto& [init, bound] : {std::pair{Init::kaiming_uniform, std::sqrt(6.0 / 50)},
+                                    std::pair{Init::glorot_uniform, std::sqrt(6.0 / 110)},
+                                    std::pair{Init::lecun_uniform, std::sqrt(3.0 / 50)}}) {
+    Mlp mlp(context(), {.widths = {50, 60, 7}, .init = init, .zero_last = true});
+    Matrix<float> w = Matrix<float>::copy_of(context(), mlp.weight(0)).to_host(context());
+    double largest = 0, sum = 0;
+    for (const float value : w.flat()) {
+      largest = std::max(largest, std::fabs(static_cast<double>(value)));
+      sum += value;
+    }
+    EXPECT_LE(largest, bound * (1 + 1e-6)) << to_string(init);
+    EXPECT_GT(largest, bound * 0.99) << to_string(init);
+    EXPECT_LT(std::fabs(sum / 3000), bound / 20) << to_string(init);
+    const Matrix<float> last = Matrix<float>::copy_of(context(), mlp.weight(1)).to_host(context());
+    for (const float value : last.flat()) EXPECT_EQ(value, 0);
+  }
+}
+
+TEST_P(MlpTest, SeedAndNetworkChooseTheWeights) {
+  const auto first = [](Mlp&& mlp, Context& context) {
+    return Matrix<float>::copy_of(context, mlp.weight(0)).to_host(context)(0, 0);
+  };
+  const MlpOptions options = options_of({8, 4});
+  MlpOptions other = options;
+  other.network = 1;
+  const float weight = first(Mlp(context(), options), context());
+  EXPECT_EQ(weight, first(Mlp(context(), options), context()));
+  EXPECT_NE(weight, first(Mlp(context(), other), context()));
+}
+
+TEST_P(MlpTest, ArchivesKeepTheNetwork) {
+  const auto path = std::filesystem::temp_directory_path() /
+                    ("clipk_mlp_" + std::string(to_string(GetParam())) + ".clipk");
+  Mlp mlp(context(), options_of({9, 17, 4}, MlpSkip::trained));
+  fill(context(), mlp.bias(0), 7, 1);
+  const MatrixView<float> p = mlp.skip_weight();
+  fill(context(), VectorView<float>(p.data, p.rows * p.cols, p.device), 9, 0.3);
+  ArchiveWriter writer("test model", 1);
+  mlp.save(context(), writer, "net");
+  writer.write(path);
+  const Mlp back = Mlp::load(context(), ArchiveReader(path, "test model", 1), "net");
+  std::filesystem::remove(path);
+  Guarded<float> x(context(), 13, 9, normals(13 * 9, 3)), y(context(), 13, 4), z(context(), 13, 4);
+  mlp.transform(context(), x.view(), y.view());
+  back.transform(context(), x.view(), z.view());
+  EXPECT_EQ(y.values(), z.values());
+  EXPECT_EQ(back.options().activation, Activation::tanh);
+}
+
+TEST_P(MlpTest, BadOptionsAreNamed) {
+  const auto message = [&](auto&& call) {
+    try {
+      call();
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  EXPECT_EQ(message([&] { Mlp(context(), {.widths = {3}}); }),
+            "mlp: expected at least two widths, got 1");
+  EXPECT_EQ(message([&] {
+              Mlp(context(), {.widths = {3, 0, 2}});
+            }),
+            "mlp: expected widths of at least 1, got 0");
+  EXPECT_EQ(message([&] { init_named("xavier"); }),
+            "init: expected kaiming_uniform, glorot_uniform or lecun_uniform, got 'xavier'");
+  Mlp mlp(context(), options_of({3, 2, 2}));
+  Mlp::Workspace workspace(context(), mlp, 4);
+  Matrix<float> x(context(), 5, 3), y(context(), 5, 2);
+  EXPECT_EQ(message([&] { mlp.forward(context(), x, workspace, y); }),
+            "mlp: expected x of at most 4 rows, got 5");
+}
+
+CLIPK_INSTANTIATE_DEVICE_TEST(MlpTest);
+
+}  // namespace
+}  // namespace clipk::test
