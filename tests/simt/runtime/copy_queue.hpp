@@ -8,7 +8,8 @@ namespace clipk::simt {
 
 class CopyQueue {
  public:
-  void start(void* shared, const void* global, int bytes, int valid_bytes);
+  /// `place`: the call in the kernel.
+  void start(void* shared, const void* global, int bytes, int valid_bytes, const void* place);
   void commit();
   void wait(int pending);
   void clear();
@@ -18,6 +19,7 @@ class CopyQueue {
     void* shared;
     const void* global;
     int bytes, valid_bytes;
+    const void* place;
   };
   std::vector<Copy> open_;
   std::deque<std::vector<Copy>> groups_;

@@ -21,7 +21,8 @@ class Monitor {
   virtual void warp_sync(unsigned block, unsigned warp, unsigned lanes) = 0;
   virtual void fence() = 0;
   virtual void atomic(const void* address) = 0;
-  virtual void access(const void* address, std::size_t bytes, Access kind) = 0;
+  /// An access that the runtime makes for the kernel's call at `place`.
+  virtual void access(const void* address, std::size_t bytes, Access kind, const void* place) = 0;
   static constexpr long kDeviceMemory = -1;
   virtual void memory_added(const void* address, std::size_t bytes, const char* name,
                             long block) = 0;

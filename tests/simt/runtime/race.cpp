@@ -177,8 +177,8 @@ class Detector final : public Monitor {
     shadow_.mark_initialised(address, bytes);
   }
 
-  void access(const void* address, std::size_t bytes, Access kind) override {
-    touch(static_cast<const char*>(address), bytes, kind, __builtin_return_address(0));
+  void access(const void* address, std::size_t bytes, Access kind, const void* place) override {
+    touch(static_cast<const char*>(address), bytes, kind, place);
   }
   void touch(const char* p, std::size_t bytes, Access kind, const void* pc);
 
@@ -207,19 +207,26 @@ class Detector final : public Monitor {
 // Never destroyed: device memory may be freed by static destructors.
 Detector& g_detector = *new Detector;
 
-/// "file.cu:123", by addr2line; the offset into the program where that is missing.
+/// "file.cu:123", by addr2line; the offset into the program where that is missing. Of inlined calls
+/// it is the innermost position that is not in the harness's or the portable header.
 std::string source_line(std::uint32_t place) {
-  char command[160], text[300] = "";
-  std::snprintf(command, sizeof command, "addr2line -s -e /proc/%d/exe 0x%x 2>/dev/null",
+  char command[160], line[300];
+  std::snprintf(command, sizeof command, "addr2line -i -s -e /proc/%d/exe 0x%x 2>/dev/null",
                 static_cast<int>(getpid()), place - 1);  // the call, not what follows it
+  std::string found;
   if (FILE* pipe = popen(command, "r")) {
-    if (std::fgets(text, sizeof text, pipe) == nullptr) text[0] = 0;
+    while (std::fgets(line, sizeof line, pipe) != nullptr) {
+      line[std::strcspn(line, " \n")] = 0;
+      const bool header =
+          std::strncmp(line, "device_", 7) == 0 || std::strncmp(line, "portable.cuh", 12) == 0;
+      if (found.empty() || !header) found = line;
+      if (!header) break;
+    }
     pclose(pipe);
   }
-  text[std::strcspn(text, " \n")] = 0;
-  if (text[0] != 0) return text;
-  std::snprintf(text, sizeof text, "program+0x%x", place);
-  return text;
+  if (!found.empty()) return found;
+  std::snprintf(line, sizeof line, "program+0x%x", place);
+  return line;
 }
 
 bool Detector::ordered(const Stamp& s) {
