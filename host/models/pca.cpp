@@ -6,7 +6,9 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <string>
 
+#include "clipk/io/archive.hpp"
 #include "clipk/io/check_finite.hpp"
 #include "cpu/gemm.hpp"
 #include "cpu/parallel.hpp"
@@ -17,6 +19,8 @@ namespace clipk {
 namespace {
 
 constexpr const char* kName = "pca";
+constexpr const char* kKind = "pca model";
+constexpr std::uint32_t kVersion = 1;      // of the archive
 constexpr std::int64_t kBlockRows = 4096;  // of double-precision rows held at a time
 
 using cpu::Transpose;
@@ -314,6 +318,43 @@ Matrix<float> Pca::transform(Context& context, MatrixView<const float> rows, Mod
   Matrix<float> out(context, rows.rows, std::max<std::int64_t>(dim, 0));
   transform(context, rows, modality, out.view());
   return out;
+}
+
+void Pca::save(const std::filesystem::path& path) const {
+  ArchiveWriter archive(kKind, kVersion);
+  archive.add("centering", to_string(centering_));
+  archive.add("means", means_);
+  archive.add<double>("components", components());
+  archive.add("variance", variance_);
+  archive.add("total_variance", total_variance_);
+  archive.write(path);
+}
+
+Pca Pca::load(const std::filesystem::path& path) {
+  const ArchiveReader archive(path, kKind, kVersion);
+  Pca pca;
+  const std::string centering = archive.text("centering");
+  const std::array all{Centering::per_modality, Centering::pooled, Centering::none};
+  const auto* const found = std::find_if(all.begin(), all.end(), [&](Centering candidate) {
+    return centering == to_string(candidate);
+  });
+  if (found == all.end()) archive.fail("a centering per_modality, pooled or none", centering);
+  pca.centering_ = *found;
+  pca.means_ = archive.vector<double>("means");
+  const Matrix<double> components = archive.matrix<double>("components");
+  pca.dim_ = components.cols();
+  pca.components_.assign(components.data(),
+                         components.data() + components.rows() * components.cols());
+  pca.variance_ = archive.vector<double>("variance");
+  pca.total_variance_ = archive.number<double>("total_variance");
+  const auto expect = [&](const char* name, std::size_t got, std::int64_t size) {
+    if (got != static_cast<std::size_t>(size)) {
+      archive.fail(std::string(name) + " of size " + std::to_string(size), std::to_string(got));
+    }
+  };
+  expect("means", pca.means_.size(), 2 * components.cols());
+  expect("variance", pca.variance_.size(), components.rows());
+  return pca;
 }
 
 }  // namespace clipk

@@ -1,12 +1,17 @@
 #include "clipk/models/pca.hpp"
 
+#include <unistd.h>
+
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <functional>
 #include <string>
+#include <type_traits>
 
 #include "clipk/core/error.hpp"
+#include "clipk/io/archive.hpp"
 #include "clipk/metrics/retrieval.hpp"
 #include "clipk/models/random_projection.hpp"
 #include "golden/metrics.inc"
@@ -22,8 +27,8 @@ Context cpu(int threads = 2) {
 }
 
 template <class T>
-std::vector<T> values(MatrixView<const T> m) {
-  std::vector<T> result;
+std::vector<std::remove_const_t<T>> values(MatrixView<T> m) {
+  std::vector<std::remove_const_t<T>> result;
   for (std::int64_t i = 0; i < m.rows; ++i)
     result.insert(result.end(), m.row(i), m.row(i) + m.cols);
   return result;
@@ -198,6 +203,36 @@ TEST(Pca, BadInputIsNamed) {
             "pca texts: expected finite values, got inf in row 2, column 3");
 }
 
+TEST(Pca, AFileHoldsTheWholeModel) {
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("clipk_pca_" + std::to_string(::getpid()));
+  Context context = cpu();
+  const Matrix<float> images = uniform_rows(40, 12, 1), texts = uniform_rows(40, 12, 2);
+  const Pca saved = Pca::fit(context, images, texts, {.components = 5});
+  saved.save(path);
+  const Pca loaded = Pca::load(path);
+  EXPECT_EQ(loaded.centering(), Centering::per_modality);
+  EXPECT_EQ(loaded.explained_variance(), saved.explained_variance());
+  EXPECT_EQ(loaded.explained_variance_ratio(), saved.explained_variance_ratio());
+  for (const Modality modality : {Modality::image, Modality::text}) {
+    EXPECT_EQ(values(loaded.transform(context, texts, modality, 5).view()),
+              values(saved.transform(context, texts, modality, 5).view()));
+  }
+  // Half a file is no model.
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);
+  EXPECT_THROW(Pca::load(path), Error);
+  ArchiveWriter other("neural_mds model", 1);
+  other.write(path);
+  EXPECT_THROW(Pca::load(path), Error);
+  ArchiveWriter odd("pca model", 1);
+  odd.add("centering", "sideways");
+  odd.write(path);
+  EXPECT_EQ(message([&](Context&) { Pca::load(path); }),
+            path.string() + ": expected a centering per_modality, pooled or none, got sideways");
+  std::filesystem::remove(path);
+  EXPECT_THROW(Pca::load(path), Error);
+}
+
 struct Expected {
   std::int64_t dim, image_to_text, text_to_image;
 };
@@ -227,7 +262,8 @@ TEST(Pca, Coco500PairsMatchedPerModality) {
 
 TEST(Pca, Coco500PooledCentringCollapses) {
   CLIPK_COCO500_OR_SKIP(data, false);
-  expect_matched(data, Centering::pooled, {{256, 141, 214}, {64, 88, 145}});
+  expect_matched(data, Centering::pooled,
+                 {{256, 141, 214}, {192, 140, 211}, {128, 132, 189}, {64, 88, 145}, {32, 56, 74}});
 }
 
 TEST(RandomProjection, KeepsSquaredLengthsOnAverage) {

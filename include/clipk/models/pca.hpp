@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <filesystem>
 #include <vector>
 
 #include "clipk/core/context.hpp"
@@ -53,6 +53,11 @@ class Pca {
   Matrix<float> transform(Context& context, MatrixView<const float> rows, Modality modality,
                           std::int64_t dim) const;
 
+  /// Writes the model as one archive of kind "pca model", atomically. @throws Error
+  void save(const std::filesystem::path& path) const;
+  /// @throws Error if the file is not a whole "pca model" archive.
+  static Pca load(const std::filesystem::path& path);
+
  private:
   Pca() = default;
   static Pca fit(Context& context, const std::vector<MatrixView<const float>>& sets,
@@ -60,7 +65,7 @@ class Pca {
 
   Centering centering_ = Centering::none;
   std::int64_t dim_ = 0;
-  std::vector<double> means_;       // [2, D], by modality
+  std::vector<double> means_;       // [2 D], by modality
   std::vector<double> components_;  // [components, D]
   std::vector<double> variance_;    // [components]
   double total_variance_ = 0;
