@@ -146,102 +146,6 @@ HWY_INLINE void draw_all(std::uint64_t seed, std::uint64_t step, std::int64_t t,
   }
 }
 
-/// |a - b|^2 of two padded rows.
-template <class T>
-HWY_INLINE T squared_distance(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b,
-                              std::int64_t stride) {
-  const LineTag<T> d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  auto sum0 = hn::Zero(d);
-  auto sum1 = hn::Zero(d);
-  std::int64_t k = 0;
-  for (; k + 2 * lanes <= stride; k += 2 * lanes) {
-    const auto v0 = hn::Sub(hn::Load(d, a + k), hn::Load(d, b + k));
-    const auto v1 = hn::Sub(hn::Load(d, a + k + lanes), hn::Load(d, b + k + lanes));
-    sum0 = hn::MulAdd(v0, v0, sum0);
-    sum1 = hn::MulAdd(v1, v1, sum1);
-  }
-  if (k < stride) {
-    const auto v0 = hn::Sub(hn::Load(d, a + k), hn::Load(d, b + k));
-    sum0 = hn::MulAdd(v0, v0, sum0);
-  }
-  return hn::GetLane(hn::SumOfLanes(d, hn::Add(sum0, sum1)));
-}
-
-/// a.b or |a - b|^2 of two rows of any alignment and length.
-template <bool kDot, class T>
-HWY_INLINE T loose_product(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b, std::int64_t n) {
-  const LineTag<T> d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  const auto add = [](auto va, auto vb, auto sum) HWY_ATTR {
-    if constexpr (kDot) {
-      return hn::MulAdd(va, vb, sum);
-    } else {
-      const auto v = hn::Sub(va, vb);
-      return hn::MulAdd(v, v, sum);
-    }
-  };
-  auto sum0 = hn::Zero(d);
-  auto sum1 = hn::Zero(d);
-  std::int64_t k = 0;
-  for (; k + 2 * lanes <= n; k += 2 * lanes) {
-    sum0 = add(hn::LoadU(d, a + k), hn::LoadU(d, b + k), sum0);
-    sum1 = add(hn::LoadU(d, a + k + lanes), hn::LoadU(d, b + k + lanes), sum1);
-  }
-  T rest = 0;
-  for (; k < n; ++k) rest += kDot ? a[k] * b[k] : (a[k] - b[k]) * (a[k] - b[k]);
-  return hn::GetLane(hn::SumOfLanes(d, hn::Add(sum0, sum1))) + rest;
-}
-
-/// The distances d of the pairs of one query, or of any pair: read, or made from the rows.
-template <class T>
-class TargetRow {
- public:
-  /// Query q: a row of the block, or (q >= n) a column of it.
-  TargetRow(const QuadWork<T>& work, std::int64_t q) : metric_(work.call.target.metric) {
-    const BasicPairTarget<T>& target = work.call.target;
-    const std::int64_t n = work.call.x.rows;
-    const bool column = q >= n;
-    const std::int64_t own = column ? q - n : q;
-    if (!target.distances.empty()) {
-      step_ = column ? target.distances.stride : 1;
-      data_ = column ? target.distances.data + own : target.distances.row(own);
-      return;
-    }
-    const MatrixView<const T>& rows_y = work.call.self ? target.rows_x : target.rows_y;
-    others_ = column ? target.rows_x : rows_y;
-    row_ = column ? rows_y.row(own) : target.rows_x.row(own);
-    if (metric_ == Metric::cosine) {
-      const T* of_y = work.call.self ? work.inverse_norm_x : work.inverse_norm_y;
-      inverse_norm_ = column ? of_y[own] : work.inverse_norm_x[own];
-      inverse_norms_ = column ? work.inverse_norm_x : of_y;
-    }
-  }
-
-  HWY_INLINE void prefetch(std::int64_t c) const {
-    if (data_ != nullptr) hwy::Prefetch(data_ + c * step_);
-  }
-
-  /// The square under the Euclidean metrics when made from rows: only the order counts.
-  HWY_INLINE T operator()(std::int64_t c) const {
-    if (data_ != nullptr) return data_[c * step_];
-    const T* other = others_.row(c);
-    if (metric_ != Metric::cosine) return loose_product<false>(row_, other, others_.cols);
-    // The norms first: so a pair and its mirror image have the same bits.
-    return T{1} -
-           loose_product<true>(row_, other, others_.cols) * (inverse_norm_ * inverse_norms_[c]);
-  }
-
- private:
-  Metric metric_;
-  const T* data_ = nullptr;
-  std::int64_t step_ = 0;
-  const T* row_ = nullptr;
-  MatrixView<const T> others_;
-  T inverse_norm_ = 0;
-  const T* inverse_norms_ = nullptr;
-};
-
 /// Which way a quadruple counts: +1 or -1 on its first pair and the opposite on its second, 0 where
 /// it is inactive; and its hinge.
 template <class D, class V = hn::Vec<D>>
@@ -274,6 +178,36 @@ HWY_INLINE double sum_of(D d, V v) {
     return hn::GetLane(hn::SumOfLanes(d64, sum));
   }
 #endif
+}
+
+/// Batch arrays of one task. By query, row[0] holds places in the list of nearest at first.
+template <class T>
+struct QuadBatch {
+  alignas(64) OfPairs<std::uint32_t> row;
+  alignas(64) OfPairs<std::uint32_t> column;
+  alignas(64) OfPairs<T> d;
+  alignas(64) OfPairs<T> e;
+  alignas(64) T sign[kQuadBatch + kQuadSlack];
+};
+
+/// Signs and the sum of the hinges of a batch.
+template <class T>
+HWY_INLINE double batch_hinges(T margin, std::int64_t count, QuadBatch<T>& batch) {
+  const LineTag<T> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  // Past the end, equal distances make an inactive quadruple.
+  for (std::int64_t i = count; i < count + lanes; ++i) {
+    batch.d[0][i] = batch.d[1][i] = batch.e[0][i] = batch.e[1][i] = 0;
+  }
+  double sum = 0;
+  for (std::int64_t i = 0; i < count; i += lanes) {
+    const auto result =
+        hinges(d, hn::Set(d, margin), hn::Load(d, batch.d[0] + i), hn::Load(d, batch.d[1] + i),
+               hn::Load(d, batch.e[0] + i), hn::Load(d, batch.e[1] + i));
+    hn::Store(result.sign, d, batch.sign + i);
+    sum += sum_of(d, result.value);
+  }
+  return sum;
 }
 
 }  // namespace clipk::cpu::HWY_NAMESPACE

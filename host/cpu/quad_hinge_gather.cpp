@@ -9,6 +9,8 @@
 #include <cmath>
 #include <vector>
 
+#include "clipk/core/error.hpp"
+#include "cpu/parallel.hpp"
 #include "cpu/quad_hinge-inl.hpp"
 
 // The gather form: the rows of every quadruple are read where they lie. A batch goes through three
@@ -19,14 +21,100 @@ HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Batch arrays of one task. Of a draw by query the first row holds places in the list of nearest.
+/// |a - b|^2 of two padded rows.
 template <class T>
-struct GatherBatch {
-  alignas(64) OfPairs<std::uint32_t> row;
-  alignas(64) OfPairs<std::uint32_t> column;
-  alignas(64) OfPairs<T> d;
-  alignas(64) OfPairs<T> e;
-  alignas(64) T sign[kQuadBatch + kQuadSlack];
+HWY_INLINE T squared_distance(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b,
+                              std::int64_t stride) {
+  const LineTag<T> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  auto sum0 = hn::Zero(d);
+  auto sum1 = hn::Zero(d);
+  std::int64_t k = 0;
+  for (; k + 2 * lanes <= stride; k += 2 * lanes) {
+    const auto v0 = hn::Sub(hn::Load(d, a + k), hn::Load(d, b + k));
+    const auto v1 = hn::Sub(hn::Load(d, a + k + lanes), hn::Load(d, b + k + lanes));
+    sum0 = hn::MulAdd(v0, v0, sum0);
+    sum1 = hn::MulAdd(v1, v1, sum1);
+  }
+  if (k < stride) {
+    const auto v0 = hn::Sub(hn::Load(d, a + k), hn::Load(d, b + k));
+    sum0 = hn::MulAdd(v0, v0, sum0);
+  }
+  return hn::GetLane(hn::SumOfLanes(d, hn::Add(sum0, sum1)));
+}
+
+/// Rows of target of any alignment and length: the square of their distance, or 1 - cosine. Only
+/// the order of the results counts; a pair and its mirror image have the same bits.
+template <class T, bool kCosine>
+HWY_INLINE T row_distance(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b, std::int64_t n) {
+  const LineTag<T> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  auto ab = hn::Zero(d), aa = hn::Zero(d), bb = hn::Zero(d);
+  T ab_rest = 0, aa_rest = 0, bb_rest = 0;
+  std::int64_t k = 0;
+  for (; k + lanes <= n; k += lanes) {
+    const auto u = hn::LoadU(d, a + k);
+    const auto v = hn::LoadU(d, b + k);
+    if constexpr (kCosine) {
+      ab = hn::MulAdd(u, v, ab);
+      aa = hn::MulAdd(u, u, aa);
+      bb = hn::MulAdd(v, v, bb);
+    } else {
+      const auto difference = hn::Sub(u, v);
+      ab = hn::MulAdd(difference, difference, ab);
+    }
+  }
+  for (; k < n; ++k) {
+    ab_rest += kCosine ? a[k] * b[k] : (a[k] - b[k]) * (a[k] - b[k]);
+    aa_rest += a[k] * a[k];
+    bb_rest += b[k] * b[k];
+  }
+  const auto total = [&](auto sum, T rest)
+                         HWY_ATTR { return hn::GetLane(hn::SumOfLanes(d, sum)) + rest; };
+  if constexpr (!kCosine) return total(ab, ab_rest);
+  const T lengths = total(aa, aa_rest) * total(bb, bb_rest);
+  if (lengths == 0) {
+    throw Error("quad_hinge_loss: expected target rows with a length above 0 under cosine, got 0");
+  }
+  return T{1} - total(ab, ab_rest) / std::sqrt(lengths);
+}
+
+/// The target distances of one query: read, or made from the rows.
+template <class T>
+class TargetRow {
+ public:
+  /// Query q: a row of the block, or (q >= n) a column of it.
+  TargetRow(const QuadHinge<T>& call, std::int64_t q) {
+    const BasicPairTarget<T>& target = call.target;
+    const std::int64_t n = call.x.rows;
+    const bool column = q >= n;
+    const std::int64_t own = column ? q - n : q;
+    if (!target.distances.empty()) {
+      step_ = column ? target.distances.stride : 1;
+      data_ = column ? target.distances.data + own : target.distances.row(own);
+      return;
+    }
+    const MatrixView<const T>& rows_y = call.self ? target.rows_x : target.rows_y;
+    others_ = column ? target.rows_x : rows_y;
+    row_ = column ? rows_y.row(own) : target.rows_x.row(own);
+    cosine_ = target.metric == Metric::cosine;
+  }
+
+  HWY_INLINE void prefetch(std::int64_t c) const {
+    if (data_ != nullptr) hwy::Prefetch(data_ + c * step_);
+  }
+  HWY_INLINE T operator()(std::int64_t c) const {
+    if (data_ != nullptr) return data_[c * step_];
+    return cosine_ ? row_distance<T, true>(row_, others_.row(c), others_.cols)
+                   : row_distance<T, false>(row_, others_.row(c), others_.cols);
+  }
+
+ private:
+  const T* data_ = nullptr;
+  std::int64_t step_ = 0;
+  const T* row_ = nullptr;
+  MatrixView<const T> others_;
+  bool cosine_ = false;
 };
 
 template <class T>
@@ -36,26 +124,6 @@ HWY_INLINE void sqrt_in_place(T* values, std::int64_t count) {
   for (std::int64_t i = 0; i < count; i += lanes) {
     hn::Store(hn::Sqrt(hn::Load(d, values + i)), d, values + i);
   }
-}
-
-/// Signs and the sum of the hinges of a batch.
-template <class T>
-HWY_INLINE double batch_hinges(T margin, std::int64_t count, GatherBatch<T>& batch) {
-  const LineTag<T> d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  // Past the end, equal distances make an inactive quadruple.
-  for (std::int64_t i = count; i < count + lanes; ++i) {
-    batch.d[0][i] = batch.d[1][i] = batch.e[0][i] = batch.e[1][i] = 0;
-  }
-  double sum = 0;
-  for (std::int64_t i = 0; i < count; i += lanes) {
-    const auto result =
-        hinges(d, hn::Set(d, margin), hn::Load(d, batch.d[0] + i), hn::Load(d, batch.d[1] + i),
-               hn::Load(d, batch.e[0] + i), hn::Load(d, batch.e[1] + i));
-    hn::Store(result.sign, d, batch.sign + i);
-    sum += sum_of(d, result.value);
-  }
-  return sum;
 }
 
 /// gradient_a += w (a - b), gradient_b -= the same.
@@ -73,25 +141,24 @@ HWY_INLINE void add_pair(T w, const T* HWY_RESTRICT a, const T* HWY_RESTRICT b, 
 }
 
 template <class T>
-void gather_queries(const QuadWork<T>& work, QuadRange range, double* loss, T* gradient) {
-  const QuadHinge<T>& call = work.call;
+double gather_queries(const QuadHinge<T>& call, const GatherRows<T>& rows, QuadRange range) {
   const std::int64_t n = call.x.rows;
-  const std::int64_t stride = work.stride;
-  GatherBatch<T> batch;
+  const std::int64_t stride = rows.stride;
+  QuadBatch<T> batch;
   std::vector<T> near_d, near_e, near_sign;
   double sum = 0;
   for (std::int64_t q = range.first; q < range.first + range.count; ++q) {
     const bool is_row = q < n;
-    const std::int64_t offset = is_row ? work.offset_y() : 0;
+    const std::int64_t offset = is_row && !call.self ? n : 0;
     const std::int64_t others = is_row ? (call.self ? n : call.y.rows) : n;
     const std::int32_t* list =
         is_row ? call.neighbors.of_rows.row(q) : call.neighbors.of_cols.row(q - n);
     const std::int64_t near = is_row ? call.neighbors.of_rows.cols : call.neighbors.of_cols.cols;
-    const TargetRow<T> target(work, q);
-    const T* code = work.codes + q * stride;
-    const T* other_codes = work.codes + offset * stride;
-    T* own_gradient = gradient + q * stride;
-    T* other_gradient = gradient + offset * stride;
+    const TargetRow<T> target(call, q);
+    const T* code = rows.codes + q * stride;
+    const T* other_codes = rows.codes + offset * stride;
+    T* own_gradient = rows.gradient + q * stride;
+    T* other_gradient = rows.gradient + offset * stride;
     near_d.resize(static_cast<std::size_t>(near));
     near_e.resize(static_cast<std::size_t>(near));
     near_sign.assign(static_cast<std::size_t>(near), 0);
@@ -100,12 +167,12 @@ void gather_queries(const QuadWork<T>& work, QuadRange range, double* loss, T* g
       near_d[place] = target(list[p]);
       near_e[place] = std::sqrt(squared_distance(code, other_codes + list[p] * stride, stride));
     }
-    const std::int64_t quads = quads_of_query(call.options.count, work.queries(), q);
+    const std::int64_t quads = quads_of_query(call.options.count, call.queries(), q);
     for (std::int64_t t = 0; t < quads; t += kQuadBatch) {
       const std::int64_t count = std::min(kQuadBatch, quads - t);
       std::uint32_t* place = batch.row[0];
       std::uint32_t* column = batch.column[0];
-      draw_query(call.options.seed, work.call.step, q, t, count, static_cast<std::uint32_t>(near),
+      draw_query(call.options.seed, call.step, q, t, count, static_cast<std::uint32_t>(near),
                  static_cast<std::uint32_t>(others), call.self ? q : -1, place, column);
       for (std::int64_t i = 0; i < count; ++i) target.prefetch(column[i]);
       for (std::int64_t i = 0; i < count; ++i) {
@@ -139,19 +206,18 @@ void gather_queries(const QuadWork<T>& work, QuadRange range, double* loss, T* g
                own_gradient, other_gradient + list[p] * stride);
     }
   }
-  *loss += sum;
+  return sum;
 }
 
 template <class T>
-void gather_all(const QuadWork<T>& work, QuadRange range, double* loss, T* gradient) {
-  const QuadHinge<T>& call = work.call;
+double gather_all(const QuadHinge<T>& call, const GatherRows<T>& rows, QuadRange range) {
   const std::int64_t n = call.x.rows;
   const std::int64_t m = call.self ? n : call.y.rows;
-  const std::int64_t stride = work.stride;
-  const T* codes_y = work.codes + work.offset_y() * stride;
-  T* gradient_y = gradient + work.offset_y() * stride;
+  const std::int64_t stride = rows.stride;
+  const T* codes_y = rows.codes + (call.self ? 0 : n) * stride;
+  T* gradient_y = rows.gradient + (call.self ? 0 : n) * stride;
   const MatrixView<const T>& distances = call.target.distances;
-  GatherBatch<T> batch;
+  QuadBatch<T> batch;
   double sum = 0;
   for (std::int64_t t = range.first; t < range.first + range.count; t += kQuadBatch) {
     const std::int64_t count = std::min(kQuadBatch, range.first + range.count - t);
@@ -166,12 +232,12 @@ void gather_all(const QuadWork<T>& work, QuadRange range, double* loss, T* gradi
     }
     for (int pair = 0; pair < 2; ++pair) {
       for (std::int64_t i = 0; i < count; ++i) {
-        batch.e[pair][i] = squared_distance(work.codes + batch.row[pair][i] * stride,
+        batch.e[pair][i] = squared_distance(rows.codes + batch.row[pair][i] * stride,
                                             codes_y + batch.column[pair][i] * stride, stride);
       }
       sqrt_in_place(batch.e[pair], count);
       for (std::int64_t i = 0; i < count; ++i) {
-        batch.d[pair][i] = TargetRow<T>(work, batch.row[pair][i])(batch.column[pair][i]);
+        batch.d[pair][i] = TargetRow<T>(call, batch.row[pair][i])(batch.column[pair][i]);
       }
     }
     sum += batch_hinges(static_cast<T>(call.options.margin), count, batch);
@@ -189,28 +255,26 @@ void gather_all(const QuadWork<T>& work, QuadRange range, double* loss, T* gradi
         active += sign != 0 && e != 0 ? 1 : 0;
       }
       for (std::int64_t i = 0; i < active; ++i) {
-        add_pair(weight[i], work.codes + row[i] * stride, codes_y + column[i] * stride, stride,
-                 gradient + row[i] * stride, gradient_y + column[i] * stride);
+        add_pair(weight[i], rows.codes + row[i] * stride, codes_y + column[i] * stride, stride,
+                 rows.gradient + row[i] * stride, gradient_y + column[i] * stride);
       }
     }
   }
-  *loss += sum;
+  return sum;
 }
 
 template <class T>
-void gather(const QuadWork<T>& work, QuadRange range, double* loss, T* gradient) {
-  if (work.call.options.draw == QuadDraw::query) {
-    gather_queries(work, range, loss, gradient);
-  } else {
-    gather_all(work, range, loss, gradient);
-  }
+double gather(const QuadHinge<T>& call, const GatherRows<T>& rows, QuadRange range) {
+  return call.options.draw == QuadDraw::query ? gather_queries(call, rows, range)
+                                              : gather_all(call, rows, range);
 }
 
-void gather_float(const QuadWork<float>& work, QuadRange range, double* loss, float* gradient) {
-  gather(work, range, loss, gradient);
+double gather_float(const QuadHinge<float>& call, const GatherRows<float>& rows, QuadRange range) {
+  return gather(call, rows, range);
 }
-void gather_double(const QuadWork<double>& work, QuadRange range, double* loss, double* gradient) {
-  gather(work, range, loss, gradient);
+double gather_double(const QuadHinge<double>& call, const GatherRows<double>& rows,
+                     QuadRange range) {
+  return gather(call, rows, range);
 }
 
 }  // namespace clipk::cpu::HWY_NAMESPACE
@@ -222,11 +286,105 @@ namespace clipk::cpu {
 HWY_EXPORT(gather_float);
 HWY_EXPORT(gather_double);
 
-void quad_gather(const QuadWork<float>& work, QuadRange range, double* loss, float* gradient) {
-  HWY_DYNAMIC_DISPATCH(gather_float)(work, range, loss, gradient);
+namespace {
+
+// Every slot of quadruples has a gradient of its own, and they are added in order; their number
+// follows from the sizes alone. More of them serve more threads, but cost memory and a longer sum.
+constexpr std::int64_t kMaxSlots = 16;
+constexpr std::int64_t kQuadsOfSlot = 1 << 16;
+constexpr std::int64_t kSlotBytes = std::int64_t{1} << 29;
+// Slots of a uniform draw begin at whole batches of draws.
+constexpr std::int64_t kSlotGrain = 4096;
+
+constexpr std::int64_t kRowGrain = 256;
+
+double gather_slot(const QuadHinge<float>& call, const GatherRows<float>& rows, QuadRange range) {
+  return HWY_DYNAMIC_DISPATCH(gather_float)(call, rows, range);
 }
-void quad_gather(const QuadWork<double>& work, QuadRange range, double* loss, double* gradient) {
-  HWY_DYNAMIC_DISPATCH(gather_double)(work, range, loss, gradient);
+double gather_slot(const QuadHinge<double>& call, const GatherRows<double>& rows, QuadRange range) {
+  return HWY_DYNAMIC_DISPATCH(gather_double)(call, rows, range);
+}
+
+template <class T>
+void pad_rows(int threads, MatrixView<const T> from, std::int64_t stride, T* to) {
+  parallel_chunks(threads, from.rows, kRowGrain, [&](std::int64_t first, std::int64_t count) {
+    for (std::int64_t i = first; i < first + count; ++i) {
+      std::copy_n(from.row(i), from.cols, to + i * stride);
+      std::fill(to + i * stride + from.cols, to + (i + 1) * stride, T{0});
+    }
+  });
+}
+
+/// out += factor * sum over the slots, in order.
+template <class T>
+void add_slots(int threads, double factor, const T* slots, std::int64_t count,
+               std::int64_t slot_size, std::int64_t stride, MatrixView<T> out) {
+  parallel_chunks(threads, out.rows, kRowGrain, [&](std::int64_t first, std::int64_t rows) {
+    std::vector<double> sums(static_cast<std::size_t>(out.cols));
+    for (std::int64_t i = first; i < first + rows; ++i) {
+      std::fill(sums.begin(), sums.end(), 0.0);
+      for (std::int64_t s = 0; s < count; ++s) {
+        const T* part = slots + s * slot_size + i * stride;
+        for (std::int64_t k = 0; k < out.cols; ++k) {
+          sums[static_cast<std::size_t>(k)] += static_cast<double>(part[k]);
+        }
+      }
+      T* row = out.row(i);
+      for (std::int64_t k = 0; k < out.cols; ++k) {
+        row[k] = static_cast<T>(static_cast<double>(row[k]) +
+                                factor * sums[static_cast<std::size_t>(k)]);
+      }
+    }
+  });
+}
+
+template <class T>
+void run(int threads, Scratch& scratch, const QuadHinge<T>& call) {
+  const std::int64_t n = call.x.rows;
+  const std::int64_t rows = call.queries();
+  constexpr auto line = static_cast<std::int64_t>(64 / sizeof(T));
+  const std::int64_t stride = (call.x.cols + line - 1) / line * line;
+  T* codes = scratch.vector<T>(rows * stride).data;
+  pad_rows(threads, call.x, stride, codes);
+  if (!call.self) pad_rows(threads, call.y, stride, codes + n * stride);
+
+  const std::int64_t slot_size = rows * stride;
+  const std::int64_t fit = kSlotBytes / (slot_size * static_cast<std::int64_t>(sizeof(T)));
+  const std::int64_t slots =
+      std::clamp<std::int64_t>(std::min(call.options.count / kQuadsOfSlot, fit), 1, kMaxSlots);
+  T* gradients = scratch.vector<T>(slots * slot_size).data;
+  double* losses = scratch.vector<double>(slots).data;
+  const bool by_query = call.options.draw == QuadDraw::query;
+  const std::int64_t total = by_query ? rows : call.options.count;
+  const std::int64_t grain = by_query ? 1 : kSlotGrain;
+  const std::int64_t share = ((total + slots - 1) / slots + grain - 1) / grain * grain;
+  parallel_for(threads, slots, [&](std::int64_t slot) {
+    T* gradient = gradients + slot * slot_size;
+    std::fill_n(gradient, slot_size, T{0});
+    const std::int64_t first = std::min(slot * share, total);
+    losses[slot] =
+        gather_slot(call, {codes, gradient, stride}, {first, std::min(share, total - first)});
+  });
+
+  double loss = 0;
+  for (std::int64_t slot = 0; slot < slots; ++slot) loss += losses[slot];
+  *call.loss += call.factor() * loss;
+  if (!call.grad_x.empty()) {
+    add_slots(threads, call.factor(), gradients, slots, slot_size, stride, call.grad_x);
+  }
+  if (!call.grad_y.empty()) {
+    add_slots(threads, call.factor(), gradients + n * stride, slots, slot_size, stride,
+              call.grad_y);
+  }
+}
+
+}  // namespace
+
+void quad_gather(int threads, Scratch& scratch, const QuadHinge<float>& call) {
+  run(threads, scratch, call);
+}
+void quad_gather(int threads, Scratch& scratch, const QuadHinge<double>& call) {
+  run(threads, scratch, call);
 }
 
 }  // namespace clipk::cpu

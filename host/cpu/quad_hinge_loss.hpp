@@ -15,6 +15,12 @@ struct QuadHinge {
   std::uint64_t step = 0;
   double* loss = nullptr;
   MatrixView<T> grad_x, grad_y;  ///< within one set grad_y is empty
+
+  std::int64_t queries() const { return x.rows + (self ? 0 : y.rows); }
+  /// Of the loss and its gradient.
+  double factor() const {
+    return static_cast<double>(options.weight) / static_cast<double>(options.count);
+  }
 };
 
 void quad_hinge_loss(Context& context, const QuadHinge<float>& call);

@@ -83,6 +83,7 @@ template <class T>
 void run(Context& context, cpu::QuadHinge<T> call, VectorView<const std::uint64_t> step,
          VectorView<double> loss) {
   check_call(context, call, step, loss);
+  if (context.device() != Device::cpu) check::fail(kOp, "a cpu context", "cuda");
   call.step = step[0];
   call.loss = loss.data;
   cpu::quad_hinge_loss(context, call);

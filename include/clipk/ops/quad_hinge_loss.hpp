@@ -16,7 +16,7 @@ enum class QuadDraw : std::uint8_t {
 
 /// How the loss is computed; the results agree to rounding.
 enum class QuadForm : std::uint8_t {
-  automatic,  ///< dense while the n x m matrices fit, else gather
+  automatic,  ///< the one that sizes and count make the cheaper; gather where n x m is large
   dense,      ///< distances by a matrix product, gradients by two more
   gather,     ///< the four rows of every quadruple are read
 };
