@@ -170,6 +170,9 @@ void gradient_rows(Activation activation, MatrixView<const double> y,
   HWY_DYNAMIC_DISPATCH(gradient_double)(activation, y, grad_y, grad_z, sums);
 }
 
+// Products below so many multiply-adds take less time than waking a second thread.
+constexpr std::int64_t kSerialWork = 1 << 19;
+
 template <class T>
 void sum_parts(MatrixView<const T> parts, VectorView<T> out) {
   for (std::int64_t j = 0; j < out.size; ++j) {
@@ -203,6 +206,7 @@ void dense_backward(int threads, MatrixView<const T> x, MatrixView<const T> weig
   const std::int64_t in = x.cols;
   const std::int64_t out = grad_y.cols;
   const bool with_bias = !grad_bias.empty();
+  if (n * in * out < kSerialWork) threads = 1;
   MatrixView<const T> g = grad_y;
   if (with_bias || activation != Activation::identity) {
     parallel_chunks(threads, n, kBiasRows, [&](std::int64_t first, std::int64_t count) {

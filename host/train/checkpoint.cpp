@@ -1,0 +1,105 @@
+#include "train/checkpoint.hpp"
+
+#include <sstream>
+
+#include "clipk/core/error.hpp"
+
+namespace clipk::train {
+namespace {
+
+constexpr const char* kKind = "trainer checkpoint";
+constexpr std::uint32_t kVersion = 1;
+
+// Problem and options, as far as they decide the bytes of the result.
+std::string fingerprint(const Context& context, const TrainerOptions& o,
+                        const TrainingProblem& problem) {
+  std::ostringstream text;
+  text.precision(9);
+  text << problem.fingerprint() << ", seed " << context.seed() << ", ";
+  if (o.batch > 0 && problem.rows() > 0) {
+    text << "batch " << o.batch;
+  } else {
+    text << o.steps_per_epoch << " steps an epoch";
+  }
+  text << ", " << to_string(o.optimizer);
+  if (o.optimizer == Optimizer::adam) {
+    text << " (" << o.adam.beta1 << ' ' << o.adam.beta2 << ' ' << o.adam.epsilon << ' '
+         << o.adam.weight_decay << ')';
+  } else {
+    text << " (" << o.sgd.momentum << ' ' << o.sgd.weight_decay << ')';
+  }
+  text << ", rate " << o.rate << ' ' << to_string(o.schedule.kind);
+  if (o.schedule.kind == Schedule::step) {
+    text << " (" << o.schedule.every << ' ' << o.schedule.factor << ')';
+  } else if (o.schedule.kind != Schedule::constant) {
+    text << " to " << o.schedule.final_share << " in " << o.epochs << " epochs";
+  }
+  if (o.schedule.warmup_steps > 0) text << ", warm-up " << o.schedule.warmup_steps;
+  if (o.clip_norm > 0) text << ", clipped at " << o.clip_norm;
+  if (o.early_stopping.patience > 0) {
+    text << ", patience " << o.early_stopping.patience << ' ' << o.early_stopping.min_delta;
+  }
+  return text.str();
+}
+
+void add(Context& context, ArchiveWriter& archive, const char* name,
+         VectorView<const float> vector) {
+  Matrix<float> host(1, vector.size);
+  copy<float>(context, vector, host.flat());
+  archive.add(name, host);
+}
+
+void read(Context& context, const ArchiveReader& archive, const char* name,
+          VectorView<float> vector) {
+  Matrix<float> host(1, vector.size);
+  archive.read(name, host.view());
+  copy<float>(context, host.flat(), vector);
+}
+
+}  // namespace
+
+void save_checkpoint(Context& context, const TrainerOptions& options, TrainingProblem& problem,
+                     const TrainerState& state) {
+  ArchiveWriter archive(kKind, kVersion);
+  archive.add("fingerprint", fingerprint(context, options, problem));
+  archive.add("epoch", state.epoch);
+  archive.add("step", state.step);
+  archive.add("best_epoch", state.best_epoch);
+  archive.add("best_loss", state.best_loss);
+  archive.add("loss", state.loss);
+  archive.add("held_out_loss", state.held_out_loss);
+  add(context, archive, "parameters", problem.parameters());
+  add(context, archive, "first_moment", state.first_moment.flat());
+  if (!state.second_moment.empty()) {
+    add(context, archive, "second_moment", state.second_moment.flat());
+  }
+  if (!state.best.empty()) add(context, archive, "best", state.best.flat());
+  problem.save_state(context, archive);
+  archive.write(options.checkpoint);
+}
+
+bool load_checkpoint(Context& context, const TrainerOptions& options, TrainingProblem& problem,
+                     TrainerState& state) {
+  std::error_code error;  // a file that cannot be looked at is left to the reader to complain of
+  if (!std::filesystem::exists(options.checkpoint, error) && !error) return false;
+  const ArchiveReader archive(options.checkpoint, kKind, kVersion);
+  const std::string expected = fingerprint(context, options, problem);
+  const std::string got = archive.text("fingerprint");
+  if (got != expected) archive.fail("a checkpoint of " + expected, got);
+  state.epoch = archive.number<std::int64_t>("epoch");
+  state.step = archive.number<std::int64_t>("step");
+  state.best_epoch = archive.number<std::int64_t>("best_epoch");
+  state.best_loss = archive.number<double>("best_loss");
+  state.loss = archive.vector<double>("loss");
+  state.held_out_loss = archive.vector<double>("held_out_loss");
+  read(context, archive, "parameters", problem.parameters());
+  read(context, archive, "first_moment", state.first_moment.flat());
+  if (!state.second_moment.empty()) {
+    read(context, archive, "second_moment", state.second_moment.flat());
+  }
+  if (!state.best.empty()) read(context, archive, "best", state.best.flat());
+  problem.load_state(context, archive);
+  return true;
+}
+
+}  // namespace clipk::train

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "clipk/core/matrix.hpp"
+#include "clipk/train/trainer.hpp"
+
+namespace clipk::train {
+
+/// All that a training needs to go on, beside the problem's parameters. Random numbers are
+/// addressed by seed, epoch and step, so counters are their state.
+struct TrainerState {
+  std::int64_t epoch = 0;  // that have ended
+  std::int64_t step = 0;   // that were taken
+  std::int64_t best_epoch = 0;
+  double best_loss = 0;
+  std::vector<double> loss, held_out_loss;
+  Matrix<float> first_moment, second_moment;  // [1, parameters] or empty; velocity is the first
+  Matrix<float> best;  // parameters of best_epoch; empty without early stopping
+};
+
+/// Writes options.checkpoint.
+void save_checkpoint(Context& context, const TrainerOptions& options, TrainingProblem& problem,
+                     const TrainerState& state);
+
+/// Reads options.checkpoint; false where there is none.
+/// @throws Error for a file that is no checkpoint, or one of another problem or other options.
+bool load_checkpoint(Context& context, const TrainerOptions& options, TrainingProblem& problem,
+                     TrainerState& state);
+
+}  // namespace clipk::train

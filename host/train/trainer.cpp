@@ -1,0 +1,310 @@
+#include "clipk/train/trainer.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "clipk/core/error.hpp"
+#include "clipk/core/matrix.hpp"
+#include "clipk/core/random.hpp"
+#include "clipk/ops/clip_norm.hpp"
+#include "clipk/ops/random_permutation.hpp"
+#include "train/checkpoint.hpp"
+#include "train/named.hpp"
+#include "train/step_graph.hpp"
+
+namespace clipk {
+namespace {
+
+// What changes from step to step, as it lies on the device: the graph of a step reads it there.
+struct StepRecord {
+  float rates[3];  // as adam takes them; sgd takes the first
+  float unused;
+  std::uint64_t step;
+};
+static_assert(sizeof(StepRecord) == 24);
+
+void require(bool holds, const std::string& expected, const std::string& got) {
+  if (!holds) throw Error("trainer: expected " + expected + ", got " + got);
+}
+
+void check_options(const TrainerOptions& o) {
+  const auto at_least = [](const char* name, std::int64_t least, std::int64_t value) {
+    require(value >= least, std::string(name) + " of at least " + std::to_string(least),
+            std::to_string(value));
+  };
+  at_least("epochs", 0, o.epochs);
+  at_least("batch", 0, o.batch);
+  at_least("steps_per_epoch", 1, o.steps_per_epoch);
+  at_least("checkpoint_every", 1, o.checkpoint_every);
+  at_least("schedule.warmup_steps", 0, o.schedule.warmup_steps);
+  at_least("schedule.every", 1, o.schedule.every);
+  at_least("early_stopping.patience", 0, o.early_stopping.patience);
+  require(o.rate >= 0 && std::isfinite(o.rate), "a finite rate of at least 0",
+          std::to_string(o.rate));
+  require(o.clip_norm >= 0, "clip_norm of at least 0", std::to_string(o.clip_norm));
+}
+
+}  // namespace
+
+const char* to_string(Optimizer optimizer) {
+  return optimizer == Optimizer::adam ? "adam" : "sgd";
+}
+
+Optimizer optimizer_named(std::string_view name) {
+  return train::named("optimizer", name, {Optimizer::adam, Optimizer::sgd});
+}
+
+struct Trainer::Impl {
+  Impl(Context& context_, TrainingProblem& problem_, TrainerOptions options_);
+
+  TrainingResult run();
+  void run_epoch();
+  void upload_records();
+  void run_step(std::int64_t s);
+  void optimize(const Batch& batch, VectorView<double> step_loss);
+  double epoch_loss();
+  void evaluate();
+  bool should_stop() const;
+  void save();
+  bool resume();
+  void report(bool epoch_end, bool done);
+
+  Context& context;
+  TrainingProblem& problem;
+  TrainerOptions options;
+
+  std::int64_t rows = 0;        // 0: steps without a batch of rows
+  std::int64_t full_steps = 0;  // of an epoch
+  std::int64_t rest = 0;        // rows of the shorter step that ends it, 0 for none
+  std::int64_t epoch_steps = 0;
+  std::int64_t total_steps = 0;
+
+  train::TrainerState state;  // what a checkpoint holds, moments and best parameters included
+  std::vector<StepRecord> records;
+  Matrix<std::uint8_t> record_table, record;
+  Matrix<std::int32_t> order, batch_rows;
+  Matrix<double> loss;  // sums over the full steps, and of the shorter one
+  train::StepGraph graph;
+  double last_rate = 0;
+  std::int64_t steps_of_run = 0;
+  std::chrono::steady_clock::time_point start;
+};
+
+Trainer::Impl::Impl(Context& context_, TrainingProblem& problem_, TrainerOptions options_)
+    : context(context_),
+      problem(problem_),
+      options(std::move(options_)),
+      graph(options.graph && problem.capturable()) {
+  check_options(options);
+  const std::int64_t parameters = problem.parameters().size;
+  require(problem.gradients().size == parameters, "gradients of size " + std::to_string(parameters),
+          std::to_string(problem.gradients().size));
+  require(problem.rows() >= 0, "at least 0 rows", std::to_string(problem.rows()));
+  if (options.batch > 0 && problem.rows() > 0) {
+    rows = problem.rows();
+    options.batch = std::min(options.batch, rows);
+    full_steps = rows / options.batch;
+    rest = rows % options.batch;
+    order = Matrix<std::int32_t>(context, 1, rows);
+    batch_rows = Matrix<std::int32_t>(context, 1, options.batch);
+  } else {
+    full_steps = options.steps_per_epoch;
+  }
+  epoch_steps = full_steps + (rest > 0 ? 1 : 0);
+  total_steps = epoch_steps * options.epochs;
+
+  state.first_moment = Matrix<float>(context, 1, parameters);
+  if (options.optimizer == Optimizer::adam) {
+    state.second_moment = Matrix<float>(context, 1, parameters);
+  }
+  if (options.early_stopping.patience > 0) state.best = Matrix<float>(context, 1, parameters);
+  records.resize(static_cast<std::size_t>(epoch_steps));
+  record_table =
+      Matrix<std::uint8_t>(context, epoch_steps, static_cast<std::int64_t>(sizeof(StepRecord)));
+  record = Matrix<std::uint8_t>(context, 1, static_cast<std::int64_t>(sizeof(StepRecord)));
+  loss = Matrix<double>(context, 1, 2);
+}
+
+// The rates of all steps of this epoch. Adam's corrections come from powers in double, so that
+// they do not depend on where a training was resumed.
+void Trainer::Impl::upload_records() {
+  for (std::int64_t s = 0; s < epoch_steps; ++s) {
+    const std::int64_t step = state.epoch * epoch_steps + s;
+    const double rate =
+        options.rate * schedule_share(options.schedule, step, total_steps, epoch_steps);
+    const auto correction = [step](float beta) {
+      return static_cast<float>(1 -
+                                std::pow(static_cast<double>(beta), static_cast<double>(step + 1)));
+    };
+    records[static_cast<std::size_t>(s)] = {
+        {static_cast<float>(rate), correction(options.adam.beta1), correction(options.adam.beta2)},
+        0,
+        static_cast<std::uint64_t>(step)};
+  }
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(records.data());
+  copy<std::uint8_t>(
+      context, MatrixView<const std::uint8_t>(bytes, record_table.rows(), record_table.cols()),
+      record_table.view());
+}
+
+void Trainer::Impl::optimize(const Batch& batch, VectorView<double> step_loss) {
+  problem.step(context, batch, step_loss);
+  const VectorView<float> gradients = problem.gradients();
+  if (options.clip_norm > 0) clip_norm(context, options.clip_norm, gradients);
+  auto* const rates = reinterpret_cast<const float*>(record.data());
+  if (options.optimizer == Optimizer::adam) {
+    adam(context, options.adam, VectorView<const float>(rates, 3, context.device()), gradients,
+         problem.parameters(), state.first_moment.flat(), state.second_moment.flat());
+  } else {
+    sgd(context, options.sgd, VectorView<const float>(rates, 1, context.device()), gradients,
+        problem.parameters(), state.first_moment.flat());
+  }
+}
+
+void Trainer::Impl::run_step(std::int64_t s) {
+  copy<std::uint8_t>(context, record_table.view().row_range(s, 1), record.view());
+  const bool full = s < full_steps;
+  Batch batch;
+  if (rows > 0) {
+    const std::int64_t count = full ? options.batch : rest;
+    const VectorView<std::int32_t> here = batch_rows.flat().slice(0, count);
+    copy<std::int32_t>(context, order.flat().slice(s * options.batch, count), here);
+    batch.rows = here;
+  }
+  batch.step = {reinterpret_cast<const std::uint64_t*>(record.data() + offsetof(StepRecord, step)),
+                1, context.device()};
+  const VectorView<double> step_loss = loss.flat().slice(full ? 0 : 1, 1);
+  if (full) {
+    graph.run(context, [&] { optimize(batch, step_loss); });
+  } else {
+    optimize(batch, step_loss);
+  }
+  last_rate = records[static_cast<std::size_t>(s)].rates[0];
+}
+
+double Trainer::Impl::epoch_loss() {
+  double sums[2];
+  copy<double>(context, loss.flat(), VectorView<double>(sums, 2));
+  if (rows == 0) return sums[0] / static_cast<double>(full_steps);
+  return (sums[0] * static_cast<double>(options.batch) + sums[1] * static_cast<double>(rest)) /
+         static_cast<double>(rows);
+}
+
+void Trainer::Impl::run_epoch() {
+  problem.begin_epoch(context, state.epoch);
+  upload_records();
+  if (rows > 0) {
+    random_permutation(context, context.seed(), RandomStream::shuffle,
+                       static_cast<std::uint32_t>(state.epoch), order.flat());
+  }
+  fill_zero(context, loss.view());
+  for (std::int64_t s = 0; s < epoch_steps; ++s) {
+    run_step(s);
+    ++steps_of_run;
+    ++state.step;
+    if (s + 1 < epoch_steps) report(false, false);
+  }
+  const double mean = epoch_loss();
+  ++state.epoch;
+  require(std::isfinite(mean), "a finite loss",
+          std::to_string(mean) + " in epoch " + std::to_string(state.epoch));
+  state.loss.push_back(mean);
+  evaluate();
+}
+
+// The held-out loss now, and whether it is the best so far.
+void Trainer::Impl::evaluate() {
+  const std::optional<double> value = problem.held_out_loss(context);
+  if (!value) {
+    require(options.early_stopping.patience == 0, "a held-out loss for early stopping", "none");
+    return;
+  }
+  require(std::isfinite(*value), "a finite held-out loss",
+          std::to_string(*value) + " after epoch " + std::to_string(state.epoch));
+  const bool first = state.held_out_loss.empty();
+  state.held_out_loss.push_back(*value);
+  if (first || *value < state.best_loss - options.early_stopping.min_delta) {
+    state.best_loss = *value;
+    state.best_epoch = state.epoch;
+    if (!state.best.empty()) copy<float>(context, problem.parameters(), state.best.flat());
+  }
+}
+
+bool Trainer::Impl::should_stop() const {
+  const std::int64_t patience = options.early_stopping.patience;
+  return patience > 0 && state.epoch - state.best_epoch >= patience;
+}
+
+void Trainer::Impl::save() {
+  train::save_checkpoint(context, options, problem, state);
+}
+
+bool Trainer::Impl::resume() {
+  return train::load_checkpoint(context, options, problem, state);
+}
+
+void Trainer::Impl::report(bool epoch_end, bool done) {
+  if (!options.progress) return;
+  Progress p;
+  p.epoch = state.epoch;
+  p.epochs = options.epochs;
+  p.step = state.step;
+  p.steps = total_steps;
+  if (!state.loss.empty()) p.loss = state.loss.back();
+  if (!state.held_out_loss.empty()) p.held_out_loss = state.held_out_loss.back();
+  p.rate = last_rate;
+  p.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (steps_of_run > 0) {
+    p.seconds_left = p.seconds / static_cast<double>(steps_of_run) *
+                     static_cast<double>(total_steps - state.step);
+  }
+  p.epoch_end = epoch_end;
+  p.done = done;
+  options.progress(p);
+}
+
+TrainingResult Trainer::Impl::run() {
+  start = std::chrono::steady_clock::now();
+  steps_of_run = 0;
+  const bool resumed = !options.checkpoint.empty() && resume();
+  if (!resumed && state.step == 0 && state.held_out_loss.empty()) evaluate();
+  bool saved = resumed;
+  while (state.epoch < options.epochs && !should_stop()) {
+    run_epoch();
+    const bool last = state.epoch == options.epochs || should_stop();
+    saved = !options.checkpoint.empty() && (last || state.epoch % options.checkpoint_every == 0);
+    if (saved) save();
+    report(true, last);
+  }
+  if (!saved && !options.checkpoint.empty()) save();
+  if (!state.best.empty()) copy<float>(context, state.best.flat(), problem.parameters());
+  context.synchronize();
+
+  TrainingResult result;
+  result.epochs = state.epoch;
+  result.steps = state.step;
+  result.stopped_early = should_stop() && state.epoch < options.epochs;
+  result.best_epoch = state.best_epoch;
+  result.best_held_out_loss = state.best_loss;
+  result.loss = state.loss;
+  result.held_out_loss = state.held_out_loss;
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+Trainer::Trainer(Context& context, TrainingProblem& problem, TrainerOptions options)
+    : impl_(std::make_unique<Impl>(context, problem, std::move(options))) {}
+Trainer::~Trainer() = default;
+
+TrainingResult Trainer::run() {
+  return impl_->run();
+}
+
+std::int64_t Trainer::graph_steps() const {
+  return impl_->graph.replays();
+}
+
+}  // namespace clipk

@@ -1,0 +1,321 @@
+#include "clipk/train/trainer.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <numeric>
+#include <string>
+
+#include "clipk/core/error.hpp"
+#include "support/device_test.hpp"
+#include "train/problems.hpp"
+
+namespace clipk::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string message(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+// A file that a test may use, and that is gone afterwards.
+class TemporaryFile {
+ public:
+  TemporaryFile() {
+    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+    std::string name = std::string(test->test_suite_name()) + test->name();
+    std::replace(name.begin(), name.end(), '/', '_');
+    path_ = fs::temp_directory_path() / (name + ".clipk");
+    fs::remove(path_);
+  }
+  ~TemporaryFile() { fs::remove(path_); }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+class TrainerTest : public DeviceTest {};
+
+TEST_P(TrainerTest, ARegressionConverges) {
+  for (const Optimizer optimizer : {Optimizer::adam, Optimizer::sgd}) {
+    Regression problem(context());
+    TrainerOptions options{.epochs = simt() ? 3 : 60, .batch = 16, .optimizer = optimizer};
+    options.rate = optimizer == Optimizer::adam ? 0.01 : 0.05;
+    options.schedule.kind = Schedule::cosine;
+    options.clip_norm = 5;
+    const TrainingResult result = Trainer(context(), problem, options).run();
+    EXPECT_EQ(result.loss.size(), static_cast<std::size_t>(options.epochs));
+    EXPECT_EQ(result.steps, options.epochs * 5);
+    EXPECT_LT(result.loss.back(), result.loss.front() * (simt() ? 0.9 : 0.05));
+    EXPECT_LT(result.held_out_loss.back(), result.held_out_loss.front() * (simt() ? 0.9 : 0.1));
+  }
+}
+
+TEST_P(TrainerTest, EveryRowIsInOneBatchOfAnEpoch) {
+  Recorder problem(context(), 45);
+  Trainer(context(), problem, {.epochs = 3, .batch = 10, .graph = false}).run();
+  ASSERT_EQ(problem.batches.size(), 15u);
+  std::vector<std::vector<std::int32_t>> epochs(3);
+  for (std::size_t s = 0; s < 15; ++s) {
+    EXPECT_EQ(problem.batches[s].size(), s % 5 == 4 ? 5u : 10u);
+    EXPECT_EQ(problem.steps[s], s);
+    epochs[s / 5].insert(epochs[s / 5].end(), problem.batches[s].begin(), problem.batches[s].end());
+  }
+  EXPECT_NE(epochs[0], epochs[1]);
+  EXPECT_NE(epochs[1], epochs[2]);
+  std::vector<std::int32_t> all(45);
+  std::iota(all.begin(), all.end(), 0);
+  for (auto& epoch : epochs) {
+    std::sort(epoch.begin(), epoch.end());
+    EXPECT_EQ(epoch, all);
+  }
+}
+
+TEST_P(TrainerTest, TheMeanLossWeighsTheShortBatchByItsRows) {
+  Recorder problem(context(), 45);
+  problem.loss_of = [](std::size_t rows) { return rows == 10 ? 1.0 : 10.0; };
+  const TrainingResult result =
+      Trainer(context(), problem, {.epochs = 2, .batch = 10, .graph = false}).run();
+  EXPECT_DOUBLE_EQ(result.loss[0], 2);
+  EXPECT_DOUBLE_EQ(result.loss[1], 2);
+}
+
+TEST_P(TrainerTest, AllRowsAtOnceComeInTheirOrder) {
+  Recorder problem(context(), 45);
+  const TrainingResult result =
+      Trainer(context(), problem, {.epochs = 2, .batch = 0, .steps_per_epoch = 3, .graph = false})
+          .run();
+  EXPECT_EQ(result.steps, 6);
+  for (const auto& batch : problem.batches) EXPECT_TRUE(batch.empty());
+}
+
+// With a gradient of 1 and no momentum, every step lowers the parameter by its rate.
+TEST_P(TrainerTest, RatesFollowTheSchedule) {
+  Recorder problem(context(), 0);
+  TrainerOptions options{.epochs = 4, .steps_per_epoch = 3, .optimizer = Optimizer::sgd};
+  options.sgd.momentum = 0;
+  options.rate = 0.5;
+  options.graph = false;
+  options.schedule = {.kind = Schedule::linear, .warmup_steps = 2, .final_share = 0.1};
+  Trainer(context(), problem, options).run();
+  ASSERT_EQ(problem.parameter_before.size(), 12u);
+  for (std::int64_t s = 0; s + 1 < 12; ++s) {
+    const auto at = static_cast<std::size_t>(s);
+    EXPECT_NEAR(problem.parameter_before[at] - problem.parameter_before[at + 1],
+                0.5 * schedule_share(options.schedule, s, 12, 3), 1e-6);
+  }
+}
+
+TEST_P(TrainerTest, EarlyStoppingRestoresTheBest) {
+  Recorder problem(context(), 0);
+  problem.held_out = {9, 7, 4, 4.5, 3.95, 6, 1};  // 3.95 is no better than 4 by 0.1
+  TrainerOptions options{.epochs = 20, .optimizer = Optimizer::sgd, .rate = 1, .graph = false};
+  options.sgd.momentum = 0;
+  options.early_stopping = {.patience = 3, .min_delta = 0.1};
+  const TrainingResult result = Trainer(context(), problem, options).run();
+  EXPECT_TRUE(result.stopped_early);
+  EXPECT_EQ(result.epochs, 5);
+  EXPECT_EQ(result.best_epoch, 2);
+  EXPECT_EQ(result.best_held_out_loss, 4);
+  EXPECT_EQ(result.held_out_loss, (std::vector<double>{9, 7, 4, 4.5, 3.95, 6}));
+  EXPECT_EQ(problem.parameter(), -2);
+}
+
+TEST_P(TrainerTest, TheStartItselfMayBeBest) {
+  Recorder problem(context(), 0);
+  problem.held_out = {1, 2, 3, 4, 5};
+  TrainerOptions options{.epochs = 3, .optimizer = Optimizer::sgd, .rate = 1, .graph = false};
+  options.early_stopping.patience = 10;
+  const TrainingResult result = Trainer(context(), problem, options).run();
+  EXPECT_FALSE(result.stopped_early);
+  EXPECT_EQ(result.epochs, 3);
+  EXPECT_EQ(result.best_epoch, 0);
+  EXPECT_EQ(problem.parameter(), 0);
+}
+
+TrainerOptions full_options() {
+  TrainerOptions options{.epochs = 6, .batch = 16, .rate = 0.02};
+  options.adam.weight_decay = 0.01F;
+  options.schedule = {.kind = Schedule::cosine, .warmup_steps = 7};
+  options.clip_norm = 1;
+  options.early_stopping = {.patience = 50, .min_delta = 0};
+  return options;
+}
+
+struct Trained {
+  std::vector<float> parameters;
+  TrainingResult result;
+};
+
+void expect_same(const Trained& a, const Trained& b) {
+  ASSERT_EQ(a.parameters.size(), b.parameters.size());
+  EXPECT_EQ(std::memcmp(a.parameters.data(), b.parameters.data(), a.parameters.size() * 4), 0);
+  EXPECT_EQ(a.result.loss, b.result.loss);
+  EXPECT_EQ(a.result.held_out_loss, b.result.held_out_loss);
+  EXPECT_EQ(a.result.best_epoch, b.result.best_epoch);
+  EXPECT_EQ(a.result.steps, b.result.steps);
+}
+
+Trained train(Context& context, const TrainerOptions& options) {
+  Regression problem(context);
+  const TrainingResult result = Trainer(context, problem, options).run();
+  return {problem.values(context), result};
+}
+
+struct Killed {};
+
+// Stops as a kill does: at this step, or right after this epoch.
+void kill_at(Context& context, TrainerOptions options, std::int64_t step, std::int64_t epoch) {
+  Regression problem(context);
+  options.progress = [=](const Progress& p) {
+    if (p.step == step || (p.epoch_end && p.epoch == epoch)) throw Killed();
+  };
+  EXPECT_THROW(Trainer(context, problem, options).run(), Killed);
+}
+
+TEST_P(TrainerTest, ResumingGivesTheSameBytes) {
+  for (const Optimizer optimizer : {Optimizer::adam, Optimizer::sgd}) {
+    TrainerOptions options = full_options();
+    options.optimizer = optimizer;
+    if (simt()) options.epochs = 3;
+    const Trained whole = train(context(), options);
+    TemporaryFile file;
+    options.checkpoint = file.path();
+    for (std::int64_t epoch = 1; epoch < options.epochs; ++epoch) {
+      SCOPED_TRACE("after epoch " + std::to_string(epoch));
+      kill_at(context(), options, -1, epoch);
+      expect_same(train(context(), options), whole);
+      expect_same(train(context(), options), whole);  // from the checkpoint of the end
+      fs::remove(file.path());
+    }
+  }
+}
+
+TEST_P(TrainerTest, ResumingTwiceAndFromWithinAnEpoch) {
+  if (simt()) GTEST_SKIP() << "nothing new on the device";
+  TrainerOptions options = full_options();
+  const Trained whole = train(context(), options);
+  TemporaryFile file;
+  options.checkpoint = file.path();
+  options.checkpoint_every = 2;
+  kill_at(context(), options, 3, -1);  // before the first checkpoint
+  EXPECT_FALSE(fs::exists(file.path()));
+  kill_at(context(), options, 14, -1);  // goes on from epoch 2
+  kill_at(context(), options, 23, -1);  // and from epoch 4
+  expect_same(train(context(), options), whole);
+}
+
+TEST_P(TrainerTest, ThreadsDoNotChangeTheBytes) {
+  if (!on_cpu()) GTEST_SKIP() << "threads of the CPU";
+  Context one = Context::cpu({.seed = 5, .threads = 1});
+  Context two = Context::cpu({.seed = 5, .threads = 2});
+  expect_same(train(one, full_options()), train(two, full_options()));
+}
+
+TEST_P(TrainerTest, AForeignCheckpointIsRefused) {
+  TemporaryFile file;
+  TrainerOptions options{.epochs = 1, .batch = 10, .checkpoint = file.path()};
+  Recorder problem(context(), 20), other(context(), 21);
+  Trainer(context(), problem, options).run();
+  const std::string rest =
+      ", seed 1, batch 10, adam (0.899999976 0.999000013 9.99999994e-09 0), rate ";
+  const std::string start = file.path().string() + ": expected a checkpoint of recorder of ";
+  EXPECT_EQ(message([&] { Trainer(context(), other, options).run(); }),
+            start + "21 rows" + rest + "0.001 constant, got recorder of 20 rows" + rest +
+                "0.001 constant");
+  options.rate = 0.002;
+  EXPECT_EQ(message([&] { Trainer(context(), problem, options).run(); }),
+            start + "20 rows" + rest + "0.002 constant, got recorder of 20 rows" + rest +
+                "0.001 constant");
+  ArchiveWriter("neural_mds model", 1).write(file.path());
+  EXPECT_EQ(
+      message([&] { Trainer(context(), problem, options).run(); }),
+      file.path().string() + ": expected a clipk trainer checkpoint, got a clipk neural_mds model");
+}
+
+TEST_P(TrainerTest, AHalfWrittenCheckpointIsRefused) {
+  TemporaryFile file;
+  const TrainerOptions options{.epochs = 1, .checkpoint = file.path()};
+  Recorder problem(context(), 20);
+  Trainer(context(), problem, options).run();
+  fs::resize_file(file.path(), fs::file_size(file.path()) / 2);
+  EXPECT_NE(message([&] { Trainer(context(), problem, options).run(); }).find("cut short"),
+            std::string::npos);
+}
+
+TEST_P(TrainerTest, NothingIsAllocatedAfterTheFirstEpoch) {
+  Regression problem(context());
+  TrainerOptions options = full_options();
+  std::vector<std::int64_t> allocations;
+  options.progress = [&](const Progress& p) {
+    if (p.epoch_end) allocations.push_back(context().scratch().allocations());
+  };
+  Trainer(context(), problem, options).run();
+  for (const std::int64_t count : allocations) EXPECT_EQ(count, allocations.front());
+}
+
+TEST_P(TrainerTest, AGraphOfTheStepGivesTheSameBytes) {
+  if (on_cpu()) GTEST_SKIP() << "graphs are CUDA's";
+  TrainerOptions options = full_options();
+  if (simt()) options.epochs = 2;
+  options.early_stopping.patience = 0;
+  Regression with(context()), without(context());
+  with.device_only = without.device_only = true;
+  Trainer graph(context(), with, options);
+  graph.run();
+  options.graph = false;
+  Trainer plain(context(), without, options);
+  plain.run();
+  EXPECT_GT(graph.graph_steps(), 0);
+  EXPECT_EQ(plain.graph_steps(), 0);
+  EXPECT_EQ(with.values(context()), without.values(context()));
+}
+
+TEST_P(TrainerTest, ProgressCountsStepsAndEpochs) {
+  Recorder problem(context(), 30);
+  std::vector<Progress> seen;
+  TrainerOptions options{.epochs = 2, .batch = 10, .graph = false};
+  options.progress = [&](const Progress& p) { seen.push_back(p); };
+  Trainer(context(), problem, options).run();
+  ASSERT_EQ(seen.size(), 6u);
+  for (std::size_t i = 0; i < 6; ++i) {
+    EXPECT_EQ(seen[i].step, static_cast<std::int64_t>(i) + 1);
+    EXPECT_EQ(seen[i].steps, 6);
+    EXPECT_EQ(seen[i].epoch_end, i % 3 == 2);
+    EXPECT_EQ(seen[i].done, i == 5);
+    EXPECT_NEAR(seen[i].rate, 1e-3, 1e-9);
+  }
+}
+
+TEST_P(TrainerTest, BadTrainingsAreNamed) {
+  Recorder problem(context(), 20);
+  const auto with = [&](auto&& change) {
+    TrainerOptions options{.epochs = 1, .graph = false};
+    change(options);
+    return message([&] { Trainer(context(), problem, options).run(); });
+  };
+  EXPECT_EQ(with([](TrainerOptions& o) { o.batch = -1; }),
+            "trainer: expected batch of at least 0, got -1");
+  EXPECT_EQ(with([](TrainerOptions& o) { o.rate = NAN; }),
+            "trainer: expected a finite rate of at least 0, got nan");
+  EXPECT_EQ(with([](TrainerOptions& o) { o.early_stopping.patience = 2; }),
+            "trainer: expected a held-out loss for early stopping, got none");
+  problem.loss_of = [](std::size_t) { return NAN; };
+  EXPECT_EQ(with([](TrainerOptions&) {}), "trainer: expected a finite loss, got nan in epoch 1");
+  EXPECT_EQ(message([] { optimizer_named("lbfgs"); }),
+            "optimizer: expected adam or sgd, got 'lbfgs'");
+}
+
+CLIPK_INSTANTIATE_DEVICE_TEST(TrainerTest);
+
+}  // namespace
+}  // namespace clipk::test
