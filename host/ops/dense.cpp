@@ -1,8 +1,14 @@
 #include "clipk/ops/dense.hpp"
 
+#include <type_traits>
+
 #include "clipk/core/memory.hpp"
 #include "cpu/dense.hpp"
 #include "ops/check.hpp"
+
+#if CLIPK_HAS_CUDA
+#include "kernels/dense.hpp"
+#endif
 
 namespace clipk {
 
@@ -27,6 +33,8 @@ namespace {
 template <class T>
 void check_layer(const char* op, const Context& context, MatrixView<const T> x,
                  MatrixView<const T> weight, std::int64_t outputs) {
+  if (x.cols < 1) check::fail(op, "x of at least 1 column", "0");
+  if (outputs < 1) check::fail(op, "weight of at least 1 row", "0");
   check::matrix(op, "x", context, x, x.rows, x.cols);
   check::matrix(op, "weight", context, weight, outputs, x.cols);
 }
@@ -37,7 +45,14 @@ void dense_forward(Context& context, MatrixView<const T> x, MatrixView<const T> 
   check_layer("dense", context, x, weight, weight.rows);
   check::optional_vector("dense", "bias", context, bias, weight.rows);
   check::matrix("dense", "y", context, y, x.rows, weight.rows);
-  if (context.device() == Device::cuda) check::fail("dense", "a cpu context", "cuda");
+#if CLIPK_HAS_CUDA
+  if constexpr (std::is_same_v<T, float>) {
+    if (context.device() == Device::cuda) {
+      return gpu::dense(gpu::gemm_handle(context.blas()), context.precision(), x, weight, bias,
+                        activation, y, context.stream());
+    }
+  }
+#endif
   cpu::dense(context.threads(), x, weight, bias, activation, y);
 }
 
@@ -52,10 +67,27 @@ void backward(Context& context, MatrixView<const T> x, MatrixView<const T> weigh
   check::optional_matrix(kOp, "grad_x", context, grad_x, x.rows, x.cols);
   check::optional_matrix(kOp, "grad_weight", context, grad_weight, weight.rows, x.cols);
   check::optional_vector(kOp, "grad_bias", context, grad_bias, weight.rows);
-  if (context.device() == Device::cuda) check::fail(kOp, "a cpu context", "cuda");
   Scratch scratch(context);
   MatrixView<T> grad_z, parts;
   if (activation != Activation::identity) grad_z = scratch.matrix<T>(x.rows, weight.rows);
+#if CLIPK_HAS_CUDA
+  if constexpr (std::is_same_v<T, float>) {
+    if (context.device() == Device::cuda) {
+      if (x.rows == 0) {  // cuBLASLt takes no empty sums
+        if (!grad_weight.empty()) fill_zero(context, grad_weight);
+        if (!grad_bias.empty()) fill_zero(context, grad_bias);
+        return;
+      }
+      MatrixView<double> sums;
+      if (!grad_bias.empty()) {
+        sums = scratch.matrix<double>(gpu::dense_bias_parts(x.rows), weight.rows);
+      }
+      return gpu::dense_backward(gpu::gemm_handle(context.blas()), context.precision(), x, weight,
+                                 y, activation, grad_y, grad_z, sums, grad_x, grad_weight,
+                                 grad_bias, context.stream());
+    }
+  }
+#endif
   if (!grad_bias.empty()) {
     parts = scratch.matrix<T>((x.rows + cpu::kBiasRows - 1) / cpu::kBiasRows, weight.rows);
   }
@@ -67,7 +99,14 @@ template <class T>
 void add(Context& context, MatrixView<const T> x, MatrixView<const T> weight, MatrixView<T> y) {
   check_layer("dense_add", context, x, weight, weight.rows);
   check::matrix("dense_add", "y", context, y, x.rows, weight.rows);
-  if (context.device() == Device::cuda) check::fail("dense_add", "a cpu context", "cuda");
+#if CLIPK_HAS_CUDA
+  if constexpr (std::is_same_v<T, float>) {
+    if (context.device() == Device::cuda) {
+      return gpu::dense_add(gpu::gemm_handle(context.blas()), context.precision(), x, weight, y,
+                            context.stream());
+    }
+  }
+#endif
   cpu::dense_add(context.threads(), x, weight, y);
 }
 
@@ -78,7 +117,14 @@ void add_backward(Context& context, MatrixView<const T> weight, MatrixView<const
   check::matrix(kOp, "weight", context, weight, weight.rows, weight.cols);
   check::matrix(kOp, "grad_y", context, grad_y, grad_y.rows, weight.rows);
   check::matrix(kOp, "grad_x", context, grad_x, grad_y.rows, weight.cols);
-  if (context.device() == Device::cuda) check::fail(kOp, "a cpu context", "cuda");
+#if CLIPK_HAS_CUDA
+  if constexpr (std::is_same_v<T, float>) {
+    if (context.device() == Device::cuda) {
+      return gpu::dense_add_backward(gpu::gemm_handle(context.blas()), context.precision(), weight,
+                                     grad_y, grad_x, context.stream());
+    }
+  }
+#endif
   cpu::dense_add_backward(context.threads(), weight, grad_y, grad_x);
 }
 
