@@ -23,6 +23,18 @@ std::map<char*, std::size_t>& allocations() {
 std::size_t g_bytes = 0;
 int g_open = 0;
 
+// Of large arrays, workspaces mostly, only the ends: the rest stays untouched zero pages, which
+// cost nothing to open and close.
+void poison_range(char* begin, char* end) {
+  constexpr std::ptrdiff_t kLarge = 8 << 20, kEnd = 1 << 20;
+  if (end - begin <= kLarge) {
+    std::memset(begin, kPoison, static_cast<std::size_t>(end - begin));
+  } else {
+    std::memset(begin, kPoison, kEnd);
+    std::memset(end - kEnd, kPoison, kEnd);
+  }
+}
+
 #if defined(__SANITIZE_ADDRESS__)
 
 // AddressSanitizer's own red zones are exact to the byte; closing is done in its shadow.
@@ -41,7 +53,7 @@ void set_open(char* begin, std::size_t bytes, bool open) {
   }
 }
 void poison_all(char* begin, std::size_t bytes) {
-  std::memset(begin, kPoison, bytes);
+  poison_range(begin, begin + bytes);
 }
 bool margins_are_clean(const char*, std::size_t) {
   return true;
@@ -76,7 +88,8 @@ void set_open(char* begin, std::size_t bytes, bool open) {
   mprotect(first_page(begin, bytes), pages(bytes), open ? PROT_READ | PROT_WRITE : PROT_NONE);
 }
 void poison_all(char* begin, std::size_t bytes) {
-  std::memset(first_page(begin, bytes), kPoison, pages(bytes));
+  char* first = first_page(begin, bytes);
+  poison_range(first, first + pages(bytes));
 }
 bool margins_are_clean(const char* begin, std::size_t bytes) {
   const char* first = first_page(const_cast<char*>(begin), bytes);

@@ -271,7 +271,7 @@ void Detector::touch(const char* p, std::size_t bytes, Access kind, const void* 
     }
     bytes = region->bytes - offset;
   }
-  if (offset % std::min<std::size_t>(bytes, 16) != 0 && is_new(place, 3)) {
+  if (bytes <= 16 && (bytes & (bytes - 1)) == 0 && offset % bytes != 0 && is_new(place, 3)) {
     report("race: misaligned %s of %zu bytes at %s+%zu (%s)", verb, bytes, region->name, offset,
            source_line(place).c_str());
   }

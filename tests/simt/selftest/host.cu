@@ -24,7 +24,7 @@ __global__ void large_shared_kernel(int n, float* out) {
 }
 
 // Not inlined and not a loop: every call takes a frame.
-__device__ __noinline__ float deep(int depth, float x) {
+__device__ __attribute__((noinline)) float deep(int depth, float x) {
   volatile float frame[64];
   frame[depth % 64] = x;
   return depth == 0 ? frame[0] : deep(depth - 1, x + 1) + frame[depth % 64];
