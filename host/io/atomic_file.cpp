@@ -90,8 +90,12 @@ void AtomicFile::write(const void* data, std::size_t bytes) {
   }
 }
 
-void AtomicFile::commit() {
+void AtomicFile::flush() {
   if (::fsync(descriptor_) != 0) fail(errno);
+}
+
+void AtomicFile::commit() {
+  flush();
   struct stat old {};
   if (::stat(path_.c_str(), &old) == 0 && ::fchmod(descriptor_, old.st_mode & 07777) != 0) {
     fail(errno);

@@ -186,10 +186,9 @@ void read_in_c_order(io::InputFile& file, const NpyHeader& header, T* out) {
 
 // `row(i)` gives the i-th run of `run` elements in C order.
 template <class T, class Row>
-void write_elements(const std::filesystem::path& path, const std::vector<std::int64_t>& shape,
-                    std::int64_t runs, std::int64_t run, const NpyFormat& format, Row row) {
+void write_elements(AtomicFile& file, const std::vector<std::int64_t>& shape, std::int64_t runs,
+                    std::int64_t run, const NpyFormat& format, Row row) {
   const DType dtype = format.dtype.value_or(dtype_of<T>());
-  AtomicFile file(path);
   file.write(io::header_bytes(dtype, format.big_endian, format.fortran_order, shape));
   const bool swap = format.big_endian != (std::endian::native == std::endian::big);
   std::vector<T> reordered;
@@ -218,7 +217,7 @@ void write_elements(const std::filesystem::path& path, const std::vector<std::in
           const T value = values[first + static_cast<std::int64_t>(k)];
           Stored stored{};
           if (!convert(value, stored)) {
-            throw Error(path.string() + ": expected values that " + to_string(dtype) +
+            throw Error(file.path().string() + ": expected values that " + to_string(dtype) +
                         " can hold, got " + std::to_string(value));
           }
           const Raw raw = std::bit_cast<Raw>(stored);
@@ -228,7 +227,6 @@ void write_elements(const std::filesystem::path& path, const std::vector<std::in
       }
     }
   });
-  file.commit();
 }
 
 }  // namespace
@@ -273,14 +271,22 @@ std::vector<T> read_npy_vector(const std::filesystem::path& path) {
 }
 
 template <class T>
-void write_npy(const std::filesystem::path& path, std::type_identity_t<MatrixView<const T>> matrix,
+void write_npy(AtomicFile& file, std::type_identity_t<MatrixView<const T>> matrix,
                const NpyFormat& format) {
-  if (matrix.device != Device::cpu) {
-    throw Error(path.string() + ": expected a matrix on cpu to write, got one on " +
+  if (!matrix.empty() && matrix.device != Device::cpu) {
+    throw Error(file.path().string() + ": expected a matrix on cpu to write, got one on " +
                 to_string(matrix.device));
   }
-  write_elements<T>(path, {matrix.rows, matrix.cols}, matrix.empty() ? 0 : matrix.rows, matrix.cols,
+  write_elements<T>(file, {matrix.rows, matrix.cols}, matrix.empty() ? 0 : matrix.rows, matrix.cols,
                     format, [&](std::int64_t i) { return matrix.row(i); });
+}
+
+template <class T>
+void write_npy(const std::filesystem::path& path, std::type_identity_t<MatrixView<const T>> matrix,
+               const NpyFormat& format) {
+  AtomicFile file(path);
+  write_npy<T>(file, matrix, format);
+  file.commit();
 }
 
 template <class T>
@@ -291,21 +297,27 @@ void write_npy(const std::filesystem::path& path, const NpyArray<T>& array,
     throw Error(path.string() + ": expected data for shape " + io::shape_text(array.shape) +
                 ", got " + std::to_string(size) + " elements");
   }
-  write_elements<T>(path, array.shape, 1, size, format,
+  AtomicFile file(path);
+  write_elements<T>(file, array.shape, 1, size, format,
                     [&](std::int64_t) { return array.data.data(); });
+  file.commit();
 }
 
 template <class T>
 void write_npy(const std::filesystem::path& path, const std::vector<T>& vector,
                const NpyFormat& format) {
   const auto size = static_cast<std::int64_t>(vector.size());
-  write_elements<T>(path, {size}, 1, size, format, [&](std::int64_t) { return vector.data(); });
+  AtomicFile file(path);
+  write_elements<T>(file, {size}, 1, size, format, [&](std::int64_t) { return vector.data(); });
+  file.commit();
 }
 
 #define CLIPK_INSTANTIATE_NPY(T)                                                                  \
   template NpyArray<T> read_npy<T>(const std::filesystem::path&);                                 \
   template Matrix<T> read_npy_matrix<T>(const std::filesystem::path&);                            \
   template std::vector<T> read_npy_vector<T>(const std::filesystem::path&);                       \
+  template void write_npy<T>(AtomicFile&, std::type_identity_t<MatrixView<const T>>,              \
+                             const NpyFormat&);                                                   \
   template void write_npy<T>(const std::filesystem::path&,                                        \
                              std::type_identity_t<MatrixView<const T>>, const NpyFormat&);        \
   template void write_npy<T>(const std::filesystem::path&, const NpyArray<T>&, const NpyFormat&); \

@@ -20,10 +20,13 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile();
 
+  const std::filesystem::path& path() const { return path_; }
   /// Appends. @throws Error with path and reason, for example on a full disk.
   void write(const void* data, std::size_t bytes);
   void write(std::string_view text) { write(text.data(), text.size()); }
-  /// Makes the file durable and visible under its name. Nothing may be written after it.
+  /// Forces what was written to the disk, where a full one may only now be noticed.
+  void flush();
+  /// Flushes, and makes the file visible under its name. Nothing may be written after it.
   void commit();
 
  private:

@@ -12,6 +12,8 @@
 // NumPy's .npy files: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 namespace clipk {
 
+class AtomicFile;
+
 enum class DType : std::uint8_t {
   boolean,
   int8,
@@ -87,6 +89,10 @@ void write_npy(const std::filesystem::path& path, const Matrix<T>& matrix,
                const NpyFormat& format = {}) {
   write_npy<T>(path, matrix.view(), format);
 }
+/// The same into an open file, which the caller commits.
+template <class T>
+void write_npy(AtomicFile& file, std::type_identity_t<MatrixView<const T>> matrix,
+               const NpyFormat& format = {});
 /// The same for an array of any rank in C order; its data has as many elements as its shape says.
 template <class T>
 void write_npy(const std::filesystem::path& path, const NpyArray<T>& array,

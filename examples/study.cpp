@@ -1,0 +1,197 @@
+#include "study.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <new>
+
+#include "clipk/core/error.hpp"
+#include "clipk/io/npy.hpp"
+#include "clipk/io/sha256.hpp"
+
+namespace clipk::study {
+
+extern const char* const kCommit;  // build_info.cpp, made at build time
+
+namespace {
+
+constexpr int kBadData = 1;
+constexpr int kBadUsage = 2;
+
+int fail(const std::string& program, std::string message, int status) {
+  for (char& c : message) {
+    if (c == '\n' || c == '\r') c = ' ';
+  }
+  std::fflush(stdout);
+  std::fputs(fmt::format("{}: {}\n", program, message).c_str(), stderr);  // never throws
+  return status;
+}
+
+Precision precision_of(const std::string& name) {
+  if (name == "tf32") return Precision::tf32;
+  if (name == "bf16") return Precision::bf16;
+  return Precision::fp32;
+}
+
+Context context_of(const Options& options) {
+  const ContextOptions context{.seed = options.seed,
+                               .precision = precision_of(options.precision),
+                               .threads = options.threads};
+  if (options.device == "cpu") return Context::cpu(context);
+  if (options.device == "cuda") {
+    if (!Context::cuda_available()) {
+      throw Error("--device cuda: expected a usable CUDA GPU, got none");
+    }
+    return Context::cuda(context);
+  }
+  return Context::best(context);
+}
+
+// A number where the text is one, so that options read in JSON as they were meant.
+Json value_of(const std::string& text) {
+  const Json parsed = Json::parse(text, nullptr, false);
+  return parsed.is_number() || parsed.is_boolean() ? parsed : Json(text);
+}
+
+Json option_value(const CLI::Option& option) {
+  if (option.get_expected_max() == 0) return option.count() > 0;  // a flag
+  if (option.count() == 0) {
+    std::string text = option.get_default_str();
+    if (text.size() < 2 || text.front() != '[') return value_of(text);
+    Json list = Json::array();  // CLI11's "[512,256]"
+    for (const std::string& part : CLI::detail::split(text.substr(1, text.size() - 2), ',')) {
+      list.push_back(value_of(part));
+    }
+    return list;
+  }
+  if (option.get_expected_max() == 1) return value_of(option.results().front());
+  Json list = Json::array();
+  for (const std::string& part : option.results()) list.push_back(value_of(part));
+  return list;
+}
+
+}  // namespace
+
+Run::Run(Options options, Context context, Json manifest)
+    : options_(std::move(options)),
+      context_(std::move(context)),
+      outputs_(options_.out),
+      manifest_(std::move(manifest)) {}
+
+void Run::add_input(const std::string& name, const std::filesystem::path& path) {
+  Json input{{"name", name}, {"path", path.string()}};
+  input["shape"] = path.extension() == ".npy" ? Json(read_npy_header(path).shape) : Json();
+  input["sha256"] = sha256_file(path);
+  manifest_["inputs"].push_back(std::move(input));
+}
+
+void Run::add_generated_input(const std::string& name, MatrixView<const float> values,
+                              const std::string& origin) {
+  Sha256 sha;
+  for (std::int64_t i = 0; i < values.rows; ++i) {
+    sha.update(values.row(i), static_cast<std::size_t>(values.cols) * sizeof(float));
+  }
+  manifest_["inputs"].push_back({{"name", name},
+                                 {"path", nullptr},
+                                 {"generated", origin},
+                                 {"shape", {values.rows, values.cols}},
+                                 {"sha256", to_hex(sha.digest())}});
+}
+
+void Run::print(std::string_view line) {
+  fmt::print("{}\n", line);
+  std::fflush(stdout);
+}
+
+void Run::add_npy(const std::string& file, Matrix<float> matrix) {
+  const auto kept = std::make_shared<Matrix<float>>(std::move(matrix));
+  outputs_.add(file, [kept](AtomicFile& out) { write_npy<float>(out, kept->view()); });
+}
+
+void Run::add_chart(const std::string& file, const Figure& figure) {
+  add_text(file, to_png(figure));
+}
+
+void Run::add_text(const std::string& file, std::string content) {
+  outputs_.add(file, [content = std::move(content)](AtomicFile& out) { out.write(content); });
+}
+
+void Run::finish() {
+  Json results{{"manifest", manifest_}, {"rows", rows_}};
+  for (const auto& [key, value] : more_.items()) results[key] = value;
+  add_text("results.csv", to_csv(rows_));
+  add_text("results.json", results.dump(2) + "\n");  // last: where it is, all is
+  outputs_.write();
+}
+
+Program::Program(std::string name, std::string description, Options defaults)
+    : name_(std::move(name)), app_(std::move(description), name_), options_(std::move(defaults)) {
+  if (options_.out.empty()) options_.out = "out/" + name_;
+  app_.option_defaults()->always_capture_default();
+  app_.set_version_flag("--version", fmt::format("{} {} ({})", name_, CLIPK_VERSION, kCommit));
+  app_.add_option("--device", options_.device, "auto (a GPU where there is one), cpu or cuda")
+      ->check(one_of({"auto", "cpu", "cuda"}));
+  app_.add_option("--precision", options_.precision, "Matrix products on a GPU: fp32, tf32, bf16")
+      ->check(one_of({"fp32", "tf32", "bf16"}));
+  app_.add_option("--seed", options_.seed, "Seed of all random numbers")
+      ->check(whole_number(0, INT64_MAX));
+  if (options_.epochs > 0) {
+    app_.add_option("--epochs", options_.epochs, "Epochs of training")
+        ->check(whole_number(1, 1'000'000));
+  }
+  app_.add_option("--threads", options_.threads, "CPU threads, 0 for all; changes no result")
+      ->check(whole_number(0, 1024));
+  app_.add_option("--out", options_.out, "Folder of the results");
+  app_.add_option("--checkpoint", options_.checkpoint,
+                  "File to resume from where it exists, and to save progress in");
+  app_.add_flag("--quick", options_.quick, "A short run: a trial, not a result");
+}
+
+Json Program::manifest(const Context& context) const {
+  Json options = Json::object();
+  for (const CLI::Option* option : app_.get_options()) {
+    const std::string name = option->get_single_name();
+    if (name != "help" && name != "version") options[name] = option_value(*option);
+  }
+  return {{"program", name_},
+          {"version", CLIPK_VERSION},
+          {"commit", kCommit},
+          {"device", to_string(context.device())},
+          {"threads", context.threads()},
+          {"seed", options_.seed},
+          {"options", options},
+          {"inputs", Json::array()}};
+}
+
+int Program::run(int argc, char** argv, const std::function<void(Run&)>& body) {
+  try {
+    app_.parse(argc, argv);
+  } catch (const CLI::Success& wish) {  // --help, --version
+    return app_.exit(wish);
+  } catch (const CLI::ExtrasError&) {
+    return fail(name_,
+                fmt::format("expected options of --help, got {}", fmt::join(app_.remaining(), " ")),
+                kBadUsage);
+  } catch (const CLI::ParseError& error) {
+    return fail(name_, error.what(), kBadUsage);
+  }
+  try {
+    Context context = context_of(options_);
+    Json start = manifest(context);
+    Run run(options_, std::move(context), std::move(start));
+    body(run);
+    run.finish();
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+      throw Error("expected standard output to take all lines, got an error");
+    }
+    return 0;
+  } catch (const UsageError& error) {
+    return fail(name_, error.what(), kBadUsage);
+  } catch (const std::bad_alloc&) {
+    return fail(name_, "expected enough memory, got none", kBadData);
+  } catch (const std::exception& error) {
+    return fail(name_, error.what(), kBadData);
+  }
+}
+
+}  // namespace clipk::study

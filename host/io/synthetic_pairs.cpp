@@ -1,0 +1,143 @@
+#include "clipk/io/synthetic_pairs.hpp"
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "clipk/core/error.hpp"
+#include "clipk/core/random.hpp"
+
+namespace clipk {
+namespace {
+
+// Of COCO-500: lengths and cosine of the means, and variances about them.
+constexpr double kImageMean = .7297;
+constexpr double kTextMean = .7184;
+constexpr double kMeanCosine = .3088;
+
+struct Profile {
+  double total, a, b, c;
+};
+constexpr Profile kCommon{.148, 1.0, 1.25, 80};
+constexpr Profile kOwn{.320, 1.2, .75, 115};
+
+using Vector = std::vector<double>;
+
+std::vector<double> deviations(const Profile& profile, std::int64_t dim) {
+  Vector result(static_cast<std::size_t>(dim));
+  double sum = 0;
+  for (std::size_t k = 0; k < result.size(); ++k) {
+    const auto at = static_cast<double>(k);
+    result[k] = std::pow(at + profile.a, -profile.b) * std::exp(-at / profile.c);
+    sum += result[k];
+  }
+  for (double& value : result) value = std::sqrt(profile.total * value / sum);
+  return result;
+}
+
+double dot(const double* a, const double* b, std::int64_t n) {
+  double sum = 0;
+  for (std::int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+// The rows are a random orthonormal basis (Gram-Schmidt, modified, of a normal matrix).
+Vector random_basis(std::int64_t dim, std::uint64_t seed, std::uint32_t step) {
+  Random random(seed, RandomStream::data, step);
+  Vector basis(static_cast<std::size_t>(dim * dim));
+  for (double& value : basis) value = random.normal();
+  for (std::int64_t i = 0; i < dim; ++i) {
+    double* row = basis.data() + i * dim;
+    for (int pass = 0; pass < 2; ++pass) {  // the second removes what rounding left of the first
+      for (std::int64_t k = 0; k < i; ++k) {
+        const double* other = basis.data() + k * dim;
+        const double along = dot(row, other, dim);
+        for (std::int64_t j = 0; j < dim; ++j) row[j] -= along * other[j];
+      }
+    }
+    const double scale = 1 / std::sqrt(dot(row, row, dim));
+    for (std::int64_t j = 0; j < dim; ++j) row[j] *= scale;
+  }
+  return basis;
+}
+
+// row += sum over k of deviation_k * normal_k * basis_k
+void add_normal(double* row, const Vector& deviation, const Vector& basis, Random& random) {
+  const std::size_t dim = deviation.size();
+  for (std::size_t k = 0; k < dim; ++k) {
+    const double weight = deviation[k] * random.normal();
+    const double* direction = basis.data() + k * dim;
+    for (std::size_t j = 0; j < dim; ++j) row[j] += weight * direction[j];
+  }
+}
+
+}  // namespace
+
+EmbeddingPairs synthetic_pairs(const SyntheticPairsOptions& options) {
+  const std::int64_t n = options.pairs;
+  const std::int64_t dim = options.dim;
+  if (n < 2) {
+    throw Error("synthetic_pairs: expected at least 2 pairs, got " + std::to_string(n));
+  }
+  if (dim < 4 || dim > 65536) {
+    throw Error("synthetic_pairs: expected a dimension from 4 to 65536, got " +
+                std::to_string(dim));
+  }
+  enum : std::uint32_t {
+    kMeans,
+    kCommonBasis,
+    kImageBasis,
+    kTextBasis,
+    kCommonDraw,
+    kImageDraw,
+    kTextDraw
+  };
+  const Vector common_basis = random_basis(dim, options.seed, kCommonBasis);
+  const Vector image_basis = random_basis(dim, options.seed, kImageBasis);
+  const Vector text_basis = random_basis(dim, options.seed, kTextBasis);
+  const Vector common = deviations(kCommon, dim);
+  const Vector own = deviations(kOwn, dim);
+
+  // Two random unit vectors, the second turned until its cosine with the first is COCO's.
+  Random random(options.seed, RandomStream::data, kMeans);
+  const auto d = static_cast<std::size_t>(dim);
+  Vector image_mean(d), text_mean(d);
+  for (double& value : image_mean) value = random.normal();
+  for (double& value : text_mean) value = random.normal();
+  const double image_length = std::sqrt(dot(image_mean.data(), image_mean.data(), dim));
+  for (double& value : image_mean) value /= image_length;
+  const double along = dot(text_mean.data(), image_mean.data(), dim);
+  for (std::size_t j = 0; j < d; ++j) text_mean[j] -= along * image_mean[j];
+  const double text_length = std::sqrt(dot(text_mean.data(), text_mean.data(), dim));
+  for (std::size_t j = 0; j < d; ++j) {
+    text_mean[j] =
+        kTextMean * (kMeanCosine * image_mean[j] +
+                     std::sqrt(1 - kMeanCosine * kMeanCosine) * text_mean[j] / text_length);
+    image_mean[j] *= kImageMean;
+  }
+
+  EmbeddingPairs pairs{Matrix<float>(n, dim), Matrix<float>(n, dim)};
+  Random common_draw(options.seed, RandomStream::data, kCommonDraw);
+  Random image_draw(options.seed, RandomStream::data, kImageDraw);
+  Random text_draw(options.seed, RandomStream::data, kTextDraw);
+  Vector shared(d), image(d), text(d);
+  for (std::int64_t i = 0; i < n; ++i) {
+    std::fill(shared.begin(), shared.end(), 0);
+    add_normal(shared.data(), common, common_basis, common_draw);
+    for (std::size_t j = 0; j < d; ++j) {
+      image[j] = image_mean[j] + shared[j];
+      text[j] = text_mean[j] + shared[j];
+    }
+    add_normal(image.data(), own, image_basis, image_draw);
+    add_normal(text.data(), own, text_basis, text_draw);
+    for (std::int64_t j = 0; j < dim; ++j) {
+      pairs.images(i, j) = static_cast<float>(image[static_cast<std::size_t>(j)]);
+      pairs.texts(i, j) = static_cast<float>(text[static_cast<std::size_t>(j)]);
+    }
+  }
+  normalize_embeddings(pairs.images, "synthetic images");
+  normalize_embeddings(pairs.texts, "synthetic texts");
+  return pairs;
+}
+
+}  // namespace clipk

@@ -1,0 +1,212 @@
+// Runs a program as its users do: exit status, standard error, and what lies in --out afterwards.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "clipk/core/context.hpp"
+#include "clipk/io/embeddings.hpp"
+#include "clipk/io/npy.hpp"
+#include "clipk/io/sha256.hpp"
+#include "io/files.hpp"
+
+namespace clipk {
+namespace {
+
+using nlohmann::json;
+using test::read_bytes;
+
+struct Result {
+  int status = -1;
+  std::string out;
+  std::string err;
+};
+
+std::string drained(int (&pipe)[2]) {
+  ::close(pipe[1]);
+  std::string text;
+  char buffer[4096];
+  for (ssize_t got; (got = ::read(pipe[0], buffer, sizeof buffer)) > 0;) {
+    text.append(buffer, static_cast<std::size_t>(got));
+  }
+  ::close(pipe[0]);
+  return text;
+}
+
+class ProgramTest : public test::FileTest {
+ protected:
+  Result run(std::vector<std::string> arguments, rlim_t file_limit = RLIM_INFINITY,
+             const char* data = "", const char* search_path = nullptr) {
+    // Pipes: what a program says here fits into one, and no limit on files cuts it.
+    int out[2], err[2];
+    EXPECT_EQ(::pipe2(out, O_CLOEXEC), 0);
+    EXPECT_EQ(::pipe2(err, O_CLOEXEC), 0);
+    arguments.insert(arguments.begin(), TOY_STUDY);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::dup2(out[1], 1);
+      ::dup2(err[1], 2);
+      ::setenv("CLIPK_DATA", data, 1);
+      if (search_path != nullptr) ::setenv("PATH", search_path, 1);
+      ::signal(SIGXFSZ, SIG_IGN);
+      const rlimit files{file_limit, file_limit};
+      ::setrlimit(RLIMIT_FSIZE, &files);
+      std::vector<char*> pointers;
+      for (std::string& argument : arguments) pointers.push_back(argument.data());
+      pointers.push_back(nullptr);
+      ::execv(pointers[0], pointers.data());
+      ::_exit(127);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, drained(out), drained(err)};
+  }
+  std::string out() const { return path("out").string(); }
+  // A refusal: this status, one line on standard error that ends so, and no files.
+  void expect_refused(const std::vector<std::string>& arguments, int status,
+                      const std::string& message, rlim_t file_limit = RLIM_INFINITY,
+                      const char* search_path = nullptr) {
+    std::vector<std::string> all = arguments;
+    all.insert(all.end(), {"--out", out()});
+    const Result result = run(all, file_limit, path("").c_str(), search_path);
+    EXPECT_EQ(result.status, status) << result.err;
+    EXPECT_EQ(result.err.rfind("toy_study: ", 0), 0u) << result.err;
+    EXPECT_HAS(result.err, message);
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+    EXPECT_TRUE(!std::filesystem::exists(path("out")) || std::filesystem::is_empty(path("out")));
+  }
+};
+
+TEST_F(ProgramTest, WritesManifestRowsAndArrays) {
+  const Result result = run({"--synthetic", "20", "--dims", "32,16,8", "--seed", "3", "--threads",
+                             "1", "--out", out(), "--quick"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(result.out.rfind("SYNTHETIC pairs: 20 of dimension 512, generated with seed 3\n", 0),
+            0u)
+      << result.out;
+  EXPECT_TRUE(result.err.empty());
+  std::vector<std::string> names;
+  for (const auto& file : std::filesystem::directory_iterator(path("out"))) {
+    names.push_back(file.path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"images.npy", "results.csv", "results.json", "toy.png"}));
+
+  const std::string text = read_bytes(path("out") / "results.json");
+  EXPECT_LT(text.find("\"manifest\""), text.find("\"rows\""));
+  const json results = json::parse(text);
+  const json& manifest = results["manifest"];
+  EXPECT_EQ(manifest["program"], "toy_study");
+  EXPECT_EQ(manifest["seed"], 3);
+  EXPECT_EQ(manifest["threads"], 1);
+  EXPECT_FALSE(manifest["commit"].get<std::string>().empty());
+  EXPECT_EQ(manifest["options"]["dims"], json({32, 16, 8}));
+  EXPECT_EQ(manifest["options"]["epochs"], 7);
+  EXPECT_EQ(manifest["options"]["quick"], true);
+  EXPECT_EQ(manifest["options"]["device"], "auto");
+  EXPECT_EQ(manifest["inputs"][0]["name"], "images");
+  EXPECT_EQ(manifest["inputs"][0]["shape"], json({20, 512}));
+  const Matrix<float> images = read_npy_matrix<float>(path("out") / "images.npy");
+  Sha256 sha;
+  sha.update(images.data(), 20 * 512 * sizeof(float));
+  EXPECT_EQ(manifest["inputs"][0]["sha256"], to_hex(sha.digest()));
+  EXPECT_EQ(results["rows"].size(), 3u);
+  EXPECT_EQ(results["rows"][2]["dim"], 8);
+  EXPECT_EQ(results["smallest_dim"], 64);
+  EXPECT_EQ(read_bytes(path("out") / "results.csv"), "dim,pairs,note\n32,20,\n16,20,\n8,20,\n");
+}
+
+TEST_F(ProgramTest, FindsTheDataOrSaysThatItIsSynthetic) {
+  std::filesystem::create_directory(path("coco500"));
+  Matrix<float> images(3, 4), texts(3, 4);
+  for (int i = 0; i < 3; ++i) images(i, i) = texts(i, 3 - i) = 2;
+  write_npy(path("coco500/image_embeddings.npy"), images);
+  write_npy(path("coco500/text_embeddings.npy"), texts);
+  const Result real = run({"--out", out()}, RLIM_INFINITY, path("").c_str());
+  ASSERT_EQ(real.status, 0) << real.err;
+  EXPECT_EQ(real.out.rfind("COCO-500: 3 pairs of dimension 4", 0), 0u) << real.out;
+  const json manifest = json::parse(read_bytes(path("out") / "results.json"))["manifest"];
+  EXPECT_EQ(manifest["options"]["dims"], json({512, 64}));
+  EXPECT_EQ(manifest["inputs"][1]["sha256"], sha256_file(path("coco500/text_embeddings.npy")));
+  EXPECT_EQ(manifest["inputs"][1]["shape"], json({3, 4}));
+
+  std::filesystem::remove_all(path("coco500"));
+  const Result none = run({"--out", out()}, RLIM_INFINITY, path("").c_str());
+  EXPECT_EQ(none.status, 0) << none.err;
+  EXPECT_EQ(none.out.rfind("SYNTHETIC pairs: 500", 0), 0u) << none.out;
+  EXPECT_HAS(none.out.substr(0, none.out.find('\n')), "no COCO-500 was found");
+}
+
+TEST_F(ProgramTest, SaysWhatItIs) {
+  const Result help = run({"--help"});
+  EXPECT_EQ(help.status, 0);
+  EXPECT_HAS(help.out, "--checkpoint");
+  const Result version = run({"--version"});
+  EXPECT_EQ(version.status, 0);
+  EXPECT_EQ(version.out.rfind("toy_study ", 0), 0u);
+}
+
+TEST_F(ProgramTest, RefusesWrongUsageWithStatus2) {
+  expect_refused({"--dims", "abc"}, 2,
+                 "--dims: expected a whole number from 1 to 65536, got 'abc'");
+  expect_refused({"--dims", "64,x,16"}, 2, "got 'x'");
+  expect_refused({"--dims", "64,0"}, 2, "got '0'");
+  expect_refused({"--dims", "6.5"}, 2, "got '6.5'");
+  expect_refused({"--dims", "99999999999999999999"}, 2, "got '99999999999999999999'");
+  expect_refused({"--device", "tpu"}, 2, "--device: expected one of auto, cpu, cuda, got 'tpu'");
+  expect_refused({"--epochs", "0"}, 2, "--epochs: expected a whole number from 1");
+  expect_refused({"--threads", "-1"}, 2, "got '-1'");
+  expect_refused({"--seed", "x"}, 2, "--seed: expected a whole number");
+  expect_refused({"--colour", "red"}, 2, "got --colour red");
+  expect_refused({"--images", "a.npy"}, 2, "expected --texts beside --images, got --images alone");
+  expect_refused({"--texts", "a.npy"}, 2, "expected --images beside --texts");
+  expect_refused({"--pairs", "a.npy", "--images", "b.npy"}, 2, "--pairs");
+  expect_refused({"--fail", "usage"}, 2, "expected no failure, got --fail usage");
+}
+
+TEST_F(ProgramTest, RefusesBadDataWithStatus1) {
+  expect_refused({"--pairs", path("none.npy")}, 1, "none.npy: expected a .npy file, got No such");
+  test::write_bytes(path("half.npy"), "\x93NUMPY\x01");
+  expect_refused({"--pairs", path("half.npy")}, 1,
+                 "half.npy: expected a .npy file, got a file of 7");
+  expect_refused({"--fail", "data"}, 1, "toy: expected a line, got two");
+  expect_refused({"--fail", "memory"}, 1, "expected enough memory");
+  if (!Context::cuda_available()) {
+    expect_refused({"--device", "cuda"}, 1, "--device cuda: expected a usable CUDA GPU, got none");
+  }
+  expect_refused({}, 1, "expected gnuplot to draw charts (Debian: gnuplot-nox), got No such file",
+                 RLIM_INFINITY, "/nonexistent");
+}
+
+TEST_F(ProgramTest, RefusesAnOutThatIsNoFolder) {
+  test::write_bytes(path("file"), "x");
+  for (const std::string& name : {path("file").string(), path("file/below").string()}) {
+    const Result result = run({"--synthetic", "5", "--out", name});
+    EXPECT_EQ(result.status, 1);
+    EXPECT_HAS(result.err, "--out: expected a folder, got " + path("file").string());
+  }
+  EXPECT_EQ(read_bytes(path("file")), "x");
+}
+
+// images.npy, the second file, is 41,088 bytes: the limit comes after the first has been written.
+TEST_F(ProgramTest, FullDiskLeavesNoFiles) {
+  for (const rlim_t limit : {0, 100, 40'000}) {
+    expect_refused({"--synthetic", "20"}, 1, "expected ", limit);
+  }
+  const Result result = run({"--synthetic", "20", "--out", out()});
+  EXPECT_EQ(result.status, 0);
+  const std::string before = read_bytes(path("out") / "results.json");
+  const Result full = run({"--synthetic", "30", "--out", out()}, 50'000);
+  EXPECT_EQ(full.status, 1);
+  EXPECT_HAS(full.err, "images.npy: expected to write the file, got File too large");
+  EXPECT_EQ(read_bytes(path("out") / "results.json"), before);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(path("out")), {}), 4);
+}
+
+}  // namespace
+}  // namespace clipk
