@@ -1,0 +1,104 @@
+#include "cpu/mse_loss.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/mse_loss.cpp"
+#include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
+#include <hwy/highway.h>
+
+#include "cpu/parallel.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace clipk::cpu::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// The sum of squares of some rows: lanes add along a row, rows are added in double.
+template <class T>
+double mse_rows(MatrixView<const T> y, MatrixView<const T> target, T factor, MatrixView<T> grad) {
+  const hn::ScalableTag<T> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const auto factors = hn::Set(d, factor);
+  double sum = 0;
+  for (std::int64_t i = 0; i < y.rows; ++i) {
+    const T* a = y.row(i);
+    const T* b = target.row(i);
+    T* g = grad.data == nullptr ? nullptr : grad.row(i);
+    auto squares = hn::Zero(d);
+    std::int64_t j = 0;
+    for (; j + lanes <= y.cols; j += lanes) {
+      const auto difference = hn::Sub(hn::LoadU(d, a + j), hn::LoadU(d, b + j));
+      squares = hn::MulAdd(difference, difference, squares);
+      if (g != nullptr) {
+        hn::StoreU(hn::MulAdd(factors, difference, hn::LoadU(d, g + j)), d, g + j);
+      }
+    }
+    sum += hn::GetLane(hn::SumOfLanes(d, squares));
+    for (; j < y.cols; ++j) {
+      const T difference = a[j] - b[j];
+      sum += static_cast<double>(difference) * difference;
+      if (g != nullptr) g[j] += factor * difference;
+    }
+  }
+  return sum;
+}
+
+double mse_rows_float(MatrixView<const float> y, MatrixView<const float> target, float factor,
+                      MatrixView<float> grad) {
+  return mse_rows(y, target, factor, grad);
+}
+double mse_rows_double(MatrixView<const double> y, MatrixView<const double> target, double factor,
+                       MatrixView<double> grad) {
+  return mse_rows(y, target, factor, grad);
+}
+
+}  // namespace clipk::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace clipk::cpu {
+
+HWY_EXPORT(mse_rows_float);
+HWY_EXPORT(mse_rows_double);
+
+namespace {
+
+constexpr std::int64_t kSerialSize = 1 << 15;  // takes less time than waking a second thread
+
+double mse_rows(MatrixView<const float> y, MatrixView<const float> target, float factor,
+                MatrixView<float> grad) {
+  return HWY_DYNAMIC_DISPATCH(mse_rows_float)(y, target, factor, grad);
+}
+double mse_rows(MatrixView<const double> y, MatrixView<const double> target, double factor,
+                MatrixView<double> grad) {
+  return HWY_DYNAMIC_DISPATCH(mse_rows_double)(y, target, factor, grad);
+}
+
+template <class T>
+void whole(int threads, MatrixView<const T> y, MatrixView<const T> target, T weight,
+           VectorView<double> parts, VectorView<double> loss, MatrixView<T> grad) {
+  const double share = static_cast<double>(weight) / static_cast<double>(y.rows * y.cols);
+  const T factor = static_cast<T>(2 * share);
+  if (y.rows * y.cols < kSerialSize) threads = 1;
+  parallel_chunks(threads, y.rows, kMseRows, [&](std::int64_t first, std::int64_t count) {
+    parts[first / kMseRows] =
+        mse_rows(y.row_range(first, count), target.row_range(first, count), factor,
+                 grad.data == nullptr ? grad : grad.row_range(first, count));
+  });
+  double sum = 0;
+  for (const double part : parts) sum += part;
+  loss[0] += share * sum;
+}
+
+}  // namespace
+
+void mse_loss(int threads, MatrixView<const float> y, MatrixView<const float> target, float weight,
+              VectorView<double> parts, VectorView<double> loss, MatrixView<float> grad) {
+  whole(threads, y, target, weight, parts, loss, grad);
+}
+void mse_loss(int threads, MatrixView<const double> y, MatrixView<const double> target,
+              double weight, VectorView<double> parts, VectorView<double> loss,
+              MatrixView<double> grad) {
+  whole(threads, y, target, weight, parts, loss, grad);
+}
+
+}  // namespace clipk::cpu
+#endif

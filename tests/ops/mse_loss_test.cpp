@@ -1,0 +1,114 @@
+#include "clipk/ops/mse_loss.hpp"
+
+#include <cmath>
+
+#include "clipk/core/error.hpp"
+#include "support/arrays.hpp"
+#include "support/device_test.hpp"
+
+namespace clipk::test {
+namespace {
+
+constexpr float kWeight = 0.75F;
+
+// Plain loops, in the type they are given; the gradient is added to what is there.
+template <class T>
+T plain_mse(const std::vector<float>& y, const std::vector<float>& target, std::vector<T>& grad) {
+  T sum = 0;
+  const T share = static_cast<T>(kWeight) / static_cast<T>(y.size());
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const T difference = static_cast<T>(y[i]) - static_cast<T>(target[i]);
+    sum += difference * difference;
+    grad[i] += 2 * share * difference;
+  }
+  return share * sum;
+}
+
+class MseLoss : public DeviceTest {};
+
+TEST_P(MseLoss, ValueAndGradientFollowPlainLoops) {
+  const std::int64_t shapes[][2] = {{1, 1},    {2, 17},   {17, 2},   {113, 64},
+                                    {257, 33}, {1021, 5}, {70000, 3}};
+  for (const auto& [n, d] : shapes) {
+    if (simt() && n * d > 10000) continue;
+    for (const std::int64_t padding : {0, 3, 4}) {
+      SCOPED_TRACE(std::to_string(n) + " x " + std::to_string(d));
+      const std::vector<float> y = normals(n * d, 1), target = normals(n * d, 2),
+                               before = normals(n * d, 3, 1e-3);
+      std::vector<float> plain = before;
+      std::vector<double> exact = converted<double>(before);
+      const float plain_loss = plain_mse(y, target, plain);
+      const double exact_loss = plain_mse(y, target, exact);
+      Guarded<float> dy(context(), n, d, y, padding), dt(context(), n, d, target, padding),
+          grad(context(), n, d, before, padding);
+      Guarded<double> loss(context(), 1, 1, std::vector<double>{100});
+      mse_loss(context(), dy.view(), dt.view(), kWeight, loss.flat(), grad.view());
+      expect_as_good_as(grad.values(), plain, exact, "gradient");
+      expect_as_good_as(std::vector<double>{loss.values()[0] - 100}, {plain_loss}, {exact_loss},
+                        "loss");
+      mse_loss(context(), dy.view(), dt.view(), kWeight, loss.flat(), {});
+      EXPECT_NEAR(loss.values()[0], 100 + 2 * exact_loss, 1e-6 * exact_loss);
+    }
+  }
+}
+
+TEST_P(MseLoss, GradientFollowsCentralDifferences) {
+  if (!on_cpu()) GTEST_SKIP() << "double precision is the CPU's";
+  Matrix<double> y(3, 4), target(3, 4), grad(3, 4), loss(1, 1);
+  const std::vector<double> a = normals<double>(12, 1), b = normals<double>(12, 2);
+  copy<double>(context(), VectorView<const double>(a.data(), 12), y.flat());
+  copy<double>(context(), VectorView<const double>(b.data(), 12), target.flat());
+  const auto value = [&] {
+    loss(0, 0) = 0;
+    mse_loss(context(), y, target, 1.5, loss.flat(), {});
+    return loss(0, 0);
+  };
+  mse_loss(context(), y, target, 1.5, loss.flat(), grad.view());
+  for (std::int64_t i = 0; i < 12; ++i) {
+    double& p = y.data()[i];
+    const double kept = p, h = 1e-6;
+    p = kept + h;
+    const double up = value();
+    p = kept - h;
+    const double down = value();
+    p = kept;
+    EXPECT_NEAR(grad.data()[i], (up - down) / (2 * h), 1e-8);
+  }
+}
+
+TEST_P(MseLoss, EmptyAddsNothing) {
+  Matrix<float> none(context(), 0, 4);
+  Guarded<double> loss(context(), 1, 1, std::vector<double>{3});
+  mse_loss(context(), none, none, 1, loss.flat(), {});
+  EXPECT_EQ(loss.values()[0], 3);
+}
+
+TEST_P(MseLoss, OneAndTwoThreadsGiveTheSameBytes) {
+  if (!on_cpu()) GTEST_SKIP() << "threads of the CPU";
+  const std::vector<float> y = normals(700 * 130, 1), target = normals(700 * 130, 2);
+  const auto run = [&](int threads) {
+    Context some = Context::cpu({.threads = threads});
+    Guarded<float> dy(some, 700, 130, y), dt(some, 700, 130, target), grad(some, 700, 130);
+    Guarded<double> loss(some, 1, 1, std::vector<double>{0});
+    copy<float>(some, Matrix<float>(700, 130), grad.view());
+    mse_loss(some, dy.view(), dt.view(), 1, loss.flat(), grad.view());
+    return std::pair(loss.values(), grad.values());
+  };
+  EXPECT_EQ(run(1), run(2));
+}
+
+TEST_P(MseLoss, ShapesThatDifferAreNamed) {
+  Matrix<float> y(context(), 4, 3), target(context(), 3, 4);
+  Matrix<double> loss(context(), 1, 1);
+  try {
+    mse_loss(context(), y, target, 1, loss.flat(), {});
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "mse_loss: expected target of shape [4, 3], got [3, 4]");
+  }
+}
+
+CLIPK_INSTANTIATE_DEVICE_TEST(MseLoss);
+
+}  // namespace
+}  // namespace clipk::test
