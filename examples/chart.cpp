@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "clipk/core/error.hpp"
 
@@ -25,6 +26,13 @@ constexpr std::array<const char*, 7> kColours{"#0072B2", "#D55E00", "#009E73", "
                                               "#E69F00", "#56B4E9", "#666666"};
 constexpr std::array<int, 7> kPoints{7, 5, 9, 13, 11, 15, 3};  // disc, square, triangles, diamond
 constexpr const char* kInk = "#333333";
+constexpr const char* kLevelStyle =
+    "with lines linecolor rgb '#333333' linewidth 1.6 dashtype (9,5)";
+
+std::string line_style(std::size_t colour) {
+  return fmt::format("with linespoints linecolor rgb '{}' linewidth 2.4 pointtype {} pointsize 1.1",
+                     kColours[colour], kPoints[colour]);
+}
 
 // Bytes in memory behind a file descriptor: no pipe that can fill up, no file that can stay.
 class MemoryFile {
@@ -132,7 +140,28 @@ void put_data(std::string& script, const std::string& name, const Series& series
   script += "EOD\n";
 }
 
-std::string panel_script(const Panel& panel, std::size_t number,
+// From the lowest to the highest value of all panels, bands and levels included, with some air.
+std::pair<double, double> y_range(const Figure& figure) {
+  double low = INFINITY, high = -INFINITY;
+  const auto include = [&](double y) {
+    if (!std::isfinite(y)) return;
+    low = std::min(low, y);
+    high = std::max(high, y);
+  };
+  for (const Panel& panel : figure.panels) {
+    for (const Series& series : panel.series) {
+      for (const auto* values : {&series.y, &series.low, &series.high}) {
+        for (const double y : *values) include(y);
+      }
+    }
+    for (const Level& level : panel.levels) include(level.y);
+  }
+  if (!(low <= high)) return {0, 1};
+  const double air = low < high ? .05 * (high - low) : std::max(std::fabs(high), 1.0);
+  return {low >= 0 ? 0 : low - air, high + air};
+}
+
+std::string panel_script(const Panel& panel, std::size_t number, std::pair<double, double> range,
                          const std::vector<std::string>& labels) {
   std::string script;
   for (std::size_t i = 0; i < panel.series.size(); ++i) {
@@ -157,7 +186,8 @@ std::string panel_script(const Panel& panel, std::size_t number,
   } else {
     script += "set xrange [*:*]\n";
   }
-  script += "set yrange [*:*]\nset offsets 0, 0, graph .06, graph .04\n";
+  const double unit = panel.percent_y ? 100 : 1;
+  script += fmt::format("set yrange [{}:{}]\n", range.first * unit, range.second * unit);
   script += fmt::format("set format y '{}'\n", panel.percent_y ? "%.0f %%" : "%g");
   if (panel.x_ticks.empty()) {
     script += "set xtics autofreq\n";
@@ -172,7 +202,6 @@ std::string panel_script(const Panel& panel, std::size_t number,
   script +=
       fmt::format("set xlabel {}\nset ylabel {}\n", quoted(panel.x_label), quoted(panel.y_label));
 
-  const char* scale = panel.percent_y ? "100" : "1";
   std::vector<std::string> parts;
   const auto colour_of = [&](const std::string& label) {
     const auto at = std::find(labels.begin(), labels.end(), label) - labels.begin();
@@ -183,24 +212,44 @@ std::string panel_script(const Panel& panel, std::size_t number,
     parts.push_back(
         fmt::format("$data{}_{} using 1:($3*{}):($4*{}) with filledcurves fillcolor rgb '{}' "
                     "fillstyle transparent solid .16 noborder notitle",
-                    number, i, scale, scale, kColours[colour_of(panel.series[i].label)]));
+                    number, i, unit, unit, kColours[colour_of(panel.series[i].label)]));
   }
   for (const Level& level : panel.levels) {
-    parts.push_back(
-        fmt::format("{}*{} with lines linecolor rgb '{}' linewidth 1.6 dashtype (9,5) "
-                    "title {}",
-                    level.y, scale, kInk, quoted(level.label)));
+    parts.push_back(fmt::format("{}*{} {} notitle", level.y, unit, kLevelStyle));
   }
   for (std::size_t i = 0; i < panel.series.size(); ++i) {
-    const std::size_t colour = colour_of(panel.series[i].label);
-    parts.push_back(fmt::format(
-        "$data{}_{} using 1:($2*{}) with linespoints linecolor rgb '{}' linewidth 2.4 "
-        "pointtype {} pointsize 1.1 title {}",
-        number, i, scale, kColours[colour], kPoints[colour], quoted(panel.series[i].label)));
+    parts.push_back(fmt::format("$data{}_{} using 1:($2*{}) {} notitle", number, i, unit,
+                                line_style(colour_of(panel.series[i].label))));
   }
   script += "plot ";
   for (std::size_t i = 0; i < parts.size(); ++i) script += (i > 0 ? ", \\\n  " : "") + parts[i];
   return script + "\n";
+}
+
+// An empty plot over the whole width below the panels, for its key alone.
+std::string legend_script(const Figure& figure, const std::vector<std::string>& labels) {
+  std::vector<std::string> entries;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    entries.push_back(
+        fmt::format("NaN {} title {}", line_style(i % kColours.size()), quoted(labels[i])));
+  }
+  std::vector<std::string> seen;
+  for (const Panel& panel : figure.panels) {
+    for (const Level& level : panel.levels) {
+      if (std::find(seen.begin(), seen.end(), level.label) != seen.end()) continue;
+      seen.push_back(level.label);
+      entries.push_back(fmt::format("NaN {} title {}", kLevelStyle, quoted(level.label)));
+    }
+  }
+  if (entries.empty()) return "";
+  return fmt::format(
+      "unset border\nunset tics\nunset grid\nunset title\nunset xlabel\nunset ylabel\n"
+      "unset logscale\nset xrange [0:1]\nset yrange [0:1]\n"
+      "set lmargin at screen 0\nset rmargin at screen 1\n"
+      "set bmargin at screen 0\nset tmargin at screen {}\n"
+      "set key center center horizontal reverse Left samplen 2 width 2 textcolor rgb '{}'\n"
+      "plot {}\n",
+      50.0 / figure.height, kInk, fmt::join(entries, ", "));
 }
 
 }  // namespace
@@ -216,16 +265,23 @@ std::string to_png(const Figure& figure) {
       "set tics nomirror scale .6 textcolor rgb '{}'\n"
       "set grid xtics ytics linetype 1 linecolor rgb '#E6E6E6' linewidth 1\n"
       "set title textcolor rgb '{}'\nset xlabel textcolor rgb '{}'\nset ylabel textcolor rgb '{}'\n"
-      "set key bottom right reverse Left textcolor rgb '{}' samplen 2.4 spacing 1.25 "
-      "opaque nobox\n",
+      "unset key\n",
       figure.panel_width * static_cast<int>(count), figure.height, kInk, kInk, kInk, kInk, kInk);
   script += fmt::format("set multiplot layout 1,{} title {} font ',17' textcolor rgb '{}'\n", count,
                         quoted(figure.title), kInk);
+  // Margins in pixels, so that every panel is of one size and the legend has a strip of its own.
+  const double width = static_cast<double>(figure.panel_width) * static_cast<double>(count);
+  const double height = figure.height;
+  script += fmt::format("set tmargin at screen {}\nset bmargin at screen {}\n", 1 - 85 / height,
+                        105 / height);
+  const auto range = y_range(figure);
   for (std::size_t i = 0; i < figure.panels.size(); ++i) {
-    if (i > 0) script += "unset key\n";
-    script += panel_script(figure.panels[i], i, labels);
+    const double left = static_cast<double>(i) * figure.panel_width;
+    script += fmt::format("set lmargin at screen {}\nset rmargin at screen {}\n",
+                          (left + 85) / width, (left + figure.panel_width - 30) / width);
+    script += panel_script(figure.panels[i], i, range, labels);
   }
-  script += "unset multiplot\n";
+  script += legend_script(figure, labels) + "unset multiplot\n";
   return run_gnuplot(script);
 }
 

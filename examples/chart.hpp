@@ -31,7 +31,8 @@ struct Panel {
   bool percent_y = false;            ///< label .5 as 50 %
 };
 
-/// Panels side by side; the legend stands in the first.
+/// Panels side by side on one scale of y, which begins at 0 where no value is below; one legend
+/// below them.
 struct Figure {
   std::string title = {};
   std::vector<Panel> panels = {};

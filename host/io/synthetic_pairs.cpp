@@ -36,9 +36,13 @@ std::vector<double> deviations(const Profile& profile, std::int64_t dim) {
 }
 
 double dot(const double* a, const double* b, std::int64_t n) {
-  double sum = 0;
-  for (std::int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
-  return sum;
+  double sums[8] = {};  // in a fixed order that vectorises
+  std::int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    for (std::int64_t k = 0; k < 8; ++k) sums[k] += a[i + k] * b[i + k];
+  }
+  for (; i < n; ++i) sums[0] += a[i] * b[i];
+  return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
 }
 
 // The rows are a random orthonormal basis (Gram-Schmidt, modified, of a normal matrix).
@@ -48,12 +52,10 @@ Vector random_basis(std::int64_t dim, std::uint64_t seed, std::uint32_t step) {
   for (double& value : basis) value = random.normal();
   for (std::int64_t i = 0; i < dim; ++i) {
     double* row = basis.data() + i * dim;
-    for (int pass = 0; pass < 2; ++pass) {  // the second removes what rounding left of the first
-      for (std::int64_t k = 0; k < i; ++k) {
-        const double* other = basis.data() + k * dim;
-        const double along = dot(row, other, dim);
-        for (std::int64_t j = 0; j < dim; ++j) row[j] -= along * other[j];
-      }
+    for (std::int64_t k = 0; k < i; ++k) {
+      const double* other = basis.data() + k * dim;
+      const double along = dot(row, other, dim);
+      for (std::int64_t j = 0; j < dim; ++j) row[j] -= along * other[j];
     }
     const double scale = 1 / std::sqrt(dot(row, row, dim));
     for (std::int64_t j = 0; j < dim; ++j) row[j] *= scale;

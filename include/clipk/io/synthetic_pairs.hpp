@@ -25,7 +25,7 @@ struct SyntheticPairsOptions {
 /// fitted to the spectrum of COCO's images and to its top-1 under PCA at 256 ... 16 dimensions.
 ///
 /// Deterministic: the same options give the same bytes on one machine, whatever its threads.
-/// Cost: 6 n d^2 + 12 d^3 operations in float64. @throws Error if an option is out of range.
+/// Cost: 6 n d^2 + 6 d^3 operations in float64. @throws Error if an option is out of range.
 EmbeddingPairs synthetic_pairs(const SyntheticPairsOptions& options);
 
 }  // namespace clipk
