@@ -6,6 +6,10 @@
 #include "cpu/quad_hinge_loss.hpp"
 #include "ops/check.hpp"
 
+#if CLIPK_HAS_CUDA
+#include "kernels/quad_hinge_loss.hpp"
+#endif
+
 namespace clipk {
 namespace {
 
@@ -80,13 +84,56 @@ void check_call(const Context& context, const cpu::QuadHinge<T>& call,
 }
 
 template <class T>
-void run(Context& context, cpu::QuadHinge<T> call, VectorView<const std::uint64_t> step,
-         VectorView<double> loss) {
-  check_call(context, call, step, loss);
-  if (context.device() != Device::cpu) check::fail(kOp, "a cpu context", "cuda");
+void on_cpu(Context& context, cpu::QuadHinge<T> call, VectorView<const std::uint64_t> step,
+            VectorView<double> loss) {
   call.step = step[0];
   call.loss = loss.data;
   cpu::quad_hinge_loss(context, call);
+}
+
+#if CLIPK_HAS_CUDA
+// The dense form costs a few passes over all pairs, whatever the count: it is left where they do
+// not fit, or are many more than the quadruples.
+constexpr double kMostDensePairs = 0x1p31;
+constexpr double kMostPairsOfQuad = 64;
+
+void on_cuda(Context& context, const cpu::QuadHinge<float>& call,
+             VectorView<const std::uint64_t> step, VectorView<double> loss) {
+  const QuadHingeOptions& options = call.options;
+  for (const auto& lists : {call.neighbors.of_rows, call.neighbors.of_cols}) {
+    if (options.draw == QuadDraw::query && lists.cols > gpu::kQuadMaxNear) {
+      check::fail(kOp, "at most " + std::to_string(gpu::kQuadMaxNear) + " nearest on cuda",
+                  std::to_string(lists.cols));
+    }
+  }
+  Scratch scratch(context);
+  const gpu::QuadHinge on_device{call.self, call.x,    call.y,    call.target, call.neighbors,
+                                 options,   step.data, loss.data, call.grad_x, call.grad_y};
+  const double pairs = static_cast<double>(call.x.rows) * static_cast<double>(call.y.rows);
+  const bool prefer_dense =
+      pairs <= kMostDensePairs && pairs <= kMostPairsOfQuad * static_cast<double>(options.count);
+  if (options.form == QuadForm::dense || (options.form == QuadForm::automatic && prefer_dense)) {
+    gpu::quad_dense(on_device, context.precision(), gpu::gemm_handle(context.blas()), scratch,
+                    context.stream());
+  } else {
+    gpu::quad_gather(on_device, scratch, context.stream());
+  }
+}
+#endif
+
+void run(Context& context, const cpu::QuadHinge<float>& call, VectorView<const std::uint64_t> step,
+         VectorView<double> loss) {
+  check_call(context, call, step, loss);
+#if CLIPK_HAS_CUDA
+  if (context.device() == Device::cuda) return on_cuda(context, call, step, loss);
+#endif
+  on_cpu(context, call, step, loss);
+}
+void run(Context& context, const cpu::QuadHinge<double>& call, VectorView<const std::uint64_t> step,
+         VectorView<double> loss) {
+  check::cpu_only(kOp, context);
+  check_call(context, call, step, loss);
+  on_cpu(context, call, step, loss);
 }
 
 }  // namespace
@@ -95,8 +142,9 @@ void quad_hinge_loss(Context& context, MatrixView<const float> x, MatrixView<con
                      const PairTarget& target, const QuadNeighbors& neighbors,
                      const QuadHingeOptions& options, VectorView<const std::uint64_t> step,
                      VectorView<double> loss, MatrixView<float> grad_x, MatrixView<float> grad_y) {
-  run<float>(context, {false, x, y, target, neighbors, options, 0, nullptr, grad_x, grad_y}, step,
-             loss);
+  run(context,
+      cpu::QuadHinge<float>{false, x, y, target, neighbors, options, 0, nullptr, grad_x, grad_y},
+      step, loss);
 }
 
 void quad_hinge_loss(Context& context, MatrixView<const double> x, MatrixView<const double> y,
@@ -104,24 +152,25 @@ void quad_hinge_loss(Context& context, MatrixView<const double> x, MatrixView<co
                      const QuadHingeOptions& options, VectorView<const std::uint64_t> step,
                      VectorView<double> loss, MatrixView<double> grad_x,
                      MatrixView<double> grad_y) {
-  check::cpu_only(kOp, context);
-  run<double>(context, {false, x, y, target, neighbors, options, 0, nullptr, grad_x, grad_y}, step,
-              loss);
+  run(context,
+      cpu::QuadHinge<double>{false, x, y, target, neighbors, options, 0, nullptr, grad_x, grad_y},
+      step, loss);
 }
 
 void quad_hinge_loss(Context& context, MatrixView<const float> x, const PairTarget& target,
                      const QuadNeighbors& neighbors, const QuadHingeOptions& options,
                      VectorView<const std::uint64_t> step, VectorView<double> loss,
                      MatrixView<float> grad) {
-  run<float>(context, {true, x, x, target, neighbors, options, 0, nullptr, grad, {}}, step, loss);
+  run(context, cpu::QuadHinge<float>{true, x, x, target, neighbors, options, 0, nullptr, grad, {}},
+      step, loss);
 }
 
 void quad_hinge_loss(Context& context, MatrixView<const double> x,
                      const BasicPairTarget<double>& target, const QuadNeighbors& neighbors,
                      const QuadHingeOptions& options, VectorView<const std::uint64_t> step,
                      VectorView<double> loss, MatrixView<double> grad) {
-  check::cpu_only(kOp, context);
-  run<double>(context, {true, x, x, target, neighbors, options, 0, nullptr, grad, {}}, step, loss);
+  run(context, cpu::QuadHinge<double>{true, x, x, target, neighbors, options, 0, nullptr, grad, {}},
+      step, loss);
 }
 
 }  // namespace clipk
