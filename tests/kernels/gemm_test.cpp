@@ -134,12 +134,16 @@ TEST_P(Gemm, CanBeCaptured) {
   GemmHandle& handle = gpu::gemm_handle(slot);
   EXPECT_EQ(&gpu::gemm_handle(slot), &handle);
   GpuArray<float> a(context(), {1, 1, 0, 1}), x(context(), {1, 0, 0, 1}), y(context(), 4);
+  const auto multiply = [&] {
+    gpu::gemm(handle, Transpose::no, Transpose::no, 2, 2, 2, 1, a.data(), 2, x.data(), 2, 0,
+              y.data(), 2, Precision::fp32, Epilogue::none, nullptr, stream());
+  };
+  multiply();
   context().synchronize();
   cudaGraph_t graph = nullptr;
   cudaGraphExec_t step = nullptr;
   ASSERT_EQ(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeGlobal), cudaSuccess);
-  gpu::gemm(handle, Transpose::no, Transpose::no, 2, 2, 2, 1, a.data(), 2, x.data(), 2, 0, y.data(),
-            2, Precision::fp32, Epilogue::none, nullptr, stream());
+  multiply();
   ASSERT_EQ(cudaMemcpyAsync(x.data(), y.data(), 16, cudaMemcpyDeviceToDevice, stream()),
             cudaSuccess);
   ASSERT_EQ(cudaStreamEndCapture(stream(), &graph), cudaSuccess);

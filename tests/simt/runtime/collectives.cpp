@@ -22,6 +22,10 @@ const char* file_name(Where where) {
   return slash != nullptr ? slash + 1 : where.file;
 }
 
+bool same_place(Where a, Where b) {
+  return a.line == b.line && (a.file == b.file || std::strcmp(a.file, b.file) == 0);
+}
+
 void release_barrier(Block& b) {
   ++g.stats.barriers;
   if (g_monitor != nullptr) g_monitor->barrier(b.linear);
@@ -48,7 +52,7 @@ void try_complete(Thread& first) {
     if ((lanes >> lane & 1) == 0) continue;
     Thread& other = members[lane];
     if (other.kind != first.kind || other.mask != first.mask ||
-        other.where.line != first.where.line) {
+        !same_place(other.where, first.where)) {
       report("%s: divergent warp collective: %s mask %08x / %s mask %08x", g.launch.name,
              position(first).c_str(), first.mask, position(other).c_str(), other.mask);
       abandon();
@@ -84,12 +88,12 @@ void thread_ends(Thread& t) {
   Block& b = *t.block;
   Warp& warp = b.warps[t.warp];
   t.state = State::ended;
-  t.copies.clear();
+  t.copies.reset();
   warp.live &= ~(1u << t.lane);
   --b.live;
   b.some_ended = true;
   watchdog_progress();
-  for (int lane = 0; lane < 32; ++lane) {
+  for (int lane = 0; warp.waiting != 0 && lane < 32; ++lane) {
     if ((warp.waiting >> lane & 1) == 0) continue;
     Thread& other = b.threads[static_cast<std::size_t>(t.warp) * 32 + lane];
     if ((other.mask >> t.lane & 1) == 0) continue;
@@ -153,8 +157,7 @@ int block_barrier(BarrierKind kind, bool predicate, Where where) {
   if (b.at_barrier == 0) {
     b.barrier = kind;
     b.barrier_where = where;
-  } else if (b.barrier != kind || b.barrier_where.line != where.line ||
-             std::strcmp(b.barrier_where.file, where.file) != 0) {
+  } else if (b.barrier != kind || !same_place(b.barrier_where, where)) {
     report("%s: divergent __syncthreads: %s, others at %s:%d", g.launch.name, position(t).c_str(),
            file_name(b.barrier_where), b.barrier_where.line);
     abandon();

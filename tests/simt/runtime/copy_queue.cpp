@@ -49,11 +49,6 @@ void CopyQueue::wait(int pending) {
   }
 }
 
-void CopyQueue::clear() {
-  open_.clear();
-  groups_.clear();
-}
-
 void cp_async(void* shared, const void* global, int bytes, int valid_bytes) {
   current_copies().start(shared, global, bytes, valid_bytes, __builtin_return_address(0));
 }

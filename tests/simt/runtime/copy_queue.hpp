@@ -12,7 +12,6 @@ class CopyQueue {
   void start(void* shared, const void* global, int bytes, int valid_bytes, const void* place);
   void commit();
   void wait(int pending);
-  void clear();
 
  private:
   struct Copy {

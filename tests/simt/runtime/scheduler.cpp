@@ -158,7 +158,7 @@ void forget_threads() {
   }
   for (auto& b : g.blocks) {
     if (b->live > 0) b->shared.end();
-    for (Thread& t : b->threads) t.copies.clear();
+    for (Thread& t : b->threads) t.copies.reset();
     b->live = 0;
   }
 }
@@ -272,7 +272,9 @@ void after_atomic() {
 }
 
 CopyQueue& current_copies() {
-  return g.current->copies;
+  auto& copies = g.current->copies;
+  if (copies == nullptr) copies = std::make_unique<CopyQueue>();
+  return *copies;
 }
 bool in_kernel() {
   return g.current != nullptr;

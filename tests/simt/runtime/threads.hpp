@@ -31,7 +31,7 @@ struct Thread {
   void* data = nullptr;
   Combine combine = nullptr;
   Where where{};
-  CopyQueue copies;
+  std::unique_ptr<CopyQueue> copies;  // of a thread that uses cp.async
 };
 
 struct Warp {
