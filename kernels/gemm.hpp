@@ -54,7 +54,8 @@ inline GemmHandle& gemm_handle(std::shared_ptr<void>& slot) {
 /// C is not read. An empty result is fine; k must be at least 1.
 ///
 /// Deterministic: one algorithm a shape, precision and alignment, without atomics. Allocates
-/// nothing on the device, so it can be captured into a graph; alpha and beta are captured by value.
+/// nothing on the device, so it can be captured into a graph, once the shape has run outside of a
+/// capture (cuBLAS loads its kernels then); alpha and beta are captured by value.
 /// @throws Error if cuBLASLt refuses the shape.
 void gemm(GemmHandle& handle, Transpose a, Transpose b, std::int64_t m, std::int64_t n,
           std::int64_t k, float alpha, const float* A, std::int64_t lda, const float* B,
