@@ -17,7 +17,9 @@ void parallel_for(int threads, std::int64_t tasks, F&& f) {
   if (tasks <= 0) return;
   std::exception_ptr error;
   std::atomic<bool> failed = false;
-  const int team = static_cast<int>(std::min<std::int64_t>(threads, tasks));
+  // All threads or one, never a number between: libgomp ends the threads that a smaller team leaves
+  // over, and the next larger one would have to start them again.
+  const int team = tasks == 1 ? 1 : threads;
 #pragma omp parallel num_threads(team)
   {
     // A task must not start threads of its own, nor oneDNN in it; in a team of one it would.
