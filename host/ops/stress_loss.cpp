@@ -1,8 +1,14 @@
 #include "clipk/ops/stress_loss.hpp"
 
+#include <type_traits>
+
 #include "clipk/core/memory.hpp"
 #include "cpu/stress_loss.hpp"
 #include "ops/check.hpp"
+
+#if CLIPK_HAS_CUDA
+#include "kernels/stress_loss.hpp"
+#endif
 
 namespace clipk {
 namespace {
@@ -34,8 +40,15 @@ void run(Context& context, MatrixView<const T> x, MatrixView<const T> y, bool wi
   check::optional_matrix(kOp, "grad_y", context, grad_y, y.rows, x.cols);
   if (x.rows == 0 || y.rows == 0) return;
   check_target(context, target, x.rows, y.rows, within);
-  if (context.device() != Device::cpu) check::fail(kOp, "a cpu context", "cuda");
   Scratch scratch(context);
+#if CLIPK_HAS_CUDA
+  if constexpr (std::is_same_v<T, float>) {
+    if (context.device() == Device::cuda) {
+      return gpu::stress_loss(scratch, x, y, within, target, options, loss.data, grad_x, grad_y,
+                              context.precision(), context.stream());
+    }
+  }
+#endif
   cpu::stress_loss(context.threads(), scratch, x, y, within, target, options, loss[0], grad_x,
                    grad_y);
 }

@@ -82,17 +82,23 @@ class StressLoss : public DeviceTest {
   Result<float> run(const std::vector<float>& x, const std::vector<float>& y, Size size,
                     bool within, const std::vector<float>& target, const StressOptions& options,
                     std::int64_t padding = 3) {
+    return run_in(context(), x, y, size, within, target, options, padding);
+  }
+  static Result<float> run_in(Context& context, const std::vector<float>& x,
+                              const std::vector<float>& y, Size size, bool within,
+                              const std::vector<float>& target, const StressOptions& options,
+                              std::int64_t padding = 3) {
     const auto [n, m, q] = size;
-    Guarded<float> gx(context(), n, q, x, padding), gy(context(), m, q, y, padding);
-    Guarded<float> gt(context(), n, m, target, padding);
-    Guarded<double> loss(context(), 1, 1, std::vector<double>{0.5});
-    Guarded<float> grad_x(context(), n, q, std::vector<float>(x.size()), padding);
-    Guarded<float> grad_y(context(), m, q, std::vector<float>(y.size()), padding);
+    Guarded<float> gx(context, n, q, x, padding), gy(context, m, q, y, padding);
+    Guarded<float> gt(context, n, m, target, padding);
+    Guarded<double> loss(context, 1, 1, std::vector<double>{0.5});
+    Guarded<float> grad_x(context, n, q, std::vector<float>(x.size()), padding);
+    Guarded<float> grad_y(context, m, q, std::vector<float>(y.size()), padding);
     const PairTarget wanted{.distances = gt.view()};
     if (within) {
-      stress_loss(context(), gx.view(), wanted, options, loss.flat(), grad_x.view());
+      stress_loss(context, gx.view(), wanted, options, loss.flat(), grad_x.view());
     } else {
-      stress_loss(context(), gx.view(), gy.view(), wanted, options, loss.flat(), grad_x.view(),
+      stress_loss(context, gx.view(), gy.view(), wanted, options, loss.flat(), grad_x.view(),
                   grad_y.view());
     }
     return {static_cast<float>(loss.values()[0] - 0.5), grad_x.values(), grad_y.values()};
@@ -113,8 +119,9 @@ class StressLoss : public DeviceTest {
   }
 };
 
-const Size kSizes[] = {{1, 1, 1},    {1, 5, 3},     {2, 2, 2},       {17, 113, 5},    {113, 17, 64},
-                       {257, 67, 8}, {70, 257, 33}, {1021, 257, 16}, {200, 1100, 130}};
+const Size kSizes[] = {{1, 1, 1},     {1, 5, 3},       {2, 2, 2},     {17, 113, 5},
+                       {113, 17, 64}, {257, 67, 8},    {70, 257, 33}, {1021, 257, 16},
+                       {30, 70, 150}, {200, 1100, 130}};
 
 TEST_P(StressLoss, FollowsTheDefinitionBetweenTwoSets) {
   for (const Size size : kSizes) {
@@ -135,6 +142,42 @@ TEST_P(StressLoss, FollowsTheDefinitionWithinOneSet) {
     const std::vector<float> target = symmetric(size.n, 5);
     for (const bool sammon : {false, true}) {
       compare(x, x, size, true, target, {.weight = 0.5F, .scale = 1.25F, .sammon = sammon});
+    }
+  }
+}
+
+// So many tiles that a block of the kernel walks over several.
+TEST_P(StressLoss, LongWalks) {
+  const Size size{1400, 1350, 3};
+  const std::vector<float> x = normals(size.n * size.q, 1), y = normals(size.m * size.q, 2);
+  compare(x, y, size, false, positive(size.n * size.m, 3), {});
+  if (!simt()) compare(x, x, {1400, 1400, 3}, true, symmetric(1400, 4), {});
+}
+
+// The products of a GPU in few bits: each within its own bound.
+TEST_P(StressLoss, FastPrecisionsStayWithinTheirBounds) {
+  if (on_cpu()) return;
+  for (const Precision precision : {Precision::tf32, Precision::bf16}) {
+    const double bound = precision == Precision::tf32 ? 1e-3 : 8e-3;
+    Context fast = Context::cuda({.precision = precision});
+    for (const Size size : {Size{70, 130, 16}, Size{130, 70, 64}, Size{65, 65, 150}}) {
+      const bool within = size.n == size.m;
+      SCOPED_TRACE(std::string(to_string(precision)) + " q " + std::to_string(size.q));
+      const std::vector<float> x = normals(size.n * size.q, 1), y = normals(size.m * size.q, 2);
+      const std::vector<float> target =
+          within ? symmetric(size.n, 3) : positive(size.n * size.m, 3);
+      const std::vector<float>& other = within ? x : y;
+      const Result<double> right = plain_stress<double>(x, other, size, within, target, {});
+      const Result<float> got = run_in(fast, x, other, size, within, target, {});
+      const auto largest = [](const std::vector<double>& values) {
+        double most = 0;
+        for (const double value : values) most = std::max(most, std::fabs(value));
+        return most;
+      };
+      EXPECT_NEAR(got.loss, right.loss, bound * right.loss);
+      EXPECT_LE(max_error(got.grad_x, right.grad_x), bound * largest(right.grad_x));
+      if (within) continue;
+      EXPECT_LE(max_error(got.grad_y, right.grad_y), bound * largest(right.grad_y));
     }
   }
 }
@@ -160,7 +203,6 @@ TEST_P(StressLoss, NearPairsAndOffsetsDoNotCancel) {
   }
   const std::vector<float> target = positive(60 * 90, 8);
   compare(x, y, size, false, target, {});
-  if (!on_cpu()) return;  // the kernel leaves the rows where they are
   for (float& value : x) value += 10;
   for (float& value : y) value += 10;
   compare(x, y, size, false, target, {});

@@ -21,8 +21,10 @@ struct StressOptions {
 /// @param[in,out] loss [1]: the loss is added to it
 /// @param[in,out] grad_x [n, q]  @param[in,out] grad_y [m, q]: the gradients are added; either may
 ///   be empty. A pair at e_ij = 0 has no gradient and contributes only to the loss.
-/// @throws Error if a shape or a device differs. Deterministic: yes. Source: Kruskal 1964; Sammon
-/// 1969.
+/// @throws Error if a shape or a device differs, or under cosine a row of the target has length
+///   zero (on CUDA it gives NaN). Deterministic: yes. Scratch: (n + m) (q + D) floats, of the
+///   target's rows only where it is recomputed, and about 20 partial gradients of y.
+/// Source: Kruskal 1964; Sammon 1969.
 void stress_loss(Context& context, MatrixView<const float> x, MatrixView<const float> y,
                  const PairTarget& target, const StressOptions& options, VectorView<double> loss,
                  MatrixView<float> grad_x, MatrixView<float> grad_y);
