@@ -26,7 +26,7 @@ int g_open = 0;
 // Of large arrays, workspaces mostly, only the ends: the rest stays untouched zero pages, which
 // cost nothing to open and close.
 void poison_range(char* begin, char* end) {
-  constexpr std::ptrdiff_t kLarge = 8 << 20, kEnd = 1 << 20;
+  constexpr std::ptrdiff_t kLarge = 8 << 20, kEnd = 64 << 10;
   if (end - begin <= kLarge) {
     std::memset(begin, kPoison, static_cast<std::size_t>(end - begin));
   } else {
