@@ -74,7 +74,7 @@ inline constexpr Planted kPlanted[] = {
     {Bug::operand_not_rounded, "operand_not_rounded", "plain asan race"},
     {Bug::no_syncwarp, "no_syncwarp", "plain race"},
     {Bug::vector_load_past_row, "vector_load_past_row", "asan race"},
-    {Bug::scratch_reused_too_early, "scratch_reused_too_early", "race"},
+    {Bug::scratch_reused_too_early, "scratch_reused_too_early", "reverse race"},
     {Bug::scratch_never_written, "scratch_never_written", "plain asan race"},
     {Bug::exit_before_barrier, "exit_before_barrier", "plain asan race"},
     {Bug::barrier_in_branch, "barrier_in_branch", "plain asan race"},
