@@ -1,0 +1,144 @@
+#include "models/mds_network.hpp"
+
+#include <utility>
+
+#include "ops/check.hpp"
+
+namespace clipk {
+namespace {
+
+MlpOptions network_options(const NeuralMdsOptions& options, std::int64_t inputs,
+                           std::uint32_t network) {
+  MlpOptions result;
+  result.widths = {inputs, options.dim};
+  if (options.hidden > 0) result.widths.insert(result.widths.begin() + 1, options.hidden);
+  result.zero_last = true;
+  result.skip = MlpSkip::trained;
+  result.network = network;
+  return result;
+}
+
+}  // namespace
+
+MdsNetwork::MdsNetwork(Context& context, const NeuralMdsOptions& options,
+                       MatrixView<const float> start, Matrix<float> means, float rms)
+    : means_(std::move(means)), rms_(rms) {
+  const std::uint32_t count = options.network_per_modality ? 2 : 1;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    networks_.emplace_back(context, network_options(options, start.cols, i));
+    copy<float>(context, start, networks_.back().skip_weight());
+  }
+}
+
+Matrix<float> MdsNetwork::prepared(Context& context, MatrixView<const float> rows,
+                                   Modality modality) const {
+  if (rows.cols != inputs()) {
+    check::fail("neural_mds", "rows of width " + std::to_string(inputs()),
+                std::to_string(rows.cols));
+  }
+  Matrix<float> host(rows.rows, rows.cols);
+  copy<float>(context, rows, host.view());
+  const float* mean = means_.view().row(modality == Modality::text ? 1 : 0);
+  const float scale = 1 / rms_;
+  for (std::int64_t i = 0; i < host.rows(); ++i) {
+    for (std::int64_t j = 0; j < host.cols(); ++j) host(i, j) = (host(i, j) - mean[j]) * scale;
+  }
+  return host.to_device(context);
+}
+
+Matrix<float> MdsNetwork::transform(Context& context, MatrixView<const float> rows,
+                                    Modality modality) const {
+  const Matrix<float> x = prepared(context, rows, modality);
+  Matrix<float> codes(context, x.rows(), outputs());
+  of(modality).transform(context, x, codes);
+  Matrix<float> host = codes.to_host(context);
+  for (float& value : host.flat()) value *= rms_;
+  return host.to_device(context);
+}
+
+VectorView<float> MdsNetwork::parameters() {
+  return networks_.size() == 1 ? networks_[0].parameters() : joint_parameters_.flat();
+}
+
+VectorView<float> MdsNetwork::gradients() {
+  return networks_.size() == 1 ? networks_[0].gradients() : joint_gradients_.flat();
+}
+
+void MdsNetwork::plan(Context& context, std::int64_t rows) {
+  workspaces_.clear();
+  const auto count = static_cast<std::int64_t>(networks_.size());
+  for (const Mlp& network : networks_) workspaces_.emplace_back(context, network, rows / count);
+  if (count == 1) return;
+  const std::int64_t size = networks_[0].parameters().size;
+  joint_parameters_ = Matrix<float>(context, 1, count * size);
+  joint_gradients_ = Matrix<float>(context, 1, count * size);
+  for (std::int64_t i = 0; i < count; ++i) {
+    copy<float>(context, networks_[static_cast<std::size_t>(i)].parameters(),
+                joint_parameters_.flat().slice(i * size, size));
+  }
+}
+
+void MdsNetwork::take_parameters(Context& context) {
+  if (networks_.size() == 1) return;
+  std::int64_t first = 0;
+  for (Mlp& network : networks_) {
+    const VectorView<float> own = network.parameters();
+    copy<float>(context, joint_parameters_.flat().slice(first, own.size), own);
+    first += own.size;
+  }
+}
+
+void MdsNetwork::forward(Context& context, MatrixView<const float> x, MatrixView<float> codes) {
+  take_parameters(context);
+  const std::int64_t rows = x.rows / static_cast<std::int64_t>(networks_.size());
+  std::int64_t first = 0;
+  for (std::size_t i = 0; i < networks_.size(); ++i, first += rows) {
+    networks_[i].forward(context, x.row_range(first, rows), workspaces_[i],
+                         codes.row_range(first, rows));
+  }
+}
+
+void MdsNetwork::backward(Context& context, MatrixView<const float> x,
+                          MatrixView<const float> grad_codes) {
+  const std::int64_t rows = x.rows / static_cast<std::int64_t>(networks_.size());
+  std::int64_t first = 0;
+  for (std::size_t i = 0; i < networks_.size(); ++i, first += rows) {
+    networks_[i].backward(context, x.row_range(first, rows), workspaces_[i],
+                          grad_codes.row_range(first, rows));
+  }
+  if (networks_.size() == 1) return;
+  std::int64_t place = 0;
+  for (Mlp& network : networks_) {
+    const VectorView<float> own = network.gradients();
+    copy<float>(context, own, joint_gradients_.flat().slice(place, own.size));
+    place += own.size;
+  }
+}
+
+void MdsNetwork::save(Context& context, ArchiveWriter& archive) const {
+  archive.add("means", means_);
+  archive.add("rms", rms_);
+  archive.add("networks", static_cast<std::int64_t>(networks_.size()));
+  for (std::size_t i = 0; i < networks_.size(); ++i) {
+    networks_[i].save(context, archive, "network" + std::to_string(i));
+  }
+}
+
+MdsNetwork MdsNetwork::load(Context& context, const ArchiveReader& archive) {
+  MdsNetwork result;
+  result.means_ = archive.matrix<float>("means");
+  result.rms_ = archive.number<float>("rms");
+  const auto count = archive.number<std::int64_t>("networks");
+  if (count != 1 && count != 2) archive.fail("1 or 2 networks", std::to_string(count));
+  for (std::int64_t i = 0; i < count; ++i) {
+    result.networks_.push_back(Mlp::load(context, archive, "network" + std::to_string(i)));
+  }
+  const Mlp& last = result.networks_.back();
+  if (last.inputs() != result.inputs() || last.outputs() != result.outputs() ||
+      result.means_.rows() != 2 || result.means_.cols() != result.inputs()) {
+    archive.fail("means and networks of one width", "several");
+  }
+  return result;
+}
+
+}  // namespace clipk

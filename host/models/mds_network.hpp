@@ -1,0 +1,57 @@
+#pragma once
+
+#include <vector>
+
+#include "clipk/core/matrix.hpp"
+#include "clipk/io/archive.hpp"
+#include "clipk/models/neural_mds.hpp"
+#include "clipk/train/mlp.hpp"
+
+namespace clipk {
+
+/// The map of a NeuralMds: what is taken from a row before, one network or one a modality, and the
+/// parameters of both as one array for the trainer.
+class MdsNetwork {
+ public:
+  /// @param start [dim, D]: P, on the host  @param means [2, D] on the host, by modality
+  MdsNetwork(Context& context, const NeuralMdsOptions& options, MatrixView<const float> start,
+             Matrix<float> means, float rms);
+
+  std::int64_t inputs() const { return networks_[0].inputs(); }
+  std::int64_t outputs() const { return networks_[0].outputs(); }
+  float rms() const { return rms_; }
+
+  /// x' on the context's device, from rows on any.
+  Matrix<float> prepared(Context& context, MatrixView<const float> rows, Modality modality) const;
+  /// g(x) in the units of the rows.
+  Matrix<float> transform(Context& context, MatrixView<const float> rows, Modality modality) const;
+
+  VectorView<float> parameters();
+  VectorView<float> gradients();
+
+  /// Plans the workspaces for steps over x [2n, D]: images, then texts.
+  void plan(Context& context, std::int64_t rows);
+  void forward(Context& context, MatrixView<const float> x, MatrixView<float> codes);
+  void backward(Context& context, MatrixView<const float> x, MatrixView<const float> grad_codes);
+  /// After the trainer: the array's values into the networks.
+  void take_parameters(Context& context);
+
+  void save(Context& context, ArchiveWriter& archive) const;
+  static MdsNetwork load(Context& context, const ArchiveReader& archive);
+
+ private:
+  MdsNetwork() = default;
+  const Mlp& of(Modality modality) const {
+    return networks_[modality == Modality::text ? networks_.size() - 1 : 0];
+  }
+
+  std::vector<Mlp> networks_;
+  std::vector<Mlp::Workspace> workspaces_;
+  Matrix<float> means_;  // [2, D] on the host
+  float rms_ = 1;
+  // Two networks: their parameters and gradients side by side. One network's own array serves
+  // alone.
+  Matrix<float> joint_parameters_, joint_gradients_;
+};
+
+}  // namespace clipk

@@ -1,0 +1,120 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "clipk/core/context.hpp"
+#include "clipk/core/matrix.hpp"
+#include "clipk/core/view.hpp"
+#include "clipk/models/modality.hpp"
+#include "clipk/ops/quad_hinge_loss.hpp"
+#include "clipk/train/progress.hpp"
+
+namespace clipk {
+
+/// What of the high-dimensional distances a map keeps.
+enum class MdsObjective : std::uint8_t {
+  isometric,  ///< their values: e(g(i), g(j)) = d(i, j)
+  isotonic,   ///< their order: d(i, j) < d(k, l) implies e(g(i), g(j)) < e(g(k), g(l))
+};
+
+/// The linear map that a network starts from.
+enum class MdsStart : std::uint8_t {
+  pca,             ///< keeps the variance of the rows it was fitted on
+  retrieval_axes,  ///< keeps top-1 on new pairs better
+};
+
+const char* to_string(MdsObjective objective);
+const char* to_string(MdsStart start);
+
+/// Weights of the losses over the three kinds of pairs. The weight of a loss that is 0 is not
+/// computed.
+struct MdsBlocks {
+  float image_image = 0;
+  float text_text = 0;
+  float image_text = 0;
+};
+
+struct NeuralMdsOptions {
+  MdsObjective objective = MdsObjective::isotonic;
+  std::int64_t dim = 64;              ///< D'
+  std::int64_t hidden = 512;          ///< width of the hidden layer; 0 leaves a linear map
+  bool network_per_modality = false;  ///< two maps instead of one for images and texts
+  MdsStart start = MdsStart::pca;
+  MdsBlocks blocks{.image_image = 0.025F, .text_text = 0.025F, .image_text = 1};
+
+  // Quadruples of the isotonic objective.
+  std::int64_t quads_per_epoch = 8'000'000;  ///< of the image-text block; the others take a quarter
+  QuadDraw draw = QuadDraw::query;  ///< in the image-text block; the others are drawn uniformly
+  std::int64_t near = 10;           ///< the nearer pair of a query is among its nearest so many
+  float margin = 0.01F;             ///< in units of the distance of two unrelated rows
+
+  // Training. Every step sees all rows.
+  std::int64_t epochs = 200;
+  std::int64_t steps_per_epoch = 2;
+  double rate = 4e-3;  ///< of Adam; falls to 0 along a cosine
+
+  /// For maps of rows that are not seen: the share of the pairs that is set aside to choose the
+  /// number of epochs, by the mean reciprocal rank of retrieval among them. The map is then fitted
+  /// to all pairs for that number, which may be 0 (the start). 0 fits the rows themselves.
+  double inner_share = 0;
+  std::int64_t patience = 10;  ///< epochs without a better rank after which the choice is made
+
+  /// Where it exists, the training goes on from it, to the same bytes; removed by the caller.
+  std::filesystem::path checkpoint;
+  std::function<void(const Progress&)> progress;
+};
+
+/// Neural multidimensional scaling: a network g from the D dimensions of an embedding space to D'
+/// that keeps its distances (isometric) or their order (isotonic), and maps rows it has not seen:
+///   g(x) = P x' + B relu(A x' + a),   x' = (x - mean of its modality) / rms,
+/// with P the start and B = 0 at first, so that training begins at the start's quality.
+///
+/// Losses, on a step's codes g of all rows:
+/// - isotonic, image-text: quad_hinge_loss on unit codes, as retrieval compares them by cosine;
+///   drawn by query, image to texts and text to images. Within a modality: on the codes as they
+///   are, drawn uniformly.
+/// - isometric: stress_loss on the codes as they are. Across modalities the distances to keep are
+///   those of the rows centred per modality, so that nothing is spent on the gap between them.
+///
+/// Deterministic: yes; the same seed (the context's), data and device give the same bytes for any
+/// number of threads, and after a resume.
+class NeuralMds {
+ public:
+  /// @param images [n, D]  @param texts [n, D]: unit rows, paired row by row; the pairing
+  ///   serves the inner split alone
+  /// @throws Error if the shapes differ, there are fewer than two pairs, a value is not finite, all
+  ///   points are equal, dim is not in 1 ... D, or the checkpoint is of another model.
+  static NeuralMds fit(Context& context, MatrixView<const float> images,
+                       MatrixView<const float> texts, const NeuralMdsOptions& options);
+  /// @throws Error for a file that is not a clipk neural_mds model.
+  static NeuralMds load(Context& context, const std::filesystem::path& path);
+
+  NeuralMds(NeuralMds&&) noexcept;
+  NeuralMds& operator=(NeuralMds&&) noexcept;
+  ~NeuralMds();
+
+  std::int64_t input_dim() const;
+  std::int64_t dim() const;
+  /// Epochs behind the weights: options.epochs, or what the inner split chose.
+  std::int64_t epochs() const;
+  /// Mean loss of every epoch.
+  const std::vector<double>& losses() const;
+
+  /// @param rows [m, D] of the modality, seen or not, on any device
+  /// @returns [m, D'] on the context's device, in the units of the rows; not normalised
+  /// @throws Error if the width differs. Deterministic: yes.
+  Matrix<float> transform(Context& context, MatrixView<const float> rows, Modality modality) const;
+  /// Atomic: after an error an older file is untouched.
+  void save(Context& context, const std::filesystem::path& path) const;
+
+ private:
+  struct Impl;
+  explicit NeuralMds(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace clipk

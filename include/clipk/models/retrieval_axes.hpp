@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+
+#include "clipk/core/context.hpp"
+#include "clipk/core/matrix.hpp"
+#include "clipk/core/view.hpp"
+
+namespace clipk {
+
+struct RetrievalAxesOptions {
+  /// How far the directions in which images and texts vary most are scaled down: 0 whitens them
+  /// fully, infinity leaves them alone. In units of the mean variance of a direction.
+  double whitening = 10;
+  /// Weight of the images' variance beside that of the texts.
+  double images = 0.1;
+};
+
+/// A linear map to D' dimensions for retrieval between images and texts that were not seen: soft-
+/// whitened PCA, mostly of the texts. Images vary in much that no caption tells; directions in
+/// which texts vary, scaled down by how much both vary, keep more of top-1 on new pairs than PCA's.
+/// The pairing is not used.
+///
+/// With the covariances S_i and S_t of the modalities, each divided by its trace,
+///   H = ((S_i + S_t) / 2 + whitening / D)^(-1/2),
+///   axes = eigenvectors of H (S_t + images S_i) H, times H.
+///
+/// @param images [n, D]  @param texts [m, D]: rows centred per modality, on the host
+/// @returns [dim, D] on the host; the largest entry of every axis is positive
+/// @throws Error if the widths differ, all rows of a modality are equal, or dim is not in 1 ... D.
+/// Deterministic: yes; float64.
+Matrix<float> retrieval_axes(MatrixView<const float> images, MatrixView<const float> texts,
+                             std::int64_t dim, const RetrievalAxesOptions& options = {});
+
+}  // namespace clipk

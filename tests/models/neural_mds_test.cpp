@@ -1,0 +1,370 @@
+#include "clipk/models/neural_mds.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+
+#include "clipk/core/error.hpp"
+#include "clipk/metrics/geometry.hpp"
+#include "clipk/models/pca.hpp"
+#include "clipk/models/retrieval_axes.hpp"
+#include "clipk/ops/nearest.hpp"
+#include "support/arrays.hpp"
+#include "support/device_test.hpp"
+
+namespace clipk::test {
+namespace {
+
+struct Rows {
+  Matrix<float> images, texts;
+};
+
+// Unit rows that share a latent with a falling spectrum, a gap between the modalities, and noise.
+Rows make_pairs(std::int64_t n, std::int64_t dim, double fall = 0.5, double noise = 0.15) {
+  Random random(5, RandomStream::data);
+  Rows rows{Matrix<float>(n, dim), Matrix<float>(n, dim)};
+  for (std::int64_t i = 0; i < n; ++i) {
+    double lengths[2] = {};
+    for (std::int64_t j = 0; j < dim; ++j) {
+      const double shared = random.normal() / std::pow(1.0 + static_cast<double>(j), fall);
+      for (int m = 0; m < 2; ++m) {
+        const double gap = (m == 0) == (j % 2 == 0) ? 0.1 : -0.1;
+        const double value = shared + noise * random.normal() + gap;
+        (m == 0 ? rows.images : rows.texts)(i, j) = static_cast<float>(value);
+        lengths[m] += value * value;
+      }
+    }
+    for (std::int64_t j = 0; j < dim; ++j) {
+      rows.images(i, j) /= static_cast<float>(std::sqrt(lengths[0]));
+      rows.texts(i, j) /= static_cast<float>(std::sqrt(lengths[1]));
+    }
+  }
+  return rows;
+}
+
+NeuralMdsOptions small(MdsObjective objective) {
+  NeuralMdsOptions options;
+  options.objective = objective;
+  options.dim = 4;
+  options.hidden = 32;
+  options.epochs = 30;
+  options.quads_per_epoch = 20000;
+  options.rate = 1e-2;
+  if (objective == MdsObjective::isometric) options.blocks = {1, 1, 0};
+  return options;
+}
+
+std::string same_bytes(const Matrix<float>& a, const Matrix<float>& b) {
+  if (a.rows() != b.rows() || a.cols() != b.cols()) return "shapes differ";
+  return std::memcmp(a.data(), b.data(),
+                     static_cast<std::size_t>(a.rows() * a.cols()) * sizeof(float)) == 0
+             ? ""
+             : "bytes differ";
+}
+
+Context cpu(int threads = 2, std::uint64_t seed = 1) {
+  return Context::cpu({.seed = seed, .threads = threads});
+}
+
+TEST(NeuralMds, IsometricBeatsPcaInStress) {
+  Context context = cpu();
+  const Rows rows = make_pairs(120, 24);
+  const Pca pca = Pca::fit(context, rows.images);
+  const Matrix<float> line = pca.transform(context, rows.images, Modality::image, 4);
+  const NeuralMds model =
+      NeuralMds::fit(context, rows.images, rows.texts, small(MdsObjective::isometric));
+  const Matrix<float> codes = model.transform(context, rows.images, Modality::image);
+  EXPECT_LT(stress1(context, {.x = rows.images}, {.x = codes}),
+            0.9 * stress1(context, {.x = rows.images}, {.x = line}));
+  EXPECT_LT(model.losses().back(), 0.5 * model.losses().front());
+}
+
+// The queries, of both directions, whose nearest partner in the codes is that of the rows.
+std::int64_t nearest_kept(Context& context, const Rows& rows, const Matrix<float>& images,
+                          const Matrix<float>& texts) {
+  const auto nearest_of = [&](const Matrix<float>& queries, const Matrix<float>& database) {
+    Matrix<std::int32_t> found(queries.rows(), 1);
+    nearest(context, queries, database, {.metric = Metric::cosine}, found, {});
+    return found;
+  };
+  std::int64_t kept = 0;
+  const Matrix<std::int32_t> pairs[4] = {
+      nearest_of(rows.images, rows.texts), nearest_of(images, texts),
+      nearest_of(rows.texts, rows.images), nearest_of(texts, images)};
+  for (std::int64_t i = 0; i < rows.images.rows(); ++i) {
+    kept += pairs[0](i, 0) == pairs[1](i, 0);
+    kept += pairs[2](i, 0) == pairs[3](i, 0);
+  }
+  return kept;
+}
+
+TEST(NeuralMds, IsotonicKeepsNearestNeighbours) {
+  Context context = cpu();
+  const Rows rows = make_pairs(120, 24, 0.25, 0.6);
+  const Pca pca = Pca::fit(context, rows.images, rows.texts);
+  NeuralMdsOptions options = small(MdsObjective::isotonic);
+  options.dim = 8;
+  options.hidden = 128;
+  options.epochs = 100;
+  options.quads_per_epoch = 40000;
+  options.near = 2;
+  options.rate = 4e-3;
+  const NeuralMds model = NeuralMds::fit(context, rows.images, rows.texts, options);
+  const auto kept = [&](const auto& map) {
+    return nearest_kept(context, rows, map.images, map.texts);
+  };
+  const Rows mapped{model.transform(context, rows.images, Modality::image),
+                    model.transform(context, rows.texts, Modality::text)};
+  const Rows by_pca{pca.transform(context, rows.images, Modality::image, 8),
+                    pca.transform(context, rows.texts, Modality::text, 8)};
+  EXPECT_GT(kept(mapped), kept(by_pca) + 100);
+}
+
+TEST(NeuralMds, IsotonicBeatsPcaInOrder) {
+  Context context = cpu();
+  const Rows rows = make_pairs(120, 24);
+  const Pca pca = Pca::fit(context, rows.images);
+  NeuralMdsOptions options = small(MdsObjective::isotonic);
+  options.blocks = {1, 0, 0};
+  options.hidden = 128;
+  options.quads_per_epoch = 400000;
+  options.epochs = 100;
+  options.rate = 4e-3;
+  const NeuralMds model = NeuralMds::fit(context, rows.images, rows.texts, options);
+  EXPECT_LT(order_error(context, {.x = rows.images},
+                        {.x = model.transform(context, rows.images, Modality::image)}),
+            0.9 * order_error(context, {.x = rows.images},
+                              {.x = pca.transform(context, rows.images, Modality::image, 4)}));
+}
+
+TEST(NeuralMds, WithoutEpochsItIsItsStart) {
+  Context context = cpu();
+  const Rows rows = make_pairs(40, 12);
+  NeuralMdsOptions options = small(MdsObjective::isotonic);
+  options.epochs = 0;
+  const NeuralMds model = NeuralMds::fit(context, rows.images, rows.texts, options);
+  const Pca pca = Pca::fit(context, rows.images, rows.texts);
+  const Matrix<float> expected = pca.transform(context, rows.texts, Modality::text, 4);
+  const Matrix<float> codes = model.transform(context, rows.texts, Modality::text);
+  for (std::int64_t i = 0; i < 40; ++i) {
+    for (std::int64_t j = 0; j < 4; ++j) EXPECT_NEAR(codes(i, j), expected(i, j), 1e-5);
+  }
+}
+
+TEST(NeuralMds, TheSameBytesForAnyNumberOfThreads) {
+  const Rows rows = make_pairs(150, 24);
+  for (const MdsObjective objective : {MdsObjective::isometric, MdsObjective::isotonic}) {
+    for (const bool two : {false, true}) {
+      NeuralMdsOptions options = small(objective);
+      options.epochs = 4;
+      options.network_per_modality = two;
+      Matrix<float> codes[2];
+      for (int threads = 1; threads <= 2; ++threads) {
+        Context context = cpu(threads);
+        codes[threads - 1] = NeuralMds::fit(context, rows.images, rows.texts, options)
+                                 .transform(context, rows.images, Modality::image);
+      }
+      EXPECT_EQ(same_bytes(codes[0], codes[1]), "") << to_string(objective);
+    }
+  }
+}
+
+TEST(NeuralMds, TwoNetworksMapEachModalityByItsOwn) {
+  Context context = cpu();
+  const Rows rows = make_pairs(60, 12);
+  NeuralMdsOptions options = small(MdsObjective::isotonic);
+  options.epochs = 5;
+  options.network_per_modality = true;
+  const NeuralMds model = NeuralMds::fit(context, rows.images, rows.texts, options);
+  Matrix<float> mean_free(1, 12);
+  // One row, moved by the difference of the means, would map alike under one network.
+  EXPECT_NE(same_bytes(model.transform(context, rows.images, Modality::image),
+                       model.transform(context, rows.images, Modality::text)),
+            "");
+  EXPECT_LT(model.losses().back(), model.losses().front());
+}
+
+class NeuralMdsFiles : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::temp_directory_path() /
+              ("clipk_mds_" + std::to_string(::getpid()) + "_" +
+               ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    std::filesystem::create_directories(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::filesystem::path folder_;
+};
+
+TEST_F(NeuralMdsFiles, SavedAndLoadedItMapsToTheSameBytes) {
+  Context context = cpu();
+  const Rows rows = make_pairs(50, 12);
+  NeuralMdsOptions options = small(MdsObjective::isotonic);
+  options.epochs = 3;
+  options.network_per_modality = true;
+  const NeuralMds model = NeuralMds::fit(context, rows.images, rows.texts, options);
+  model.save(context, folder_ / "model");
+  const NeuralMds loaded = NeuralMds::load(context, folder_ / "model");
+  EXPECT_EQ(loaded.dim(), 4);
+  EXPECT_EQ(loaded.input_dim(), 12);
+  EXPECT_EQ(loaded.losses(), model.losses());
+  for (const Modality modality : {Modality::image, Modality::text}) {
+    EXPECT_EQ(same_bytes(loaded.transform(context, rows.texts, modality),
+                         model.transform(context, rows.texts, modality)),
+              "");
+  }
+}
+
+TEST_F(NeuralMdsFiles, StoppedAndResumedItGivesTheSameBytes) {
+  const Rows rows = make_pairs(60, 12);
+  for (const double inner_share : {0.0, 0.2}) {
+    NeuralMdsOptions options = small(MdsObjective::isotonic);
+    options.epochs = 20;
+    options.inner_share = inner_share;
+    options.patience = 30;
+    Context context = cpu();
+    const Matrix<float> whole = NeuralMds::fit(context, rows.images, rows.texts, options)
+                                    .transform(context, rows.images, Modality::image);
+    options.checkpoint = folder_ / ("checkpoint" + std::to_string(inner_share));
+    options.progress = [](const Progress& progress) {
+      if (progress.epoch == 7) throw std::runtime_error("stopped");
+    };
+    EXPECT_THROW(NeuralMds::fit(context, rows.images, rows.texts, options), std::runtime_error);
+    options.progress = nullptr;
+    Context again = cpu();
+    const Matrix<float> resumed = NeuralMds::fit(again, rows.images, rows.texts, options)
+                                      .transform(again, rows.images, Modality::image);
+    EXPECT_EQ(same_bytes(whole, resumed), "") << inner_share;
+  }
+}
+
+TEST_F(NeuralMdsFiles, ACheckpointOfAnotherModelIsRefused) {
+  Context context = cpu();
+  const Rows rows = make_pairs(30, 12);
+  NeuralMdsOptions options = small(MdsObjective::isotonic);
+  options.epochs = 2;
+  options.checkpoint = folder_ / "checkpoint";
+  NeuralMds::fit(context, rows.images, rows.texts, options);
+  options.dim = 5;
+  try {
+    NeuralMds::fit(context, rows.images, rows.texts, options);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("12-32-5"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("12-32-4"), std::string::npos) << error.what();
+  }
+}
+
+TEST(NeuralMds, TheInnerSplitStopsBeforeTrainingHurts) {
+  Context context = cpu();
+  const Rows rows = make_pairs(60, 24);
+  NeuralMdsOptions options = small(MdsObjective::isotonic);
+  options.start = MdsStart::retrieval_axes;
+  options.inner_share = 0.25;
+  options.patience = 3;
+  const NeuralMds model = NeuralMds::fit(context, rows.images, rows.texts, options);
+  EXPECT_LT(model.epochs(), options.epochs);
+  EXPECT_EQ(model.losses().size(), static_cast<std::size_t>(model.epochs()));
+}
+
+TEST(NeuralMds, BadInputIsNamed) {
+  Context context = cpu();
+  const Rows rows = make_pairs(10, 12);
+  const auto message = [&](auto&& change) -> std::string {
+    NeuralMdsOptions options = small(MdsObjective::isotonic);
+    Rows changed{Matrix<float>::copy_of(context, rows.images),
+                 Matrix<float>::copy_of(context, rows.texts)};
+    change(options, changed);
+    try {
+      NeuralMds::fit(context, changed.images, changed.texts, options);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  EXPECT_EQ(message([](auto& options, auto&) { options.dim = 13; }),
+            "neural_mds: expected a dimension from 1 to 12, got 13");
+  EXPECT_EQ(message([](auto& options, auto&) { options.dim = 0; }),
+            "neural_mds: expected a dimension from 1 to 12, got 0");
+  EXPECT_EQ(message([](auto& options, auto&) { options.quads_per_epoch = 0; }),
+            "neural_mds: expected at least 1 quadruple an epoch, got 0");
+  EXPECT_NE(message([](auto&, auto& rows) { rows.texts(3, 2) = NAN; }).find("row 3"),
+            std::string::npos);
+  EXPECT_NE(message([&](auto&, auto& rows) { rows.texts = Matrix<float>(9, 12); }).find("[10, 12]"),
+            std::string::npos);
+  EXPECT_NE(message([&](auto&, auto& changed) {
+              changed.images = Matrix<float>(1, 12);
+              changed.texts = Matrix<float>(1, 12);
+            }),
+            "no error");
+}
+
+TEST(RetrievalAxes, TheLargestEntryOfEveryAxisIsPositive) {
+  const Rows rows = make_pairs(50, 12);
+  const Matrix<float> axes = retrieval_axes(rows.images, rows.texts, 12);
+  for (std::int64_t i = 0; i < 12; ++i) {
+    float largest = 0;
+    for (std::int64_t j = 0; j < 12; ++j) {
+      if (std::fabs(axes(i, j)) > std::fabs(largest)) largest = axes(i, j);
+    }
+    EXPECT_GT(largest, 0) << i;
+  }
+}
+
+// Without whitening and images they are the axes of the texts alone.
+TEST(RetrievalAxes, LeftUnwhitenedTheyAreThePcaOfTheTexts) {
+  Context context = cpu();
+  Rows rows = make_pairs(200, 8);
+  const Pca pca = Pca::fit(context, rows.texts);
+  Matrix<float>* const sets[2] = {&rows.images, &rows.texts};
+  for (Matrix<float>* set : sets) {
+    for (std::int64_t j = 0; j < 8; ++j) {
+      double mean = 0;
+      for (std::int64_t i = 0; i < 200; ++i) mean += (*set)(i, j) / 200.0;
+      for (std::int64_t i = 0; i < 200; ++i) (*set)(i, j) -= static_cast<float>(mean);
+    }
+  }
+  const Matrix<float> axes =
+      retrieval_axes(rows.images, rows.texts, 3, {.whitening = 1e9, .images = 0});
+  for (std::int64_t i = 0; i < 3; ++i) {
+    double product = 0, length = 0;
+    for (std::int64_t j = 0; j < 8; ++j) {
+      product += axes(i, j) * pca.components()(i, j);
+      length += axes(i, j) * axes(i, j);
+    }
+    EXPECT_NEAR(product / std::sqrt(length), 1, 1e-4) << i;
+  }
+}
+
+class NeuralMdsOnDevice : public DeviceTest {};
+
+// Every operation of a step, on the device: the loss falls and the codes are those of the CPU to
+// rounding.
+TEST_P(NeuralMdsOnDevice, TrainsAsOnTheCpu) {
+  const Rows rows = make_pairs(20, 12);
+  for (const MdsObjective objective : {MdsObjective::isometric, MdsObjective::isotonic}) {
+    NeuralMdsOptions options = small(objective);
+    options.hidden = 16;
+    options.epochs = 2;
+    options.quads_per_epoch = 600;
+    options.rate = 1e-3;
+    const NeuralMds model = NeuralMds::fit(context(), rows.images, rows.texts, options);
+    Context host = cpu();
+    const NeuralMds twin = NeuralMds::fit(host, rows.images, rows.texts, options);
+    const Matrix<float> codes =
+        model.transform(context(), rows.images, Modality::image).to_host(context());
+    const Matrix<float> expected = twin.transform(host, rows.images, Modality::image);
+    double worst = 0;
+    for (std::int64_t i = 0; i < codes.rows(); ++i) {
+      for (std::int64_t j = 0; j < codes.cols(); ++j) {
+        worst = std::max<double>(worst, std::fabs(codes(i, j) - expected(i, j)));
+      }
+    }
+    EXPECT_LT(worst, 1e-4) << to_string(objective);
+  }
+}
+
+CLIPK_INSTANTIATE_DEVICE_TEST(NeuralMdsOnDevice);
+
+}  // namespace
+}  // namespace clipk::test
