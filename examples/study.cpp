@@ -98,6 +98,19 @@ void Run::add_generated_input(const std::string& name, MatrixView<const float> v
                                  {"sha256", to_hex(sha.digest())}});
 }
 
+std::string Run::fingerprint() const {
+  Json basis = manifest_;
+  for (const char* key : {"commit", "threads"}) basis.erase(key);
+  for (const char* key : {"threads", "out", "checkpoint"}) basis["options"].erase(key);
+  for (Json& input : basis["inputs"]) input.erase("path");
+  for (const char* key : {"images", "texts", "pairs"}) basis["options"].erase(key);  // by content
+  const std::string text = basis.dump();
+  Sha256 sha;
+  sha.update(text.data(), text.size());
+  return std::string(basis["program"]) + " options and inputs " +
+         to_hex(sha.digest()).substr(0, 12);
+}
+
 void Run::print(std::string_view line) {
   fmt::print("{}\n", line);
   std::fflush(stdout);

@@ -40,6 +40,9 @@ class Run {
   /// An input that was generated: shape, the SHA-256 of its values, and how it was made.
   void add_generated_input(const std::string& name, MatrixView<const float> values,
                            const std::string& origin);
+  /// What the results depend on: program, version, device, options (but for threads, --out and
+  /// --checkpoint) and inputs, as a digest. A checkpoint of another one is refused.
+  std::string fingerprint() const;
   /// A line to standard output.
   void print(std::string_view line);
 

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "clipk/io/embeddings.hpp"
+#include "clipk/models/neural_mds.hpp"
+#include "clipk/models/pca.hpp"
+
+namespace clipk::study {
+
+/// What the dimension study compares.
+struct DimensionSettings {
+  std::vector<int> dims;
+  std::vector<std::string> methods;
+  std::int64_t epochs = 0;
+  std::int64_t quads_per_pair = 0;  ///< an epoch's quadruples for every pair that is fitted
+  QuadDraw draw = QuadDraw::query;
+  double holdout = 0;
+  int splits = 0;
+  double margin = 0;
+};
+
+/// Codes of both modalities, and those of the images that the geometry is measured on: the same,
+/// but for PCA, whose best map of the images alone is the bar.
+struct Codes {
+  Matrix<float> images, texts;
+  Matrix<float> image_block;  ///< empty: images
+};
+
+/// The methods, fitted to one set of pairs. What several dimensions share is computed once.
+class Fitter {
+ public:
+  /// @param generalize whether maps are for pairs that are not seen: Neural MDS then takes its
+  ///   settings against overfitting (docs/dimension_study.md)
+  Fitter(Context& context, const EmbeddingPairs& train, const DimensionSettings& settings,
+         bool generalize);
+
+  /// Fits one method and maps each of these sets.
+  /// @param[out] epochs behind a Neural MDS; 0 for the others
+  std::vector<Codes> codes(const std::string& method, int dim,
+                           const std::vector<const EmbeddingPairs*>& sets,
+                           const std::filesystem::path& checkpoint,
+                           const std::function<void(const Progress&)>& progress,
+                           std::int64_t& epochs);
+
+ private:
+  NeuralMdsOptions mds_options(const std::string& method, int dim) const;
+
+  Context& context_;
+  const EmbeddingPairs& train_;
+  const DimensionSettings& settings_;
+  bool generalize_;
+  std::optional<Pca> shared_, images_alone_;
+};
+
+}  // namespace clipk::study
