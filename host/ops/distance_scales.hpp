@@ -8,7 +8,11 @@
 #include "cpu/pairwise_distance.hpp"
 #include "ops/check.hpp"
 
-// What pairwise_distance and nearest share on the CPU: the scales of the rows of both sides.
+#if CLIPK_HAS_CUDA
+#include "kernels/pairwise_distance.hpp"
+#endif
+
+// What pairwise_distance and nearest share: the scales of the rows of both sides.
 namespace clipk {
 
 /// A row of length zero has no direction, and so no cosine.
@@ -46,5 +50,27 @@ struct DistanceScales {
     check_lengths<T>(op, y_name, metric, y_rows.rows, y);
   }
 };
+
+#if CLIPK_HAS_CUDA
+/// Both sides with their scales, which are ready on the stream; nothing is checked.
+struct CudaOperands {
+  gpu::DistanceOperand x, y;
+
+  /// Computed once where x and y are the same memory.
+  CudaOperands(Context& context, Scratch& scratch, Metric metric, BatchView<const float> x_rows,
+               BatchView<const float> y_rows) {
+    const auto scaled = [&](BatchView<const float> rows) {
+      float* scales = scratch.vector<float>(rows.batch * rows.rows).data;
+      gpu::DistanceOperand side{rows.data, rows.rows, rows.stride, rows.batch_stride, scales};
+      gpu::row_scales(metric, rows.batch, rows.cols, side, scales, context.stream());
+      return side;
+    };
+    x = scaled(x_rows);
+    const bool same = x_rows.data == y_rows.data && x_rows.rows == y_rows.rows &&
+                      x_rows.stride == y_rows.stride && x_rows.batch_stride == y_rows.batch_stride;
+    y = same ? x : scaled(y_rows);
+  }
+};
+#endif
 
 }  // namespace clipk

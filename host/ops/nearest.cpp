@@ -10,6 +10,10 @@
 #include "ops/check.hpp"
 #include "ops/distance_scales.hpp"
 
+#if CLIPK_HAS_CUDA
+#include "kernels/nearest.hpp"
+#endif
+
 namespace clipk {
 namespace {
 
@@ -54,6 +58,21 @@ void search_on_cpu(Context& context, MatrixView<const T> queries, MatrixView<con
                lists, indices, distances);
 }
 
+#if CLIPK_HAS_CUDA
+void search_on_cuda(Context& context, MatrixView<const float> queries,
+                    MatrixView<const float> database, const NearestOptions& options,
+                    MatrixView<std::int32_t> indices, MatrixView<float> distances) {
+  Scratch scratch(context);
+  const CudaOperands sides(context, scratch, options.metric, BatchView<const float>(queries),
+                           BatchView<const float>(database));
+  const gpu::NearestPlan plan(queries.rows, database.rows, context.multiprocessors());
+  const std::int64_t k = indices.cols;
+  std::uint64_t* lists = scratch.vector<std::uint64_t>(plan.chunks * queries.rows * k).data;
+  gpu::nearest(plan, options, context.precision(), queries.cols, k, sides.x, sides.y, lists,
+               indices.data, indices.stride, distances.data, distances.stride, context.stream());
+}
+#endif
+
 }  // namespace
 
 void nearest(Context& context, MatrixView<const float> queries, MatrixView<const float> database,
@@ -61,6 +80,11 @@ void nearest(Context& context, MatrixView<const float> queries, MatrixView<const
              MatrixView<float> distances) {
   check_arguments(context, queries, database, options, indices, distances);
   if (queries.rows == 0) return;
+#if CLIPK_HAS_CUDA
+  if (context.device() == Device::cuda) {
+    return search_on_cuda(context, queries, database, options, indices, distances);
+  }
+#endif
   search_on_cpu(context, queries, database, options, indices, distances);
 }
 void nearest(Context& context, MatrixView<const double> queries, MatrixView<const double> database,

@@ -1,11 +1,16 @@
 #include "clipk/ops/pairwise_distance.hpp"
 
 #include <string>
+#include <type_traits>
 
 #include "cpu/pairwise_distance.hpp"
 #include "cpu/pairwise_distance_backward.hpp"
 #include "ops/check.hpp"
 #include "ops/distance_scales.hpp"
+
+#if CLIPK_HAS_CUDA
+#include "kernels/pairwise_distance_backward.hpp"
+#endif
 
 namespace clipk {
 namespace {
@@ -32,16 +37,50 @@ void check_inputs(const char* op, const Context& context, BatchView<const T> x,
   if (x.cols == 0) check::fail(op, "rows of at least 1 column", "0");
 }
 
+#if CLIPK_HAS_CUDA
+void cuda_forward(Context& context, BatchView<const float> x, BatchView<const float> y,
+                  Metric metric, BatchView<float> out) {
+  Scratch scratch(context);
+  const CudaOperands sides(context, scratch, metric, x, y);
+  gpu::pairwise_distance(metric, context.precision(), x.batch, x.cols, sides.x, sides.y,
+                         {out.data, out.stride, out.batch_stride, nullptr}, context.stream());
+}
+#endif
+
 template <class T>
 void forward(Context& context, BatchView<const T> x, BatchView<const T> y, Metric metric,
              BatchView<T> out) {
   check_inputs(kForward, context, x, y);
   check_batch(kForward, "out", context, out, x.batch, x.rows, y.rows);
   if (x.batch == 0 || x.rows == 0 || y.rows == 0) return;
+#if CLIPK_HAS_CUDA
+  if constexpr (std::is_same_v<T, float>) {
+    if (context.device() == Device::cuda) return cuda_forward(context, x, y, metric, out);
+  }
+#endif
   Scratch scratch(context);
   const DistanceScales<T> scales(kForward, context, scratch, metric, x, "x", y, "y");
   cpu::pairwise_distance(context.threads(), x, y, metric, scales.x.data, scales.y.data, out);
 }
+
+#if CLIPK_HAS_CUDA
+void cuda_backward(Context& context, BatchView<const float> x, BatchView<const float> y,
+                   Metric metric, BatchView<const float> grad_out, BatchView<float> grad_x,
+                   BatchView<float> grad_y) {
+  Scratch scratch(context);
+  const CudaOperands sides(context, scratch, metric, x, y);
+  const gpu::BackwardPlan plan(x.batch, x.rows, y.rows);
+  const gpu::BackwardScratch parts{scratch.vector<float>(plan.coefficients).data,
+                                   scratch.vector<std::uint32_t>(plan.near_words).data,
+                                   scratch.vector<double>(plan.row_sums).data,
+                                   scratch.vector<double>(plan.col_sums).data};
+  gpu::pairwise_distance_backward(
+      gpu::gemm_handle(context.blas()), metric, context.precision(), plan, x.cols, sides.x, sides.y,
+      {grad_out.data, grad_out.stride, grad_out.batch_stride}, parts,
+      {grad_x.data, grad_x.stride, grad_x.batch_stride},
+      {grad_y.data, grad_y.stride, grad_y.batch_stride}, context.stream());
+}
+#endif
 
 // An output that is not wanted is an empty view.
 template <class T>
@@ -84,6 +123,13 @@ void backward(Context& context, BatchView<const T> x, BatchView<const T> y, Metr
     zero(context, grad_y);
     return;
   }
+#if CLIPK_HAS_CUDA
+  if constexpr (std::is_same_v<T, float>) {
+    if (context.device() == Device::cuda) {
+      return cuda_backward(context, x, y, metric, grad_out, grad_x, grad_y);
+    }
+  }
+#endif
   cpu_backward(context, x, y, metric, grad_out, grad_x, grad_y);
 }
 
