@@ -19,7 +19,7 @@ constexpr int kMaximumWriters = 100;  // of one target at one time
 // the target.
 std::filesystem::path resolved(const std::filesystem::path& path) {
   std::error_code error;
-  const std::filesystem::path target =
+  std::filesystem::path target =
       std::filesystem::is_symlink(path, error) ? std::filesystem::weakly_canonical(path) : path;
   const auto status = std::filesystem::status(target, error);
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {

@@ -105,7 +105,7 @@ bool convert(From from, To& to) {
     to = static_cast<To>(from);
     return true;
   } else {
-    to = static_cast<To>(from);
+    to = static_cast<To>(from);  // NOLINT(bugprone-signed-char-misuse): int8 here is a number
     return std::in_range<To>(from);
   }
 }

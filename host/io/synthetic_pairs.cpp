@@ -1,5 +1,6 @@
 #include "clipk/io/synthetic_pairs.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -18,8 +19,8 @@ constexpr double kMeanCosine = .3088;
 struct Profile {
   double total, a, b, c;
 };
-constexpr Profile kCommon{.148, 1.0, 1.25, 80};
-constexpr Profile kOwn{.320, 1.2, .75, 115};
+constexpr Profile kCommon{.148, 1.35, 1.4, 80};
+constexpr Profile kOwn{.320, .75, .75, 85};
 
 using Vector = std::vector<double>;
 
@@ -45,12 +46,15 @@ double dot(const double* a, const double* b, std::int64_t n) {
   return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
 }
 
-// The rows are a random orthonormal basis (Gram-Schmidt, modified, of a normal matrix).
-Vector random_basis(std::int64_t dim, std::uint64_t seed, std::uint32_t step) {
+// The rows are a random orthonormal basis (Gram-Schmidt, modified, of a normal matrix) that begins
+// with the rows of `first`.
+Vector random_basis(std::int64_t dim, std::uint64_t seed, std::uint32_t step,
+                    const Vector& first = {}) {
   Random random(seed, RandomStream::data, step);
   Vector basis(static_cast<std::size_t>(dim * dim));
   for (double& value : basis) value = random.normal();
-  for (std::int64_t i = 0; i < dim; ++i) {
+  std::copy(first.begin(), first.end(), basis.begin());
+  for (std::int64_t i = static_cast<std::int64_t>(first.size()) / dim; i < dim; ++i) {
     double* row = basis.data() + i * dim;
     for (std::int64_t k = 0; k < i; ++k) {
       const double* other = basis.data() + k * dim;
@@ -63,13 +67,14 @@ Vector random_basis(std::int64_t dim, std::uint64_t seed, std::uint32_t step) {
   return basis;
 }
 
-// row += sum over k of deviation_k * normal_k * basis_k
-void add_normal(double* row, const Vector& deviation, const Vector& basis, Random& random) {
-  const std::size_t dim = deviation.size();
-  for (std::size_t k = 0; k < dim; ++k) {
-    const double weight = deviation[k] * random.normal();
-    const double* direction = basis.data() + k * dim;
-    for (std::size_t j = 0; j < dim; ++j) row[j] += weight * direction[j];
+// row += sum over k of deviation_k * normal_k * direction_k, the directions being the last rows of
+// the basis.
+void add_normal(Vector& row, const Vector& deviation, const Vector& basis, Random& random) {
+  const double* direction = basis.data() + (row.size() - deviation.size()) * row.size();
+  for (const double scale : deviation) {
+    const double weight = scale * random.normal();
+    for (std::size_t j = 0; j < row.size(); ++j) row[j] += weight * direction[j];
+    direction += row.size();
   }
 }
 
@@ -86,7 +91,6 @@ EmbeddingPairs synthetic_pairs(const SyntheticPairsOptions& options) {
                 std::to_string(dim));
   }
   enum : std::uint32_t {
-    kMeans,
     kCommonBasis,
     kImageBasis,
     kTextBasis,
@@ -94,28 +98,18 @@ EmbeddingPairs synthetic_pairs(const SyntheticPairsOptions& options) {
     kImageDraw,
     kTextDraw
   };
-  const Vector common_basis = random_basis(dim, options.seed, kCommonBasis);
-  const Vector image_basis = random_basis(dim, options.seed, kImageBasis);
-  const Vector text_basis = random_basis(dim, options.seed, kTextBasis);
-  const Vector common = deviations(kCommon, dim);
-  const Vector own = deviations(kOwn, dim);
-
-  // Two random unit vectors, the second turned until its cosine with the first is COCO's.
-  Random random(options.seed, RandomStream::data, kMeans);
   const auto d = static_cast<std::size_t>(dim);
+  const Vector common_basis = random_basis(dim, options.seed, kCommonBasis);
+  const Vector plane(common_basis.begin(), common_basis.begin() + 2 * dim);  // of the means
+  const Vector image_basis = random_basis(dim, options.seed, kImageBasis, plane);
+  const Vector text_basis = random_basis(dim, options.seed, kTextBasis, plane);
+  const Vector common = deviations(kCommon, dim - 2);
+  const Vector own = deviations(kOwn, dim - 2);
   Vector image_mean(d), text_mean(d);
-  for (double& value : image_mean) value = random.normal();
-  for (double& value : text_mean) value = random.normal();
-  const double image_length = std::sqrt(dot(image_mean.data(), image_mean.data(), dim));
-  for (double& value : image_mean) value /= image_length;
-  const double along = dot(text_mean.data(), image_mean.data(), dim);
-  for (std::size_t j = 0; j < d; ++j) text_mean[j] -= along * image_mean[j];
-  const double text_length = std::sqrt(dot(text_mean.data(), text_mean.data(), dim));
   for (std::size_t j = 0; j < d; ++j) {
-    text_mean[j] =
-        kTextMean * (kMeanCosine * image_mean[j] +
-                     std::sqrt(1 - kMeanCosine * kMeanCosine) * text_mean[j] / text_length);
-    image_mean[j] *= kImageMean;
+    image_mean[j] = kImageMean * plane[j];
+    text_mean[j] = kTextMean * (kMeanCosine * plane[j] +
+                                std::sqrt(1 - kMeanCosine * kMeanCosine) * plane[d + j]);
   }
 
   EmbeddingPairs pairs{Matrix<float>(n, dim), Matrix<float>(n, dim)};
@@ -125,13 +119,13 @@ EmbeddingPairs synthetic_pairs(const SyntheticPairsOptions& options) {
   Vector shared(d), image(d), text(d);
   for (std::int64_t i = 0; i < n; ++i) {
     std::fill(shared.begin(), shared.end(), 0);
-    add_normal(shared.data(), common, common_basis, common_draw);
+    add_normal(shared, common, common_basis, common_draw);
     for (std::size_t j = 0; j < d; ++j) {
       image[j] = image_mean[j] + shared[j];
       text[j] = text_mean[j] + shared[j];
     }
-    add_normal(image.data(), own, image_basis, image_draw);
-    add_normal(text.data(), own, text_basis, text_draw);
+    add_normal(image, own, image_basis, image_draw);
+    add_normal(text, own, text_basis, text_draw);
     for (std::int64_t j = 0; j < dim; ++j) {
       pairs.images(i, j) = static_cast<float>(image[static_cast<std::size_t>(j)]);
       pairs.texts(i, j) = static_cast<float>(text[static_cast<std::size_t>(j)]);

@@ -20,9 +20,10 @@ struct SyntheticPairsOptions {
 ///   image_i = m_I + B z_i + Q_I e_i      text_i = m_T + B z_i + Q_T f_i
 ///
 /// where m_I and m_T have the lengths and the angle of COCO's means (distance .851, cosine of
-/// unpaired rows .162), B, Q_I and Q_T are random orthogonal bases, and z (variance .148 in all)
-/// and e, f (.32) are normal with variances that fall as (k + a)^-b exp(-k / c); a, b and c were
-/// fitted to the spectrum of COCO's images and to its top-1 under PCA at 256 ... 16 dimensions.
+/// unpaired rows .162), B, Q_I and Q_T are random orthonormal bases of what is orthogonal to both,
+/// and z (variance .148 in all) and e, f (.32) are normal with variances that fall as
+/// (k + a)^-b exp(-k / c); a, b and c were fitted to the spectrum of COCO's images and to top-1
+/// under PCA at 256 ... 16 dimensions, which come out within some hundredths.
 ///
 /// Deterministic: the same options give the same bytes on one machine, whatever its threads.
 /// Cost: 6 n d^2 + 6 d^3 operations in float64. @throws Error if an option is out of range.
