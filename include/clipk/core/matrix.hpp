@@ -2,13 +2,15 @@
 
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "clipk/core/memory.hpp"
 
 namespace clipk {
 
-/// A contiguous row-major matrix that owns its memory. Move-only; zero when made.
+/// A contiguous row-major matrix that owns its memory. Move-only (a moved one is empty); zero when
+/// made.
 template <class T>
 class Matrix {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -19,6 +21,14 @@ class Matrix {
   Matrix(std::int64_t rows, std::int64_t cols);
   /// On the context's device.
   Matrix(Context& context, std::int64_t rows, std::int64_t cols);
+  Matrix(Matrix&& other) noexcept
+      : buffer_(std::move(other.buffer_)), view_(std::exchange(other.view_, {})) {}
+  Matrix& operator=(Matrix&& other) noexcept {
+    if (this == &other) return *this;
+    buffer_ = std::move(other.buffer_);
+    view_ = std::exchange(other.view_, {});
+    return *this;
+  }
 
   std::int64_t rows() const { return view_.rows; }
   std::int64_t cols() const { return view_.cols; }
