@@ -44,6 +44,9 @@ void add_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--quads-from", arguments.quads_from,
                  "Quadruples within one query, or uniform over all pairs of pairs")
       ->check(one_of({"query", "all"}));
+  app.add_option("--near", settings.near,
+                 "By query: the nearer pair is among the query's nearest so many")
+      ->check(whole_number(1, 128));
   app.add_option("--holdout", settings.holdout,
                  "Share of the pairs that a split holds out; 0: none")
       ->check(real_number(0, 0.9));

@@ -15,6 +15,7 @@ NeuralMdsOptions Fitter::mds_options(const std::string& method, int dim) const {
   options.dim = dim;
   options.epochs = settings_.epochs;
   options.draw = settings_.draw;
+  options.near = settings_.near;
   options.quads_per_epoch = std::max<std::int64_t>(1, settings_.quads_per_pair * train_.size());
   if (method == "isometric") {
     options.objective = MdsObjective::isometric;

@@ -20,6 +20,7 @@ struct DimensionSettings {
   std::int64_t epochs = 0;
   std::int64_t quads_per_pair = 0;  ///< an epoch's quadruples for every pair that is fitted
   QuadDraw draw = QuadDraw::query;
+  std::int64_t near = 5;  ///< a query's nearer pair is among its nearest so many
   double holdout = 0;
   int splits = 0;
   double margin = 0;

@@ -44,13 +44,14 @@ struct NeuralMdsOptions {
   std::int64_t hidden = 512;          ///< width of the hidden layer; 0 leaves a linear map
   bool network_per_modality = false;  ///< two maps instead of one for images and texts
   MdsStart start = MdsStart::pca;
-  MdsBlocks blocks{.image_image = 0.025F, .text_text = 0.025F, .image_text = 1};
+  MdsBlocks blocks{.image_image = 0.05F, .text_text = 0.05F, .image_text = 1};
 
   // Quadruples of the isotonic objective.
   std::int64_t quads_per_epoch = 8'000'000;  ///< of the image-text block; the others take a quarter
   QuadDraw draw = QuadDraw::query;  ///< in the image-text block; the others are drawn uniformly
-  std::int64_t near = 10;           ///< the nearer pair of a query is among its nearest so many
-  float margin = 0.01F;             ///< in units of the distance of two unrelated rows
+  std::int64_t near = 5;  ///< the nearer pair of a query is among its nearest so many; fewer
+                          ///< keep more of top-1, more keep more of the order
+  float margin = 0.01F;   ///< in units of the distance of two unrelated rows
 
   // Training. Every step sees all rows.
   std::int64_t epochs = 200;
