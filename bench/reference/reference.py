@@ -126,9 +126,9 @@ def adam(device):
     return optimizer.step
 
 
-@case("normalize_rows 70000x512", 9)
+@case("normalize_rows 100000x512", 9)
 def normalize_rows(device):
-    x = codes(70000, 512, device)
+    x = codes(100000, 512, device)
     return lambda: F.normalize(x)
 
 
