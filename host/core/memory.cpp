@@ -1,5 +1,9 @@
 #include "clipk/core/memory.hpp"
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #include <cstring>
 #include <new>
 #include <numeric>
@@ -16,6 +20,24 @@ namespace {
 
 constexpr std::size_t kHostAlignment = 64;  // a cache line, and the widest vector load
 constexpr std::size_t kScratchAlignment = 256;
+// Large arrays are read at random places (pairs of a quadruple, rows of a gather): pages of this
+// size, where the system grants them, spare most of the address translation.
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
+std::align_val_t host_alignment(std::size_t bytes) {
+  return std::align_val_t{bytes >= 2 * kHugePage ? kHugePage : kHostAlignment};
+}
+
+void* host_allocate(std::size_t bytes) {
+  void* const data = ::operator new(bytes, host_alignment(bytes), std::nothrow);
+#ifdef MADV_HUGEPAGE
+  // Only advice: it may be refused.
+  if (data != nullptr && bytes >= 2 * kHugePage) {
+    madvise(data, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
+  }
+#endif
+  return data;
+}
 
 [[noreturn]] void out_of_memory(Device device, std::size_t bytes) {
   throw Error("out of memory: expected " + std::to_string(bytes) + " bytes on " +
@@ -27,7 +49,7 @@ constexpr std::size_t kScratchAlignment = 256;
 Buffer::Buffer(Device device, std::size_t bytes) : bytes_(bytes), device_(device) {
   if (bytes == 0) return;
   if (device == Device::cpu) {
-    data_ = ::operator new (bytes, std::align_val_t{kHostAlignment}, std::nothrow);
+    data_ = host_allocate(bytes);
   } else {
 #if CLIPK_HAS_CUDA
     if (cudaMalloc(&data_, bytes) != cudaSuccess) {
@@ -42,7 +64,7 @@ Buffer::Buffer(Device device, std::size_t bytes) : bytes_(bytes), device_(device
 Buffer::~Buffer() {
   if (data_ == nullptr) return;
   if (device_ == Device::cpu) {
-    ::operator delete (data_, std::align_val_t{kHostAlignment});
+    ::operator delete(data_, host_alignment(bytes_));
   } else {
 #if CLIPK_HAS_CUDA
     cudaFree(data_);
