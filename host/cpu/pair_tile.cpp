@@ -130,7 +130,9 @@ double pack_row(const double* in, const double* centre, double scale, std::int64
   return HWY_DYNAMIC_DISPATCH(pack_row_double)(in, centre, scale, d, out);
 }
 
-// A point near the middle of the rows of x and y. Any will do, so a sample of rows is enough.
+// A point near the middle of the rows of x and y. Any will do, so a sample of rows is enough. Where
+// the middle is nearer to the origin than half the length of the rows, it is the origin: little
+// would cancel, and rows that are not moved are not rounded.
 template <class T>
 void find_centre(MatrixView<const T> x, MatrixView<const T> y, T* centre) {
   constexpr std::int64_t kSample = 128;
@@ -138,14 +140,23 @@ void find_centre(MatrixView<const T> x, MatrixView<const T> y, T* centre) {
   const std::int64_t step_x = std::max<std::int64_t>(1, x.rows / kSample);
   const std::int64_t step_y = std::max<std::int64_t>(1, y.rows / kSample);
   std::int64_t count = 0;
+  double squares = 0;
   const auto add = [&](const T* row) {
-    for (std::int64_t k = 0; k < x.cols; ++k) centre[k] += row[k];
+    for (std::int64_t k = 0; k < x.cols; ++k) {
+      centre[k] += row[k];
+      squares += static_cast<double>(row[k]) * static_cast<double>(row[k]);
+    }
     ++count;
   };
   for (std::int64_t i = 0; i < x.rows; i += step_x) add(x.row(i));
   for (std::int64_t j = 0; j < y.rows; j += step_y) add(y.row(j));
-  for (std::int64_t k = 0; k < x.cols; ++k)
-    centre[k] /= static_cast<T>(std::max<std::int64_t>(1, count));
+  const double rows = static_cast<double>(std::max<std::int64_t>(1, count));
+  double distance = 0;
+  for (std::int64_t k = 0; k < x.cols; ++k) {
+    centre[k] /= static_cast<T>(rows);
+    distance += static_cast<double>(centre[k]) * static_cast<double>(centre[k]);
+  }
+  if (4 * distance < squares / rows) std::fill(centre, centre + x.cols, T{0});
 }
 
 template <class T>
