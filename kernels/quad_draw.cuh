@@ -31,7 +31,7 @@ __device__ __forceinline__ int quad_sign(float margin, float d_first, float d_se
                                          float e_second, double& sum) {
   const int sign = (d_first < d_second) - (d_second < d_first);
   const float hinge = fmaf(static_cast<float>(sign), e_first - e_second, margin);
-  if (sign == 0 || !(hinge > 0.f)) return 0;
+  if (sign == 0 || hinge <= 0.f) return 0;  // NaN shows in the loss
   sum += static_cast<double>(hinge);
   return sign;
 }

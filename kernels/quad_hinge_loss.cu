@@ -1,6 +1,7 @@
 // Quadruple hinge (isotonic) loss, dense form: codes x [n, q] and y [m, q], target d [n, m].
 //
-// Plan    rows moved to their common middle, with squared lengths; G = -2 X Y' by cuBLASLt; one
+// Plan    rows moved to their common middle if that is far, with squared lengths; G = -2 X Y' by
+// cuBLASLt; one
 //         pass makes E of G and computes near pairs again from their difference.
 //         By query: one block a query, two quadruples a Philox block and thread; the nearest's e, d
 //         and counts in shared memory, other pairs read from L2 and counted by integer atomics.
@@ -39,18 +40,36 @@ struct PackedRows {
   std::int64_t count, dim;
 };
 
+// A point near the middle of the rows, from a sample of them; one block. Where it is nearer to the
+// origin than half the length of the rows, it is the origin: little would cancel, and rows that are
+// not moved are not rounded.
 __global__ void __launch_bounds__(kThreads)
     centre_kernel(MatrixView<const float> x, MatrixView<const float> y,
                   float* __restrict__ centre) {
-  const std::int64_t k = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-  if (k >= x.cols) return;
+  CLIPK_SHARED(double, sums, [32]);
   const std::int64_t step_x = x.rows > kSample ? x.rows / kSample : 1;
   const std::int64_t step_y = y.rows > kSample ? y.rows / kSample : 1;
-  float sum = 0.f;
-  int count = 0;
-  for (std::int64_t i = 0; i < x.rows; i += step_x, ++count) sum += x.data[i * x.stride + k];
-  for (std::int64_t j = 0; j < y.rows; j += step_y, ++count) sum += y.data[j * y.stride + k];
-  centre[k] = sum / static_cast<float>(count);
+  double distance = 0, lengths = 0;
+  for (std::int64_t k = threadIdx.x; k < x.cols; k += kThreads) {
+    float sum = 0.f;
+    double squares = 0;
+    int count = 0;
+    const auto add = [&](float v) {
+      sum += v;
+      squares += static_cast<double>(v) * static_cast<double>(v);
+      ++count;
+    };
+    for (std::int64_t i = 0; i < x.rows; i += step_x) add(x.data[i * x.stride + k]);
+    for (std::int64_t j = 0; j < y.rows; j += step_y) add(y.data[j * y.stride + k]);
+    const float mean = sum / static_cast<float>(count);
+    centre[k] = mean;
+    distance += static_cast<double>(mean) * static_cast<double>(mean);
+    lengths += squares / count;
+  }
+  distance = block_sum(distance, sums);
+  lengths = block_sum(lengths, sums);
+  if (4 * distance >= lengths) return;
+  for (std::int64_t k = threadIdx.x; k < x.cols; k += kThreads) centre[k] = 0.f;
 }
 
 // One warp a row. Without a centre, rows are scaled to length one.
@@ -286,7 +305,7 @@ PackedPair pack_pair(MatrixView<const float> x, MatrixView<const float> y, bool 
   float* centre = nullptr;
   if (centred) {
     centre = scratch.vector<float>(x.cols).data;
-    CLIPK_LAUNCH(centre_kernel, over(ceil_div(x.cols, kThreads), kThreads, stream), x, y, centre);
+    CLIPK_LAUNCH(centre_kernel, over(1, kThreads, stream), x, y, centre);
   }
   const PackedRows packed = pack(x, centre, scratch, stream);
   return {packed, self ? packed : pack(y, centre, scratch, stream)};

@@ -18,7 +18,7 @@ namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 /// Draws are made and looked up in batches of this many.
-inline constexpr std::int64_t kQuadBatch = 512;
+inline constexpr std::int64_t kQuadBatch = 256;
 inline constexpr std::int64_t kQuadSlack = 64;  // whole vectors are stored beyond the end
 /// Of the two pairs of every quadruple of a batch.
 template <class T>
@@ -159,7 +159,8 @@ HWY_INLINE Hinges<D> hinges(D d, V margin, V d_first, V d_second, V e_first, V e
   const V up = hn::IfThenElseZero(hn::Lt(d_first, d_second), one);
   const V sign = hn::Sub(up, hn::IfThenElseZero(hn::Lt(d_second, d_first), one));
   const V value = hn::MulAdd(sign, hn::Sub(e_first, e_second), margin);
-  const auto active = hn::And(hn::Gt(value, hn::Zero(d)), hn::Ne(sign, hn::Zero(d)));
+  // Not Gt: a code with NaN must show in the loss.
+  const auto active = hn::AndNot(hn::Le(value, hn::Zero(d)), hn::Ne(sign, hn::Zero(d)));
   return {hn::IfThenElseZero(active, sign), hn::IfThenElseZero(active, value)};
 }
 

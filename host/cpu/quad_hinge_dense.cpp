@@ -58,13 +58,11 @@ double dense_query(const QuadHinge<T>& call, std::int64_t q, std::int64_t others
 template <bool kShared, class T>
 double dense_numbers(const QuadHinge<T>& call, QuadRange range, MatrixView<const T> d,
                      MatrixView<const T> e, std::int32_t* c) {
-  QuadBatch<T> batch;
-  std::int64_t index[2][kQuadBatch];
-  std::int32_t sign[kQuadBatch];
   const std::int64_t m = e.cols;
-  double sum = 0;
-  for (std::int64_t t = range.first; t < range.first + range.count; t += kQuadBatch) {
-    const std::int64_t count = std::min(kQuadBatch, range.first + range.count - t);
+  const std::int64_t last = range.first + range.count;
+  const auto draw = [&](std::int64_t t, QuadBatch<T>& batch) HWY_ATTR {
+    const std::int64_t count = std::min(kQuadBatch, last - t);
+    if (count <= 0) return;
     draw_all(call.options.seed, call.step, t, count, static_cast<std::uint32_t>(e.rows),
              static_cast<std::uint32_t>(m), call.self, batch.row, batch.column);
     for (int pair = 0; pair < 2; ++pair) {
@@ -73,6 +71,18 @@ double dense_numbers(const QuadHinge<T>& call, QuadRange range, MatrixView<const
         hwy::Prefetch(e.row(batch.row[pair][i]) + batch.column[pair][i]);
       }
     }
+  };
+  // While one batch is worked on, the distances of the next are on their way.
+  QuadBatch<T> batches[2];
+  std::int64_t index[2][kQuadBatch];
+  std::int32_t sign[kQuadBatch];
+  int current = 0;
+  double sum = 0;
+  draw(range.first, batches[0]);
+  for (std::int64_t t = range.first; t < last; t += kQuadBatch, current = 1 - current) {
+    const std::int64_t count = std::min(kQuadBatch, last - t);
+    QuadBatch<T>& batch = batches[current];
+    draw(t + kQuadBatch, batches[1 - current]);
     for (int pair = 0; pair < 2; ++pair) {
       for (std::int64_t i = 0; i < count; ++i) {
         batch.d[pair][i] = d.row(batch.row[pair][i])[batch.column[pair][i]];

@@ -217,19 +217,27 @@ double gather_all(const QuadHinge<T>& call, const GatherRows<T>& rows, QuadRange
   const T* codes_y = rows.codes + (call.self ? 0 : n) * stride;
   T* gradient_y = rows.gradient + (call.self ? 0 : n) * stride;
   const MatrixView<const T>& distances = call.target.distances;
-  QuadBatch<T> batch;
-  double sum = 0;
-  for (std::int64_t t = range.first; t < range.first + range.count; t += kQuadBatch) {
-    const std::int64_t count = std::min(kQuadBatch, range.first + range.count - t);
+  const std::int64_t last = range.first + range.count;
+  const auto draw = [&](std::int64_t t, QuadBatch<T>& batch) HWY_ATTR {
+    const std::int64_t count = std::min(kQuadBatch, last - t);
+    if (count <= 0) return;
     draw_all(call.options.seed, call.step, t, count, static_cast<std::uint32_t>(n),
              static_cast<std::uint32_t>(m), call.self, batch.row, batch.column);
-    if (!distances.empty()) {
-      for (int pair = 0; pair < 2; ++pair) {
-        for (std::int64_t i = 0; i < count; ++i) {
-          hwy::Prefetch(distances.row(batch.row[pair][i]) + batch.column[pair][i]);
-        }
+    for (int pair = 0; pair < 2 && !distances.empty(); ++pair) {
+      for (std::int64_t i = 0; i < count; ++i) {
+        hwy::Prefetch(distances.row(batch.row[pair][i]) + batch.column[pair][i]);
       }
     }
+  };
+  // While one batch is worked on, the distances of the next are on their way.
+  QuadBatch<T> batches[2];
+  int current = 0;
+  double sum = 0;
+  draw(range.first, batches[0]);
+  for (std::int64_t t = range.first; t < last; t += kQuadBatch, current = 1 - current) {
+    const std::int64_t count = std::min(kQuadBatch, last - t);
+    QuadBatch<T>& batch = batches[current];
+    draw(t + kQuadBatch, batches[1 - current]);
     for (int pair = 0; pair < 2; ++pair) {
       for (std::int64_t i = 0; i < count; ++i) {
         batch.e[pair][i] = squared_distance(rows.codes + batch.row[pair][i] * stride,

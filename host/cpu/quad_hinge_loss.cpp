@@ -6,9 +6,10 @@
 namespace clipk::cpu {
 namespace {
 
-// What each form costs, in nanoseconds on one core of a server of 2025; only their ratio counts.
-// The dense form pays for every pair (three products of q columns), the gather form for every
-// quadruple (its rows of q columns); rows of D columns are added where the target is made of them.
+// What each form costs, in nanoseconds on one core of a server of 2025 (n = 500 to 5000, q = 16 to
+// 256); only their ratio counts. The dense form pays for every pair (three products of q columns),
+// the gather form for every quadruple (its rows of q columns); rows of D columns are added where
+// the target is made of them.
 constexpr double kMostDenseBytes = 0x1p30;
 
 template <class T>
@@ -20,8 +21,12 @@ bool prefer_dense(const QuadHinge<T>& call) {
   const double q = static_cast<double>(call.x.cols);
   const double rows = from_rows ? static_cast<double>(call.target.rows_x.cols) : 0;
   const bool by_query = call.options.draw == QuadDraw::query;
-  const double dense = pairs * (4 + 0.12 * q + 0.04 * rows) + quads * (by_query ? 5 : 25);
-  const double gather = quads * (by_query ? 6 + 0.25 * q + 0.1 * rows : 12 + 0.6 * q + 0.2 * rows);
+  double dense = pairs * (4.5 + 0.032 * q) + quads * (by_query ? 3 : 16);
+  double gather = quads * (by_query ? 5.5 + 0.12 * q : 8 + 0.5 * q);
+  if (from_rows) {
+    dense += pairs * (1 + 0.015 * rows);
+    gather += quads * (by_query ? 0.1 : 0.2) * rows;
+  }
   return dense < gather;
 }
 

@@ -372,6 +372,25 @@ TEST_P(QuadHingeLoss, TiesAndDuplicates) {
   }
 }
 
+// Pairs a thousandth of their length apart, whose products cancel and whose coefficients are large.
+TEST_P(QuadHingeLoss, NearTwins) {
+  for (const QuadForm form : kForms) {
+    for (const bool self : {false, true}) {
+      Problem p =
+          make_problem(21, 23, 8, self, {.count = 500, .margin = 0.25F, .form = form, .seed = 43});
+      const std::vector<float> shift = normals(p.n * p.dim, 19, 1e-3);
+      for (std::int64_t i = 0; i < p.n; ++i) {
+        for (std::int64_t k = 0; k < p.dim; ++k) {
+          const auto at = static_cast<std::size_t>(i * p.dim + k);
+          p.x[at] = p.y[static_cast<std::size_t>(i % 6 * p.dim + k)] + shift[at];
+        }
+      }
+      if (self) p.y = p.x;
+      expect_like_plain(context(), p);
+    }
+  }
+}
+
 TEST_P(QuadHingeLoss, AddsToItsOutputsAndLeavesOutEmptyOnes) {
   for (const QuadForm form : kForms) {
     const Problem p =
@@ -429,6 +448,16 @@ TEST_P(QuadHingeLoss, SameBytesEveryTime) {
           EXPECT_EQ(std::memcmp(two.grad_y.data(), other.grad_y.data(), 4 * two.grad_y.size()), 0);
         }
       }
+    }
+  }
+}
+
+TEST_P(QuadHingeLoss, NaNShows) {
+  for (const QuadDraw draw : kDraws) {
+    for (const QuadForm form : kForms) {
+      Problem p = make_problem(9, 8, 4, false, {.count = 400, .draw = draw, .form = form});
+      p.x[5] = NAN;
+      EXPECT_TRUE(std::isnan(compute<float>(context(), p).loss)) << describe(p);
     }
   }
 }
@@ -496,6 +525,19 @@ TEST_P(QuadHingeLoss, BadInput) {
   options.draw = QuadDraw::query;
   neighbors = {rows.view(), wrong.view()};
   EXPECT_EQ(message(), "quad_hinge_loss: expected neighbors of_cols in [0, 6), got 6 in row 1");
+  neighbors = {rows.view(), cols.view()};
+  options.count = 1000;
+  std::vector<float> with_zero = p.x;
+  std::fill_n(with_zero.begin() + 3, 3, 0.F);
+  Guarded<float> zero_row(context(), 6, 3, with_zero);
+  target.distances = {};
+  target.metric = Metric::cosine;
+  target.rows_x = zero_row.view();
+  target.rows_y = y.view();
+  for (const QuadForm form : kForms) {
+    options.form = form;
+    EXPECT_NE(message().find("with a length above"), std::string::npos) << message();
+  }
 }
 
 CLIPK_INSTANTIATE_DEVICE_TEST(QuadHingeLoss);

@@ -32,7 +32,7 @@ struct QuadHingeOptions {
 
 /// What a draw by query needs beside the distances: for every row its nearest columns, for every
 /// column its nearest rows (operation `nearest` on the high-dimensional rows). Within one set the
-/// second is empty. Unused by a uniform draw.
+/// second is empty, and no row is in its own list. Unused by a uniform draw.
 struct QuadNeighbors {
   MatrixView<const std::int32_t> of_rows;  ///< [n, near]
   MatrixView<const std::int32_t> of_cols;  ///< [m, near]
@@ -41,16 +41,22 @@ struct QuadNeighbors {
 /// Isotonic (quadruple hinge) loss of codes and its gradient in one pass:
 ///   L = weight / count * sum over quadruples of max(0, margin + e_ij - e_kl)   for d_ij < d_kl,
 /// with e_ij = |x_i - y_j|. Quadruples are drawn on the device from Philox by (seed, step) and
-/// never stored; those with d_ij = d_kl count as zero. In a draw by query, quadruple q belongs to
-/// query q mod (n + m) (rows first, then columns; within one set q mod n).
+/// never stored (quad_draw.hpp has the rule, to replay them); those with d_ij = d_kl count as zero.
+/// In a draw by query, quadruple q belongs to query q mod (n + m) (rows first, then columns; within
+/// one set q mod n). A pair at e = 0 has no gradient and contributes only to the loss. Target rows
+/// of length zero under cosine are an error on the CPU, and count nothing on CUDA.
 ///
 /// @param x [n, q]  @param y [m, q]  @param target d_ij, n by m
 /// @param step [1]: the step of the draw, on the device, so that a captured graph can advance it
 /// @param[in,out] loss [1]: the loss is added to it
 /// @param[in,out] grad_x [n, q]  @param[in,out] grad_y [m, q]: the gradients are added; either may
 ///   be empty
-/// @throws Error if a shape or a device differs, the block has fewer than two pairs, or count < 1.
-/// Deterministic: yes (integer coefficients, fixed reduction trees).
+/// @throws Error if a shape or a device differs, the block has fewer than two pairs, or count < 1;
+///   on the CPU also if a neighbour is out of range, on CUDA if lists have more than 128 columns
+///   (an index out of range is undefined there: a check would have to wait for the device).
+/// Deterministic: yes (integer coefficients, fixed reduction trees). Scratch: dense 8 n m bytes, 12
+/// where d is made from rows; gather up to 16 gradients of T on the CPU, one of 64-bit integers on
+/// CUDA.
 void quad_hinge_loss(Context& context, MatrixView<const float> x, MatrixView<const float> y,
                      const PairTarget& target, const QuadNeighbors& neighbors,
                      const QuadHingeOptions& options, VectorView<const std::uint64_t> step,
