@@ -2,28 +2,27 @@
 // matrix e of their own distances is never stored.
 //
 // Plan    As flash attention: a block owns 64 rows of x, kept in shared memory, and walks over
-// tiles
-//         of 64 rows of y. A tile product gives e; in registers it becomes the
-//         coefficients c = 2 w (e - s d) / e; a second product C Y accumulates in registers, and
-//         grad_x = (C 1) x - C Y. grad_y is the same with the roles exchanged: e is computed twice,
-//         and no block writes where another does. d is read 16 bytes at a time along either side,
-//         or computed from its rows by a third product. The walk is split between as many blocks as
+//         tiles of 64 rows of y. A tile product gives e; in registers it becomes the coefficients
+//         c = 2 w (e - s d) / e; a second product C Y accumulates in registers, and grad_x =
+//         (C 1) x - C Y. grad_y is the same with the roles exchanged: e is computed twice, and no
+//         block writes where another does. d is read 16 bytes at a time along either side, or
+//         computed from its rows by a third product. The walk is split between as many blocks as
 //         fill the GPU; they leave partial sums, which a last kernel adds in a fixed order, and one
 //         float64 partial of the loss each.
 //         Codes of more than 128 columns: e from chunks of 128, one block a chunk of the gradient.
 //         Near pairs, where x^2 - 2 x y + y^2 cancels, are computed from their difference, and a
 //         tile with twins, where (C 1) x - C Y cancels, is accumulated as C (Y - x).
-// Floor   Between two sets 8 n m q FMA (two products, twice), within one 4: at n = m = 5000, q = 64
-//         12.8 GFMA = .38 ms at the 67 TFLOP/s of an H100's FFMA; the second reading of e costs a
-//         third more than the 6 n m q a stored e would need. 8 n m bytes of d: .07 ms.
+// Floor   Between two sets 8 n m q operations (two products, twice), within one 4 n n q: at n = m =
+//         5000, q = 64 that is .19 ms at the 67 TFLOP/s of an H100's FFMA, .03 ms at its tf32; and
+//         8 n m bytes of d, .07 ms. Computing e again costs a third more operations than keeping it
+//         would, and spares 16 n m bytes. Not yet timed on a GPU.
 
 #include "kernels/stress_loss.hpp"
 
 #include <algorithm>
 #include <cfloat>
 
-#include "kernels/pair_rows.hpp"
-#include "kernels/pair_tile.cuh"
+#include "kernels/pair_distance.cuh"
 #include "kernels/portable.cuh"
 
 namespace clipk::gpu {
@@ -55,6 +54,7 @@ struct StressArguments {
 };
 
 constexpr int kCols = 64;  // of a tile
+
 template <int kQ>
 struct Shared {
   static constexpr int kStride = kQ + 4;
@@ -64,127 +64,6 @@ struct Shared {
   float c[kTileRows * kStrideC];
   double scratch[32];
 };
-
-// Columns [k, k + kCount) of kRows packed rows into shared memory; `slot` says where row j goes.
-template <int kRows, int kCount, class Slot>
-__device__ __forceinline__ void load_rows(float* tile, int stride, const PackedRows& rows,
-                                          std::int64_t first, int k, Slot slot) {
-  constexpr int kUnits = kCount / 4;
-  for (int i = static_cast<int>(threadIdx.x); i < kRows * kUnits; i += kTileThreads) {
-    const int row = i / kUnits, unit = i % kUnits;
-    cp_async_16(tile + slot(row) * stride + 4 * unit,
-                rows.data + (first + row) * rows.stride + k + 4 * unit);
-  }
-}
-
-// |a_i - b_j|^2 from the rows themselves.
-__device__ inline float squared_difference(const PackedRows& a, std::int64_t i, const PackedRows& b,
-                                           std::int64_t j) {
-  const float4* u = reinterpret_cast<const float4*>(a.data + i * a.stride);
-  const float4* v = reinterpret_cast<const float4*>(b.data + j * b.stride);
-  float sum = 0.f;
-  for (int k = 0; k < a.stride / 4; ++k) {
-    const float4 p = __ldg(u + k), q = __ldg(v + k);
-    sum = fmaf(p.x - q.x, p.x - q.x, sum);
-    sum = fmaf(p.y - q.y, p.y - q.y, sum);
-    sum = fmaf(p.z - q.z, p.z - q.z, sum);
-    sum = fmaf(p.w - q.w, p.w - q.w, sum);
-  }
-  return sum;
-}
-
-// Products x.y of a patch become squared distances. Pairs below `near` of |x|^2 + |y|^2 are
-// computed from their difference; returns whether one lay below 1/1024 of it. `tile` is the patch's
-// place in shared memory.
-__device__ __forceinline__ bool finish_squares(const PackedRows& a, std::int64_t first_row,
-                                               const PackedRows& b, std::int64_t first_col,
-                                               bool within, float near, float* tile, int stride,
-                                               float (&values)[Patch<kCols>::kRows][4]) {
-  using P = Patch<kCols>;
-  constexpr float kTwin = 1.f / 1024.f;
-  const float4 other = __ldg(reinterpret_cast<const float4*>(b.norms + first_col + P::col()));
-  const float norms[4] = {other.x, other.y, other.z, other.w};
-  unsigned close = 0;
-#pragma unroll
-  for (int r = 0; r < P::kRows; ++r) {
-    const float own = __ldg(a.norms + first_row + P::row(r));
-#pragma unroll
-    for (int c = 0; c < 4; ++c) {
-      const float length = own + norms[c];
-      values[r][c] = fmaf(-2.f, values[r][c], length);
-      close |= values[r][c] < near * length ? 1u << (4 * r + c) : 0u;
-    }
-  }
-  if (close == 0) return false;
-  bool twin = false;
-  store_patch<kCols>(values, tile, stride);
-  while (close != 0) {
-    const int bit = __ffs(static_cast<int>(close)) - 1;
-    close &= close - 1;
-    const int row = P::row(bit / 4), col = P::col() + bit % 4;
-    const std::int64_t i = first_row + row, j = first_col + col;
-    const float exact = squared_difference(a, i, b, j);
-    twin |= i < a.rows && j < b.rows && !(within && i == j) &&
-            exact < kTwin * (__ldg(a.norms + i) + __ldg(b.norms + j));
-    tile[row * stride + col] = exact;
-  }
-  load_patch<kCols>(tile, stride, values);
-  return twin;
-}
-
-// The stored distances of a patch; zero outside. `swapped`: the block's rows are those of y.
-__device__ __forceinline__ void load_distances(const StressArguments& arguments, bool swapped,
-                                               std::int64_t first_row, std::int64_t rows,
-                                               std::int64_t first_col, std::int64_t cols,
-                                               float (&wanted)[Patch<kCols>::kRows][4]) {
-  using P = Patch<kCols>;
-  const float* d = arguments.distances;
-  const std::int64_t col = first_col + P::col();
-  if (swapped) {
-#pragma unroll
-    for (int p = 0; p < P::kPatches; ++p) {
-      const std::int64_t row = first_row + P::row(4 * p);
-#pragma unroll
-      for (int c = 0; c < 4; ++c) {
-        float4 v{0.f, 0.f, 0.f, 0.f};
-        if (col + c < cols) {
-          const float* at = d + (col + c) * arguments.stride + row;
-          if (arguments.aligned && row + 4 <= rows) {
-            v = __ldg(reinterpret_cast<const float4*>(at));
-          } else {
-            const auto left = static_cast<int>(rows - row);
-            v = {left > 0 ? __ldg(at) : 0.f, left > 1 ? __ldg(at + 1) : 0.f,
-                 left > 2 ? __ldg(at + 2) : 0.f, left > 3 ? __ldg(at + 3) : 0.f};
-          }
-        }
-        wanted[4 * p][c] = v.x;
-        wanted[4 * p + 1][c] = v.y;
-        wanted[4 * p + 2][c] = v.z;
-        wanted[4 * p + 3][c] = v.w;
-      }
-    }
-  } else {
-#pragma unroll
-    for (int r = 0; r < P::kRows; ++r) {
-      const std::int64_t row = first_row + P::row(r);
-      float4 v{0.f, 0.f, 0.f, 0.f};
-      if (row < rows) {
-        const float* at = d + row * arguments.stride + col;
-        if (arguments.aligned && col + 4 <= cols) {
-          v = __ldg(reinterpret_cast<const float4*>(at));
-        } else {
-          const auto left = static_cast<int>(cols - col);
-          v = {left > 0 ? __ldg(at) : 0.f, left > 1 ? __ldg(at + 1) : 0.f,
-               left > 2 ? __ldg(at + 2) : 0.f, left > 3 ? __ldg(at + 3) : 0.f};
-        }
-      }
-      wanted[r][0] = v.x;
-      wanted[r][1] = v.y;
-      wanted[r][2] = v.z;
-      wanted[r][3] = v.w;
-    }
-  }
-}
 
 // Squared distances of a patch become coefficients; adds to the loss and to the sums of the rows.
 __device__ __forceinline__ void coefficients(const StressArguments& arguments, const Side& side,
@@ -245,8 +124,9 @@ __global__ void __launch_bounds__(kTileThreads, 2) stress_kernel(const StressArg
     const std::int64_t first_col = tile * kCols;
     float wanted[P::kRows][4] = {};
     if (arguments.distances != nullptr) {
-      load_distances(arguments, side_index == 1, first_row, side.own.rows, first_col,
-                     side.other.rows, wanted);
+      load_matrix_patch<kCols>(arguments.distances, arguments.stride, arguments.aligned,
+                               side_index == 1, first_row, side.own.rows, first_col,
+                               side.other.rows, wanted);
     } else {
       // The target's rows pass through the space of C and Y, which this tile fills only later.
       constexpr int kStrideD = kChunkD + 4;
@@ -261,8 +141,8 @@ __global__ void __launch_bounds__(kTileThreads, 2) stress_kernel(const StressArg
       }
       __syncthreads();
       to_patch<kPrecision, kCols>(wanted, shared->c, S::kStrideC);
-      finish_squares(side.target_own, first_row, side.target_other, first_col, arguments.within,
-                     kNear, shared->c, S::kStrideC, wanted);
+      finish_squares<kCols>(side.target_own, first_row, side.target_other, first_col,
+                            arguments.within, kNear, shared->c, S::kStrideC, wanted);
 #pragma unroll
       for (int r = 0; r < P::kRows; ++r) {
 #pragma unroll
@@ -287,8 +167,9 @@ __global__ void __launch_bounds__(kTileThreads, 2) stress_kernel(const StressArg
       multiply_rows<kPrecision, kCols>(shared->x, S::kStride, shared->y, S::kStride, kQ, values);
     }
     to_patch<kPrecision, kCols>(values, shared->c, S::kStrideC);
-    const bool twin = finish_squares(side.own, first_row, side.other, first_col, arguments.within,
-                                     kNear, shared->c, S::kStrideC, values);
+    const bool twin =
+        finish_squares<kCols>(side.own, first_row, side.other, first_col, arguments.within, kNear,
+                              shared->c, S::kStrideC, values);
     float tile_loss = 0.f;
     coefficients(arguments, side, first_row, first_col, wanted, values, tile_loss);
     loss += static_cast<double>(tile_loss);

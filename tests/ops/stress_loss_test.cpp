@@ -1,5 +1,6 @@
 #include "clipk/ops/stress_loss.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -384,6 +385,30 @@ TEST(StressLossCpu, ThreadsDoNotChangeABit) {
     EXPECT_EQ(std::memcmp(one.first.data(), two.first.data(), one.first.size() * sizeof(float)), 0);
     EXPECT_EQ(std::memcmp(&one.second, &two.second, sizeof(double)), 0);
   }
+}
+
+// So many rows that a stripe has tiles wholly below the diagonal. Within one set is then the same
+// as between it and itself, but for the number of pairs.
+TEST(StressLossCpu, ManyRowsWithinOneSet) {
+  const std::int64_t n = 11000, q = 3, d = 2;
+  Context context = Context::cpu();
+  const std::vector<float> values = normals(n * q, 1), rows_values = normals(n * d, 2);
+  const MatrixView<const float> x(values.data(), n, q), rows(rows_values.data(), n, d);
+  Matrix<float> within(n, q), left(n, q), right(n, q);
+  double loss = 0, between_loss = 0;
+  stress_loss(context, x, {.rows_x = rows}, {}, VectorView<double>(&loss, 1), within);
+  stress_loss(context, x, x, {.rows_x = rows, .rows_y = rows}, {},
+              VectorView<double>(&between_loss, 1), left, right);
+  const double ratio = static_cast<double>(n) / static_cast<double>(n - 1);
+  EXPECT_NEAR(loss, between_loss * ratio, 1e-6 * loss);
+  std::vector<double> sum;
+  double largest = 0;
+  for (std::int64_t i = 0; i < n * q; ++i) {
+    sum.push_back(ratio * (static_cast<double>(left.data()[i]) + right.data()[i]));
+    largest = std::max(largest, std::fabs(sum.back()));
+  }
+  EXPECT_LE(max_error(std::vector<float>(within.flat().begin(), within.flat().end()), sum),
+            1e-5 * largest);
 }
 
 TEST(StressLossCpu, AllocatesNothingAfterTheFirstCall) {
