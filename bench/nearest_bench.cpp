@@ -20,7 +20,7 @@ Work work_of(std::int64_t n, std::int64_t m, std::int64_t d, std::int64_t k) {
 }
 
 // What the search is measured by: the same product, stored, and nothing else.
-void bare_gemm(benchmark::State& state) {
+void gemm(benchmark::State& state) {
   Context context = bench_context();
   const std::int64_t n = state.range(0), m = state.range(1), d = state.range(2);
   const Matrix<float> x = rows(context, n, d, 1), y = rows(context, m, d, 2);
@@ -42,7 +42,7 @@ void shape(benchmark::internal::Benchmark* bench) {
   bench->UseManualTime()->Unit(benchmark::kMillisecond);
 }
 // Retrieval, assignment of k-means, and few queries of a large set.
-BENCHMARK(bare_gemm)
+BENCHMARK(gemm)
     ->Args({5000, 5000, 512})
     ->Args({5000, 5000, 64})
     ->Args({60000, 10, 64})
@@ -50,6 +50,7 @@ BENCHMARK(bare_gemm)
     ->ArgNames({"n", "m", "d"})
     ->Apply(shape);
 BENCHMARK(search)
+    ->Name("nearest")
     ->Args({5000, 5000, 512, 1})
     ->Args({5000, 5000, 512, 10})
     ->Args({5000, 5000, 512, 128})

@@ -190,6 +190,7 @@ __device__ __forceinline__ void select_tile(const Arguments& a, Job& job,
       list.take(key, limit, a.k);
     }
     if (a.k > 1 && loaded) list.store(stored, a.k);
+    __syncwarp();  // every lane has read the old limit
     if (lane == 0) {
       job.limits[row] = limit;
       if (a.k == 1) *stored = limit;

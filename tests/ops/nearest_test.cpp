@@ -213,6 +213,48 @@ TEST_P(Nearest, BadInputIsNamed) {
             "nearest: expected indices of shape [4, 2], got [3, 2]");
 }
 
+// With rounded operands another row may be found, but none that is farther than the right one by
+// more than the rounding; a duplicate is found at distance zero.
+TEST_P(Nearest, TensorCoresKeepTheirTolerance) {
+  if (on_cpu()) GTEST_SKIP() << "the CPU has one precision";
+  const std::int64_t n = 40, m = 300, d = 32, k = 5;
+  auto x = normals(n * d, 19);
+  const auto y = normals(m * d, 20);
+  std::copy_n(y.begin() + 200 * d, d, x.begin() + 7 * d);
+  const std::vector<float> origin(static_cast<std::size_t>(d));
+  for (const Precision precision : {Precision::tf32, Precision::bf16}) {
+    Context fast = Context::cuda({.precision = precision});
+    Guarded<float> xs(fast, n, d, x), ys(fast, m, d, y), distances(fast, n, k);
+    Guarded<std::int32_t> indices(fast, n, k);
+    const Metric metric = Metric::squared_euclidean;
+    nearest(fast, xs.view(), ys.view(), {.metric = metric}, indices.view(), distances.view());
+    const auto found = indices.values();
+    const auto e = distances.values();
+    const double part = precision == Precision::tf32 ? 1.0 / 1024 : 1.0 / 256;
+    for (std::int64_t i = 0; i < n; ++i) {
+      std::vector<double> sorted;
+      double longest = 0;
+      const float* xi = &x[static_cast<std::size_t>(i * d)];
+      for (std::int64_t j = 0; j < m; ++j) {
+        const float* yj = &y[static_cast<std::size_t>(j * d)];
+        sorted.push_back(true_distance(metric, d, xi, yj));
+        longest = std::max(longest, true_distance(metric, d, yj, origin.data()));
+      }
+      const double allowed = part * (true_distance(metric, d, xi, origin.data()) + longest);
+      std::sort(sorted.begin(), sorted.end());
+      for (std::int64_t p = 0; p < k; ++p) {
+        const auto at = static_cast<std::size_t>(i * k + p);
+        const double actual =
+            true_distance(metric, d, xi, &y[static_cast<std::size_t>(found[at] * d)]);
+        EXPECT_NEAR(actual, sorted[static_cast<std::size_t>(p)], 2 * allowed);
+        EXPECT_NEAR(e[at], actual, allowed);
+      }
+    }
+    EXPECT_EQ(found[7 * k], 200);
+    EXPECT_EQ(e[7 * k], 0.0F);
+  }
+}
+
 // What follows is of the CPU alone.
 
 TEST(NearestCpu, AgreesWithPairwiseDistanceToTheBit) {

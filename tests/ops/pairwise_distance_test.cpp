@@ -208,6 +208,66 @@ TEST_P(PairwiseDistance, ShapesThatDifferAreNamed) {
   }
 }
 
+// Operands are rounded to 11 bits (tf32) or 8 (bf16), which puts a product off by at most 2^-10 or
+// 2^-8 of |x| |y|, and a squared distance by as much of |x|^2 + |y|^2. Near pairs stay exact.
+TEST_P(PairwiseDistance, TensorCoresKeepTheirTolerance) {
+  if (on_cpu()) GTEST_SKIP() << "the CPU has one precision";
+  const std::int64_t n = 150, m = 140, d = 44;
+  const auto x = normals(n * d, 16);
+  auto y = normals(m * d, 17);
+  std::copy_n(x.begin() + 3 * d, d, y.begin() + 5 * d);
+  const auto exact = plain_distances<double>(Metric::squared_euclidean, n, m, d, x, y);
+  const std::vector<float> origin(static_cast<std::size_t>(d));
+  const auto lx = plain_distances<double>(Metric::squared_euclidean, n, 1, d, x, origin);
+  const auto ly = plain_distances<double>(Metric::squared_euclidean, m, 1, d, y, origin);
+  for (const Precision precision : {Precision::tf32, Precision::bf16}) {
+    Context fast = Context::cuda({.precision = precision});
+    Guarded<float> xs(fast, n, d, x), ys(fast, m, d, y), out(fast, n, m);
+    pairwise_distance(fast, xs.view(), ys.view(), Metric::squared_euclidean, out.view());
+    const auto actual = out.values();
+    double worst = 0;
+    for (std::size_t p = 0; p < actual.size(); ++p) {
+      const auto i = p / static_cast<std::size_t>(m), j = p % static_cast<std::size_t>(m);
+      worst = std::max(worst, std::fabs(actual[p] - exact[p]) / (lx[i] + ly[j]));
+    }
+    const double allowed = precision == Precision::tf32 ? 1.0 / 1024 : 1.0 / 256;
+    EXPECT_LE(worst, allowed) << to_string(precision);
+    EXPECT_GE(worst, allowed / 100) << to_string(precision) << " was not used";
+    EXPECT_EQ(actual[3 * static_cast<std::size_t>(m) + 5], 0.0F);
+
+    Guarded<float> own(fast, n, n);
+    pairwise_distance(fast, xs.view(), xs.view(), Metric::euclidean, own.view());
+    const auto e = own.values();
+    for (std::int64_t i = 0; i < n; ++i) {
+      EXPECT_EQ(e[static_cast<std::size_t>(i * n + i)], 0.0F);
+      for (std::int64_t j = 0; j < i; ++j) {
+        ASSERT_EQ(e[static_cast<std::size_t>(i * n + j)], e[static_cast<std::size_t>(j * n + i)]);
+      }
+    }
+  }
+}
+
+// A row's distances do not depend on how many other rows there are. On the CPU that holds for up to
+// 512 columns and from 16 rows and columns of the result on: for other shapes oneDNN takes kernels
+// that add in another order.
+TEST_P(PairwiseDistance, ARowDoesNotDependOnTheOthers) {
+  const std::int64_t n = simt() ? 150 : 700, m = simt() ? 140 : 900, d = 64;
+  const auto x = normals(n * d, 18), y = normals(m * d, 19);
+  const auto whole = distances(Metric::euclidean, n, m, d, x, y);
+  const std::int64_t fewer = n - 37, narrower = m - 51;
+  const auto part = distances(Metric::euclidean, fewer, narrower, d,
+                              std::vector<float>(x.begin(), x.begin() + fewer * d),
+                              std::vector<float>(y.begin(), y.begin() + narrower * d));
+  std::int64_t different = 0;
+  for (std::int64_t i = 0; i < fewer; ++i) {
+    for (std::int64_t j = 0; j < narrower; ++j) {
+      different += part[static_cast<std::size_t>(i * narrower + j)] !=
+                   whole[static_cast<std::size_t>(i * m + j)];
+    }
+  }
+  EXPECT_EQ(different, 0);
+}
+
 // What follows is of the CPU alone.
 
 TEST(PairwiseDistanceCpu, ARowOfLengthZeroHasNoCosine) {
