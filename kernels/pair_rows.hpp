@@ -27,7 +27,8 @@ constexpr std::int64_t padded_rows(std::int64_t rows) {
   return (rows + kPackedRows - 1) / kPackedRows * kPackedRows;
 }
 
-/// centre [d]: a point near the middle of the rows of x and y, by a sample of each.
+/// centre [d]: a point near the middle of the rows of x and y, by a sample of each; the origin
+/// where that is near enough.
 void find_centre(MatrixView<const float> x, MatrixView<const float> y, float* centre,
                  cudaStream_t stream);
 

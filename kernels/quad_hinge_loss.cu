@@ -1,8 +1,6 @@
 // Quadruple hinge (isotonic) loss, dense form: codes x [n, q] and y [m, q], target d [n, m].
 //
-// Plan    rows moved to their common middle if that is far, with squared lengths; G = -2 X Y' by
-// cuBLASLt; one
-//         pass makes E of G and computes near pairs again from their difference.
+// Plan    E by the kernel of pairwise_distance, from rows moved to their middle where that is far.
 //         By query: one block a query, two quadruples a Philox block and thread; the nearest's e, d
 //         and counts in shared memory, other pairs read from L2 and counted by integer atomics.
 //         Uniform: one thread a quadruple. Integer counts and the fixed tree of the loss do not
@@ -10,12 +8,14 @@
 //         One pass turns counts C and E into W = C / E in place, with row sums; one adds column
 //         sums; two products, and grad = (W 1) x - W Y likewise for columns. Pairs of near twins,
 //         whose two terms would cancel, stay out of W and are added one by one.
-// Floor   bytes: 4 nm of d, about 7 x 4 nm of G, E, C and W: at n = m = 5000 .27 ms on an H100;
+// Floor   bytes: 4 nm of d, about 8 x 4 nm of E, C and W: at n = m = 5000 .3 ms on an H100;
 //         products 6 nmq flop: .14 ms at q = 64 in fp32; 8 M quadruples read 2 x 32-byte sectors of
 //         d and e a pair, mostly from L2, and make 16 M atomics: .1-.2 ms.
 
 #include <algorithm>
 
+#include "kernels/pair_rows.hpp"
+#include "kernels/pairwise_distance.hpp"
 #include "kernels/quad_draw.cuh"
 #include "kernels/quad_hinge_loss.hpp"
 
@@ -26,98 +26,8 @@ constexpr int kThreads = 256;
 constexpr int kQueryThreads = 128;
 constexpr std::int64_t kMaxBlocks = 2112;  // of a grid-stride loop: 16 a multiprocessor of an H100
 constexpr int kWarps = kThreads / 32;
-constexpr std::int64_t kSample = 128;     // rows of each side that the middle is taken from
 constexpr std::int64_t kChunkRows = 256;  // rows of one partial of a column's sum
-// Shares of |x|^2 + |y|^2: pairs nearer than the first are computed from their difference; nearer
-// than the second they are twins.
-constexpr float kNear = 1.f / 32;
-constexpr float kTwin = 1.f / 1024;
-
-/// Some rows, moved, with their squared lengths.
-struct PackedRows {
-  const float* rows;
-  const float* norms;
-  std::int64_t count, dim;
-};
-
-// A point near the middle of the rows, from a sample of them; one block. Where it is nearer to the
-// origin than half the length of the rows, it is the origin: little would cancel, and rows that are
-// not moved are not rounded.
-__global__ void __launch_bounds__(kThreads)
-    centre_kernel(MatrixView<const float> x, MatrixView<const float> y,
-                  float* __restrict__ centre) {
-  CLIPK_SHARED(double, sums, [32]);
-  const std::int64_t step_x = x.rows > kSample ? x.rows / kSample : 1;
-  const std::int64_t step_y = y.rows > kSample ? y.rows / kSample : 1;
-  double distance = 0, lengths = 0;
-  for (std::int64_t k = threadIdx.x; k < x.cols; k += kThreads) {
-    float sum = 0.f;
-    double squares = 0;
-    int count = 0;
-    const auto add = [&](float v) {
-      sum += v;
-      squares += static_cast<double>(v) * static_cast<double>(v);
-      ++count;
-    };
-    for (std::int64_t i = 0; i < x.rows; i += step_x) add(x.data[i * x.stride + k]);
-    for (std::int64_t j = 0; j < y.rows; j += step_y) add(y.data[j * y.stride + k]);
-    const float mean = sum / static_cast<float>(count);
-    centre[k] = mean;
-    distance += static_cast<double>(mean) * static_cast<double>(mean);
-    lengths += squares / count;
-  }
-  distance = block_sum(distance, sums);
-  lengths = block_sum(lengths, sums);
-  if (4 * distance >= lengths) return;
-  for (std::int64_t k = threadIdx.x; k < x.cols; k += kThreads) centre[k] = 0.f;
-}
-
-// One warp a row. Without a centre, rows are scaled to length one.
-__global__ void __launch_bounds__(kThreads)
-    pack_kernel(MatrixView<const float> x, const float* __restrict__ centre,
-                float* __restrict__ rows, float* __restrict__ norms) {
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kWarps + threadIdx.x / 32;
-  if (i >= x.rows) return;  // a whole warp
-  const unsigned lane = threadIdx.x % 32;
-  const float* from = x.data + i * x.stride;
-  float* to = rows + i * x.cols;
-  float scale = 1.f;
-  if (centre == nullptr) {
-    float sum = 0.f;
-    for (std::int64_t k = lane; k < x.cols; k += 32) sum = fmaf(from[k], from[k], sum);
-    scale = 1.f / sqrtf(warp_sum(sum));
-  }
-  float sum = 0.f;
-  for (std::int64_t k = lane; k < x.cols; k += 32) {
-    const float v = centre == nullptr ? from[k] * scale : from[k] - centre[k];
-    to[k] = v;
-    sum = fmaf(v, v, sum);
-  }
-  sum = warp_sum(sum);
-  if (lane == 0) norms[i] = sum;
-}
-
-// values: -2 x.y to |x - y|, or its square. One block a row.
-__global__ void __launch_bounds__(kThreads)
-    distance_kernel(PackedRows x, PackedRows y, bool root, float* __restrict__ values) {
-  const std::int64_t i = blockIdx.x;
-  const float* row = x.rows + i * x.dim;
-  const float norm = x.norms[i];
-  for (std::int64_t j = threadIdx.x; j < y.count; j += kThreads) {
-    float* const value = values + i * y.count + j;
-    const float lengths = norm + y.norms[j];
-    float squared = lengths + *value;
-    if (squared < kNear * lengths) {
-      const float* other = y.rows + j * y.dim;
-      squared = 0.f;
-      for (std::int64_t k = 0; k < x.dim; ++k) {
-        const float v = row[k] - other[k];
-        squared = fmaf(v, v, squared);
-      }
-    }
-    *value = root ? sqrtf(squared) : squared;
-  }
-}
+constexpr float kTwin = 1.f / 1024;       // of |x|^2 + |y|^2: nearer pairs are twins
 
 // One block a query: a row of the block of pairs, or (from n on) a column.
 __global__ void __launch_bounds__(kQueryThreads)
@@ -217,8 +127,8 @@ __global__ void __launch_bounds__(kThreads)
   const float norm = x.norms[i];
   double sum = 0;
   bool any = false;
-  for (std::int64_t j = threadIdx.x; j < y.count; j += kThreads) {
-    const std::int64_t pair = i * y.count + j;
+  for (std::int64_t j = threadIdx.x; j < y.rows; j += kThreads) {
+    const std::int64_t pair = i * y.rows + j;
     const int count = c[pair];
     const float distance = e[pair];
     float weight = 0.f;
@@ -260,25 +170,25 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 // grad_i += (sum of W_i) x_i - part_i + the twins of i. One warp a row. The sum comes in `chunks`
-// parts, x.count apart; the twins of row i lie twin_row * i + twin_step * j.
+// parts, x.rows apart; the twins of row i lie twin_row * i + twin_step * j.
 __global__ void __launch_bounds__(kThreads)
     gradient_kernel(PackedRows x, PackedRows y, const double* __restrict__ sums,
                     std::int64_t chunks, const float* __restrict__ part,
                     const int* __restrict__ flags, const int* __restrict__ twins,
                     std::int64_t twin_row, std::int64_t twin_step, MatrixView<float> grad) {
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kWarps + threadIdx.x / 32;
-  if (i >= x.count) return;
+  if (i >= x.rows) return;
   const unsigned lane = threadIdx.x % 32;
   double total = 0;
-  for (std::int64_t chunk = 0; chunk < chunks; ++chunk) total += sums[chunk * x.count + i];
+  for (std::int64_t chunk = 0; chunk < chunks; ++chunk) total += sums[chunk * x.rows + i];
   const float sum = static_cast<float>(total);
   const bool has_twins = flags[i] != 0;
-  for (std::int64_t k = lane; k < x.dim; k += 32) {
-    const float own = x.rows[i * x.dim + k];
-    float g = fmaf(sum, own, -part[i * x.dim + k]);
-    for (std::int64_t j = 0; has_twins && j < y.count; ++j) {
+  for (std::int64_t k = lane; k < x.cols; k += 32) {
+    const float own = x.data[i * x.stride + k];
+    float g = fmaf(sum, own, -part[i * x.cols + k]);
+    for (std::int64_t j = 0; has_twins && j < y.rows; ++j) {
       const int bits = twins[twin_row * i + twin_step * j];
-      if (bits != 0) g = fmaf(__int_as_float(bits), own - y.rows[j * y.dim + k], g);
+      if (bits != 0) g = fmaf(__int_as_float(bits), own - y.data[j * y.stride + k], g);
     }
     grad.data[i * grad.stride + k] += g;
   }
@@ -290,35 +200,36 @@ Launch over(std::int64_t blocks, int threads, cudaStream_t stream) {
 
 PackedRows pack(MatrixView<const float> x, const float* centre, Scratch& scratch,
                 cudaStream_t stream) {
-  float* const rows = scratch.vector<float>(x.rows * x.cols).data;
-  float* const norms = scratch.vector<float>(x.rows).data;
-  CLIPK_LAUNCH(pack_kernel, over(ceil_div(x.rows, kWarps), kThreads, stream), x, centre, rows,
-               norms);
-  return {rows, norms, x.rows, x.cols};
+  const std::int64_t padded = padded_rows(x.rows);
+  const auto cols = static_cast<int>(x.cols);
+  const int stride = (cols + 3) / 4 * 4;  // 16-byte loads
+  const PackedRows packed{scratch.vector<float>(padded * stride).data,
+                          scratch.vector<float>(padded).data, x.rows, cols, stride};
+  pack_rows(x, centre, Metric::euclidean, packed, stream);
+  return packed;
 }
 
-struct PackedPair {
-  PackedRows x, y;
-};
-PackedPair pack_pair(MatrixView<const float> x, MatrixView<const float> y, bool self, bool centred,
-                     Scratch& scratch, cudaStream_t stream) {
-  float* centre = nullptr;
-  if (centred) {
-    centre = scratch.vector<float>(x.cols).data;
-    CLIPK_LAUNCH(centre_kernel, over(1, kThreads, stream), x, y, centre);
-  }
-  const PackedRows packed = pack(x, centre, scratch, stream);
-  return {packed, self ? packed : pack(y, centre, scratch, stream)};
-}
-
-float* distances(const PackedPair& rows, bool root, Precision precision, GemmHandle& handle,
-                 Scratch& scratch, cudaStream_t stream) {
-  const std::int64_t n = rows.x.count, m = rows.y.count, dim = rows.x.dim;
-  float* const out = scratch.vector<float>(n * m).data;
-  gemm(handle, Transpose::no, Transpose::yes, n, m, dim, -2.f, rows.x.rows, dim, rows.y.rows, dim,
-       0.f, out, m, precision, Epilogue::none, nullptr, stream);
-  CLIPK_LAUNCH(distance_kernel, over(n, kThreads, stream), rows.x, rows.y, root, out);
+float* distances(Metric metric, Precision precision, std::int64_t dim, const DistanceOperand& x,
+                 const DistanceOperand& y, Scratch& scratch, cudaStream_t stream) {
+  float* const out = scratch.vector<float>(x.rows * y.rows).data;
+  pairwise_distance(metric, precision, 1, dim, x, y, {out, y.rows, 0, nullptr}, stream);
   return out;
+}
+
+/// The target made from its rows. Rounding must not turn pairs around: always fp32. Only the order
+/// counts, so no roots.
+float* target_distances(const QuadHinge& call, Scratch& scratch, cudaStream_t stream) {
+  const Metric metric =
+      call.target.metric == Metric::cosine ? Metric::cosine : Metric::squared_euclidean;
+  const auto operand = [&](MatrixView<const float> rows) {
+    float* const scales = scratch.vector<float>(rows.rows).data;
+    const DistanceOperand x{rows.data, rows.rows, rows.stride, 0, scales};
+    row_scales(metric, 1, rows.cols, x, scales, stream);
+    return x;
+  };
+  const DistanceOperand x = operand(call.target.rows_x);
+  const DistanceOperand y = call.self ? x : operand(call.target.rows_y);
+  return distances(metric, Precision::fp32, call.target.rows_x.cols, x, y, scratch, stream);
 }
 
 template <class T>
@@ -334,16 +245,14 @@ T* zeros(std::int64_t size, Scratch& scratch, cudaStream_t stream) {
 void quad_dense(const QuadHinge& call, Precision precision, GemmHandle& handle, Scratch& scratch,
                 cudaStream_t stream) {
   const std::int64_t n = call.x.rows, m = call.y.rows, dim = call.x.cols;
-  const PackedPair codes = pack_pair(call.x, call.y, call.self, true, scratch, stream);
-  float* const e = distances(codes, true, precision, handle, scratch, stream);
+  float* const centre = scratch.vector<float>(dim).data;
+  find_centre(call.x, call.y, centre, stream);
+  const PackedRows x = pack(call.x, centre, scratch, stream);
+  const PackedRows y = call.self ? x : pack(call.y, centre, scratch, stream);
+  float* const e = distances(Metric::euclidean, precision, dim, {x.data, n, x.stride, 0, x.norms},
+                             {y.data, m, y.stride, 0, y.norms}, scratch, stream);
   MatrixView<const float> d = call.target.distances;
-  if (d.empty()) {
-    // Rounding must not turn pairs around: always fp32. Only the order counts.
-    const PackedPair rows =
-        pack_pair(call.target.rows_x, call.self ? call.target.rows_x : call.target.rows_y,
-                  call.self, call.target.metric != Metric::cosine, scratch, stream);
-    d = {distances(rows, false, Precision::fp32, handle, scratch, stream), n, m, Device::cuda};
-  }
+  if (d.empty()) d = {target_distances(call, scratch, stream), n, m, Device::cuda};
 
   int* const c = zeros<int>(n * m, scratch, stream);
   unsigned* const ticket = zeros<unsigned>(1, scratch, stream);
@@ -365,14 +274,14 @@ void quad_dense(const QuadHinge& call, Precision precision, GemmHandle& handle, 
   double* const row_sums = scratch.vector<double>(n).data;
   int* const row_flags = scratch.vector<int>(n).data;
   int* const col_flags = zeros<int>(m, scratch, stream);
-  CLIPK_LAUNCH(weight_kernel, over(n, kThreads, stream), codes.x, codes.y,
-               static_cast<float>(factor), e, c, row_sums, row_flags, col_flags);
+  CLIPK_LAUNCH(weight_kernel, over(n, kThreads, stream), x, y, static_cast<float>(factor), e, c,
+               row_sums, row_flags, col_flags);
   if (!call.grad_x.empty()) {
     float* const part = scratch.vector<float>(n * dim).data;
-    gemm(handle, Transpose::no, Transpose::no, n, dim, m, 1.f, e, m, codes.y.rows, dim, 0.f, part,
+    gemm(handle, Transpose::no, Transpose::no, n, dim, m, 1.f, e, m, y.data, y.stride, 0.f, part,
          dim, precision, Epilogue::none, nullptr, stream);
-    CLIPK_LAUNCH(gradient_kernel, over(ceil_div(n, kWarps), kThreads, stream), codes.x, codes.y,
-                 row_sums, std::int64_t{1}, part, row_flags, c, m, std::int64_t{1}, call.grad_x);
+    CLIPK_LAUNCH(gradient_kernel, over(ceil_div(n, kWarps), kThreads, stream), x, y, row_sums,
+                 std::int64_t{1}, part, row_flags, c, m, std::int64_t{1}, call.grad_x);
   }
   const MatrixView<float> grad_cols = call.self ? call.grad_x : call.grad_y;
   if (!grad_cols.empty()) {
@@ -382,10 +291,10 @@ void quad_dense(const QuadHinge& call, Precision precision, GemmHandle& handle, 
     CLIPK_LAUNCH(column_sum_kernel, over(chunks * column_blocks, kThreads, stream), n, m,
                  column_blocks, e, col_sums);
     float* const part = scratch.vector<float>(m * dim).data;
-    gemm(handle, Transpose::yes, Transpose::no, m, dim, n, 1.f, e, m, codes.x.rows, dim, 0.f, part,
+    gemm(handle, Transpose::yes, Transpose::no, m, dim, n, 1.f, e, m, x.data, x.stride, 0.f, part,
          dim, precision, Epilogue::none, nullptr, stream);
-    CLIPK_LAUNCH(gradient_kernel, over(ceil_div(m, kWarps), kThreads, stream), codes.y, codes.x,
-                 col_sums, chunks, part, col_flags, c, std::int64_t{1}, m, grad_cols);
+    CLIPK_LAUNCH(gradient_kernel, over(ceil_div(m, kWarps), kThreads, stream), y, x, col_sums,
+                 chunks, part, col_flags, c, std::int64_t{1}, m, grad_cols);
   }
 }
 

@@ -473,6 +473,30 @@ TEST_P(QuadHingeLoss, NoAllocationOnceItHasRun) {
   }
 }
 
+// Products in lower precision: distances are off by their rounding, and quadruples within that of
+// their kink may change sides.
+TEST_P(QuadHingeLoss, TensorCores) {
+  if (on_cpu()) GTEST_SKIP() << "the CPU computes in float32";
+  for (const QuadDraw draw : kDraws) {
+    const Problem p = make_problem(
+        33, 47, 24, false,
+        {.count = 1000, .margin = 0.2F, .draw = draw, .form = QuadForm::dense, .seed = 9});
+    const Result<double> reference = plain<double>(p);
+    double largest = 0;
+    for (const double g : reference.grad_x) largest = std::max(largest, std::fabs(g));
+    for (const Precision precision : {Precision::tf32, Precision::bf16}) {
+      Context other = Context::cuda({.seed = 1, .precision = precision});
+      const Result<float> actual = compute<float>(other, p);
+      const double rounding = precision == Precision::tf32 ? 0x1p-10 : 0x1p-7;
+      EXPECT_NEAR(actual.loss, reference.loss, 2 * rounding * std::sqrt(2.0 * 24));
+      EXPECT_NE(actual.loss, compute<float>(context(), p).loss) << "not in lower precision";
+      const double allowed = 8 * rounding * largest + (precision == Precision::tf32 ? 2e-3 : 6e-3);
+      EXPECT_LE(max_error(actual.grad_x, reference.grad_x), allowed);
+      EXPECT_LE(max_error(actual.grad_y, reference.grad_y), allowed);
+    }
+  }
+}
+
 TEST_P(QuadHingeLoss, BadInput) {
   Problem p = make_problem(6, 5, 3, false, {.count = 10, .seed = 2});
   Guarded<float> x(context(), 6, 3, p.x), y(context(), 5, 3, p.y), d(context(), 6, 5, p.d);
