@@ -21,8 +21,12 @@ NeuralMdsOptions Fitter::mds_options(const std::string& method, int dim) const {
     options.objective = MdsObjective::isometric;
     options.blocks = {.image_image = 1, .text_text = 1, .image_text = 0};
     options.rate = 1e-3;
-    // A linear map has too few ways to fit the training rows alone.
-    if (generalize_) options.hidden = 0;
+    if (generalize_) {
+      // A linear map has too few ways to fit the training rows alone, and a slow one stays nearer
+      // to its start.
+      options.hidden = 0;
+      options.rate = 4e-4;
+    }
   } else if (generalize_) {
     options.start = MdsStart::retrieval_axes;
     options.inner_share = 0.2;
