@@ -11,13 +11,21 @@ namespace {
 constexpr std::int64_t kScaleRows = 256;
 
 template <class T>
-void scales_of_batch(int threads, Metric metric, BatchView<const T> x, T* scales) {
-  const std::int64_t chunks = (x.rows + kScaleRows - 1) / kScaleRows;
-  parallel_for(threads, x.batch * chunks, [&](std::int64_t task) {
-    const std::int64_t b = task / chunks;
-    const std::int64_t first = task % chunks * kScaleRows;
-    row_scales(metric, x[b].row_range(first, std::min(kScaleRows, x.rows - first)),
-               scales + b * x.rows + first);
+void scales_of_sides(int threads, Metric metric, BatchView<const T> x, T* scales_x,
+                     BatchView<const T> y, T* scales_y) {
+  const auto chunks = [](const BatchView<const T>& side) {
+    return (side.rows + kScaleRows - 1) / kScaleRows;
+  };
+  const auto scale = [&](const BatchView<const T>& side, std::int64_t task, T* scales) {
+    const std::int64_t b = task / chunks(side);
+    const std::int64_t first = task % chunks(side) * kScaleRows;
+    row_scales(metric, side[b].row_range(first, std::min(kScaleRows, side.rows - first)),
+               scales + b * side.rows + first);
+  };
+  const std::int64_t of_x = x.batch * chunks(x);
+  const std::int64_t of_y = scales_y != nullptr ? y.batch * chunks(y) : 0;
+  parallel_for(threads, of_x + of_y, [&](std::int64_t task) {
+    task < of_x ? scale(x, task, scales_x) : scale(y, task - of_x, scales_y);
   });
 }
 
@@ -62,11 +70,13 @@ void distances(int threads, BatchView<const T> x, BatchView<const T> y, Metric m
 
 }  // namespace
 
-void batch_scales(int threads, Metric metric, BatchView<const float> x, float* scales) {
-  scales_of_batch(threads, metric, x, scales);
+void batch_scales(int threads, Metric metric, BatchView<const float> x, float* scales_x,
+                  BatchView<const float> y, float* scales_y) {
+  scales_of_sides(threads, metric, x, scales_x, y, scales_y);
 }
-void batch_scales(int threads, Metric metric, BatchView<const double> x, double* scales) {
-  scales_of_batch(threads, metric, x, scales);
+void batch_scales(int threads, Metric metric, BatchView<const double> x, double* scales_x,
+                  BatchView<const double> y, double* scales_y) {
+  scales_of_sides(threads, metric, x, scales_x, y, scales_y);
 }
 
 void pairwise_distance(int threads, BatchView<const float> x, BatchView<const float> y,

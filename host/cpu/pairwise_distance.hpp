@@ -12,8 +12,10 @@ void pairwise_distance(int threads, BatchView<const double> x, BatchView<const d
                        Metric metric, const double* scales_x, const double* scales_y,
                        BatchView<double> out);
 
-/// Scales of every row of every matrix of a batch.
-void batch_scales(int threads, Metric metric, BatchView<const float> x, float* scales);
-void batch_scales(int threads, Metric metric, BatchView<const double> x, double* scales);
+/// Scales of every row of every matrix of both sides; of x alone where scales_y is null.
+void batch_scales(int threads, Metric metric, BatchView<const float> x, float* scales_x,
+                  BatchView<const float> y, float* scales_y);
+void batch_scales(int threads, Metric metric, BatchView<const double> x, double* scales_x,
+                  BatchView<const double> y, double* scales_y);
 
 }  // namespace clipk::cpu

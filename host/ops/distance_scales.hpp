@@ -37,16 +37,12 @@ struct DistanceScales {
   DistanceScales(const char* op, Context& context, Scratch& scratch, Metric metric,
                  BatchView<const T> x_rows, const char* x_name, BatchView<const T> y_rows,
                  const char* y_name) {
+    const bool same = x_rows.data == y_rows.data && x_rows.rows == y_rows.rows &&
+                      x_rows.stride == y_rows.stride && x_rows.batch_stride == y_rows.batch_stride;
     x = scratch.vector<T>(x_rows.batch * x_rows.rows);
-    cpu::batch_scales(context.threads(), metric, x_rows, x.data);
+    y = same ? x : scratch.vector<T>(y_rows.batch * y_rows.rows);
+    cpu::batch_scales(context.threads(), metric, x_rows, x.data, y_rows, same ? nullptr : y.data);
     check_lengths<T>(op, x_name, metric, x_rows.rows, x);
-    if (x_rows.data == y_rows.data && x_rows.rows == y_rows.rows &&
-        x_rows.stride == y_rows.stride && x_rows.batch_stride == y_rows.batch_stride) {
-      y = x;
-      return;
-    }
-    y = scratch.vector<T>(y_rows.batch * y_rows.rows);
-    cpu::batch_scales(context.threads(), metric, y_rows, y.data);
     check_lengths<T>(op, y_name, metric, y_rows.rows, y);
   }
 };
