@@ -119,6 +119,8 @@ TEST_F(ArchiveTest, GettersSayWhatTheEntryIs) {
   Matrix<float> small(2, 3);
   EXPECT_HAS(error_of([&] { reader.read<float>("weights", small.view()); }),
              "expected entry 'weights' of shape [2, 3], got [3, 2]");
+  EXPECT_HAS(error_of([&] { reader.read<float>("weights", small.view().col_range(0, 2)); }),
+             "of shape [2, 2], got [3, 2]");
   ArchiveWriter writer("toy", 1);
   writer.add("x", 1.0);
   EXPECT_HAS(error_of([&] { writer.add("x", 2.0); }), "got 'x' twice");
@@ -166,6 +168,15 @@ TEST_F(ArchiveTest, SurvivesBrokenFieldsBehindARightChecksum) {
     }
   }
   EXPECT_GT(errors, 200);
+
+  ArchiveWriter writer("toy", 1);
+  writer.add("x", std::vector<std::int32_t>{1, 2});
+  writer.write(path("toy"));
+  std::string longer = read_bytes(path("toy"));
+  longer[34] = 3;  // the number of rows
+  write_sealed("longer", longer);
+  EXPECT_HAS(error_of([&] { ArchiveReader(path("longer"), "toy", 1); }),
+             "expected 12 bytes at offset 50, got 8");
 }
 
 }  // namespace
