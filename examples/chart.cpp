@@ -254,6 +254,10 @@ std::string legend_script(const Figure& figure, const std::vector<std::string>& 
 
 }  // namespace
 
+void check_charts() {
+  run_gnuplot("set terminal pngcairo size 10,10\nplot 0\n");
+}
+
 std::string to_png(const Figure& figure) {
   check(figure);
   const std::vector<std::string> labels = labels_of(figure);

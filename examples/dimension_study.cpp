@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <iostream>
+#include <set>
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
@@ -18,6 +20,7 @@ namespace clipk::study {
 namespace {
 
 constexpr std::int64_t kQuadsPerPair = 1600;  // the deck's 8,000,000 for 5000 pairs
+constexpr std::int64_t kFewestPairs = 3;      // two distances, so that there is an order of them
 
 struct Arguments {
   DimensionSettings settings{.dims = {512, 256, 192, 128, 64, 32, 16},
@@ -27,14 +30,20 @@ struct Arguments {
                              .margin = 0.02};
   std::int64_t quads = 0;
   std::string quads_from = "query";
+  const CLI::Option* dims = nullptr;
 };
 
 void add_options(CLI::App& app, Arguments& arguments) {
   DimensionSettings& settings = arguments.settings;
-  app.add_option("--dims", settings.dims, "Dimensions D' to try")
-      ->delimiter(',')
-      ->check(whole_number(1, 1 << 20));
-  app.add_option("--methods", settings.methods, "Of pca, random, isometric, isotonic")
+  app.option_defaults()->group("The study");
+  arguments.dims = app.add_option("--dims", settings.dims,
+                                  "Dimensions D' to try, as 64,32; left out: those of the default "
+                                  "that the data has")
+                       ->delimiter(',')
+                       ->check(whole_number(1, 1 << 20));
+  app.add_option("--methods", settings.methods,
+                 "Maps to try, as pca,isotonic: pca, random (projection), isometric (Neural MDS "
+                 "that keeps distances), isotonic (that keeps their order)")
       ->delimiter(',')
       ->check(one_of({"pca", "random", "isometric", "isotonic"}));
   app.add_option("--quads", arguments.quads,
@@ -42,7 +51,7 @@ void add_options(CLI::App& app, Arguments& arguments) {
                  "8,000,000 for 5000 pairs")
       ->check(whole_number(0, std::int64_t{1} << 40));
   app.add_option("--quads-from", arguments.quads_from,
-                 "Quadruples within one query, or uniform over all pairs of pairs")
+                 "query: quadruples within one query; all: uniform over all pairs of pairs")
       ->check(one_of({"query", "all"}));
   app.add_option("--near", settings.near,
                  "By query: the nearer pair is among the query's nearest so many")
@@ -70,10 +79,11 @@ std::vector<Split> make_splits(std::int64_t n, const DimensionSettings& settings
                                std::uint64_t seed) {
   std::vector<Split> splits;
   if (settings.holdout == 0) return splits;
-  const auto held = static_cast<std::int64_t>(std::llround(settings.holdout * n));
-  if (held < 2 || n - held < 2) {
-    throw Error(
-        fmt::format("expected splits of at least 2 pairs each, got {} of {} held out", held, n));
+  const auto held =
+      static_cast<std::int64_t>(std::llround(settings.holdout * static_cast<double>(n)));
+  if (held < kFewestPairs || n - held < kFewestPairs) {
+    throw Error(fmt::format("--holdout {}: expected at least {} pairs on each side, got {} of {}",
+                            settings.holdout, kFewestPairs, held, n));
   }
   for (int s = 0; s < settings.splits; ++s) {
     auto order = Random(seed, RandomStream::shuffle, static_cast<std::uint32_t>(s)).permutation(n);
@@ -82,6 +92,34 @@ std::vector<Split> make_splits(std::int64_t n, const DimensionSettings& settings
     splits.push_back({{order.begin() + held, order.end()}, {order.begin(), order.begin() + held}});
   }
   return splits;
+}
+
+template <class T>
+void check_distinct(const char* option, const std::vector<T>& values) {
+  std::set<T> seen;
+  for (const T& value : values) {
+    if (!seen.insert(value).second) {
+      throw UsageError(fmt::format("{}: expected each value once, got {} twice", option, value));
+    }
+  }
+}
+
+// What the options ask of the data.
+void check_data(const EmbeddingPairs& pairs, const Arguments& arguments,
+                DimensionSettings& settings) {
+  if (pairs.size() < kFewestPairs) {
+    throw Error(fmt::format("expected at least {} pairs to compare distances, got {}", kFewestPairs,
+                            pairs.size()));
+  }
+  const auto too_many = [&](int dim) { return dim > pairs.dim(); };
+  const auto first = std::find_if(settings.dims.begin(), settings.dims.end(), too_many);
+  if (first == settings.dims.end()) return;
+  if (arguments.dims->count() == 0 && settings.dims.back() <= pairs.dim()) {
+    std::erase_if(settings.dims, too_many);
+    return;
+  }
+  throw Error(fmt::format("--dims: expected at most {}, the width of the embeddings, got {}",
+                          pairs.dim(), *first));
 }
 
 // Fits everything that the study needs, or finds it in the checkpoint.
@@ -168,8 +206,8 @@ class Study {
     Outcome outcome;
     std::function<void(const Progress&)> progress;
     if (terminal_) progress = ProgressBar(std::cerr, true, label);
-    std::vector<Codes> codes =
-        fitter.codes(result.method, result.dim, sets, store_.fit_file(), progress, outcome.epochs);
+    std::vector<Codes> codes = fitter.codes(result.method, result.dim, sets, store_.fit_file(key),
+                                            progress, outcome.epochs);
     outcome.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     outcome.train = measure(run_.context(), *sets[0], codes[0]);
@@ -208,14 +246,11 @@ int main(int argc, char** argv) {
   const PairSource source(program);
   return program.run(argc, argv, [&](Run& run) {
     DimensionSettings& settings = arguments.settings;
+    check_distinct("--dims", settings.dims);
+    check_distinct("--methods", settings.methods);
     const clipk::EmbeddingPairs pairs = source.load(run);
-    for (const int dim : settings.dims) {
-      if (dim > pairs.dim()) {
-        throw clipk::Error(
-            fmt::format("expected --dims of at most {}, the width of the embeddings, got {}",
-                        pairs.dim(), dim));
-      }
-    }
+    check_data(pairs, arguments, settings);
+    check_charts();
     settings.epochs =
         run.options().quick ? std::min(run.options().epochs, 20) : run.options().epochs;
     settings.draw = arguments.quads_from == "query" ? clipk::QuadDraw::query : clipk::QuadDraw::all;

@@ -30,6 +30,7 @@ std::filesystem::path data_folder(const std::string& name) {
 
 PairSource::PairSource(Program& program) {
   CLI::App& app = program.app();
+  app.option_defaults()->group("Pairs; without these COCO-500 (script/fetch-data), else synthetic");
   CLI::Option* images = app.add_option("--images", images_, "Image vectors, .npy of shape (n, d)");
   CLI::Option* texts =
       app.add_option("--texts", texts_, "Text vectors, .npy of shape (n, d); row i is image i's");

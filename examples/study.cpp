@@ -140,8 +140,8 @@ void Run::finish() {
 Program::Program(std::string name, std::string description, Options defaults)
     : name_(std::move(name)), app_(std::move(description), name_), options_(std::move(defaults)) {
   if (options_.out.empty()) options_.out = "out/" + name_;
-  app_.option_defaults()->always_capture_default();
   app_.set_version_flag("--version", fmt::format("{} {} ({})", name_, CLIPK_VERSION, kCommit));
+  app_.option_defaults()->always_capture_default()->group("The run");
   app_.add_option("--device", options_.device, "auto (a GPU where there is one), cpu or cuda")
       ->check(one_of({"auto", "cpu", "cuda"}));
   app_.add_option("--precision", options_.precision, "Matrix products on a GPU: fp32, tf32, bf16")

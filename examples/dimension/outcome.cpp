@@ -1,5 +1,7 @@
 #include "dimension/outcome.hpp"
 
+#include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include "clipk/io/archive.hpp"
@@ -57,7 +59,13 @@ Measured measure_baseline(Context& context, const EmbeddingPairs& pairs) {
 
 OutcomeStore::OutcomeStore(std::filesystem::path file, std::string fingerprint)
     : file_(std::move(file)), fingerprint_(std::move(fingerprint)) {
-  if (!file_.empty() && std::filesystem::exists(file_)) load();
+  if (file_.empty()) return;
+  if (std::filesystem::exists(file_)) {
+    load();
+  } else {
+    save();  // where nothing can be written, that is known before the first fit
+  }
+  for (const auto& [key, outcome] : outcomes_) remove_fit(key);
 }
 
 const Outcome* OutcomeStore::find(const std::string& key) const {
@@ -69,18 +77,25 @@ const Outcome& OutcomeStore::add(const std::string& key, Outcome outcome) {
   const Outcome& added = outcomes_[key] = std::move(outcome);
   if (!file_.empty()) {
     save();
-    for (const char* suffix : {"", ".inner"}) {
-      std::filesystem::path fit = fit_file();
-      std::filesystem::remove(fit += suffix);
-    }
+    remove_fit(key);
   }
   return added;
 }
 
-std::filesystem::path OutcomeStore::fit_file() const {
+std::filesystem::path OutcomeStore::fit_file(const std::string& key) const {
   std::filesystem::path fit = file_;
-  if (!fit.empty()) fit += ".fit";
-  return fit;
+  if (fit.empty()) return fit;
+  std::string suffix = "." + key + ".fit";
+  std::replace(suffix.begin(), suffix.end(), '/', '-');
+  return fit += suffix;
+}
+
+void OutcomeStore::remove_fit(const std::string& key) const {
+  for (const char* suffix : {"", ".inner"}) {
+    std::filesystem::path fit = fit_file(key);
+    std::error_code error;  // a file that stays does no harm
+    std::filesystem::remove(fit += suffix, error);
+  }
 }
 
 void OutcomeStore::save() const {

@@ -37,15 +37,17 @@ struct Outcome {
 /// stopped goes on with the first fit that is missing.
 class OutcomeStore {
  public:
-  /// @throws Error if the file is not a checkpoint of this fingerprint.
+  /// @throws Error if the file is not a checkpoint of this fingerprint, or cannot be written.
   OutcomeStore(std::filesystem::path file, std::string fingerprint);
 
   const Outcome* find(const std::string& key) const;
   const Outcome& add(const std::string& key, Outcome outcome);
-  /// Where the trainer keeps the fit in progress; empty without a file.
-  std::filesystem::path fit_file() const;
+  /// Where the trainer keeps the fit in progress; empty without a file. One name a fit: what a
+  /// kill leaves behind is taken up by its own fit alone.
+  std::filesystem::path fit_file(const std::string& key) const;
 
  private:
+  void remove_fit(const std::string& key) const;
   void load();
   void save() const;
 

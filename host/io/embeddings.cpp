@@ -29,10 +29,24 @@ void check_modality(MatrixView<const float> rows, const std::string& name) {
   }
 }
 
+// Of unit rows: rows that differ in length alone are one point under cosine.
+void check_directions(MatrixView<const float> rows, const std::string& name) {
+  constexpr float kRounding = 1e-6F;
+  for (std::int64_t i = 1; i < rows.rows; ++i) {
+    for (std::int64_t j = 0; j < rows.cols; ++j) {
+      if (std::abs(rows(i, j) - rows(0, j)) > kRounding) return;
+    }
+  }
+  throw Error(name + ": expected rows of different directions, got " + std::to_string(rows.rows) +
+              " of one direction");
+}
+
 EmbeddingPairs prepared(EmbeddingPairs pairs, const std::string& images, const std::string& texts) {
   check_pairs(pairs, images, texts);
   normalize_embeddings(pairs.images, images);
   normalize_embeddings(pairs.texts, texts);
+  check_directions(pairs.images.view(), images);
+  check_directions(pairs.texts.view(), texts);
   return pairs;
 }
 

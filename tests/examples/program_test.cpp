@@ -1,10 +1,4 @@
 // Runs a program as its users do: exit status, standard error, and what lies in --out afterwards.
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -13,6 +7,7 @@
 #include "clipk/io/npy.hpp"
 #include "clipk/io/sha256.hpp"
 #include "io/files.hpp"
+#include "study/program.hpp"
 
 namespace clipk {
 namespace {
@@ -20,50 +15,15 @@ namespace {
 using nlohmann::json;
 using test::read_bytes;
 
-struct Result {
-  int status = -1;
-  std::string out;
-  std::string err;
-};
-
-std::string drained(int (&pipe)[2]) {
-  ::close(pipe[1]);
-  std::string text;
-  char buffer[4096];
-  for (ssize_t got; (got = ::read(pipe[0], buffer, sizeof buffer)) > 0;) {
-    text.append(buffer, static_cast<std::size_t>(got));
-  }
-  ::close(pipe[0]);
-  return text;
-}
+using Result = test::ProgramResult;
 
 class ProgramTest : public test::FileTest {
  protected:
   Result run(std::vector<std::string> arguments, rlim_t file_limit = RLIM_INFINITY,
              const char* data = "", const char* search_path = nullptr) {
-    // Pipes: what a program says here fits into one, and no limit on files cuts it.
-    int out[2], err[2];
-    EXPECT_EQ(::pipe2(out, O_CLOEXEC), 0);
-    EXPECT_EQ(::pipe2(err, O_CLOEXEC), 0);
-    arguments.insert(arguments.begin(), TOY_STUDY);
-    const pid_t child = ::fork();
-    if (child == 0) {
-      ::dup2(out[1], 1);
-      ::dup2(err[1], 2);
-      ::setenv("CLIPK_DATA", data, 1);
-      if (search_path != nullptr) ::setenv("PATH", search_path, 1);
-      ::signal(SIGXFSZ, SIG_IGN);
-      const rlimit files{file_limit, file_limit};
-      ::setrlimit(RLIMIT_FSIZE, &files);
-      std::vector<char*> pointers;
-      for (std::string& argument : arguments) pointers.push_back(argument.data());
-      pointers.push_back(nullptr);
-      ::execv(pointers[0], pointers.data());
-      ::_exit(127);
-    }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, drained(out), drained(err)};
+    test::ProgramOptions options{.file_limit = file_limit, .environment = {{"CLIPK_DATA", data}}};
+    if (search_path != nullptr) options.environment.emplace_back("PATH", search_path);
+    return test::Program(TOY_STUDY, std::move(arguments), options).wait();
   }
   std::string out() const { return path("out").string(); }
   // A refusal: this status, one line on standard error that ends so, and no files.

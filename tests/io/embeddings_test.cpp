@@ -98,6 +98,10 @@ TEST_F(EmbeddingsTest, RefusesPairsThatCannotBe) {
   for (int k = 0; k < 20; ++k) equal(k / 4, k % 4) = static_cast<float>(k % 4 + 1);
   EXPECT_EQ(error_of_pair(points(5, 4, 1), equal),
             t + ": expected rows that differ, got 5 equal rows");
+  Matrix<float> ray = points(5, 4, 3);
+  for (int k = 4; k < 20; ++k) ray(k / 4, k % 4) = ray(0, k % 4) * static_cast<float>(k / 4 + 1);
+  EXPECT_EQ(error_of_pair(points(5, 4, 1), ray),
+            t + ": expected rows of different directions, got 5 of one direction");
   equal(4, 3) = 0;
   write_npy(path("t.npy"), equal);
   EXPECT_NO_THROW(read_pairs(path("i.npy"), path("t.npy")));

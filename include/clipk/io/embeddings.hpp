@@ -18,7 +18,7 @@ struct EmbeddingPairs {
 
 /// Reads one .npy file a modality, [n, d] of any number type; checks them (check_pairs) and divides
 /// every row by its length, which undoes what float16 files lose (norms of .9995 to 1.0006).
-/// @throws Error that names the file.
+/// @throws Error that names the file; also where all rows of a modality have one direction.
 EmbeddingPairs read_pairs(const std::filesystem::path& images, const std::filesystem::path& texts);
 
 /// The same from one file of shape (2, n, d): images, then texts.

@@ -1,0 +1,184 @@
+// Bad input: exit status, one line that says what was expected and what came, and no files.
+#include <sys/mount.h>
+
+#include <cmath>
+
+#include "clipk/core/context.hpp"
+#include "study/dimension_files.hpp"
+
+namespace clipk::test {
+namespace {
+
+class RefusesTest : public DimensionTest {
+ protected:
+  static constexpr int kData = 1;
+  static constexpr int kUsage = 2;
+
+  static std::string last_line(const std::string& text) {
+    const std::size_t end = text.size() < 2 ? std::string::npos : text.rfind('\n', text.size() - 2);
+    return end == std::string::npos ? text : text.substr(end + 1);
+  }
+  /// @param fits whether lines of progress, one a fit, may come before
+  void expect_refused(int status, const std::string& message, const std::vector<std::string>& more,
+                      bool fits = false, const ProgramOptions& options = {}) {
+    const std::vector<std::string> before = names("");
+    const ProgramResult result =
+        run(with(with(toy(), {"--out", path("out/below")}), more), options);
+    EXPECT_EQ(result.status, status) << result.err;
+    EXPECT_HAS(result.err, message);
+    const std::string line = last_line(result.err);
+    EXPECT_EQ(line.rfind("dimension_study: ", 0), 0u) << result.err;
+    EXPECT_EQ(line.back(), '\n');
+    if (!fits) {
+      EXPECT_EQ(line, result.err);
+    }
+    if (std::filesystem::exists(path("out/below"))) {  // as an empty folder at most
+      EXPECT_TRUE(names("out/below").empty());
+      std::filesystem::remove_all(path("out"));
+    }
+    EXPECT_EQ(names(""), before);
+  }
+  void expect_refused_images(const std::string& message, const Matrix<float>& images) {
+    write_npy(path("x.npy"), images);
+    expect_refused(kData, message, {"--images", path("x.npy")});
+  }
+};
+
+TEST_F(RefusesTest, Options) {
+  const std::string whole = "--dims: expected a whole number from 1 to 1048576, got ";
+  expect_refused(kUsage, whole + "'0'", {"--dims", "8,0"});
+  expect_refused(kUsage, whole + "'-4'", {"--dims", "-4"});
+  expect_refused(kUsage, whole + "'many'", {"--dims", "8,many"});
+  expect_refused(kUsage, whole + "'8.5'", {"--dims", "8.5"});
+  expect_refused(kUsage, "--dims: expected each value once, got 8 twice", {"--dims", "8,4,8"});
+  expect_refused(kUsage, "--methods: expected each value once, got pca twice",
+                 {"--methods", "pca,pca"});
+  expect_refused(kUsage, "--methods: expected one of pca, random, isometric, isotonic, got 'tsne'",
+                 {"--methods", "pca,tsne"});
+  expect_refused(kUsage, "--margin: expected a number from 0 to 1, got '-0.1'",
+                 {"--margin", "-0.1"});
+  expect_refused(kUsage, "--margin: expected a number from 0 to 1, got 'nan'", {"--margin", "nan"});
+  expect_refused(kUsage, "--holdout: expected a number from 0 to 0.9, got '1'", {"--holdout", "1"});
+  expect_refused(kUsage, "--splits: expected a whole number from 1 to 1000, got '0'",
+                 {"--splits", "0"});
+  expect_refused(kUsage, "--quads-from: expected one of query, all, got 'some'",
+                 {"--quads-from", "some"});
+  expect_refused(kUsage, "--quads: expected a whole number from 0", {"--quads", "-1"});
+  expect_refused(kUsage, "--epochs: expected a whole number from 1", {"--epochs", "0"});
+  expect_refused(kUsage, "--images excludes --pairs", {"--pairs", path("i.npy")});
+  expect_refused(kUsage, "got --colour red", {"--colour", "red"});
+}
+
+TEST_F(RefusesTest, OptionsThatTheDataCannotMeet) {
+  expect_refused(kData, "--dims: expected at most 16, the width of the embeddings, got 17",
+                 {"--dims", "8,17"});
+  expect_refused(kData, "--holdout 0.05: expected at least 3 pairs on each side, got 2 of 40",
+                 {"--holdout", "0.05"});
+  write_npy(path("i5.npy"), toy_pairs(5).images);
+  write_npy(path("t5.npy"), toy_pairs(5).texts);
+  expect_refused(kData, "--holdout 0.6: expected at least 3 pairs on each side, got 3 of 5",
+                 {"--images", path("i5.npy"), "--texts", path("t5.npy"), "--holdout", "0.6"});
+  if (!Context::cuda_available()) {
+    expect_refused(kData, "--device cuda: expected a usable CUDA GPU, got none",
+                   {"--device", "cuda"});
+  }
+}
+
+TEST_F(RefusesTest, Embeddings) {
+  const std::string x = path("x.npy");
+  const std::string t = path("t.npy");
+  expect_refused_images(t + ": expected 39 rows as in " + x + ", got 40", toy_pairs(39).images);
+  expect_refused_images(t + ": expected dimension 15 as in " + x + ", got 16",
+                        Matrix<float>(kPairs, 15));
+  Matrix<float> bad = toy_pairs(kPairs).images;
+  bad(3, 5) = NAN;
+  expect_refused_images(x + ": expected finite values, got nan in row 3, column 5", bad);
+  bad(3, 5) = INFINITY;
+  expect_refused_images("got inf in row 3, column 5", bad);
+  for (std::int64_t j = 0; j < kDim; ++j) bad(3, j) = 0;
+  expect_refused_images("got a zero vector in row 3", bad);
+  for (std::int64_t i = 0; i < kPairs; ++i) {
+    for (std::int64_t j = 0; j < kDim; ++j) bad(i, j) = pairs_.images(0, j);
+  }
+  expect_refused_images(x + ": expected rows that differ, got 40 equal rows", bad);
+  for (std::int64_t i = 0; i < kPairs; ++i) {
+    for (std::int64_t j = 0; j < kDim; ++j) bad(i, j) *= static_cast<float>(i + 1);
+  }
+  expect_refused_images("expected rows of different directions, got 40 of one direction", bad);
+}
+
+TEST_F(RefusesTest, TooFewPairs) {
+  for (const std::int64_t n : {1, 2}) {
+    write_npy(path("i1.npy"), toy_pairs(n).images);
+    write_npy(path("t1.npy"), toy_pairs(n).texts);
+    expect_refused(kData,
+                   n == 1 ? "i1.npy: expected at least 2 pairs, got 1"
+                          : "expected at least 3 pairs to compare distances, got 2",
+                   {"--images", path("i1.npy"), "--texts", path("t1.npy"), "--holdout", "0"});
+  }
+}
+
+TEST_F(RefusesTest, Files) {
+  expect_refused(kData, "none.npy: expected a .npy file, got No such file or directory",
+                 {"--images", path("none.npy")});
+  expect_refused(kData, path("").string() + ": expected a .npy file, got a directory",
+                 {"--texts", path("")});
+  const std::string bytes = read_bytes(path("i.npy"));
+  for (const std::size_t size : {std::size_t{0}, std::size_t{20}, bytes.size() - 1}) {
+    write_bytes(path("half.npy"), bytes.substr(0, size));
+    expect_refused(kData, "half.npy: expected ", {"--images", path("half.npy")});
+  }
+}
+
+TEST_F(RefusesTest, Checkpoints) {
+  const std::string c = path("c");
+  ASSERT_EQ(run(with(toy(), {"--checkpoint", c, "--out", path("first")})).status, 0);
+  const std::string other = c + ": expected a checkpoint of dimension_study options and inputs ";
+  expect_refused(kData, other, {"--checkpoint", c, "--seed", "1"});
+  expect_refused(kData, other, {"--checkpoint", c, "--epochs", "7"});
+  expect_refused(kData, other, {"--checkpoint", c, "--dims", "8"});
+  expect_refused(kData, other, {"--checkpoint", c, "--images", path("t.npy")});
+  const std::string bytes = read_bytes(c);
+  for (const std::size_t size : {std::size_t{0}, std::size_t{30}, bytes.size() - 1}) {
+    write_bytes(c, bytes.substr(0, size));
+    expect_refused(kData, c + ": expected ", {"--checkpoint", c});
+    EXPECT_EQ(read_bytes(c).size(), size);  // as it was
+  }
+  expect_refused(kData, "i.npy: expected a clipk dimension_study checkpoint, got a file",
+                 {"--checkpoint", path("i.npy")});
+  expect_refused(kData, "expected a clipk dimension_study checkpoint, got a directory",
+                 {"--checkpoint", path("")});
+  expect_refused(kData, "none/c: expected to write the file, got No such file",
+                 {"--checkpoint", path("none/c")});
+}
+
+// The limit comes before the first file, within a later one, and within the chart.
+TEST_F(RefusesTest, FullDisk) {
+  for (const rlim_t limit : {0, 100, 1000, 4000}) {
+    expect_refused(kData, "expected ", {}, /*fits=*/true, {.file_limit = limit});
+  }
+  expect_refused(kData, "c: expected to write the file, got File too large",
+                 {"--checkpoint", path("c")}, /*fits=*/false, {.file_limit = 100});
+}
+
+// A file system of 64 KiB: the arrays of six methods and dimensions fit, the chart does not.
+TEST_F(RefusesTest, FullDiskOfItsOwn) {
+  std::filesystem::create_directory(path("disk"));
+  if (::mount("none", path("disk").c_str(), "tmpfs", 0, "size=64k") != 0) {
+    GTEST_SKIP() << "only root may mount a small disk";
+  }
+  const ProgramResult full = run(with(toy(), {"--out", path("disk/out")}));
+  const bool nothing = std::filesystem::is_empty(path("disk/out"));
+  EXPECT_EQ(::umount2(path("disk").c_str(), MNT_DETACH), 0);
+  EXPECT_EQ(full.status, kData);
+  EXPECT_HAS(last_line(full.err), "expected to write the file, got No space left on device");
+  EXPECT_TRUE(nothing);
+}
+
+TEST_F(RefusesTest, NoGnuplotBeforeTheFirstFit) {
+  expect_refused(kData, "expected gnuplot to draw charts (Debian: gnuplot-nox), got No such file",
+                 {}, /*fits=*/false, {.environment = {{"PATH", "/nonexistent"}}});
+}
+
+}  // namespace
+}  // namespace clipk::test

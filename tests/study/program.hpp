@@ -1,0 +1,45 @@
+#pragma once
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace clipk::test {
+
+struct ProgramOptions {
+  rlim_t file_limit = RLIM_INFINITY;  ///< bytes of a file: what a full disk looks like
+  rlim_t memory_limit = RLIM_INFINITY;
+  std::vector<std::pair<std::string, std::string>> environment = {};  ///< besides the test's own
+};
+
+struct ProgramResult {
+  int status = -1;  ///< the exit status; minus the signal's number where a signal ended it
+  std::string out, err;
+};
+
+/// A child process that runs a program as its users do. What it prints must fit into a pipe.
+class Program {
+ public:
+  Program(const std::filesystem::path& program, std::vector<std::string> arguments,
+          const ProgramOptions& options = {});
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+  ~Program();  ///< kills it where it still runs
+
+  bool running();
+  void kill();  ///< SIGKILL
+  ProgramResult wait();
+
+ private:
+  void end(int status);
+
+  pid_t child_ = -1;
+  int out_ = -1, err_ = -1;
+  ProgramResult result_;
+};
+
+}  // namespace clipk::test
