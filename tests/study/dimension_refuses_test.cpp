@@ -152,11 +152,17 @@ TEST_F(RefusesTest, Checkpoints) {
                  {"--checkpoint", path("none/c")});
 }
 
-// The limit comes before the first file, within a later one, and within the chart.
+// The limit comes within the first chart, and within the third file.
 TEST_F(RefusesTest, FullDisk) {
-  for (const rlim_t limit : {0, 100, 1000, 4000}) {
-    expect_refused(kData, "expected ", {}, /*fits=*/true, {.file_limit = limit});
-  }
+  expect_refused(kData, "expected ", {}, /*fits=*/false, {.file_limit = 0});
+  const ProgramResult late = run({"--synthetic", "200", "--methods", "random", "--dims", "16,512",
+                                  "--holdout", "0", "--out", path("out")},
+                                 {.file_limit = 200'000});
+  EXPECT_EQ(late.status, kData);
+  EXPECT_HAS(last_line(late.err),
+             "images_random_512.npy: expected to write the file, got File too large");
+  EXPECT_TRUE(names("out").empty());
+  std::filesystem::remove_all(path("out"));
   expect_refused(kData, "c: expected to write the file, got File too large",
                  {"--checkpoint", path("c")}, /*fits=*/false, {.file_limit = 100});
 }

@@ -80,7 +80,9 @@ TEST_F(DimensionTest, RowsOfEveryMethodDimensionAndSplit) {
 
 TEST_F(DimensionTest, CodesAreThoseOfTheRows) {
   ASSERT_NO_FATAL_FAILURE(run_into("out", with(toy(), {"--splits", "1"})));
-  for (const Json& row : results("out")["rows"]) {
+  const Json all = results("out");
+  EXPECT_EQ(all["rows"].size(), 9u * 3);
+  for (const Json& row : all["rows"]) {
     if (row["split"] != "all") continue;
     Matrix<float> images = read_npy_matrix<float>(path("i.npy"));
     Matrix<float> texts = read_npy_matrix<float>(path("t.npy"));
