@@ -181,6 +181,19 @@ TEST_F(RefusesTest, FullDiskOfItsOwn) {
   EXPECT_TRUE(nothing);
 }
 
+TEST_F(RefusesTest, NotEnoughMemory) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the sanitizer reserves more than the limit";
+#endif
+  const ProgramResult result =
+      run({"--synthetic", "2000000", "--device", "cpu", "--out", path("out")},
+          {.memory_limit = rlim_t{2} << 30});
+  EXPECT_EQ(result.status, kData);
+  EXPECT_EQ(result.err,
+            "dimension_study: out of memory: expected 4096000000 bytes on cpu, got none\n");
+  EXPECT_FALSE(std::filesystem::exists(path("out")));
+}
+
 TEST_F(RefusesTest, NoGnuplotBeforeTheFirstFit) {
   expect_refused(kData, "expected gnuplot to draw charts (Debian: gnuplot-nox), got No such file",
                  {}, /*fits=*/false, {.environment = {{"PATH", "/nonexistent"}}});
