@@ -62,9 +62,9 @@ TEST_F(CocoStudyTest, UntrainedClipStaysAtChance) {
   ASSERT_NO_FATAL_FAILURE(run_into(
       "out", {"--images", folder / "random_clip_image_embeddings.npy", "--texts",
               folder / "random_clip_text_embeddings.npy", "--methods", "pca,random,isotonic",
-              "--dims", "128,16", "--epochs", "10", "--quads", "100000", "--splits", "1"}));
+              "--dims", "64", "--epochs", "10", "--quads", "100000", "--splits", "1"}));
   const auto rows = results("out")["rows"];
-  EXPECT_EQ(rows.size(), 3u + 3 * 2 * 3);
+  EXPECT_EQ(rows.size(), 3u + 3 * 3);
   for (const auto& row : rows) {
     EXPECT_LE(row["i2t_matched"], 5) << row.dump();  // 1 of 500 is the mean of chance
     EXPECT_LE(row["t2i_matched"], 5) << row.dump();

@@ -11,7 +11,7 @@ class ResumeTest : public DimensionTest {
  protected:
   // Fits long enough to be met on the way.
   std::vector<std::string> slow() const {
-    return with(toy(), {"--methods", "pca,isotonic", "--epochs", "200", "--splits", "1"});
+    return with(toy(), {"--methods", "pca,isotonic", "--epochs", "60", "--splits", "1"});
   }
   // Kills a run with a checkpoint as soon as this fit has saved its progress.
   void kill_in(const std::string& fit) const {
@@ -76,7 +76,7 @@ TEST_F(ResumeTest, RefusesADamagedFitAndAnotherOne) {
   write_bytes(fit, bytes);
   std::filesystem::remove(path("c"));
   std::filesystem::remove(fit + ".inner");
-  EXPECT_HAS(message({"--methods", "isotonic", "--epochs", "100"}),
+  EXPECT_HAS(message({"--methods", "isotonic", "--epochs", "50"}),
              fit + ": expected a checkpoint of isotonic neural_mds 16-");
 }
 
