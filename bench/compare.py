@@ -46,7 +46,9 @@ def clipk_counters(build, binary, pattern, device, threads):
             f"--benchmark_out={out.name}", "--benchmark_out_format=json", f"--device={device}",
             f"--threads={threads}",
         ]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode != 0:
+            raise SystemExit(f"compare.py: {binary} failed:\n{done.stdout}")
         runs = json.load(open(out.name))["benchmarks"]
     if len(runs) != 1:
         names = [run["name"] for run in runs]
@@ -81,6 +83,9 @@ def main():
     parser.add_argument("--title", default=f"{platform.machine()}, {os.cpu_count()} cores")
     parser.add_argument("--out", help="a Markdown file to write")
     arguments = parser.parse_args()
+
+    if arguments.out:  # found out now, not after the last bench
+        os.makedirs(os.path.dirname(arguments.out) or ".", exist_ok=True)
 
     rows, version = [], "?"
     for title, binary, pattern, case, factor in CASES:

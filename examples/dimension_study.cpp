@@ -254,9 +254,8 @@ int main(int argc, char** argv) {
     settings.epochs =
         run.options().quick ? std::min(run.options().epochs, 20) : run.options().epochs;
     settings.draw = arguments.quads_from == "query" ? clipk::QuadDraw::query : clipk::QuadDraw::all;
-    settings.quads_per_pair = arguments.quads == 0
-                                  ? kQuadsPerPair
-                                  : std::max<std::int64_t>(1, arguments.quads / pairs.size());
+    settings.pairs = pairs.size();
+    settings.quads = arguments.quads == 0 ? kQuadsPerPair * pairs.size() : arguments.quads;
     run.print(fmt::format("{} pairs of {} dimensions on {}", pairs.size(), pairs.dim(),
                           to_string(run.context().device())));
     Study(run, pairs, settings, run.fingerprint()).run();

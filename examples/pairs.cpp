@@ -51,7 +51,7 @@ EmbeddingPairs PairSource::load(Run& run) const {
   std::filesystem::path images = images_;
   std::filesystem::path texts = texts_;
   std::string what = "Pairs";
-  synthetic_ = generated_ > 0;
+  bool synthetic = generated_ > 0;
   if (!pairs_.empty()) {
     EmbeddingPairs result = read_pairs(pairs_);
     run.print(fmt::format("Pairs: {} of dimension {} from {}", result.size(), result.dim(),
@@ -59,16 +59,16 @@ EmbeddingPairs PairSource::load(Run& run) const {
     run.add_input("pairs", pairs_);
     return result;
   }
-  if (images.empty() && !synthetic_) {
+  if (images.empty() && !synthetic) {
     const std::filesystem::path folder = data_folder("coco500");
-    synthetic_ = folder.empty();
-    if (!synthetic_) {
+    synthetic = folder.empty();
+    if (!synthetic) {
       what = "COCO-500";
       images = folder / "image_embeddings.npy";
       texts = folder / "text_embeddings.npy";
     }
   }
-  if (!synthetic_) {
+  if (!synthetic) {
     EmbeddingPairs result = read_pairs(images, texts);
     run.print(fmt::format("{}: {} pairs of dimension {} from {} and {}", what, result.size(),
                           result.dim(), images.string(), texts.string()));

@@ -18,14 +18,12 @@ class PairSource {
   /// Reads or generates the pairs, and enters them in the manifest. The first line of the output
   /// says what they are. @throws UsageError if options contradict, Error if the data is bad.
   EmbeddingPairs load(Run& run) const;
-  bool synthetic() const { return synthetic_; }
 
  private:
   std::filesystem::path images_;
   std::filesystem::path texts_;
   std::filesystem::path pairs_;
   std::int64_t generated_ = 0;
-  mutable bool synthetic_ = false;
 };
 
 /// The folder of a data set: $CLIPK_DATA/NAME where that variable is set, else data/NAME in the

@@ -1,6 +1,7 @@
 #include "dimension/fits.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "clipk/models/random_projection.hpp"
 
@@ -16,7 +17,9 @@ NeuralMdsOptions Fitter::mds_options(const std::string& method, int dim) const {
   options.epochs = settings_.epochs;
   options.draw = settings_.draw;
   options.near = settings_.near;
-  options.quads_per_epoch = std::max<std::int64_t>(1, settings_.quads_per_pair * train_.size());
+  options.quads_per_epoch = std::max<std::int64_t>(
+      1, std::llround(static_cast<double>(settings_.quads) * static_cast<double>(train_.size()) /
+                      static_cast<double>(settings_.pairs)));
   if (method == "isometric") {
     options.objective = MdsObjective::isometric;
     options.blocks = {.image_image = 1, .text_text = 1, .image_text = 0};

@@ -18,7 +18,8 @@ struct DimensionSettings {
   std::vector<int> dims;
   std::vector<std::string> methods;
   std::int64_t epochs = 0;
-  std::int64_t quads_per_pair = 0;  ///< an epoch's quadruples for every pair that is fitted
+  std::int64_t pairs = 0;  ///< of the whole study
+  std::int64_t quads = 0;  ///< of an epoch of a fit to all pairs; a fit to fewer takes its share
   QuadDraw draw = QuadDraw::query;
   std::int64_t near = 5;  ///< a query's nearer pair is among its nearest so many
   double holdout = 0;

@@ -70,9 +70,13 @@ Context Context::best(const ContextOptions& options) {
 bool Context::cuda_available() {
   // Without a driver this is cudaErrorInsufficientDriver, not cudaErrorNoDevice: any error is a no.
   int count = 0;
-  const bool ok = cudaGetDeviceCount(&count) == cudaSuccess && count > 0;
-  if (!ok) cudaGetLastError();
-  return ok;
+  if (cudaGetDeviceCount(&count) != cudaSuccess || count == 0) {
+    cudaGetLastError();
+    return false;
+  }
+  int major = 0;  // the kernels are built for Ampere and what came after
+  return cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) == cudaSuccess &&
+         major >= 8;
 }
 
 Context Context::cuda(const ContextOptions& options, int ordinal) {

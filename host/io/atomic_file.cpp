@@ -58,9 +58,11 @@ void AtomicFile::open_temporary() {
     // ended between our open and our lock has renamed or removed the file that we hold.
     struct stat held {};
     struct stat named {};
-    const bool ours = ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 &&
-                      ::fstat(descriptor, &held) == 0 && ::stat(temporary_.c_str(), &named) == 0 &&
-                      held.st_ino == named.st_ino && held.st_dev == named.st_dev;
+    // Some network file systems know no locks; there we trust that nobody else writes this file.
+    const bool locked = ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+    const bool ours = locked && ::fstat(descriptor, &held) == 0 &&
+                      ::stat(temporary_.c_str(), &named) == 0 && held.st_ino == named.st_ino &&
+                      held.st_dev == named.st_dev;
     if (!ours) {
       ::close(descriptor);
       continue;

@@ -105,6 +105,8 @@ void MdsNetwork::backward(Context& context, MatrixView<const float> x,
   for (std::size_t i = 0; i < networks_.size(); ++i, first += rows) {
     networks_[i].backward(context, x.row_range(first, rows), workspaces_[i],
                           grad_codes.row_range(first, rows));
+    // The output has no bias: distances do not see it, and Adam would let rounding move it.
+    fill_zero(context, networks_[i].bias_gradient(networks_[i].layers() - 1));
   }
   if (networks_.size() == 1) return;
   std::int64_t place = 0;

@@ -25,6 +25,12 @@ void check_options(const NeuralMdsOptions& options, std::int64_t dim) {
   }
   if (options.hidden < 0)
     check::fail(kName, "a hidden width from 0", std::to_string(options.hidden));
+  if (options.epochs < 0) {
+    check::fail(kName, "at least 0 epochs", std::to_string(options.epochs));
+  }
+  if (!(options.margin >= 0)) {
+    check::fail(kName, "a margin from 0", std::to_string(options.margin));
+  }
   if (options.steps_per_epoch < 1) {
     check::fail(kName, "at least 1 step an epoch", std::to_string(options.steps_per_epoch));
   }
@@ -34,7 +40,7 @@ void check_options(const NeuralMdsOptions& options, std::int64_t dim) {
   if (options.near < 1) check::fail(kName, "at least 1 near row", std::to_string(options.near));
   const MdsBlocks& blocks = options.blocks;
   if (blocks.image_image < 0 || blocks.text_text < 0 || blocks.image_text < 0 ||
-      blocks.image_image + blocks.text_text + blocks.image_text <= 0) {
+      !(blocks.image_image + blocks.text_text + blocks.image_text > 0)) {
     check::fail(kName, "block weights from 0, one above",
                 std::to_string(blocks.image_image) + ", " + std::to_string(blocks.text_text) +
                     ", " + std::to_string(blocks.image_text));

@@ -294,7 +294,10 @@ void Pca::transform(Context& context, MatrixView<const float> rows, Modality mod
     check::fail(kName, "a dimension from 1 to " + std::to_string(components_kept()),
                 std::to_string(out.cols));
   }
-  check::matrix(kName, "rows", context, rows, rows.rows, dim_);
+  if (rows.cols != dim_) {
+    check::fail(kName, "rows of shape " + check::shape(rows.rows, dim_),
+                check::shape(rows.rows, rows.cols));
+  }
   check::matrix(kName, "out", context, out, rows.rows, out.cols);
   if (rows.rows == 0) return;
   const HostRows<float> host(context, rows);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "clipk/io/check_finite.hpp"
 #include "cpu/parallel.hpp"
 #include "ops/check.hpp"
 
@@ -70,6 +71,13 @@ Matrix<float> retrieval_axes(MatrixView<const float> images, MatrixView<const fl
   if (dim < 1 || dim > images.cols) {
     check::fail(kName, "a dimension from 1 to " + std::to_string(images.cols), std::to_string(dim));
   }
+  if (!(options.whitening > 0 && std::isfinite(options.whitening))) {
+    check::fail(kName, "a whitening above 0", std::to_string(options.whitening));
+  }
+  check::same_device(kName, "images", Device::cpu, images.device);
+  check::same_device(kName, "texts", Device::cpu, texts.device);
+  check_finite(images, "images");
+  check_finite(texts, "texts");
   Matrix<float> result(dim, images.cols);
   // Within a parallel region of one, Eigen starts no threads: its results stay the same.
   cpu::parallel_for(1, 1, [&](std::int64_t) {

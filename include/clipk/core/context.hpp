@@ -27,7 +27,8 @@ class Context {
   static Context cuda(const ContextOptions& options = {}, int ordinal = 0);
   /// A GPU where there is one, the CPU elsewhere.
   static Context best(const ContextOptions& options = {});
-  /// False where the library was built without CUDA, or cudaGetDeviceCount gives any error or 0.
+  /// False where the library was built without CUDA, cudaGetDeviceCount gives any error or
+  /// 0, or the first GPU is older than compute capability 8.0.
   static bool cuda_available();
 
   Context(Context&&) noexcept;

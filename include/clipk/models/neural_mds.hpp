@@ -64,7 +64,8 @@ struct NeuralMdsOptions {
   double inner_share = 0;
   std::int64_t patience = 10;  ///< epochs without a better rank after which the choice is made
 
-  /// Where it exists, the training goes on from it, to the same bytes; removed by the caller.
+  /// Where it exists, the training goes on from it, to the same bytes; with an inner split so does
+  /// the choice of epochs, from a second file, FILE.inner. Both are removed by the caller.
   std::filesystem::path checkpoint;
   std::function<void(const Progress&)> progress;
 };

@@ -45,7 +45,7 @@ class Pca {
   std::vector<double> explained_variance_ratio() const;
 
   /// The first D' = out.cols components of any rows, seen in the fit or not: (row - mean) V^T.
-  /// @param rows [m, D]  @param[out] out [m, D']
+  /// @param rows [m, D], on any device  @param[out] out [m, D'], on the context's
   /// @throws Error if D' is 0 or more than the components kept, or a shape differs.
   void transform(Context& context, MatrixView<const float> rows, Modality modality,
                  MatrixView<float> out) const;

@@ -9,8 +9,9 @@
 namespace clipk {
 
 struct RetrievalAxesOptions {
-  /// How far the directions in which images and texts vary most are scaled down: 0 whitens them
-  /// fully, infinity leaves them alone. In units of the mean variance of a direction.
+  /// How far the directions in which images and texts vary most are scaled down: near 0 all that
+  /// vary count alike, a large value leaves them alone. In units of the mean variance of a
+  /// direction.
   double whitening = 10;
   /// Weight of the images' variance beside that of the texts.
   double images = 0.1;
@@ -27,8 +28,8 @@ struct RetrievalAxesOptions {
 ///
 /// @param images [n, D]  @param texts [m, D]: rows centred per modality, on the host
 /// @returns [dim, D] on the host; the largest entry of every axis is positive
-/// @throws Error if the widths differ, all rows of a modality are equal, or dim is not in 1 ... D.
-/// Deterministic: yes; float64.
+/// @throws Error if the widths differ, all rows of a modality are equal, a value is not finite, dim
+/// is not in 1 ... D, or whitening is not above 0. Deterministic: yes; float64.
 Matrix<float> retrieval_axes(MatrixView<const float> images, MatrixView<const float> texts,
                              std::int64_t dim, const RetrievalAxesOptions& options = {});
 
