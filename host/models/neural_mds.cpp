@@ -19,6 +19,10 @@ constexpr const char* kName = "neural_mds";
 constexpr const char* kKind = "neural_mds model";
 constexpr std::uint32_t kVersion = 1;
 
+// Of the mean reciprocal rank among the pairs set aside: less may be chance, and training that does
+// not help new pairs soon harms them.
+constexpr double kLeastGain = 0.03;
+
 void check_options(const NeuralMdsOptions& options, std::int64_t dim) {
   if (options.dim < 1 || options.dim > dim) {
     check::fail(kName, "a dimension from 1 to " + std::to_string(dim), std::to_string(options.dim));
@@ -110,7 +114,9 @@ TrainingResult train(Context& context, const MdsPairs& pairs, const MdsPairs& he
   trainer.checkpoint = checkpoint;
   trainer.checkpoint_every = std::max<std::int64_t>(1, options.epochs / 20);
   trainer.progress = options.progress;
-  if (held_out.images.rows > 0) trainer.early_stopping.patience = options.patience;
+  if (held_out.images.rows > 0) {
+    trainer.early_stopping = {.patience = options.patience, .min_delta = kLeastGain};
+  }
   TrainingResult result = Trainer(context, problem, trainer).run();
   network.take_parameters(context);
   return result;
