@@ -61,6 +61,16 @@ Json interval_of(const Interval& interval) {
   return {{"change", interval.estimate}, {"low", interval.low}, {"high", interval.high}};
 }
 
+// The dimensions that are labelled: all but those whose labels would run into a larger one's.
+std::vector<double> ticks(std::vector<double> dims) {
+  std::sort(dims.rbegin(), dims.rend());
+  std::vector<double> kept;
+  for (const double dim : dims) {
+    if (kept.empty() || kept.back() >= 1.5 * dim) kept.push_back(dim);
+  }
+  return kept;
+}
+
 std::string dim_text(const Json& dim) {
   return dim.is_null() ? "-" : std::to_string(dim.get<int>());
 }
@@ -176,14 +186,10 @@ Figure DimensionReport::figure() const {
           const Interval& interval = image_query ? change.i2t : change.t2i;
           series.x.push_back(change.dim);
           series.y.push_back(level + interval.estimate);
-          series.low.push_back(level + interval.low);
-          series.high.push_back(level + interval.high);
+          series.low.push_back(std::max(level + interval.low, 0.0));
+          series.high.push_back(std::min(level + interval.high, 1.0));
         }
-        for (const double x : series.x) {
-          if (std::find(panel.x_ticks.begin(), panel.x_ticks.end(), x) == panel.x_ticks.end()) {
-            panel.x_ticks.push_back(x);
-          }
-        }
+        panel.x_ticks = ticks(series.x);
         panel.series.push_back(std::move(series));
       }
       figure.panels.push_back(std::move(panel));
