@@ -1,4 +1,4 @@
-"""The work of the benches in PyTorch and scikit-learn, on arrays of the same shapes.
+"""The work of the benches in PyTorch, on arrays of the same shapes.
 
 Prints one JSON object: case name -> median seconds. Cases carry the names that bench/compare.py
 pairs with clipk's own benches.

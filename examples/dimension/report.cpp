@@ -53,6 +53,7 @@ Json row_of(const std::string& method, int dim, const std::string& split,
 
 std::vector<const Measured*> pointers(const std::vector<Measured>& sets) {
   std::vector<const Measured*> result;
+  result.reserve(sets.size());
   for (const Measured& set : sets) result.push_back(&set);
   return result;
 }
