@@ -1,4 +1,4 @@
-"""Runs clipk's benches beside the same work in PyTorch and prints the ratios.
+"""Runs clipk's benches beside the same work in PyTorch and scikit-learn and prints the ratios.
 
 The two take turns, `--rounds` times, and the medians are compared: a machine that slows down slows
 both. Uses the standard library alone; the references run in the interpreter given by --python.
@@ -35,6 +35,9 @@ CASES = [
     ("Adam, 4M parameters", "adam_bench", r"^adam_step/parameters:4194304/", "adam 4194304", 1),
     ("normalise rows 100000x512", "normalize_rows_bench",
      r"^normalize_rows_forward/n:100000/d:512/", "normalize_rows 100000x512", 1),
+    ("PCA of 10000x512 (scikit-learn)", "metrics_bench", r"^pca_fit/n:5000/", "pca 10000x512", 1),
+    ("trustworthiness, 5000 rows (scikit-learn)", "metrics_bench", r"^trustworthiness/n:5000/",
+     "trustworthiness 5000, 512 to 64", 1),
 ]
 
 
@@ -64,7 +67,7 @@ def reference_seconds(python, case, device, threads):
 
 
 def table(rows):
-    lines = ["| work | clipk | PyTorch | ratio | share of floor |", "|---|---|---|---|---|"]
+    lines = ["| work | clipk | reference | ratio | share of floor |", "|---|---|---|---|---|"]
     for title, ours, theirs, floor in rows:
         ratio = f"{theirs / ours:.2f}" if theirs else "-"
         reference = f"{theirs * 1e3:.2f} ms" if theirs else "-"

@@ -1,4 +1,4 @@
-"""The work of the benches in PyTorch, on arrays of the same shapes.
+"""The work of the benches in PyTorch and scikit-learn, on arrays of the same shapes.
 
 Prints one JSON object: case name -> median seconds. Cases carry the names that bench/compare.py
 pairs with clipk's own benches.
@@ -130,6 +130,22 @@ def adam(device):
 def normalize_rows(device):
     x = codes(100000, 512, device)
     return lambda: F.normalize(x)
+
+
+@case("pca 10000x512", 3)
+def pca(device):
+    from sklearn.decomposition import PCA
+
+    x = codes(10000, 512, "cpu").numpy()
+    return lambda: PCA(svd_solver="covariance_eigh").fit(x)
+
+
+@case("trustworthiness 5000, 512 to 64", 3)
+def trustworthiness(device):
+    from sklearn.manifold import trustworthiness as score
+
+    x = codes(5000, 512, "cpu").numpy()
+    return lambda: score(x, x[:, :64], n_neighbors=12)
 
 
 def measure(call, repeats, device):
