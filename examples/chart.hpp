@@ -40,10 +40,6 @@ struct Figure {
   int height = 520;
 };
 
-/// For programs that draw after long work: whether charts can be drawn is known before it.
-/// @throws Error where gnuplot is missing or has no PNG terminal.
-void check_charts();
-
 /// The figure as the bytes of a PNG, drawn by gnuplot.
 /// @throws Error where gnuplot is missing or fails.
 std::string to_png(const Figure& figure);

@@ -13,6 +13,8 @@
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
 #include "dimension/report.hpp"
+#include "fit_store.hpp"
+#include "gnuplot.hpp"
 #include "pairs.hpp"
 #include "study.hpp"
 
@@ -131,7 +133,7 @@ class Study {
         pairs_(pairs),
         settings_(settings),
         splits_(make_splits(pairs.size(), settings, run.options().seed)),
-        store_(run.options().checkpoint, fingerprint),
+        store_("dimension_study checkpoint", 1, run.options().checkpoint, fingerprint),
         terminal_(isatty(STDERR_FILENO) != 0),
         fits_(settings.methods.size() * settings.dims.size() * (1 + splits_.size())) {}
 
@@ -206,7 +208,7 @@ class Study {
     Outcome outcome;
     std::function<void(const Progress&)> progress;
     if (terminal_) progress = ProgressBar(std::cerr, true, label);
-    std::vector<Codes> codes = fitter.codes(result.method, result.dim, sets, store_.fit_file(key),
+    std::vector<Codes> codes = fitter.codes(result.method, result.dim, sets, store_.part_file(key),
                                             progress, outcome.epochs);
     outcome.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -226,7 +228,7 @@ class Study {
   const EmbeddingPairs& pairs_;
   const DimensionSettings& settings_;
   std::vector<Split> splits_;
-  OutcomeStore store_;
+  FitStore<Outcome> store_;
   bool terminal_;
   std::size_t fits_;
   std::size_t fit_ = 0;

@@ -103,7 +103,9 @@ std::string Run::fingerprint() const {
   for (const char* key : {"commit", "threads"}) basis.erase(key);
   for (const char* key : {"threads", "out", "checkpoint"}) basis["options"].erase(key);
   for (Json& input : basis["inputs"]) input.erase("path");
-  for (const char* key : {"images", "texts", "pairs"}) basis["options"].erase(key);  // by content
+  for (const char* key : {"images", "texts", "pairs", "features", "labels"}) {
+    basis["options"].erase(key);  // they count by their content
+  }
   const std::string text = basis.dump();
   Sha256 sha;
   sha.update(text.data(), text.size());
@@ -121,19 +123,19 @@ void Run::add_npy(const std::string& file, Matrix<float> matrix) {
   outputs_.add(file, [kept](AtomicFile& out) { write_npy<float>(out, kept->view()); });
 }
 
-void Run::add_chart(const std::string& file, const Figure& figure) {
-  add_text(file, to_png(figure));
+void Run::add_npy(const std::string& file, std::vector<std::int32_t> vector) {
+  outputs_.add(file, [vector = std::move(vector)](AtomicFile& out) { write_npy(out, vector); });
 }
 
-void Run::add_text(const std::string& file, std::string content) {
+void Run::add_file(const std::string& file, std::string content) {
   outputs_.add(file, [content = std::move(content)](AtomicFile& out) { out.write(content); });
 }
 
 void Run::finish() {
   Json results{{"manifest", manifest_}, {"rows", rows_}};
   for (const auto& [key, value] : more_.items()) results[key] = value;
-  add_text("results.csv", to_csv(rows_));
-  add_text("results.json", results.dump(2) + "\n");  // last: where it is, all is
+  add_file("results.csv", to_csv(rows_));
+  add_file("results.json", results.dump(2) + "\n");  // last: where it is, all is
   outputs_.write();
 }
 

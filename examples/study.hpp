@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "chart.hpp"
 #include "clipk/core/matrix.hpp"
 #include "outputs.hpp"
 #include "table.hpp"
@@ -54,8 +53,8 @@ class Run {
 
   /// Files beside results.json; the matrix lies on the host.
   void add_npy(const std::string& file, Matrix<float> matrix);
-  void add_chart(const std::string& file, const Figure& figure);  ///< drawn at once
-  void add_text(const std::string& file, std::string content);
+  void add_npy(const std::string& file, std::vector<std::int32_t> vector);
+  void add_file(const std::string& file, std::string content);
 
  private:
   friend class Program;

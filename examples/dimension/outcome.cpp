@@ -1,7 +1,5 @@
 #include "dimension/outcome.hpp"
 
-#include <algorithm>
-#include <system_error>
 #include <utility>
 
 #include "clipk/io/archive.hpp"
@@ -10,9 +8,6 @@
 
 namespace clipk::study {
 namespace {
-
-constexpr const char* kKind = "dimension_study checkpoint";
-constexpr std::uint32_t kVersion = 1;
 
 void add_measured(ArchiveWriter& archive, const std::string& prefix, const Measured& m) {
   archive.add(prefix + "/i2t", m.i2t_ranks);
@@ -57,86 +52,26 @@ Measured measure_baseline(Context& context, const EmbeddingPairs& pairs) {
           .t2i_ranks = std::move(found.text_to_image.ranks)};
 }
 
-OutcomeStore::OutcomeStore(std::filesystem::path file, std::string fingerprint)
-    : file_(std::move(file)), fingerprint_(std::move(fingerprint)) {
-  if (file_.empty()) return;
-  if (std::filesystem::exists(file_)) {
-    load();
-  } else {
-    save();  // where nothing can be written, that is known before the first fit
+void add_fit(ArchiveWriter& archive, const std::string& prefix, const Outcome& outcome) {
+  add_measured(archive, prefix + "/train", outcome.train);
+  if (outcome.held) add_measured(archive, prefix + "/held", *outcome.held);
+  if (!outcome.images.empty()) {
+    archive.add(prefix + "/images", outcome.images);
+    archive.add(prefix + "/texts", outcome.texts);
   }
-  for (const auto& [key, outcome] : outcomes_) remove_fit(key);
+  archive.add(prefix + "/epochs", outcome.epochs);
+  archive.add(prefix + "/seconds", outcome.seconds);
 }
 
-const Outcome* OutcomeStore::find(const std::string& key) const {
-  const auto it = outcomes_.find(key);
-  return it == outcomes_.end() ? nullptr : &it->second;
-}
-
-const Outcome& OutcomeStore::add(const std::string& key, Outcome outcome) {
-  const Outcome& added = outcomes_[key] = std::move(outcome);
-  if (!file_.empty()) {
-    save();
-    remove_fit(key);
+void read_fit(const ArchiveReader& archive, const std::string& prefix, Outcome& outcome) {
+  outcome.train = read_measured(archive, prefix + "/train");
+  if (archive.has(prefix + "/held/i2t")) outcome.held = read_measured(archive, prefix + "/held");
+  if (archive.has(prefix + "/images")) {
+    outcome.images = archive.matrix<float>(prefix + "/images");
+    outcome.texts = archive.matrix<float>(prefix + "/texts");
   }
-  return added;
-}
-
-std::filesystem::path OutcomeStore::fit_file(const std::string& key) const {
-  std::filesystem::path fit = file_;
-  if (fit.empty()) return fit;
-  std::string suffix = "." + key + ".fit";
-  std::replace(suffix.begin(), suffix.end(), '/', '-');
-  return fit += suffix;
-}
-
-void OutcomeStore::remove_fit(const std::string& key) const {
-  for (const char* suffix : {"", ".inner"}) {
-    std::filesystem::path fit = fit_file(key);
-    std::error_code error;  // a file that stays does no harm
-    std::filesystem::remove(fit += suffix, error);
-  }
-}
-
-void OutcomeStore::save() const {
-  ArchiveWriter archive(kKind, kVersion);
-  archive.add("fingerprint", fingerprint_);
-  std::string keys;
-  for (const auto& [key, outcome] : outcomes_) {
-    keys += key + "\n";
-    add_measured(archive, key + "/train", outcome.train);
-    if (outcome.held) add_measured(archive, key + "/held", *outcome.held);
-    if (!outcome.images.empty()) {
-      archive.add(key + "/images", outcome.images);
-      archive.add(key + "/texts", outcome.texts);
-    }
-    archive.add(key + "/epochs", outcome.epochs);
-    archive.add(key + "/seconds", outcome.seconds);
-  }
-  archive.add("keys", keys);
-  archive.write(file_);
-}
-
-void OutcomeStore::load() {
-  const ArchiveReader archive(file_, kKind, kVersion);
-  const std::string found = archive.text("fingerprint");
-  if (found != fingerprint_) archive.fail("a checkpoint of " + fingerprint_, "one of " + found);
-  const std::string keys = archive.text("keys");
-  for (std::size_t from = 0; from < keys.size();) {
-    const std::size_t end = keys.find('\n', from);
-    const std::string key = keys.substr(from, end - from);
-    from = end + 1;
-    Outcome outcome;
-    outcome.train = read_measured(archive, key + "/train");
-    if (archive.has(key + "/held/i2t")) outcome.held = read_measured(archive, key + "/held");
-    if (archive.has(key + "/images")) {
-      outcome.images = archive.matrix<float>(key + "/images");
-      outcome.texts = archive.matrix<float>(key + "/texts");
-    }
-    outcome.epochs = archive.number<std::int64_t>(key + "/epochs");
-    outcome.seconds = archive.number<double>(key + "/seconds");
-    outcomes_[key] = std::move(outcome);
-  }
+  outcome.epochs = archive.number<std::int64_t>(prefix + "/epochs");
+  outcome.seconds = archive.number<double>(prefix + "/seconds");
 }
 
 }  // namespace clipk::study

@@ -1,13 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "clipk/core/matrix.hpp"
+#include "clipk/io/archive.hpp"
 #include "clipk/io/embeddings.hpp"
 #include "dimension/fits.hpp"
 
@@ -33,27 +32,7 @@ struct Outcome {
   double seconds = 0;
 };
 
-/// Finished fits by key ("pca/64/all", "pca/64/3"), in a file if one is given: a study that was
-/// stopped goes on with the first fit that is missing.
-class OutcomeStore {
- public:
-  /// @throws Error if the file is not a checkpoint of this fingerprint, or cannot be written.
-  OutcomeStore(std::filesystem::path file, std::string fingerprint);
-
-  const Outcome* find(const std::string& key) const;
-  const Outcome& add(const std::string& key, Outcome outcome);
-  /// Where the trainer keeps the fit in progress; empty without a file. One name a fit: what a
-  /// kill leaves behind is taken up by its own fit alone.
-  std::filesystem::path fit_file(const std::string& key) const;
-
- private:
-  void remove_fit(const std::string& key) const;
-  void load();
-  void save() const;
-
-  std::filesystem::path file_;
-  std::string fingerprint_;
-  std::map<std::string, Outcome> outcomes_;
-};
+void add_fit(ArchiveWriter& archive, const std::string& prefix, const Outcome& outcome);
+void read_fit(const ArchiveReader& archive, const std::string& prefix, Outcome& outcome);
 
 }  // namespace clipk::study

@@ -260,7 +260,7 @@ void DimensionReport::finish(Run& run) const {
   run.result("smallest_dim") = smallest;
   run.result("margin") = margin_;
   run.result("intervals") = intervals;
-  run.add_chart("quality.png", figure());
+  run.add_file("quality.png", to_png(figure()));
 }
 
 }  // namespace clipk::study

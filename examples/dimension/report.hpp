@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "chart.hpp"
 #include "clipk/metrics/bootstrap.hpp"
 #include "dimension/outcome.hpp"
 #include "study.hpp"

@@ -304,11 +304,16 @@ void write_npy(const std::filesystem::path& path, const NpyArray<T>& array,
 }
 
 template <class T>
+void write_npy(AtomicFile& file, const std::vector<T>& vector, const NpyFormat& format) {
+  const auto size = static_cast<std::int64_t>(vector.size());
+  write_elements<T>(file, {size}, 1, size, format, [&](std::int64_t) { return vector.data(); });
+}
+
+template <class T>
 void write_npy(const std::filesystem::path& path, const std::vector<T>& vector,
                const NpyFormat& format) {
-  const auto size = static_cast<std::int64_t>(vector.size());
   AtomicFile file(path);
-  write_elements<T>(file, {size}, 1, size, format, [&](std::int64_t) { return vector.data(); });
+  write_npy(file, vector, format);
   file.commit();
 }
 
@@ -321,6 +326,7 @@ void write_npy(const std::filesystem::path& path, const std::vector<T>& vector,
   template void write_npy<T>(const std::filesystem::path&,                                        \
                              std::type_identity_t<MatrixView<const T>>, const NpyFormat&);        \
   template void write_npy<T>(const std::filesystem::path&, const NpyArray<T>&, const NpyFormat&); \
+  template void write_npy<T>(AtomicFile&, const std::vector<T>&, const NpyFormat&);               \
   template void write_npy<T>(const std::filesystem::path&, const std::vector<T>&, const NpyFormat&);
 CLIPK_INSTANTIATE_NPY(float)
 CLIPK_INSTANTIATE_NPY(double)

@@ -4,6 +4,7 @@
 
 #include <new>
 
+#include "chart.hpp"
 #include "clipk/core/error.hpp"
 #include "pairs.hpp"
 
@@ -33,7 +34,7 @@ int main(int argc, char** argv) {
       line.y.push_back(static_cast<double>(pairs.size()));
     }
     figure.panels[0].series.push_back(line);
-    run.add_chart("toy.png", figure);
+    run.add_file("toy.png", study::to_png(figure));
     run.result("smallest_dim") = 64;
     run.add_npy("images.npy", std::move(pairs.images));
     run.print(table.text());

@@ -101,5 +101,7 @@ void write_npy(const std::filesystem::path& path, const NpyArray<T>& array,
 template <class T>
 void write_npy(const std::filesystem::path& path, const std::vector<T>& vector,
                const NpyFormat& format = {});
+template <class T>
+void write_npy(AtomicFile& file, const std::vector<T>& vector, const NpyFormat& format = {});
 
 }  // namespace clipk
