@@ -23,10 +23,21 @@ MlpOptions network_options(const NeuralMdsOptions& options, std::int64_t inputs,
 MdsNetwork::MdsNetwork(Context& context, const NeuralMdsOptions& options,
                        MatrixView<const float> start, Matrix<float> means, float rms)
     : means_(std::move(means)), rms_(rms) {
+  std::vector<MlpOptions> networks;
   const std::uint32_t count = options.network_per_modality ? 2 : 1;
   for (std::uint32_t i = 0; i < count; ++i) {
-    networks_.emplace_back(context, network_options(options, start.cols, i));
-    copy<float>(context, start, networks_.back().skip_weight());
+    networks.push_back(network_options(options, start.cols, i));
+  }
+  add_networks(context, networks);
+  for (Mlp& network : networks_) copy<float>(context, start, network.skip_weight());
+}
+
+void MdsNetwork::add_networks(Context& context, const std::vector<MlpOptions>& options) {
+  std::vector<std::int64_t> sizes;
+  for (const MlpOptions& network : options) sizes.push_back(Mlp::parameter_size(network));
+  parameters_ = Parameters(context, sizes);
+  for (const MlpOptions& network : options) {
+    networks_.emplace_back(context, network, parameters_.part(static_cast<int>(networks_.size())));
   }
 }
 
@@ -56,40 +67,13 @@ Matrix<float> MdsNetwork::transform(Context& context, MatrixView<const float> ro
   return host.to_device(context);
 }
 
-VectorView<float> MdsNetwork::parameters() {
-  return networks_.size() == 1 ? networks_[0].parameters() : joint_parameters_.flat();
-}
-
-VectorView<float> MdsNetwork::gradients() {
-  return networks_.size() == 1 ? networks_[0].gradients() : joint_gradients_.flat();
-}
-
 void MdsNetwork::plan(Context& context, std::int64_t rows) {
   workspaces_.clear();
   const auto count = static_cast<std::int64_t>(networks_.size());
   for (const Mlp& network : networks_) workspaces_.emplace_back(context, network, rows / count);
-  if (count == 1) return;
-  const std::int64_t size = networks_[0].parameters().size;
-  joint_parameters_ = Matrix<float>(context, 1, count * size);
-  joint_gradients_ = Matrix<float>(context, 1, count * size);
-  for (std::int64_t i = 0; i < count; ++i) {
-    copy<float>(context, networks_[static_cast<std::size_t>(i)].parameters(),
-                joint_parameters_.flat().slice(i * size, size));
-  }
-}
-
-void MdsNetwork::take_parameters(Context& context) {
-  if (networks_.size() == 1) return;
-  std::int64_t first = 0;
-  for (Mlp& network : networks_) {
-    const VectorView<float> own = network.parameters();
-    copy<float>(context, joint_parameters_.flat().slice(first, own.size), own);
-    first += own.size;
-  }
 }
 
 void MdsNetwork::forward(Context& context, MatrixView<const float> x, MatrixView<float> codes) {
-  take_parameters(context);
   const std::int64_t rows = x.rows / static_cast<std::int64_t>(networks_.size());
   std::int64_t first = 0;
   for (std::size_t i = 0; i < networks_.size(); ++i, first += rows) {
@@ -108,13 +92,6 @@ void MdsNetwork::backward(Context& context, MatrixView<const float> x,
     // The output has no bias: distances do not see it, and Adam would let rounding move it.
     fill_zero(context, networks_[i].bias_gradient(networks_[i].layers() - 1));
   }
-  if (networks_.size() == 1) return;
-  std::int64_t place = 0;
-  for (Mlp& network : networks_) {
-    const VectorView<float> own = network.gradients();
-    copy<float>(context, own, joint_gradients_.flat().slice(place, own.size));
-    place += own.size;
-  }
 }
 
 void MdsNetwork::save(Context& context, ArchiveWriter& archive) const {
@@ -132,8 +109,13 @@ MdsNetwork MdsNetwork::load(Context& context, const ArchiveReader& archive) {
   result.rms_ = archive.number<float>("rms");
   const auto count = archive.number<std::int64_t>("networks");
   if (count != 1 && count != 2) archive.fail("1 or 2 networks", std::to_string(count));
+  std::vector<MlpOptions> options;
   for (std::int64_t i = 0; i < count; ++i) {
-    result.networks_.push_back(Mlp::load(context, archive, "network" + std::to_string(i)));
+    options.push_back(Mlp::saved_options(archive, "network" + std::to_string(i)));
+  }
+  result.add_networks(context, options);
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    result.networks_[i].read(context, archive, "network" + std::to_string(i));
   }
   const Mlp& last = result.networks_.back();
   if (last.inputs() != result.inputs() || last.outputs() != result.outputs() ||

@@ -6,11 +6,12 @@
 #include "clipk/io/archive.hpp"
 #include "clipk/models/neural_mds.hpp"
 #include "clipk/train/mlp.hpp"
+#include "clipk/train/parameters.hpp"
 
 namespace clipk {
 
-/// The map of a NeuralMds: what is taken from a row before, one network or one a modality, and the
-/// parameters of both as one array for the trainer.
+/// The map of a NeuralMds: what is taken from a row before, and one network or one a modality with
+/// the parameters of both in one array.
 class MdsNetwork {
  public:
   /// @param start [dim, D]: P, on the host  @param means [2, D] on the host, by modality
@@ -26,15 +27,13 @@ class MdsNetwork {
   /// g(x) in the units of the rows.
   Matrix<float> transform(Context& context, MatrixView<const float> rows, Modality modality) const;
 
-  VectorView<float> parameters();
-  VectorView<float> gradients();
+  VectorView<float> parameters() { return parameters_.all().values; }
+  VectorView<float> gradients() { return parameters_.all().gradients; }
 
   /// Plans the workspaces for steps over x [2n, D]: images, then texts.
   void plan(Context& context, std::int64_t rows);
   void forward(Context& context, MatrixView<const float> x, MatrixView<float> codes);
   void backward(Context& context, MatrixView<const float> x, MatrixView<const float> grad_codes);
-  /// After the trainer: the array's values into the networks.
-  void take_parameters(Context& context);
 
   void save(Context& context, ArchiveWriter& archive) const;
   static MdsNetwork load(Context& context, const ArchiveReader& archive);
@@ -45,13 +44,13 @@ class MdsNetwork {
     return networks_[modality == Modality::text ? networks_.size() - 1 : 0];
   }
 
+  void add_networks(Context& context, const std::vector<MlpOptions>& options);
+
+  Parameters parameters_;  // of the networks, one after the other
   std::vector<Mlp> networks_;
   std::vector<Mlp::Workspace> workspaces_;
   Matrix<float> means_;  // [2, D] on the host
   float rms_ = 1;
-  // Two networks: their parameters and gradients side by side. One network's own array serves
-  // alone.
-  Matrix<float> joint_parameters_, joint_gradients_;
 };
 
 }  // namespace clipk

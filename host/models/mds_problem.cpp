@@ -163,7 +163,6 @@ void MdsProblem::step(Context& context, const Batch& batch, VectorView<double> l
 
 std::optional<double> MdsProblem::held_out_loss(Context& context) {
   if (held_out_.images.rows == 0) return std::nullopt;
-  network_.take_parameters(context);
   const Matrix<float> images =
       network_.transform(context, held_out_.images, Modality::image).to_host(context);
   const Matrix<float> texts =

@@ -117,9 +117,7 @@ TrainingResult train(Context& context, const MdsPairs& pairs, const MdsPairs& he
   if (held_out.images.rows > 0) {
     trainer.early_stopping = {.patience = options.patience, .min_delta = kLeastGain};
   }
-  TrainingResult result = Trainer(context, problem, trainer).run();
-  network.take_parameters(context);
-  return result;
+  return Trainer(context, problem, trainer).run();
 }
 
 // The number of epochs after which retrieval among pairs that were set aside was best.

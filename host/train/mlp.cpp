@@ -12,11 +12,15 @@
 namespace clipk {
 namespace {
 
-constexpr std::int64_t kAlign = 16;            // a cache line of floats, and any vector load
 constexpr std::int64_t kTransformRows = 8192;  // of one piece of a large x
 
-std::int64_t aligned(std::int64_t size) {
-  return (size + kAlign - 1) / kAlign * kAlign;
+void check_widths(const std::vector<std::int64_t>& widths) {
+  if (widths.size() < 2) {
+    throw Error("mlp: expected at least two widths, got " + std::to_string(widths.size()));
+  }
+  for (const std::int64_t width : widths) {
+    if (width < 1) throw Error("mlp: expected widths of at least 1, got " + std::to_string(width));
+  }
 }
 
 double init_bound(Init init, std::int64_t in, std::int64_t out) {
@@ -73,31 +77,46 @@ Activation activation_named(std::string_view name) {
 }
 
 template <class T>
-BasicMlp<T>::BasicMlp(Context& context, MlpOptions options)
-    : options_(std::move(options)), device_(context.device()) {
-  if (options_.widths.size() < 2) {
-    throw Error("mlp: expected at least two widths, got " + std::to_string(options_.widths.size()));
-  }
-  for (const std::int64_t width : options_.widths) {
-    if (width < 1) throw Error("mlp: expected widths of at least 1, got " + std::to_string(width));
-  }
+std::int64_t BasicMlp<T>::parameter_size(const MlpOptions& options) {
+  check_widths(options.widths);
   std::int64_t size = 0;
-  const auto place = [&size](std::int64_t count) {
-    const std::int64_t first = size;
-    size += aligned(count);
-    return first;
-  };
-  for (int l = 0; l < layers(); ++l) {
-    const std::int64_t in = options_.widths[static_cast<std::size_t>(l)];
-    const std::int64_t out = options_.widths[static_cast<std::size_t>(l) + 1];
-    const std::int64_t weight = place(out * in);
-    places_.push_back({weight, place(out)});
+  for (std::size_t l = 0; l + 1 < options.widths.size(); ++l) {
+    size += aligned_parameters(options.widths[l] * options.widths[l + 1]) +
+            aligned_parameters(options.widths[l + 1]);
   }
-  trained_ = size;
-  if (options_.skip != MlpSkip::none) skip_place_ = place(outputs() * inputs());
-  if (options_.skip == MlpSkip::trained) trained_ = size;
-  values_ = Matrix<T>(context, 1, size);
-  gradients_ = Matrix<T>(context, 1, trained_);
+  if (options.skip == MlpSkip::trained) {
+    size += aligned_parameters(options.widths.front() * options.widths.back());
+  }
+  return size;
+}
+
+template <class T>
+BasicMlp<T>::BasicMlp(Context& context, MlpOptions options)
+    : BasicMlp(context, options, BasicParameters<T>(context, {parameter_size(options)})) {}
+
+template <class T>
+BasicMlp<T>::BasicMlp(Context& context, MlpOptions options, BasicParameters<T> own)
+    : BasicMlp(context, std::move(options), own.all()) {
+  own_ = std::move(own);
+}
+
+template <class T>
+BasicMlp<T>::BasicMlp(Context& context, MlpOptions options, BasicParameterSlice<T> parameters)
+    : options_(std::move(options)), device_(context.device()), slice_(parameters) {
+  const std::int64_t size = parameter_size(options_);
+  if (slice_.values.size != size || slice_.gradients.size != size) {
+    throw Error("mlp: expected parameters of size " + std::to_string(size) + ", got " +
+                std::to_string(slice_.values.size));
+  }
+  std::int64_t place = 0;
+  for (std::size_t l = 0; l + 1 < options_.widths.size(); ++l) {
+    const std::int64_t out = options_.widths[l + 1];
+    const std::int64_t bias = place + aligned_parameters(out * options_.widths[l]);
+    places_.push_back({place, bias});
+    place = bias + aligned_parameters(out);
+  }
+  skip_place_ = place;
+  if (options_.skip == MlpSkip::fixed) fixed_skip_ = Matrix<T>(context, outputs(), inputs());
   draw_weights(context);
 }
 
@@ -126,30 +145,33 @@ std::int64_t BasicMlp<T>::parameter_count() const {
 }
 
 template <class T>
-MatrixView<T> BasicMlp<T>::weight_in(T* base, int layer) const {
+MatrixView<T> BasicMlp<T>::weight_in(VectorView<T> array, int layer) const {
   const auto l = static_cast<std::size_t>(layer);
-  return {base + places_[l].weight, options_.widths[l + 1], options_.widths[l], device_};
+  return {array.data + places_[l].weight, options_.widths[l + 1], options_.widths[l], device_};
 }
 
 template <class T>
-VectorView<T> BasicMlp<T>::bias_in(T* base, int layer) const {
+VectorView<T> BasicMlp<T>::bias_in(VectorView<T> array, int layer) const {
   const auto l = static_cast<std::size_t>(layer);
-  return {base + places_[l].bias, options_.widths[l + 1], device_};
+  return {array.data + places_[l].bias, options_.widths[l + 1], device_};
 }
 
 template <class T>
-MatrixView<T> BasicMlp<T>::skip_in(T* base) const {
-  return {base + skip_place_, outputs(), inputs(), device_};
+MatrixView<T> BasicMlp<T>::skip_view() const {
+  T* const data =
+      options_.skip == MlpSkip::trained ? slice_.values.data + skip_place_ : fixed_skip_.data();
+  return {data, outputs(), inputs(), device_};
 }
 
 template <class T>
 MatrixView<T> BasicMlp<T>::skip_weight() {
-  return options_.skip == MlpSkip::none ? MatrixView<T>() : skip_in(values_.data());
+  return options_.skip == MlpSkip::none ? MatrixView<T>() : skip_view();
 }
 
 template <class T>
 MatrixView<T> BasicMlp<T>::skip_gradient() {
-  return options_.skip == MlpSkip::trained ? skip_in(gradients_.data()) : MatrixView<T>();
+  if (options_.skip != MlpSkip::trained) return {};
+  return {slice_.gradients.data + skip_place_, outputs(), inputs(), device_};
 }
 
 template <class T>
@@ -177,17 +199,16 @@ template <class T>
 void BasicMlp<T>::forward(Context& context, MatrixView<const T> x, Workspace& workspace,
                           MatrixView<T> y) const {
   check_rows("x", workspace, x.rows);
-  T* const base = values_.data();
   MatrixView<const T> input = x;
   for (int l = 0; l < layers(); ++l) {
     const bool last = l + 1 == layers();
     const MatrixView<T> out =
         last ? y : workspace.values_[static_cast<std::size_t>(l)].view().row_range(0, x.rows);
-    dense(context, input, weight_in(base, l), bias_in(base, l),
-          last ? Activation::identity : options_.activation, out);
+    dense(context, input, weight(l), bias(l), last ? Activation::identity : options_.activation,
+          out);
     input = out;
   }
-  if (options_.skip != MlpSkip::none) dense_add(context, x, skip_in(base), y);
+  if (options_.skip != MlpSkip::none) dense_add(context, x, skip_view(), y);
 }
 
 template <class T>
@@ -229,7 +250,6 @@ void BasicMlp<T>::transform(Context& context, MatrixView<const T> x, MatrixView<
   for (int l = 1; l < layers(); ++l) {
     widest = std::max(widest, options_.widths[static_cast<std::size_t>(l)]);
   }
-  T* const base = values_.data();
   for (std::int64_t first = 0; first < x.rows; first += kTransformRows) {
     const std::int64_t rows = std::min(kTransformRows, x.rows - first);
     const MatrixView<const T> piece = x.row_range(first, rows);
@@ -244,11 +264,11 @@ void BasicMlp<T>::transform(Context& context, MatrixView<const T> x, MatrixView<
           last ? result
                : MatrixView<T>(buffers[l % 2].data, rows,
                                options_.widths[static_cast<std::size_t>(l) + 1], device_);
-      dense(context, input, weight_in(base, l), bias_in(base, l),
-            last ? Activation::identity : options_.activation, out);
+      dense(context, input, weight(l), bias(l), last ? Activation::identity : options_.activation,
+            out);
       input = out;
     }
-    if (options_.skip != MlpSkip::none) dense_add(context, piece, skip_in(base), result);
+    if (options_.skip != MlpSkip::none) dense_add(context, piece, skip_view(), result);
   }
 }
 
@@ -266,35 +286,44 @@ void BasicMlp<T>::save(Context& context, ArchiveWriter& archive, std::string_vie
     }();
     archive.add<T>(p + name, host.view());
   };
-  T* const base = values_.data();
   for (int l = 0; l < layers(); ++l) {
-    add("weight" + std::to_string(l), weight_in(base, l));
-    const VectorView<T> bias = bias_in(base, l);
+    add("weight" + std::to_string(l), weight(l));
+    const VectorView<const T> bias = this->bias(l);
     add("bias" + std::to_string(l), MatrixView<const T>(bias.data, 1, bias.size, device_));
   }
-  if (options_.skip != MlpSkip::none) add("skip_weight", skip_in(base));
+  if (options_.skip != MlpSkip::none) add("skip_weight", skip_view());
+}
+
+template <class T>
+MlpOptions BasicMlp<T>::saved_options(const ArchiveReader& archive, std::string_view prefix) {
+  const std::string p = std::string(prefix) + "/";
+  return {.widths = archive.vector<std::int64_t>(p + "widths"),
+          .activation = activation_named(archive.text(p + "activation")),
+          .skip = mlp_skip_named(archive.text(p + "skip"))};
 }
 
 template <class T>
 BasicMlp<T> BasicMlp<T>::load(Context& context, const ArchiveReader& archive,
                               std::string_view prefix) {
+  BasicMlp mlp(context, saved_options(archive, prefix));
+  mlp.read(context, archive, prefix);
+  return mlp;
+}
+
+template <class T>
+void BasicMlp<T>::read(Context& context, const ArchiveReader& archive, std::string_view prefix) {
   const std::string p = std::string(prefix) + "/";
-  BasicMlp mlp(context, {.widths = archive.vector<std::int64_t>(p + "widths"),
-                         .activation = activation_named(archive.text(p + "activation")),
-                         .zero_last = true,
-                         .skip = mlp_skip_named(archive.text(p + "skip"))});
   const auto read = [&](const std::string& name, MatrixView<T> matrix) {
     Matrix<T> host(matrix.rows, matrix.cols);
     archive.read<T>(p + name, host.view());
     copy<T>(context, host, matrix);
   };
-  for (int l = 0; l < mlp.layers(); ++l) {
-    read("weight" + std::to_string(l), mlp.weight(l));
-    const VectorView<T> bias = mlp.bias(l);
+  for (int l = 0; l < layers(); ++l) {
+    read("weight" + std::to_string(l), weight(l));
+    const VectorView<T> bias = this->bias(l);
     read("bias" + std::to_string(l), MatrixView<T>(bias.data, 1, bias.size, bias.device));
   }
-  if (mlp.options_.skip != MlpSkip::none) read("skip_weight", mlp.skip_weight());
-  return mlp;
+  if (options_.skip != MlpSkip::none) read("skip_weight", skip_weight());
 }
 
 template class BasicMlp<float>;

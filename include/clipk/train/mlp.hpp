@@ -8,6 +8,7 @@
 #include "clipk/core/matrix.hpp"
 #include "clipk/io/archive.hpp"
 #include "clipk/ops/dense.hpp"
+#include "clipk/train/parameters.hpp"
 
 namespace clipk {
 
@@ -45,13 +46,19 @@ struct MlpOptions {
 
 /// A multi-layer perceptron with a linear output. All parameters lie in one array on the device
 /// (each weight and bias starts on a multiple of 16 elements; what lies between stays 0), and their
-/// gradients in another of the same form, so that one call updates or clips them all.
+/// gradients in another of the same form, so that one call updates or clips them all. The arrays
+/// are its own, or a slice of those that a model of several parts shares.
 template <class T>
 class BasicMlp {
  public:
   /// Weights are drawn from the context's seed, the same on every device.
   /// @throws Error if there are fewer than two widths or one is below 1.
   BasicMlp(Context& context, MlpOptions options);
+  /// The same on parameters of somebody else, who keeps them alive: weights are drawn into them.
+  /// @throws Error also if the slice is not of parameter_size(options) numbers.
+  BasicMlp(Context& context, MlpOptions options, BasicParameterSlice<T> parameters);
+  /// Numbers that the parameters take, padding included.
+  static std::int64_t parameter_size(const MlpOptions& options);
 
   const MlpOptions& options() const { return options_; }
   std::int64_t inputs() const { return options_.widths.front(); }
@@ -61,15 +68,17 @@ class BasicMlp {
   std::int64_t parameter_count() const;
 
   /// Everything that is trained, padding included.
-  VectorView<T> parameters() { return values_.flat().slice(0, trained_); }
-  VectorView<const T> parameters() const { return values_.flat().slice(0, trained_); }
-  VectorView<T> gradients() { return gradients_.flat(); }
+  VectorView<T> parameters() { return slice_.values; }
+  VectorView<const T> parameters() const { return slice_.values; }
+  VectorView<T> gradients() { return slice_.gradients; }
 
-  MatrixView<T> weight(int layer) { return weight_in(values_.data(), layer); }  ///< [out, in]
-  VectorView<T> bias(int layer) { return bias_in(values_.data(), layer); }      ///< [out]
+  MatrixView<T> weight(int layer) { return weight_in(slice_.values, layer); }  ///< [out, in]
+  MatrixView<const T> weight(int layer) const { return weight_in(slice_.values, layer); }
+  VectorView<T> bias(int layer) { return bias_in(slice_.values, layer); }  ///< [out]
+  VectorView<const T> bias(int layer) const { return bias_in(slice_.values, layer); }
   MatrixView<T> skip_weight();  ///< P [outputs, inputs]; empty without a skip path
-  MatrixView<T> weight_gradient(int layer) { return weight_in(gradients_.data(), layer); }
-  VectorView<T> bias_gradient(int layer) { return bias_in(gradients_.data(), layer); }
+  MatrixView<T> weight_gradient(int layer) { return weight_in(slice_.gradients, layer); }
+  VectorView<T> bias_gradient(int layer) { return bias_in(slice_.gradients, layer); }
   MatrixView<T> skip_gradient();  ///< empty unless the path is trained
 
   /// The hidden layers' values and gradients between forward and backward, for up to `rows` rows:
@@ -105,23 +114,30 @@ class BasicMlp {
   void save(Context& context, ArchiveWriter& archive, std::string_view prefix) const;
   /// @throws Error that names file and entry where one is missing or of another shape.
   static BasicMlp load(Context& context, const ArchiveReader& archive, std::string_view prefix);
+  /// What of the options a file keeps: widths, activation and skip.
+  static MlpOptions saved_options(const ArchiveReader& archive, std::string_view prefix);
+  /// Replaces this network's values by those of a file. @throws Error as load does, also if the
+  /// file's network has other widths.
+  void read(Context& context, const ArchiveReader& archive, std::string_view prefix);
 
  private:
+  BasicMlp(Context& context, MlpOptions options, BasicParameters<T> own);
   struct Place {
     std::int64_t weight, bias;
   };
-  MatrixView<T> weight_in(T* base, int layer) const;
-  VectorView<T> bias_in(T* base, int layer) const;
-  MatrixView<T> skip_in(T* base) const;
+  MatrixView<T> weight_in(VectorView<T> array, int layer) const;
+  VectorView<T> bias_in(VectorView<T> array, int layer) const;
+  MatrixView<T> skip_view() const;
   void check_rows(const char* name, const Workspace& workspace, std::int64_t rows) const;
   void draw_weights(Context& context);
 
   MlpOptions options_;
-  std::vector<Place> places_;  // of each layer in the flat array
-  std::int64_t skip_place_ = 0;
-  std::int64_t trained_ = 0;
+  std::vector<Place> places_;    // of each layer in the slice
+  std::int64_t skip_place_ = 0;  // of a trained P
   Device device_ = Device::cpu;
-  Matrix<T> values_, gradients_;
+  BasicParameters<T> own_;        // empty where somebody else's are used
+  BasicParameterSlice<T> slice_;  // the parameters, whoever owns them
+  Matrix<T> fixed_skip_;
 };
 
 using Mlp = BasicMlp<float>;

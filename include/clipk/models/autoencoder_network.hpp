@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "clipk/core/matrix.hpp"
+#include "clipk/train/mlp.hpp"
+#include "clipk/train/parameters.hpp"
+
+namespace clipk {
+
+struct AutoencoderShape {
+  std::vector<std::int64_t> widths;          ///< of the encoder: inputs, hidden layers, code
+  Activation activation = Activation::relu;  ///< of the hidden layers; code and output are linear
+  Init init = Init::glorot_uniform;
+};
+
+/// An encoder and its mirror image as decoder, and room for parameters of the caller's (cluster
+/// centres) between them. They lie in one array in this order: encoder, between, decoder; so one
+/// trainer serves all, or all but the decoder.
+///
+/// A training step is made of the three calls below:
+///   codes = encode(x);  grad_codes = reconstruct(target);  encode_backward(x)
+/// where the caller may add other losses' gradients to grad_codes before the last one, or fill
+/// grad_codes himself in place of the second.
+template <class T>
+class BasicAutoencoderNetwork {
+ public:
+  /// Weights are drawn from the context's seed. @param between numbers, 0 at first
+  /// @throws Error if there are fewer than two widths or one is below 1.
+  BasicAutoencoderNetwork(Context& context, AutoencoderShape shape, std::int64_t between = 0);
+  /// The same networks on parameters of their own, with other room between them (0 at first).
+  BasicAutoencoderNetwork copy(Context& context, std::int64_t between = 0) const;
+
+  const AutoencoderShape& shape() const { return shape_; }
+  std::int64_t inputs() const { return encoder_.inputs(); }
+  std::int64_t code() const { return encoder_.outputs(); }
+  BasicMlp<T>& encoder() { return encoder_; }
+  BasicMlp<T>& decoder() { return decoder_; }
+  const BasicMlp<T>& encoder() const { return encoder_; }
+  const BasicMlp<T>& decoder() const { return decoder_; }
+
+  /// [between]
+  BasicParameterSlice<T> between() { return parameters_.part(1); }
+  /// Everything: encoder, between, decoder.
+  BasicParameterSlice<T> parameters() { return parameters_.all(); }
+  /// Encoder and between: the front of parameters().
+  BasicParameterSlice<T> parameters_without_decoder() { return parameters_.parts(0, 2); }
+
+  /// What a step of up to `rows` rows keeps: planned once by the caller, reused in every step.
+  struct Workspace {
+    Workspace() = default;
+    Workspace(Context& context, const BasicAutoencoderNetwork& network, std::int64_t rows);
+
+    typename BasicMlp<T>::Workspace encoder, decoder;
+    Matrix<T> codes, grad_codes;    ///< [rows, code]
+    Matrix<T> output, grad_output;  ///< [rows, inputs]
+  };
+
+  /// workspace.codes = encoder(x) in its first n rows. @param x [n, inputs]
+  void encode(Context& context, MatrixView<const T> x, Workspace& workspace) const;
+  /// workspace.output = decoder(codes) of the n codes; mse_loss of it against the target, with this
+  /// weight, is added to `loss` [1]; the decoder's gradients and grad_codes are overwritten.
+  /// @param target [n, inputs]
+  void reconstruct(Context& context, MatrixView<const T> target, T weight, Workspace& workspace,
+                   VectorView<double> loss);
+  /// The encoder's gradients (overwritten) from the first n rows of workspace.grad_codes.
+  /// @param x [n, inputs]: what encode took
+  void encode_backward(Context& context, MatrixView<const T> x, Workspace& workspace);
+
+  /// As entries PREFIX/encoder/..., PREFIX/decoder/... of an archive, without what lies between.
+  void save(Context& context, ArchiveWriter& archive, std::string_view prefix) const;
+  /// @throws Error that names file and entry where one is missing or of another shape.
+  static BasicAutoencoderNetwork load(Context& context, const ArchiveReader& archive,
+                                      std::string_view prefix, std::int64_t between = 0);
+
+ private:
+  AutoencoderShape shape_;
+  BasicParameters<T> parameters_;
+  BasicMlp<T> encoder_, decoder_;
+};
+
+using AutoencoderNetwork = BasicAutoencoderNetwork<float>;
+extern template class BasicAutoencoderNetwork<float>;
+extern template class BasicAutoencoderNetwork<double>;
+
+}  // namespace clipk
