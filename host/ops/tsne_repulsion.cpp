@@ -1,0 +1,63 @@
+#include "clipk/ops/tsne_repulsion.hpp"
+
+#include <type_traits>
+
+#include "clipk/core/memory.hpp"
+#include "cpu/tsne_repulsion.hpp"
+#include "ops/check.hpp"
+
+namespace clipk {
+namespace {
+
+constexpr const char* kOp = "tsne_repulsion";
+
+template <class T>
+void run(Context& context, MatrixView<const T> y, MatrixView<const T> others, bool within,
+         TsneMethod method, MatrixView<T> forces, VectorView<double> z) {
+  check::matrix(kOp, "y", context, y, y.rows, 2);
+  check::matrix(kOp, "others", context, others, others.rows, 2);
+  check::matrix(kOp, "forces", context, forces, y.rows, 2);
+  check::vector(kOp, "z", context, z, within ? 1 : y.rows);
+  if (method == TsneMethod::automatic) {
+    const bool few = y.rows == 0 || others.rows <= kTsneExactPairs / y.rows;
+    method = few || std::is_same_v<T, double> ? TsneMethod::exact : TsneMethod::fft;
+  }
+  check::same_device(kOp, "context", Device::cpu, context.device());
+  Scratch scratch(context);
+  cpu::tsne_repulsion_exact(context.threads(), scratch, y, others, within, forces, z);
+}
+
+}  // namespace
+
+const char* to_string(TsneMethod method) {
+  switch (method) {
+    case TsneMethod::automatic:
+      return "automatic";
+    case TsneMethod::exact:
+      return "exact";
+    case TsneMethod::fft:
+      return "fft";
+  }
+  return "?";
+}
+
+void tsne_repulsion(Context& context, MatrixView<const float> y, TsneMethod method,
+                    MatrixView<float> forces, VectorView<double> z) {
+  run(context, y, y, true, method, forces, z);
+}
+void tsne_repulsion(Context& context, MatrixView<const double> y, TsneMethod method,
+                    MatrixView<double> forces, VectorView<double> z) {
+  check::cpu_only(kOp, context);
+  run(context, y, y, true, method, forces, z);
+}
+void tsne_repulsion(Context& context, MatrixView<const float> y, MatrixView<const float> others,
+                    TsneMethod method, MatrixView<float> forces, VectorView<double> z) {
+  run(context, y, others, false, method, forces, z);
+}
+void tsne_repulsion(Context& context, MatrixView<const double> y, MatrixView<const double> others,
+                    TsneMethod method, MatrixView<double> forces, VectorView<double> z) {
+  check::cpu_only(kOp, context);
+  run(context, y, others, false, method, forces, z);
+}
+
+}  // namespace clipk
