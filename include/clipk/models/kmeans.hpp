@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "clipk/core/context.hpp"
+#include "clipk/core/matrix.hpp"
+
+namespace clipk {
+
+struct KMeansOptions {
+  std::int64_t k = 10;
+  std::int64_t restarts = 10;
+  std::int64_t max_iterations = 300;
+  /// A run ends when the squared moves of its centres sum to at most this part of the mean variance
+  /// of the columns (as in scikit-learn), or when no label changes. 0: the latter alone.
+  double tolerance = 1e-4;
+  /// Rows and centres are scaled to unit length: clusters of directions. Rows of length zero are
+  /// refused.
+  bool spherical = false;
+  /// Centres [k, d] to start from (on any device), in place of k-means++; there is then one run.
+  MatrixView<const float> start = {};
+};
+
+/// How one restart ended.
+struct KMeansRun {
+  double inertia = 0;           ///< sum of squared distances to the centres
+  std::int64_t iterations = 0;  ///< updates of the centres
+  std::int64_t reseeded = 0;    ///< empty clusters that were given a far point
+  bool converged = false;       ///< within max_iterations
+};
+
+/// k-means by Lloyd's algorithm from greedy k-means++ starts; of all restarts the lowest inertia
+/// wins, and among equal ones the first.
+///
+/// Clusters are numbered by falling size, equal sizes by their first row. An empty cluster takes
+/// the row farthest from its centre, several take several. Deterministic: the same bytes for the
+/// same seed (the context's), data and device, for any number of threads.
+/// Sources: Arthur and Vassilvitskii, SODA 2007; Dhillon and Modha, Machine Learning 42 (2001).
+class KMeans {
+ public:
+  /// @param rows [n, d] on any device
+  /// @throws Error for k below 2, above the number of rows or of distinct rows, values that are
+  ///   not finite, or an option that makes no sense.
+  static KMeans fit(Context& context, MatrixView<const float> rows,
+                    const KMeansOptions& options = {});
+
+  std::int64_t k() const { return centres_.rows(); }
+  std::int64_t dim() const { return centres_.cols(); }
+  bool spherical() const { return spherical_; }
+  const Matrix<float>& centres() const { return centres_; }            ///< [k, d], on the host
+  const std::vector<std::int32_t>& labels() const { return labels_; }  ///< [n] of the fit's rows
+  double inertia() const { return runs_[best_].inertia; }  ///< float64, from plain differences
+  std::int64_t iterations() const { return runs_[best_].iterations; }
+  const std::vector<KMeansRun>& runs() const { return runs_; }  ///< all restarts, in their order
+  std::size_t best_run() const { return best_; }
+
+  /// Labels of new rows [n, d], on any device: the nearest centre, of equal ones the lower.
+  std::vector<std::int32_t> predict(Context& context, MatrixView<const float> rows) const;
+
+  /// Centres and runs; the labels of the fit's rows as well. @throws Error with path and reason.
+  void save(const std::filesystem::path& path) const;
+  static KMeans load(const std::filesystem::path& path);
+
+ private:
+  KMeans() = default;
+
+  Matrix<float> centres_;
+  std::vector<std::int32_t> labels_;
+  std::vector<KMeansRun> runs_;
+  std::size_t best_ = 0;
+  bool spherical_ = false;
+};
+
+}  // namespace clipk

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+
+#include "clipk/core/context.hpp"
+#include "clipk/core/view.hpp"
+
+namespace clipk {
+
+/// What a step of Lloyd's algorithm reads and writes, for r sets of k centres over the same n
+/// points: r restarts share one read of the points.
+struct KMeansState {
+  BatchView<const float> centres;    ///< [r, k, d]
+  MatrixView<std::int32_t> labels;   ///< [r, n] in, out: a point's cluster; -1 at first
+  BatchView<double> sums;            ///< [r, k, d] in, out, contiguous: sum of the cluster's points
+  MatrixView<std::int64_t> counts;   ///< [r, k] in, out: points of the cluster
+  VectorView<std::int64_t> changed;  ///< [r] out: points whose label changed
+};
+
+/// One step: every point gets the label of its nearest centre, and sums and counts follow the
+/// points that changed their label. To start, labels are -1 and sums and counts zero.
+///
+/// Labels are exact: where float32 cannot tell two centres apart, their distances are compared in
+/// float64, computed from plain differences, and of equal ones the lower index wins. So they are
+/// the same on every device, in every precision, and for every r. A point with a value that is not
+/// a number gets some label. The sums of an empty cluster are exactly zero.
+///
+/// @param points [n, d], d >= 1, n < 2^31
+/// @throws Error if a shape or a device differs, or a centre is missing (k or r of 0).
+/// Deterministic: yes. Scratch: r k d doubles a piece of the points (at most 32 of them), and
+///   r k (d + 128) floats.
+/// Source: Lloyd, IEEE Trans. Information Theory 28 (1982).
+void kmeans_step(Context& context, MatrixView<const float> points, const KMeansState& state);
+
+/// Squared distances of the points to the centres of their labels, in float64 from plain
+/// differences.
+///
+/// @param labels [r, n], each from 0 to k - 1
+/// @param[out] squared [r, n], or empty  @param[out] inertia [r]: their sums over the points
+/// @throws Error as kmeans_step. Deterministic: yes. Scratch: r doubles a piece of the points.
+void kmeans_inertia(Context& context, MatrixView<const float> points,
+                    BatchView<const float> centres, MatrixView<const std::int32_t> labels,
+                    MatrixView<double> squared, VectorView<double> inertia);
+
+}  // namespace clipk
