@@ -43,6 +43,7 @@ void check_state(const Context& context, MatrixView<const float> points, const K
 
 void kmeans_step(Context& context, MatrixView<const float> points, const KMeansState& state) {
   check_state(context, points, state);
+  check::cpu_only("kmeans_step", context);
   const std::int64_t r = state.centres.batch, k = state.centres.rows, d = points.cols;
   Scratch scratch(context);
   const cpu::KMeansPlan plan(points.rows, k, d);
