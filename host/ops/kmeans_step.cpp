@@ -7,6 +7,10 @@
 #include "cpu/kmeans_step.hpp"
 #include "ops/check.hpp"
 
+#if CLIPK_HAS_CUDA
+#include "kernels/kmeans_step.hpp"
+#endif
+
 namespace clipk {
 namespace {
 
@@ -39,11 +43,7 @@ void check_state(const Context& context, MatrixView<const float> points, const K
   check::vector(kOp, "changed", context, state.changed, centres.batch);
 }
 
-}  // namespace
-
-void kmeans_step(Context& context, MatrixView<const float> points, const KMeansState& state) {
-  check_state(context, points, state);
-  check::cpu_only("kmeans_step", context);
+void step_on_cpu(Context& context, MatrixView<const float> points, const KMeansState& state) {
   const std::int64_t r = state.centres.batch, k = state.centres.rows, d = points.cols;
   Scratch scratch(context);
   const cpu::KMeansPlan plan(points.rows, k, d);
@@ -56,6 +56,36 @@ void kmeans_step(Context& context, MatrixView<const float> points, const KMeansS
   cpu::kmeans_step(context.threads(), plan, points, state, arrays);
 }
 
+#if CLIPK_HAS_CUDA
+void step_on_cuda(Context& context, MatrixView<const float> points, const KMeansState& state) {
+  const std::int64_t r = state.centres.batch, k = state.centres.rows, d = points.cols;
+  Scratch scratch(context);
+  const gpu::KMeansPlan plan(points.rows, r, k, d);
+  const gpu::KMeansScratch arrays{scratch.vector<double>(r * d).data,
+                                  scratch.vector<float>(r * k * d).data,
+                                  scratch.vector<float>(r * k).data,
+                                  scratch.vector<float>(r * k).data,
+                                  scratch.vector<float>(plan.block_rows).data,
+                                  scratch.vector<float>(r * k * plan.block_rows).data,
+                                  scratch.vector<double>(plan.pieces * r * k * d).data,
+                                  scratch.vector<std::int32_t>(plan.pieces * r * k * 2).data};
+  const MatrixView<std::int32_t> labels = scratch.matrix<std::int32_t>(r, points.rows);
+  gpu::kmeans_step(gpu::gemm_handle(context.blas()), plan, context.precision(), points, state,
+                   labels, arrays, context.stream());
+  copy<std::int32_t>(context, labels, state.labels);
+}
+#endif
+
+}  // namespace
+
+void kmeans_step(Context& context, MatrixView<const float> points, const KMeansState& state) {
+  check_state(context, points, state);
+#if CLIPK_HAS_CUDA
+  if (context.device() == Device::cuda) return step_on_cuda(context, points, state);
+#endif
+  step_on_cpu(context, points, state);
+}
+
 void kmeans_inertia(Context& context, MatrixView<const float> points,
                     BatchView<const float> centres, MatrixView<const std::int32_t> labels,
                     MatrixView<double> squared, VectorView<double> inertia) {
@@ -65,6 +95,14 @@ void kmeans_inertia(Context& context, MatrixView<const float> points,
   check::optional_matrix(kOp, "squared", context, squared, centres.batch, points.rows);
   check::vector(kOp, "inertia", context, inertia, centres.batch);
   Scratch scratch(context);
+#if CLIPK_HAS_CUDA
+  if (context.device() == Device::cuda) {
+    const std::int64_t blocks = gpu::kmeans_inertia_blocks(points.rows);
+    return gpu::kmeans_inertia(points, centres, labels,
+                               scratch.vector<double>(blocks * centres.batch).data, squared,
+                               inertia.data, context.stream());
+  }
+#endif
   const cpu::KMeansPlan plan(points.rows, centres.rows, points.cols);
   cpu::kmeans_inertia(context.threads(), plan, points, centres, labels,
                       scratch.vector<double>(plan.pieces * centres.batch).data, squared, inertia);

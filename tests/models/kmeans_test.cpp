@@ -108,7 +108,6 @@ Matrix<float> first_rows(const Matrix<float>& rows, std::int64_t k) {
 class KMeansModel : public DeviceTest {};
 
 TEST_P(KMeansModel, FollowsAPlainDoubleLloydLabelByLabel) {
-  if (!on_cpu()) GTEST_SKIP() << "cpu only";
   struct Case {
     std::int64_t n, d, k;
     double spread, offset;
@@ -131,7 +130,6 @@ TEST_P(KMeansModel, FollowsAPlainDoubleLloydLabelByLabel) {
 }
 
 TEST_P(KMeansModel, FindsSeparateBlobsAndPredictsThem) {
-  if (!on_cpu()) GTEST_SKIP() << "cpu only";
   const Matrix<float> rows = blobs(simt() ? 120 : 2000, 12, 6, 1, 10);
   const KMeans model = KMeans::fit(context(), rows, {.k = 6, .restarts = 3});
   std::vector<std::int32_t> blob;
