@@ -35,6 +35,8 @@ CASES = [
     ("Adam, 4M parameters", "adam_bench", r"^adam_step/parameters:4194304/", "adam 4194304", 1),
     ("normalise rows 100000x512", "normalize_rows_bench",
      r"^normalize_rows_forward/n:100000/d:512/", "normalize_rows 100000x512", 1),
+    ("DEC's q, p and gradients, 70000x10, k = 10", "soft_assignment_bench",
+     r"^q_p_gradient/n:70000/k:10/d:10/", "soft assignment 70000x10 k=10", 1),
     ("PCA of 10000x512 (scikit-learn)", "metrics_bench", r"^pca_fit/n:5000/", "pca 10000x512", 1),
     ("trustworthiness, 5000 rows (scikit-learn)", "metrics_bench", r"^trustworthiness/n:5000/",
      "trustworthiness 5000, 512 to 64", 1),

@@ -148,6 +148,24 @@ def trustworthiness(device):
     return lambda: score(x, x[:, :64], n_neighbors=12)
 
 
+@case("soft assignment 70000x10 k=10", 9)
+def soft_assignment(device):
+    """DEC's q, p and the gradients of KL(P||Q), as its PyTorch ports write them."""
+    z = codes(70000, 10, device).requires_grad_()
+    centres = codes(10, 10, device).requires_grad_()
+
+    def step():
+        z.grad = centres.grad = None
+        q = 1 / (1 + ((z.unsqueeze(1) - centres) ** 2).sum(2))
+        q = q / q.sum(1, keepdim=True)
+        with torch.no_grad():
+            p = q**2 / q.sum(0)
+            p = p / p.sum(1, keepdim=True)
+        F.kl_div(q.log(), p, reduction="batchmean").backward()
+
+    return step
+
+
 def measure(call, repeats, device):
     for _ in range(min(3, repeats)):
         call()

@@ -1,0 +1,440 @@
+#include "cpu/soft_assignment.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/soft_assignment.cpp"
+#include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
+#include <hwy/highway.h>
+
+#include <algorithm>
+
+#include "cpu/parallel.hpp"
+#include "cpu/soft_assignment_task.hpp"
+#include "cpu/soft_rows-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace clipk::cpu::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// ---- Points as lanes: small k d
+// ------------------------------------------------------------------
+
+// d2 to every centre of the points whose column t is z + t * lanes, or their dot products.
+template <bool kDot, class D, class T>
+void narrow_values(D d, const T* HWY_RESTRICT z, MatrixView<const T> centres,
+                   T* HWY_RESTRICT value) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  for (std::int64_t j = 0; j < centres.rows; ++j) {
+    const T* const centre = centres.row(j);
+    auto sum = hn::Zero(d);
+    for (std::int64_t t = 0; t < centres.cols; ++t) {
+      const auto m = hn::Set(d, centre[t]), v = hn::Load(d, z + t * lanes);
+      if constexpr (kDot) {
+        sum = hn::MulAdd(v, m, sum);
+      } else {
+        const auto difference = hn::Sub(v, m);
+        sum = hn::MulAdd(difference, difference, sum);
+      }
+    }
+    hn::Store(sum, d, value + j * lanes);
+  }
+}
+
+// The gradients from the coefficients c: those of the points take the place of z, and one vector a
+// (centre, dimension) pair is added to `grad_m`.
+template <bool kDot, class D, class T>
+void narrow_gradients(D d, T* HWY_RESTRICT z, MatrixView<const T> centres, const T* HWY_RESTRICT c,
+                      T* HWY_RESTRICT grad_m) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  for (std::int64_t t = 0; t < centres.cols; ++t) {
+    const auto v = hn::Load(d, z + t * lanes);
+    auto sum = hn::Zero(d);
+    for (std::int64_t j = 0; j < centres.rows; ++j) {
+      const auto m = hn::Set(d, centres.row(j)[t]), factor = hn::Load(d, c + j * lanes);
+      T* const to = grad_m + (j * centres.cols + t) * lanes;
+      if constexpr (kDot) {
+        sum = hn::MulAdd(factor, m, sum);
+        hn::Store(hn::MulAdd(factor, v, hn::Load(d, to)), d, to);
+      } else {
+        const auto move = hn::Mul(factor, hn::Sub(v, m));
+        sum = hn::Add(sum, move);
+        hn::Store(hn::Sub(hn::Load(d, to), move), d, to);
+      }
+    }
+    hn::Store(sum, d, z + t * lanes);
+  }
+}
+
+// Adds the lanes of `count` vectors to as many doubles, and clears them.
+template <class D, class T>
+void drain(D d, T* vectors, std::int64_t count, double* to) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  for (std::int64_t i = 0; i < count; ++i) {
+    double sum = 0;
+    for (std::int64_t lane = 0; lane < lanes; ++lane) {
+      sum += static_cast<double>(vectors[i * lanes + lane]);
+    }
+    to[i] += sum;
+    hn::Store(hn::Zero(d), d, vectors + i * lanes);
+  }
+}
+
+template <bool kDot, class T>
+void narrow_task(SoftTask<T>& task) {
+  constexpr std::int64_t kDrain = 32;  // groups of points that a lane adds in its own precision
+  const hn::ScalableTag<T> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const std::int64_t k = task.centres.rows, dim = task.centres.cols;
+  T* const z = task.work;
+  T* const value = z + dim * lanes;
+  T* const q = value + k * lanes;
+  T* const p = q + k * lanes;
+  T* const sums = p + k * lanes;
+  T* const grad_m = sums + k * lanes;
+  std::fill(sums, grad_m + k * dim * lanes, T{0});
+  const auto empty = [&] {
+    if (task.sums != nullptr) drain(d, sums, k, task.sums);
+    if (task.grad_centres != nullptr) drain(d, grad_m, k * dim, task.grad_centres);
+  };
+  std::int64_t groups = 0;
+  for (std::int64_t i = 0; i < task.points.rows; i += lanes) {
+    const std::int64_t count = std::min(lanes, task.points.rows - i);
+    const auto valid = hn::FirstN(d, static_cast<std::size_t>(count));
+    load_columns(d, task.points.row(i), task.points.stride, count, dim, z, lanes);
+    narrow_values<kDot>(d, z, task.centres, value);
+    shares(d, task.options, k, lanes, value, q);
+    if (task.q.data != nullptr) store_columns(d, q, lanes, count, k, task.q.row(i), task.q.stride);
+    if (task.sums != nullptr) {
+      for (std::int64_t j = 0; j < k; ++j) {
+        const auto share = hn::IfThenElseZero(valid, hn::Load(d, q + j * lanes));
+        hn::Store(hn::Add(hn::Load(d, sums + j * lanes), share), d, sums + j * lanes);
+      }
+    }
+    if (task.with_loss) {
+      if (task.inverse_sums != nullptr) {
+        sharpened(d, k, lanes, task.inverse_sums, q, p);
+      } else {
+        load_columns(d, task.p.row(i), task.p.stride, count, k, p, lanes);
+      }
+      const auto loss =
+          divergence(d, valid, task.options.kernel, task.factor, k, lanes, p, q, value);
+      task.loss += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, loss)));
+      if (task.grad_points.data != nullptr || task.grad_centres != nullptr) {
+        narrow_gradients<kDot>(d, z, task.centres, value, grad_m);
+        if (task.grad_points.data != nullptr) {
+          add_columns(d, z, lanes, count, dim, task.grad_points.row(i), task.grad_points.stride);
+        }
+      }
+    }
+    if (++groups % kDrain == 0) empty();
+  }
+  empty();
+}
+
+// ---- Dimensions as lanes: large k d
+// --------------------------------------------------------------
+
+constexpr std::int64_t kTile = 4;  // points and centres of a tile that stays in registers
+
+// The first `count` lanes of a row, the others 0.
+template <class D, class T>
+auto load_some(D d, const T* from, std::int64_t count) {
+  if (count >= static_cast<std::int64_t>(hn::Lanes(d))) return hn::LoadU(d, from);
+  return hn::MaskedLoad(hn::FirstN(d, static_cast<std::size_t>(count)), d, from);
+}
+template <class D, class T>
+void store_some(D d, hn::Vec<D> v, std::int64_t count, T* to) {
+  if (count >= static_cast<std::int64_t>(hn::Lanes(d))) return hn::StoreU(v, d, to);
+  hn::BlendedStore(v, hn::FirstN(d, static_cast<std::size_t>(count)), d, to);
+}
+
+// d2 or dot products of up to kTile points and centres, from whose `row`th on; what lies past the
+// last one stands on it.
+template <bool kDot, class D, class T>
+void wide_tile(D d, MatrixView<const T> points, std::int64_t i, MatrixView<const T> centres,
+               std::int64_t j, T* HWY_RESTRICT value) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const T* z[kTile];
+  const T* m[kTile];
+  for (std::int64_t r = 0; r < kTile; ++r) {
+    z[r] = points.row(std::min(i + r, points.rows - 1));
+    m[r] = centres.row(std::min(j + r, centres.rows - 1));
+  }
+  hn::Vec<D> sum[kTile][kTile];
+  for (auto& row : sum) {
+    for (auto& s : row) s = hn::Zero(d);
+  }
+  for (std::int64_t t = 0; t < points.cols; t += lanes) {
+    const std::int64_t count = points.cols - t;
+    const auto m0 = load_some(d, m[0] + t, count), m1 = load_some(d, m[1] + t, count),
+               m2 = load_some(d, m[2] + t, count), m3 = load_some(d, m[3] + t, count);
+    for (std::int64_t r = 0; r < kTile; ++r) {
+      const auto v = load_some(d, z[r] + t, count);
+      if constexpr (kDot) {
+        sum[r][0] = hn::MulAdd(v, m0, sum[r][0]);
+        sum[r][1] = hn::MulAdd(v, m1, sum[r][1]);
+        sum[r][2] = hn::MulAdd(v, m2, sum[r][2]);
+        sum[r][3] = hn::MulAdd(v, m3, sum[r][3]);
+      } else {
+        const auto d0 = hn::Sub(v, m0), d1 = hn::Sub(v, m1), d2 = hn::Sub(v, m2),
+                   d3 = hn::Sub(v, m3);
+        sum[r][0] = hn::MulAdd(d0, d0, sum[r][0]);
+        sum[r][1] = hn::MulAdd(d1, d1, sum[r][1]);
+        sum[r][2] = hn::MulAdd(d2, d2, sum[r][2]);
+        sum[r][3] = hn::MulAdd(d3, d3, sum[r][3]);
+      }
+    }
+  }
+  for (std::int64_t r = 0; r < kTile && i + r < points.rows; ++r) {
+    for (std::int64_t s = 0; s < kTile && j + s < centres.rows; ++s) {
+      value[(j + s) * kWideRows + i + r] = hn::GetLane(hn::SumOfLanes(d, sum[r][s]));
+    }
+  }
+}
+
+// Adds sum over j of c_ij (z_i - m_j), or of c_ij m_j, to the gradients of points i ... i + 3, by
+// blocks of centres that keep their place in the cache.
+template <bool kDot, class D, class T>
+void wide_point_gradients(D d, MatrixView<const T> points, std::int64_t i,
+                          MatrixView<const T> centres, const T* HWY_RESTRICT c,
+                          MatrixView<T> grad) {
+  constexpr std::int64_t kBlock = 16;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const std::int64_t rows = std::min(kTile, points.rows - i);
+  for (std::int64_t first = 0; first < centres.rows; first += kBlock) {
+    const std::int64_t end = std::min(first + kBlock, centres.rows);
+    for (std::int64_t t = 0; t < points.cols; t += lanes) {
+      const std::int64_t count = points.cols - t;
+      hn::Vec<D> z[kTile], sum[kTile];
+      for (std::int64_t r = 0; r < kTile; ++r) {
+        const std::int64_t row = i + std::min(r, rows - 1);
+        z[r] = load_some(d, points.row(row) + t, count);
+        sum[r] = hn::Zero(d);
+      }
+      for (std::int64_t j = first; j < end; ++j) {
+        const auto m = load_some(d, centres.row(j) + t, count);
+        for (std::int64_t r = 0; r < kTile; ++r) {
+          const auto factor = hn::Set(d, c[j * kWideRows + i + r]);
+          sum[r] = hn::MulAdd(factor, kDot ? m : hn::Sub(z[r], m), sum[r]);
+        }
+      }
+      for (std::int64_t r = 0; r < rows; ++r) {
+        T* const to = grad.row(i + r) + t;
+        store_some(d, hn::Add(load_some(d, to, count), sum[r]), count, to);
+      }
+    }
+  }
+}
+
+// Adds the gradients of centres j ... j + 3 over all points of the block to doubles [k, d].
+template <bool kDot, class D, class T>
+void wide_centre_gradients(D d, MatrixView<const T> points, MatrixView<const T> centres,
+                           std::int64_t j, const T* HWY_RESTRICT c, double* HWY_RESTRICT grad) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const std::int64_t rows = std::min(kTile, centres.rows - j);
+  HWY_ALIGN T total[hn::MaxLanes(d)];
+  for (std::int64_t t = 0; t < points.cols; t += lanes) {
+    const std::int64_t count = points.cols - t;
+    hn::Vec<D> m[kTile], sum[kTile];
+    const T* factors[kTile];
+    for (std::int64_t s = 0; s < kTile; ++s) {
+      const std::int64_t row = j + std::min(s, rows - 1);
+      m[s] = load_some(d, centres.row(row) + t, count);
+      sum[s] = hn::Zero(d);
+      factors[s] = c + row * kWideRows;
+    }
+    for (std::int64_t i = 0; i < points.rows; ++i) {
+      const auto z = load_some(d, points.row(i) + t, count);
+      for (std::int64_t s = 0; s < kTile; ++s) {
+        const auto factor = hn::Set(d, factors[s][i]);
+        sum[s] =
+            kDot ? hn::MulAdd(factor, z, sum[s]) : hn::NegMulAdd(factor, hn::Sub(z, m[s]), sum[s]);
+      }
+    }
+    for (std::int64_t s = 0; s < rows; ++s) {
+      hn::Store(sum[s], d, total);
+      double* const to = grad + (j + s) * points.cols + t;
+      for (std::int64_t lane = 0; lane < std::min(lanes, count); ++lane) {
+        to[lane] += static_cast<double>(total[lane]);
+      }
+    }
+  }
+}
+
+template <bool kDot, class T>
+void wide_task(SoftTask<T>& task) {
+  const hn::ScalableTag<T> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const std::int64_t k = task.centres.rows;
+  T* const value = task.work;
+  T* const q = value + k * kWideRows;
+  T* const p = q + k * kWideRows;
+  std::fill(value, value + k * kWideRows, T{0});  // what no point owns is computed with
+  for (std::int64_t first = 0; first < task.points.rows; first += kWideRows) {
+    const std::int64_t rows = std::min(kWideRows, task.points.rows - first);
+    const MatrixView<const T> points = task.points.row_range(first, rows);
+    for (std::int64_t j = 0; j < k; j += kTile) {
+      for (std::int64_t i = 0; i < rows; i += kTile) {
+        wide_tile<kDot>(d, points, i, task.centres, j, value);
+      }
+    }
+    for (std::int64_t i = 0; i < rows; i += lanes) {
+      const std::int64_t count = std::min(lanes, rows - i), row = first + i;
+      const auto valid = hn::FirstN(d, static_cast<std::size_t>(count));
+      shares(d, task.options, k, kWideRows, value + i, q + i);
+      if (task.q.data != nullptr) {
+        store_columns(d, q + i, kWideRows, count, k, task.q.row(row), task.q.stride);
+      }
+      if (task.sums != nullptr) {
+        for (std::int64_t j = 0; j < k; ++j) {
+          const auto share = hn::IfThenElseZero(valid, hn::Load(d, q + j * kWideRows + i));
+          task.sums[j] += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, share)));
+        }
+      }
+      if (!task.with_loss) continue;
+      if (task.inverse_sums != nullptr) {
+        sharpened(d, k, kWideRows, task.inverse_sums, q + i, p + i);
+      } else {
+        load_columns(d, task.p.row(row), task.p.stride, count, k, p + i, kWideRows);
+      }
+      const auto loss = divergence(d, valid, task.options.kernel, task.factor, k, kWideRows, p + i,
+                                   q + i, value + i);
+      task.loss += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, loss)));
+    }
+    if (!task.with_loss) continue;
+    if (task.grad_points.data != nullptr) {
+      const MatrixView<T> grad = task.grad_points.row_range(first, rows);
+      for (std::int64_t i = 0; i < rows; i += kTile) {
+        wide_point_gradients<kDot>(d, points, i, task.centres, value, grad);
+      }
+    }
+    if (task.grad_centres != nullptr) {
+      for (std::int64_t j = 0; j < k; j += kTile) {
+        wide_centre_gradients<kDot>(d, points, task.centres, j, value, task.grad_centres);
+      }
+    }
+  }
+}
+
+template <class T>
+void soft_task(SoftTask<T>& task) {
+  const bool dot = task.options.kernel == SoftKernel::von_mises_fisher;
+  if (soft_narrow(task.centres.rows, task.centres.cols)) {
+    return dot ? narrow_task<true>(task) : narrow_task<false>(task);
+  }
+  dot ? wide_task<true>(task) : wide_task<false>(task);
+}
+
+void soft_task_float(SoftTask<float>& task) {
+  soft_task(task);
+}
+void soft_task_double(SoftTask<double>& task) {
+  soft_task(task);
+}
+
+}  // namespace clipk::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace clipk::cpu {
+
+HWY_EXPORT(soft_task_float);
+HWY_EXPORT(soft_task_double);
+
+namespace {
+
+constexpr std::int64_t kTaskRows = 256;
+constexpr std::int64_t kMaxTasks = 64;
+constexpr std::int64_t kPartials = 1 << 22;    // doubles of all tasks' gradients together
+constexpr std::int64_t kSerialSize = 1 << 16;  // n k d below which one thread is faster
+
+void soft_task(SoftTask<float>& task) {
+  HWY_DYNAMIC_DISPATCH(soft_task_float)(task);
+}
+void soft_task(SoftTask<double>& task) {
+  HWY_DYNAMIC_DISPATCH(soft_task_double)(task);
+}
+
+template <class T>
+double whole(int threads, Scratch& scratch, const SoftCall<T>& call) {
+  const std::int64_t n = call.points.rows, dim = call.points.cols, k = call.centres.rows;
+  if (n * k * dim < kSerialSize) threads = 1;
+  const bool centre_gradients = call.grad_centres.data != nullptr;
+  const bool with_sums = call.column_sums.data != nullptr;
+  const std::int64_t most = std::clamp<std::int64_t>(kPartials / (k * dim), 1, kMaxTasks);
+  // Whole groups of points whatever the lanes.
+  const std::int64_t rows =
+      std::max(kTaskRows, ((n + most - 1) / most + kWideRows - 1) / kWideRows * kWideRows);
+  const std::int64_t tasks = (n + rows - 1) / rows;
+
+  const T* inverse_sums = nullptr;
+  if (call.with_loss && call.p.data == nullptr) {
+    const VectorView<T> inverse = scratch.vector<T>(k);
+    for (std::int64_t j = 0; j < k; ++j) {
+      inverse[j] = static_cast<T>(1 / std::max(call.target_sums[j], 1e-30));
+    }
+    inverse_sums = inverse.data;
+  }
+  const double slope = call.options.kernel == SoftKernel::student_t
+                           ? 1 + 1 / static_cast<double>(call.options.alpha)
+                           : static_cast<double>(call.options.kappa);
+  const std::int64_t work_size = soft_work_size<T>(k, dim);
+  const VectorView<T> work = scratch.vector<T>(tasks * work_size);
+  const std::int64_t partial_size = (with_sums ? k : 0) + (centre_gradients ? k * dim : 0);
+  const VectorView<double> partials = scratch.vector<double>(tasks * partial_size);
+  const VectorView<double> losses = scratch.vector<double>(tasks);
+
+  parallel_chunks(threads, n, rows, [&](std::int64_t first, std::int64_t count) {
+    const std::int64_t index = first / rows;
+    double* const partial = partials.data + index * partial_size;
+    std::fill(partial, partial + partial_size, 0.0);
+    const auto some = [&](auto m) { return m.data == nullptr ? m : m.row_range(first, count); };
+    SoftTask<T> task;
+    task.options = call.options;
+    task.points = call.points.row_range(first, count);
+    task.centres = call.centres;
+    task.q = some(call.q);
+    task.sums = with_sums ? partial : nullptr;
+    task.with_loss = call.with_loss;
+    task.p = some(call.p);
+    task.inverse_sums = inverse_sums;
+    task.factor = static_cast<T>(call.share * slope);
+    task.grad_points = some(call.grad_points);
+    task.grad_centres = centre_gradients ? partial + (with_sums ? k : 0) : nullptr;
+    task.work = work.data + index * work_size;
+    soft_task(task);
+    losses[index] = task.loss;
+  });
+
+  const auto total = [&](std::int64_t at) {
+    double sum = 0;
+    for (std::int64_t t = 0; t < tasks; ++t) sum += partials[t * partial_size + at];
+    return sum;
+  };
+  if (with_sums) {
+    for (std::int64_t j = 0; j < k; ++j) call.column_sums[j] = total(j);
+  }
+  if (centre_gradients) {
+    const std::int64_t before = with_sums ? k : 0;
+    for (std::int64_t j = 0; j < k; ++j) {
+      T* const to = call.grad_centres.row(j);
+      for (std::int64_t t = 0; t < dim; ++t) {
+        to[t] = static_cast<T>(static_cast<double>(to[t]) + total(before + j * dim + t));
+      }
+    }
+  }
+  double loss = 0;
+  for (const double part : losses) loss += part;
+  return call.share * loss;
+}
+
+}  // namespace
+
+double soft_assignment(int threads, Scratch& scratch, const SoftCall<float>& call) {
+  return whole(threads, scratch, call);
+}
+double soft_assignment(int threads, Scratch& scratch, const SoftCall<double>& call) {
+  return whole(threads, scratch, call);
+}
+
+}  // namespace clipk::cpu
+#endif
