@@ -13,15 +13,7 @@ from scipy.stats import bootstrap, kendalltau
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.manifold import trustworthiness
 
-
-def uniform_rows(rows, cols, seed):
-    """tests/support/uniform_rows.hpp"""
-    state, values = seed, []
-    for _ in range(rows * cols):
-        state = (state * 1664525 + 1013904223) % 2**32
-        values.append((state >> 8) * 2.0**-24 - 0.5)
-    spread = 1 + np.arange(cols) / 2
-    return (np.array(values).reshape(rows, cols) / spread).astype(np.float32).astype(np.float64)
+from generators import uniform_rows
 
 
 def array(name, values):

@@ -1,0 +1,45 @@
+#include "metrics/labelled_rows.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "clipk/io/check_finite.hpp"
+#include "metrics/host_rows.hpp"
+#include "ops/check.hpp"
+
+namespace clipk {
+
+LabelledRows labelled_rows(Context& context, const char* op, MatrixView<const float> rows,
+                           VectorView<const std::int32_t> labels, Metric metric, bool sorted) {
+  if (labels.size != rows.rows) {
+    check::fail(op, "labels of size " + std::to_string(rows.rows), std::to_string(labels.size));
+  }
+  if (!labels.empty()) check::same_device(op, "labels", Device::cpu, labels.device);
+  if (rows.cols < 1) check::fail(op, "rows of 1 column or more", "0");
+  const HostRows<float> host(context, rows);
+  check_finite(host.view(), std::string(op) + " rows");
+  std::vector<std::int64_t> kept;
+  for (std::int64_t i = 0; i < labels.size; ++i) {
+    if (labels[i] < 0) continue;
+    kept.push_back(i);
+    const float* row = host.view().row(i);
+    if (metric == Metric::cosine &&
+        std::all_of(row, row + rows.cols, [](float value) { return value == 0; })) {
+      check::fail(op, "rows of length above 0 under cosine",
+                  "a zero vector in row " + std::to_string(i));
+    }
+  }
+  if (sorted) {
+    std::stable_sort(kept.begin(), kept.end(),
+                     [&](std::int64_t i, std::int64_t j) { return labels[i] < labels[j]; });
+  }
+  LabelledRows result{Matrix<float>(static_cast<std::int64_t>(kept.size()), rows.cols), {}};
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    const float* from = host.view().row(kept[i]);
+    std::copy(from, from + rows.cols, result.rows.view().row(static_cast<std::int64_t>(i)));
+    result.labels.push_back(labels[kept[i]]);
+  }
+  return result;
+}
+
+}  // namespace clipk
