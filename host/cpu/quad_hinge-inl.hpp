@@ -11,6 +11,7 @@
 
 #include "clipk/core/random.hpp"
 #include "clipk/ops/quad_draw.hpp"
+#include "cpu/philox-inl.hpp"
 #include "cpu/quad_hinge_forms.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -28,55 +29,8 @@ using OfPairs = T[2][kQuadBatch + kQuadSlack];
 template <class T>
 using LineTag = hn::CappedTag<T, 64 / sizeof(T)>;
 
-using WordTag = hn::ScalableTag<std::uint32_t>;
-using Words = hn::Vec<WordTag>;
-
-struct WordPair {
-  Words high, low;
-};
-
-/// The 64-bit products of 32-bit lanes, cut in halves.
-HWY_INLINE WordPair mul_wide(Words a, Words b) {
-  const WordTag d;
-#if HWY_TARGET == HWY_SCALAR
-  const std::uint64_t product = std::uint64_t{hn::GetLane(a)} * hn::GetLane(b);
-  return {hn::Set(d, static_cast<std::uint32_t>(product >> 32)),
-          hn::Set(d, static_cast<std::uint32_t>(product))};
-#else
-  const hn::RepartitionToWide<WordTag> d64;
-  const auto down = [&](auto v) HWY_ATTR { return hn::BitCast(d, hn::ShiftRight<32>(v)); };
-  const auto up = [&](auto v) HWY_ATTR { return hn::BitCast(d, hn::ShiftLeft<32>(v)); };
-  const auto even = hn::MulEven(a, b);
-  const auto odd = hn::MulEven(down(hn::BitCast(d64, a)), down(hn::BitCast(d64, b)));
-  return {hn::OddEven(hn::BitCast(d, odd), down(even)), hn::OddEven(up(odd), hn::BitCast(d, even))};
-#endif
-}
-
 HWY_INLINE Words below(Words bits, std::uint32_t n) {
   return mul_wide(bits, hn::Set(WordTag(), n)).high;
-}
-
-/// The blocks `index` ... of the quadruples' stream, one a lane. They must not carry into the high
-/// word of the index.
-HWY_INLINE void quad_blocks(std::uint64_t seed, std::uint64_t step, std::uint64_t index,
-                            Words (&word)[4]) {
-  const WordTag d;
-  word[0] = hn::Iota(d, static_cast<std::uint32_t>(index));
-  word[1] = hn::Set(d, static_cast<std::uint32_t>(index >> 32));
-  word[2] = hn::Set(d, static_cast<std::uint32_t>(step));
-  word[3] = hn::Set(d, static_cast<std::uint32_t>(RandomStream::quadruples));
-  std::uint32_t key0 = static_cast<std::uint32_t>(seed);
-  std::uint32_t key1 = static_cast<std::uint32_t>(seed >> 32);
-  for (int round = 0; round < 10; ++round) {
-    const WordPair p0 = mul_wide(word[0], hn::Set(d, 0xD2511F53u));
-    const WordPair p1 = mul_wide(word[2], hn::Set(d, 0xCD9E8D57u));
-    word[0] = hn::Xor(p1.high, hn::Xor(word[1], hn::Set(d, key0)));
-    word[2] = hn::Xor(p0.high, hn::Xor(word[3], hn::Set(d, key1)));
-    word[1] = p1.low;
-    word[3] = p0.low;
-    key0 += 0x9E3779B9u;
-    key1 += 0xBB67AE85u;
-  }
 }
 
 /// Leaves out `skip`.
@@ -111,7 +65,7 @@ HWY_INLINE void draw_query(std::uint64_t seed, std::uint64_t step, std::int64_t 
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   for (std::int64_t i = 0; i < count; i += 2 * lanes) {
     Words word[4];
-    quad_blocks(seed, step, quad_query_block(q, t + i), word);
+    random_blocks(seed, RandomStream::quadruples, step, quad_query_block(q, t + i), word);
     Words first, second;
     if (skip < 0) {
       first = below(word[1], m);
@@ -135,7 +89,7 @@ HWY_INLINE void draw_all(std::uint64_t seed, std::uint64_t step, std::int64_t t,
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   for (std::int64_t i = 0; i < count; i += lanes) {
     Words word[4];
-    quad_blocks(seed, step, static_cast<std::uint64_t>(t + i), word);
+    random_blocks(seed, RandomStream::quadruples, step, static_cast<std::uint64_t>(t + i), word);
     for (int pair = 0; pair < 2; ++pair) {
       const Words r = below(word[2 * pair], n);
       const Words c =

@@ -22,7 +22,16 @@ constexpr std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_t, 4
 }
 
 /// The uses a seed is split between: each has a counter space of its own.
-enum class RandomStream : std::uint32_t { general, weights, shuffle, quadruples, bootstrap, data, clusters };
+enum class RandomStream : std::uint32_t {
+  general,
+  weights,
+  shuffle,
+  quadruples,
+  bootstrap,
+  data,
+  clusters,
+  corruption
+};
 
 /// The block that belongs to (seed, stream, step, index). Every random number of the library is
 /// addressed so, which makes it independent of thread and device:
