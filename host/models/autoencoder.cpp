@@ -1,14 +1,17 @@
 #include "clipk/models/autoencoder.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 
 #include "clipk/io/check_finite.hpp"
 #include "clipk/ops/mse_loss.hpp"
 #include "models/autoencoder_problem.hpp"
-#include "models/rows_on_device.hpp"
+#include "models/autoencoder_stages.hpp"
+#include "models/scaled_rows.hpp"
 #include "ops/check.hpp"
+#include "train/named.hpp"
 
 namespace clipk {
 namespace {
@@ -16,7 +19,14 @@ namespace {
 constexpr const char* kName = "autoencoder";
 constexpr const char* kKind = "autoencoder model";
 constexpr std::uint32_t kVersion = 1;
-constexpr std::int64_t kErrorRows = 8192;  // of one piece, whose reconstruction is stored
+constexpr std::int64_t kPieceRows = 8192;  // of many rows that are encoded
+
+template <class F>
+void for_pieces(std::int64_t rows, F&& f) {
+  for (std::int64_t first = 0; first < rows; first += kPieceRows) {
+    f(first, std::min(kPieceRows, rows - first));
+  }
+}
 
 void check_options(const AutoencoderOptions& options, std::int64_t dim) {
   for (const std::int64_t width : options.hidden) {
@@ -27,6 +37,17 @@ void check_options(const AutoencoderOptions& options, std::int64_t dim) {
                 std::to_string(options.code));
   }
   if (options.batch < 1) check::fail(kName, "a batch of at least 1", std::to_string(options.batch));
+  for (const float dropout : {options.dropout, options.layer_dropout}) {
+    if (!(dropout >= 0 && dropout < 1)) {
+      check::fail(kName, "dropout from 0, below 1", std::to_string(dropout));
+    }
+  }
+  if (!(options.noise >= 0 && std::isfinite(options.noise))) {
+    check::fail(kName, "finite noise from 0", std::to_string(options.noise));
+  }
+  if (options.layer_epochs < 0) {
+    check::fail(kName, "at least 0 epochs a layer", std::to_string(options.layer_epochs));
+  }
 }
 
 void check_rows(Context& context, MatrixView<const float> rows) {
@@ -37,25 +58,24 @@ void check_rows(Context& context, MatrixView<const float> rows) {
   check_finite(host, kName);
 }
 
-TrainerOptions trainer_options(const AutoencoderOptions& options) {
-  TrainerOptions trainer;
-  trainer.epochs = options.epochs;
-  trainer.batch = options.batch;
-  trainer.optimizer = options.optimizer;
-  trainer.sgd.momentum = options.momentum;
-  trainer.rate = options.rate;
-  trainer.schedule = options.schedule;
-  trainer.checkpoint = options.checkpoint;
-  trainer.checkpoint_every = options.checkpoint_every;
-  trainer.progress = options.progress;
-  return trainer;
-}
-
 }  // namespace
+
+const char* to_string(RowScaling scaling) {
+  return scaling == RowScaling::none ? "none" : "equal_length";
+}
 
 struct Autoencoder::Impl {
   AutoencoderNetwork network;
+  RowScaling scaling = RowScaling::none;
   std::vector<double> losses;
+  std::vector<std::vector<double>> layer_losses;
+
+  void check_width(MatrixView<const float> rows) const {
+    if (rows.cols != network.inputs()) {
+      check::fail(kName, "rows of width " + std::to_string(network.inputs()),
+                  std::to_string(rows.cols));
+    }
+  }
 };
 
 Autoencoder::Autoencoder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -67,15 +87,17 @@ Autoencoder Autoencoder::fit(Context& context, MatrixView<const float> rows,
                              const AutoencoderOptions& options) {
   check_options(options, rows.cols);
   check_rows(context, rows);
-  const RowsOnDevice input(context, rows);
+  const ScaledRows scaled(context, rows, options.scaling);
   AutoencoderShape shape{
       .widths = options.hidden, .activation = options.activation, .init = options.init};
   shape.widths.insert(shape.widths.begin(), rows.cols);
   shape.widths.push_back(options.code);
   AutoencoderNetwork network(context, std::move(shape));
-  AutoencoderProblem problem(context, input, options, network);
-  TrainingResult result = Trainer(context, problem, trainer_options(options)).run();
-  return Autoencoder(std::make_unique<Impl>(Impl{std::move(network), std::move(result.loss)}));
+  AutoencoderTraining training =
+      train_autoencoder(context, AutoencoderRows(context, scaled), options, network);
+  return Autoencoder(
+      std::make_unique<Impl>(Impl{std::move(network), options.scaling, std::move(training.losses),
+                                  std::move(training.layer_losses)}));
 }
 
 std::int64_t Autoencoder::input_dim() const {
@@ -84,20 +106,31 @@ std::int64_t Autoencoder::input_dim() const {
 std::int64_t Autoencoder::code_dim() const {
   return impl_->network.code();
 }
+RowScaling Autoencoder::scaling() const {
+  return impl_->scaling;
+}
 const std::vector<double>& Autoencoder::losses() const {
   return impl_->losses;
+}
+const std::vector<std::vector<double>>& Autoencoder::layer_losses() const {
+  return impl_->layer_losses;
 }
 const AutoencoderNetwork& Autoencoder::network() const {
   return impl_->network;
 }
 
+Matrix<float> Autoencoder::scaled(Context& context, MatrixView<const float> rows) const {
+  impl_->check_width(rows);
+  return Matrix<float>::copy_of(context, ScaledRows(context, rows, impl_->scaling));
+}
+
 Matrix<float> Autoencoder::encode(Context& context, MatrixView<const float> rows) const {
-  if (rows.cols != input_dim()) {
-    check::fail(kName, "rows of width " + std::to_string(input_dim()), std::to_string(rows.cols));
-  }
-  const RowsOnDevice input(context, rows);
+  impl_->check_width(rows);
   Matrix<float> codes(context, rows.rows, code_dim());
-  impl_->network.encoder().transform(context, input, codes);
+  for_pieces(rows.rows, [&](std::int64_t first, std::int64_t count) {
+    const ScaledRows input(context, rows.row_range(first, count), impl_->scaling);
+    impl_->network.encoder().transform(context, input, codes.view().row_range(first, count));
+  });
   return codes;
 }
 
@@ -105,35 +138,40 @@ Matrix<float> Autoencoder::decode(Context& context, MatrixView<const float> code
   if (codes.cols != code_dim()) {
     check::fail(kName, "codes of width " + std::to_string(code_dim()), std::to_string(codes.cols));
   }
-  const RowsOnDevice input(context, codes);
   Matrix<float> rows(context, codes.rows, input_dim());
-  impl_->network.decoder().transform(context, input, rows);
+  impl_->network.decoder().transform(context, ScaledRows(context, codes), rows);
   return rows;
 }
 
 double Autoencoder::reconstruction_error(Context& context, MatrixView<const float> rows) const {
+  impl_->check_width(rows);
   Matrix<double> sum(context, 1, 1);
-  for (std::int64_t first = 0; first < rows.rows; first += kErrorRows) {
-    const MatrixView<const float> piece =
-        rows.row_range(first, std::min(kErrorRows, rows.rows - first));
-    const RowsOnDevice target(context, piece);
-    const Matrix<float> back = decode(context, encode(context, target));
-    mse_loss(context, back, target, static_cast<float>(piece.rows), sum.flat(), {});
-  }
+  for_pieces(rows.rows, [&](std::int64_t first, std::int64_t count) {
+    const ScaledRows target(context, rows.row_range(first, count), impl_->scaling);
+    Matrix<float> codes(context, count, code_dim()), back(context, count, input_dim());
+    impl_->network.encoder().transform(context, target, codes);
+    impl_->network.decoder().transform(context, codes, back);
+    mse_loss(context, back, target, static_cast<float>(count), sum.flat(), {});
+  });
   return rows.rows == 0 ? 0 : sum.to_host(context)(0, 0) / static_cast<double>(rows.rows);
 }
 
 void Autoencoder::save(Context& context, const std::filesystem::path& path) const {
   ArchiveWriter archive(kKind, kVersion);
+  archive.add("scaling", to_string(impl_->scaling));
   archive.add("losses", impl_->losses);
+  save_layer_losses(archive, impl_->layer_losses);
   impl_->network.save(context, archive, "network");
   archive.write(path);
 }
 
 Autoencoder Autoencoder::load(Context& context, const std::filesystem::path& path) {
   const ArchiveReader archive(path, kKind, kVersion);
-  return Autoencoder(std::make_unique<Impl>(Impl{
-      AutoencoderNetwork::load(context, archive, "network"), archive.vector<double>("losses")}));
+  return Autoencoder(
+      std::make_unique<Impl>(Impl{AutoencoderNetwork::load(context, archive, "network"),
+                                  train::named("scaling", archive.text("scaling"),
+                                               {RowScaling::none, RowScaling::equal_length}),
+                                  archive.vector<double>("losses"), load_layer_losses(archive)}));
 }
 
 }  // namespace clipk

@@ -1,55 +1,216 @@
 #include "models/autoencoder_problem.hpp"
 
 #include <algorithm>
+#include <sstream>
 
 #include "clipk/io/sha256.hpp"
 #include "clipk/ops/gather_rows.hpp"
+#include "clipk/ops/mse_loss.hpp"
 
 namespace clipk {
 namespace {
 
-std::string digest(Context& context, MatrixView<const float> rows) {
+// Places of corruption: each draws numbers of its own.
+constexpr std::uint32_t kInputDropout = 0;
+constexpr std::uint32_t kInputNoise = 1;
+constexpr std::uint32_t kLayers = 2;  // two a layer follow
+
+std::int64_t batch_size(const AutoencoderOptions& options, const AutoencoderRows& rows) {
+  return std::min(options.batch, rows.view().rows);
+}
+
+// Single layers of an autoencoder; the decoder's ends in an activation unless it gives rows.
+MlpOptions one_layer(std::int64_t in, std::int64_t out) {
+  return {.widths = {in, out}, .zero_last = true};
+}
+
+void copy_layer(Context& context, const Mlp& from, int from_layer, Mlp& to, int to_layer) {
+  copy<float>(context, from.weight(from_layer), to.weight(to_layer));
+  copy<float>(context, from.bias(from_layer), to.bias(to_layer));
+}
+
+}  // namespace
+
+const std::string& AutoencoderRows::description() const {
+  if (!description_.empty()) return description_;
   Matrix<float> host;
+  MatrixView<const float> rows = rows_;
   if (rows.device != Device::cpu) {
     host = Matrix<float>(rows.rows, rows.cols);
-    copy<float>(context, rows, host.view());
+    copy<float>(context_, rows, host.view());
     rows = host;
   }
   Sha256 hash;
   for (std::int64_t i = 0; i < rows.rows; ++i) {
     hash.update(rows.row(i), static_cast<std::size_t>(rows.cols) * sizeof(float));
   }
-  return to_hex(hash.digest());
+  description_ = std::to_string(rows.rows) + " rows " + to_hex(hash.digest());
+  return description_;
 }
 
-}  // namespace
+std::string describe(const AutoencoderShape& shape) {
+  std::string text;
+  for (const std::int64_t width : shape.widths) {
+    text += (text.empty() ? "" : "-") + std::to_string(width);
+  }
+  return text + " " + to_string(shape.activation);
+}
 
-AutoencoderProblem::AutoencoderProblem(Context& context, MatrixView<const float> rows,
+void save_layer_losses(ArchiveWriter& archive, const std::vector<std::vector<double>>& losses) {
+  archive.add("layers", static_cast<std::int64_t>(losses.size()));
+  for (std::size_t l = 0; l < losses.size(); ++l) {
+    archive.add("layer_loss" + std::to_string(l), losses[l]);
+  }
+}
+
+std::vector<std::vector<double>> load_layer_losses(const ArchiveReader& archive) {
+  std::vector<std::vector<double>> losses;
+  const auto layers = archive.number<std::int64_t>("layers");
+  for (std::int64_t l = 0; l < layers; ++l) {
+    losses.push_back(archive.vector<double>("layer_loss" + std::to_string(l)));
+  }
+  return losses;
+}
+
+AutoencoderProblem::AutoencoderProblem(Context& context, const AutoencoderRows& rows,
                                        const AutoencoderOptions& options,
-                                       AutoencoderNetwork& network)
-    : context_(context), rows_(rows), network_(network) {
-  const std::int64_t batch = std::min(options.batch, rows.rows);
+                                       AutoencoderNetwork& network,
+                                       std::vector<std::vector<double>>& layer_losses)
+    : rows_(rows), options_(options), network_(network), layer_losses_(layer_losses) {
+  const std::int64_t batch = batch_size(options, rows);
   workspace_ = AutoencoderNetwork::Workspace(context, network, batch);
-  batch_ = Matrix<float>(context, batch, rows.cols);
+  clean_ = Matrix<float>(context, batch, network.inputs());
+  if (options.dropout > 0 || options.noise > 0) {
+    corrupted_ = Matrix<float>(context, batch, network.inputs());
+  }
 }
 
 void AutoencoderProblem::step(Context& context, const Batch& batch, VectorView<double> loss) {
-  const MatrixView<float> x = batch_.view().row_range(0, batch.rows.size);
-  gather_rows(context, rows_, batch.rows, x);
+  const MatrixView<float> clean = clean_.view().row_range(0, batch.rows.size);
+  gather_rows(context, rows_.view(), batch.rows, clean);
+  MatrixView<const float> x = clean;
+  const auto add = [&](Corruption kind, float amount, std::uint32_t site) {
+    const MatrixView<float> out = corrupted_.view().row_range(0, batch.rows.size);
+    corrupt(context, x, {.kind = kind, .amount = amount, .site = site}, batch.step, out);
+    x = out;
+  };
+  if (options_.dropout > 0) add(Corruption::dropout, options_.dropout, kInputDropout);
+  if (options_.noise > 0) add(Corruption::gaussian, options_.noise, kInputNoise);
   network_.encode(context, x, workspace_);
-  network_.reconstruct(context, x, 1, workspace_, loss);
+  network_.reconstruct(context, clean, 1, workspace_, loss);
   network_.encode_backward(context, x, workspace_);
 }
 
 std::string AutoencoderProblem::fingerprint() const {
-  std::string text = "autoencoder";
-  char join = ' ';
-  for (const std::int64_t width : network_.shape().widths) {
-    text += join + std::to_string(width);
-    join = '-';
+  std::ostringstream text;
+  text << "autoencoder " << describe(network_.shape()) << ' ' << to_string(network_.shape().init);
+  if (options_.dropout > 0) text << ", dropout " << options_.dropout;
+  if (options_.noise > 0) text << ", noise " << options_.noise;
+  if (options_.layer_epochs > 0) {
+    text << ", after " << options_.layer_epochs << " epochs a layer with dropout "
+         << options_.layer_dropout;
   }
-  return text + " " + to_string(network_.shape().activation) + " of " + std::to_string(rows_.rows) +
-         " rows " + digest(context_, rows_);
+  text << ", of " << rows_.description();
+  return text.str();
+}
+
+LayerProblem::LayerProblem(Context& context, const AutoencoderRows& rows,
+                           const AutoencoderOptions& options, const AutoencoderNetwork& network,
+                           int layer)
+    : rows_(rows),
+      options_(options),
+      network_(network),
+      layer_(layer),
+      parameters_([&] {
+        const MatrixView<const float> w = network.encoder().weight(layer);
+        return Parameters(context, {Mlp::parameter_size(one_layer(w.cols, w.rows)),
+                                    Mlp::parameter_size(one_layer(w.rows, w.cols))});
+      }()),
+      down_([&] {
+        const MatrixView<const float> w = network.encoder().weight(layer);
+        return Mlp(context, one_layer(w.cols, w.rows), parameters_.part(0));
+      }()),
+      up_(context, one_layer(down_.outputs(), down_.inputs()), parameters_.part(1)) {
+  copy_layer(context, network.encoder(), layer_, down_, 0);
+  copy_layer(context, network.decoder(), mirror(), up_, 0);
+  const std::int64_t batch = batch_size(options, rows);
+  for (int l = 0; l <= layer; ++l) {
+    inputs_.emplace_back(context, batch, network.encoder().weight(l).cols);
+  }
+  const std::int64_t in = down_.inputs(), out = down_.outputs();
+  corrupted_ = Matrix<float>(context, batch, in);
+  value_ = Matrix<float>(context, batch, out);
+  kept_ = Matrix<float>(context, batch, out);
+  grad_value_ = Matrix<float>(context, batch, out);
+  output_ = Matrix<float>(context, batch, in);
+  grad_output_ = Matrix<float>(context, batch, in);
+}
+
+void LayerProblem::put_into(Context& context, AutoencoderNetwork& network) {
+  copy_layer(context, down_, 0, network.encoder(), layer_);
+  copy_layer(context, up_, 0, network.decoder(), mirror());
+}
+
+CorruptOptions LayerProblem::dropout_of(int side) const {
+  return {
+      .amount = options_.layer_dropout,
+      .site = kLayers + 2 * static_cast<std::uint32_t>(layer_) + static_cast<std::uint32_t>(side)};
+}
+
+MatrixView<float> LayerProblem::input_of_layer(Context& context, const Batch& batch) {
+  const std::int64_t n = batch.rows.size;
+  gather_rows(context, rows_.view(), batch.rows, inputs_[0].view().row_range(0, n));
+  for (int l = 0; l < layer_; ++l) {
+    const auto at = static_cast<std::size_t>(l);
+    dense(context, inputs_[at].view().row_range(0, n), network_.encoder().weight(l),
+          network_.encoder().bias(l), network_.shape().activation,
+          inputs_[at + 1].view().row_range(0, n));
+  }
+  return inputs_.back().view().row_range(0, n);
+}
+
+void LayerProblem::step(Context& context, const Batch& batch, VectorView<double> loss) {
+  const auto first_rows = [&](Matrix<float>& matrix) {
+    return matrix.view().row_range(0, batch.rows.size);
+  };
+  const Activation activation = network_.shape().activation;
+  const Activation below = is_code() ? Activation::identity : activation;
+  const Activation above = is_first() ? Activation::identity : activation;
+  // As Xie et al.'s code: neither the rows nor the code are corrupted.
+  const bool drop_input = !is_first() && options_.layer_dropout > 0;
+  const bool drop_value = !is_code() && options_.layer_dropout > 0;
+
+  const MatrixView<const float> target = input_of_layer(context, batch);
+  MatrixView<const float> x = target;
+  if (drop_input) {
+    corrupt(context, x, dropout_of(0), batch.step, first_rows(corrupted_));
+    x = first_rows(corrupted_);
+  }
+  const MatrixView<float> value = first_rows(value_);
+  dense(context, x, down_.weight(0), down_.bias(0), below, value);
+  MatrixView<const float> kept = value;
+  if (drop_value) {
+    corrupt(context, value, dropout_of(1), batch.step, first_rows(kept_));
+    kept = first_rows(kept_);
+  }
+  const MatrixView<float> output = first_rows(output_), grad_output = first_rows(grad_output_);
+  dense(context, kept, up_.weight(0), up_.bias(0), above, output);
+  fill_zero(context, grad_output);
+  mse_loss(context, output, target, 1, loss, grad_output);
+  const MatrixView<float> grad_value = first_rows(grad_value_);
+  dense_backward(context, kept, up_.weight(0), output, above, grad_output, grad_value,
+                 up_.weight_gradient(0), up_.bias_gradient(0));
+  if (drop_value) corrupt_backward(context, grad_value, dropout_of(1), batch.step, grad_value);
+  dense_backward(context, x, down_.weight(0), value, below, grad_value, {},
+                 down_.weight_gradient(0), down_.bias_gradient(0));
+}
+
+std::string LayerProblem::fingerprint() const {
+  std::ostringstream text;
+  text << "layer " << layer_ << " of autoencoder " << describe(network_.shape()) << ' '
+       << to_string(network_.shape().init) << ", dropout " << options_.layer_dropout << ", of "
+       << rows_.description();
+  return text.str();
 }
 
 }  // namespace clipk

@@ -31,6 +31,8 @@ double init_bound(Init init, std::int64_t in, std::int64_t out) {
       return std::sqrt(6.0 / static_cast<double>(in + out));
     case Init::lecun_uniform:
       return std::sqrt(3.0 / static_cast<double>(in));
+    case Init::fan_in_uniform:
+      return std::sqrt(1.0 / static_cast<double>(in));
   }
   return 0;
 }
@@ -45,6 +47,8 @@ const char* to_string(Init init) {
       return "glorot_uniform";
     case Init::lecun_uniform:
       return "lecun_uniform";
+    case Init::fan_in_uniform:
+      return "fan_in_uniform";
   }
   return "?";
 }
@@ -62,8 +66,9 @@ const char* to_string(MlpSkip skip) {
 }
 
 Init init_named(std::string_view name) {
-  return train::named("init", name,
-                      {Init::kaiming_uniform, Init::glorot_uniform, Init::lecun_uniform});
+  return train::named(
+      "init", name,
+      {Init::kaiming_uniform, Init::glorot_uniform, Init::lecun_uniform, Init::fan_in_uniform});
 }
 
 MlpSkip mlp_skip_named(std::string_view name) {

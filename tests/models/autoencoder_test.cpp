@@ -51,6 +51,8 @@ AutoencoderOptions small() {
   options.code = 2;
   options.epochs = 40;
   options.batch = 50;
+  options.scaling = RowScaling::none;
+  options.optimizer = Optimizer::adam;
   options.rate = 3e-3;
   return options;
 }

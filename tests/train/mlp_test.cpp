@@ -146,7 +146,8 @@ TEST_P(MlpTest, ParametersAreCountedWithoutPadding) {
 TEST_P(MlpTest, InitFillsItsBound) {
   for (const auto& [init, bound] : {std::pair{Init::kaiming_uniform, std::sqrt(6.0 / 50)},
                                     std::pair{Init::glorot_uniform, std::sqrt(6.0 / 110)},
-                                    std::pair{Init::lecun_uniform, std::sqrt(3.0 / 50)}}) {
+                                    std::pair{Init::lecun_uniform, std::sqrt(3.0 / 50)},
+                                    std::pair{Init::fan_in_uniform, std::sqrt(1.0 / 50)}}) {
     Mlp mlp(context(), {.widths = {50, 60, 7}, .init = init, .zero_last = true});
     Matrix<float> w = Matrix<float>::copy_of(context(), mlp.weight(0)).to_host(context());
     double largest = 0, sum = 0;
@@ -209,7 +210,8 @@ TEST_P(MlpTest, BadOptionsAreNamed) {
             }),
             "mlp: expected widths of at least 1, got 0");
   EXPECT_EQ(message([&] { init_named("xavier"); }),
-            "init: expected kaiming_uniform, glorot_uniform or lecun_uniform, got 'xavier'");
+            "init: expected kaiming_uniform, glorot_uniform, lecun_uniform or fan_in_uniform, got "
+            "'xavier'");
   Mlp mlp(context(), options_of({3, 2, 2}));
   Mlp::Workspace workspace(context(), mlp, 4);
   Matrix<float> x(context(), 5, 3), y(context(), 5, 2);

@@ -16,28 +16,50 @@
 
 namespace clipk {
 
+/// What becomes of a row before the network sees it.
+enum class RowScaling : std::uint8_t {
+  none,
+  /// Rows of one length: each is scaled to a mean square of its values of 0.2 (that of images of
+  /// clothes from 0 to 1). Brightness no longer tells rows apart, and the rows' unit does not
+  /// matter. A row of zeros stays.
+  equal_length,
+};
+const char* to_string(RowScaling scaling);
+
 struct AutoencoderOptions {
   std::vector<std::int64_t> hidden = {500, 500, 2000};  ///< of the encoder; the decoder mirrors it
   std::int64_t code = 10;
   Activation activation = Activation::relu;
-  Init init = Init::glorot_uniform;
+  Init init = Init::fan_in_uniform;
+  RowScaling scaling = RowScaling::equal_length;
 
+  // Corruption of the input while the whole net is trained; the clean row is what must come back.
+  float dropout = 0;  ///< probability with which a value becomes 0 (and the others are raised)
+  float noise = 0;    ///< standard deviation of Gaussian noise, in units of the scaled rows
+
+  /// Greedy start: epochs for which each layer is first trained alone, as a denoising autoencoder
+  /// of one hidden layer on what the layers before it give; 0 leaves that out.
+  std::int64_t layer_epochs = 0;
+  float layer_dropout = 0.2F;  ///< there: of every layer's input and output, rows and code excepted
+
+  // Training, of each layer and of the whole net.
   std::int64_t epochs = 100;
   std::int64_t batch = 256;
-  Optimizer optimizer = Optimizer::adam;
-  double rate = 1e-3;
+  Optimizer optimizer = Optimizer::sgd;
+  double rate = 1;        ///< for the loss as a mean over rows and columns
   float momentum = 0.9F;  ///< of sgd
   ScheduleOptions schedule = {};
 
   /// Where it exists, the training goes on from it, to the same bytes. Removed by the caller.
+  /// While layers are trained alone, FILE.layer0, ... lie beside it.
   std::filesystem::path checkpoint;
   std::int64_t checkpoint_every = 1;  ///< epochs
   std::function<void(const Progress&)> progress;
 };
 
 /// An autoencoder of rows: a network to a code of a few columns and one back, trained to the least
-/// mean squared error between a row and what comes back. Default shape: d-500-500-2000-10 and its
-/// mirror image (Xie et al., ICML 2016).
+/// mean squared error between a (scaled) row and what comes back. Default shape: d-500-500-2000-10
+/// and its mirror image, greedy start as there (Xie et al., ICML 2016; Vincent et al., JMLR 2010).
 ///
 /// Deterministic: yes; the same seed (the context's), data and device give the same bytes for any
 /// number of threads, and after a resume.
@@ -45,7 +67,8 @@ class Autoencoder {
  public:
   /// @param rows [n, d] on any device, n at least 2
   /// @throws Error if there are fewer than 2 rows or a value is not finite, if a layer is below 1
-  /// or the code wider than the rows, or the checkpoint is of another model.
+  /// or the code wider than the rows, if another option makes no sense, the loss does not stay
+  /// finite (the rate is too high) or the checkpoint is of another model.
   static Autoencoder fit(Context& context, MatrixView<const float> rows,
                          const AutoencoderOptions& options);
   /// @throws Error for a file that is not a clipk autoencoder model.
@@ -57,19 +80,26 @@ class Autoencoder {
 
   std::int64_t input_dim() const;
   std::int64_t code_dim() const;
-  /// Mean loss of every epoch.
+  RowScaling scaling() const;
+  /// Mean loss of every epoch of the whole net.
   const std::vector<double>& losses() const;
+  /// The same of each layer's own training; empty without a greedy start.
+  const std::vector<std::vector<double>>& layer_losses() const;
 
+  /// What the network sees of rows: scaled, on the context's device.
+  /// @param rows [m, d] on any device  @throws Error if the width differs.
+  Matrix<float> scaled(Context& context, MatrixView<const float> rows) const;
   /// @param rows [m, d], seen or not, on any device
   /// @returns [m, code] on the context's device
   /// @throws Error if the width differs. Deterministic: yes.
   Matrix<float> encode(Context& context, MatrixView<const float> rows) const;
-  /// @param codes [m, code] on any device  @returns [m, d] on the context's device
+  /// @param codes [m, code] on any device  @returns [m, d], scaled rows on the context's device
   Matrix<float> decode(Context& context, MatrixView<const float> codes) const;
-  /// The mean over all values of (row - decode(encode(row)))^2; 0 of no rows.
+  /// The mean over all values of (scaled row - decode(encode(row)))^2; 0 of no rows.
   double reconstruction_error(Context& context, MatrixView<const float> rows) const;
 
-  /// The trained networks: a model that trains them further takes a copy().
+  /// The trained networks, from scaled rows to codes and back: a model that trains them further
+  /// takes a copy().
   const AutoencoderNetwork& network() const;
 
   /// Atomic: after an error an older file is untouched.

@@ -17,6 +17,7 @@ enum class Init : std::uint8_t {
   kaiming_uniform,  ///< bound sqrt(6 / in) (He et al. 2015), for relu
   glorot_uniform,   ///< bound sqrt(6 / (in + out)) (Glorot and Bengio 2010), for tanh and sigmoid
   lecun_uniform,    ///< bound sqrt(3 / in) (LeCun et al. 1998), for linear layers
+  fan_in_uniform,   ///< bound sqrt(1 / in), as PyTorch draws weights
 };
 
 /// A linear path x P^T beside the layers: y = x P^T + MLP(x). P starts at 0; set it through
