@@ -40,6 +40,12 @@ CASES = [
     ("PCA of 10000x512 (scikit-learn)", "metrics_bench", r"^pca_fit/n:5000/", "pca 10000x512", 1),
     ("trustworthiness, 5000 rows (scikit-learn)", "metrics_bench", r"^trustworthiness/n:5000/",
      "trustworthiness 5000, 512 to 64", 1),
+    ("silhouette, 10,000 rows of 784 (scikit-learn)", "clustering_bench",
+     r"^silhouette/n:10000/d:784/", "silhouette 10000x784", 1),
+    ("AMI, 70,000 points, 10 clusters (scikit-learn)", "clustering_bench",
+     r"^adjusted_mutual_info/n:70000/k:10/", "adjusted_mutual_info 70000, 10 clusters", 1),
+    ("AMI, 100,000 points, 1000 clusters (scikit-learn)", "clustering_bench",
+     r"^adjusted_mutual_info/n:100000/k:1000/", "adjusted_mutual_info 100000, 1000 clusters", 1),
 ]
 
 

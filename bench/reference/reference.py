@@ -166,6 +166,35 @@ def soft_assignment(device):
     return step
 
 
+def random_labels(n, k, seed):
+    return torch.randint(k, (n,), generator=torch.Generator().manual_seed(seed)).numpy()
+
+
+@case("silhouette 10000x784", 3)
+def silhouette(device):
+    from sklearn.metrics import silhouette_score
+
+    x, labels = codes(10000, 784, "cpu").numpy(), random_labels(10000, 10, 1)
+    return lambda: silhouette_score(x, labels)
+
+
+def adjusted_mutual_info(n, k):
+    from sklearn.metrics import adjusted_mutual_info_score
+
+    truth, predicted = random_labels(n, k, 1), random_labels(n, k, 2)
+    return lambda: adjusted_mutual_info_score(truth, predicted)
+
+
+@case("adjusted_mutual_info 70000, 10 clusters", 5)
+def adjusted_mutual_info_few(device):
+    return adjusted_mutual_info(70000, 10)
+
+
+@case("adjusted_mutual_info 100000, 1000 clusters", 3)
+def adjusted_mutual_info_many(device):
+    return adjusted_mutual_info(100000, 1000)
+
+
 def measure(call, repeats, device):
     for _ in range(min(3, repeats)):
         call()
