@@ -1,0 +1,147 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "clipk/core/context.hpp"
+#include "clipk/core/matrix.hpp"
+#include "clipk/models/autoencoder.hpp"
+#include "clipk/ops/soft_assignment.hpp"
+#include "clipk/ops/target_distribution.hpp"
+#include "clipk/train/progress.hpp"
+#include "clipk/train/schedule.hpp"
+#include "clipk/train/trainer.hpp"
+
+namespace clipk {
+
+/// When a clustering counts as collapsed, and what then happens.
+struct DecGuard {
+  /// An alarm sounds when the points of a cluster (by the largest q) or its soft mass (the mean of
+  /// its q) fall below this part of 1 / k, or of the smallest at the start where that is less.
+  double least_mass = 0.1;
+  /// And when two centres come closer than this part of the smallest distance at the start.
+  double least_distance = 0.1;
+  std::int64_t most_alarms = 3;  ///< after so many the training stops, at the last healthy update
+  double rate_factor = 0.3;      ///< of the learning rate after each alarm, in (0, 1)
+};
+
+/// The state of a clustering at an update of the target, over all rows.
+struct DecUpdate {
+  std::int64_t update = 0;  ///< from 0, the start, over the whole run
+  std::int64_t step = 0;    ///< training steps behind this state
+  double rate = 0;          ///< learning rate of the steps before it; 0 at the start
+  /// Share of the rows whose label differs from the last healthy update's; 1 at the start.
+  double label_change = 1;
+  double loss = 0;        ///< mean loss of the steps since the last healthy update; 0 at the start
+  double divergence = 0;  ///< KL(P||Q), the mean over the rows, under the new target
+  std::vector<double> masses;  ///< [k] mean of q over the rows
+  std::vector<double> shares;  ///< [k] of the rows by their largest q
+  double smallest_centre_distance = 0;
+  double entropy = 0;        ///< of q, the mean over the rows in nats: log k is no decision at all
+  bool alarm = false;        ///< collapsed: see DecGuard
+  bool rolled_back = false;  ///< the state of the last healthy update was put back
+};
+
+enum class DecStop : std::uint8_t {
+  labels_settled,  ///< the label change fell below the tolerance
+  max_steps,
+  collapsed,  ///< too many alarms
+};
+const char* to_string(DecStop stop);
+
+struct DecOptions {
+  std::int64_t k = 10;
+  std::int64_t restarts = 20;  ///< of the k-means that the centres start from
+  /// Under von_mises_fisher codes and centres are scaled to length one first.
+  SoftAssignmentOptions soft = {};
+  bool balanced = false;  ///< balanced_target in place of target_distribution
+  BalancedTargetOptions balance = {};
+
+  double gamma = 1;  ///< weight of the clustering loss, KL(P||Q) as a mean over rows
+  /// IDEC: weight of the mean squared error of the reconstruction; the decoder is then trained too.
+  double reconstruction = 0;
+
+  std::int64_t batch = 256;
+  std::int64_t update_interval = 140;  ///< steps between two updates of the target
+  std::int64_t max_steps = 20'000;
+  double tolerance = 1e-3;  ///< of the label change against the last update; 0 never stops by it
+
+  Optimizer optimizer = Optimizer::sgd;
+  double rate = 0.01;
+  float momentum = 0.9F;  ///< of sgd
+  ScheduleOptions schedule = {};
+
+  DecGuard guard = {};
+
+  /// Written every `checkpoint_every` updates and at the end; where it exists, the training goes on
+  /// from it, to the same bytes. Removed by the caller.
+  std::filesystem::path checkpoint;
+  std::int64_t checkpoint_every = 1;
+  /// After every step and update; an epoch is the steps from one update to the next.
+  std::function<void(const Progress&)> progress;
+  std::function<void(const DecUpdate&)> on_update;
+};
+
+/// Deep embedded clustering: the encoder of an autoencoder and k centres among its codes, trained
+/// together to the least KL(P||Q) between the soft assignments Q of codes to centres and a target P
+/// that sharpens them. P is made from all rows at every update and then stays until the next.
+///
+/// Mini-batches are shuffled anew each time all rows have been seen; the last one is shorter, never
+/// empty. At every update the clustering is watched (DecUpdate); when it collapses (DecGuard) the
+/// state of the last healthy update comes back, optimizer included, and the learning rate is cut.
+///
+/// Deterministic: yes; the same seed (the context's), data and device give the same bytes for any
+/// number of threads, and after a resume.
+/// Sources: Xie, Girshick and Farhadi, ICML 2016 (DEC); Guo et al., IJCAI 2017 (IDEC).
+class Dec {
+ public:
+  /// @param rows [n, d] on any device: what `pretrained` was trained on, or alike
+  /// @param pretrained starts encoder and decoder; it is copied
+  /// @throws Error if the widths differ, a value is not finite, k is below 2, above the number of
+  ///   rows or of distinct codes, an option makes no sense, or the checkpoint is of another model.
+  static Dec fit(Context& context, MatrixView<const float> rows, const Autoencoder& pretrained,
+                 const DecOptions& options);
+  /// @throws Error for a file that is not a clipk dec model.
+  static Dec load(Context& context, const std::filesystem::path& path);
+
+  Dec(Dec&&) noexcept;
+  Dec& operator=(Dec&&) noexcept;
+  ~Dec();
+
+  std::int64_t k() const;
+  std::int64_t input_dim() const;
+  std::int64_t code_dim() const;
+  const SoftAssignmentOptions& soft() const;
+  const Matrix<float>& centres() const;                   ///< [k, code], on the host
+  const std::vector<std::int32_t>& labels() const;        ///< [n] of the fit's rows: the largest q
+  const std::vector<std::int32_t>& start_labels() const;  ///< [n] of the k-means at the start
+  const std::vector<DecUpdate>& history() const;          ///< every update, those undone as well
+  DecStop stop() const;
+  std::int64_t steps() const;   ///< behind the model's state
+  std::int64_t alarms() const;  ///< times the training was rolled back
+  bool collapsed() const { return stop() == DecStop::collapsed; }
+
+  /// @param rows [m, d], seen or not, on any device
+  /// @returns [m, code] on the context's device, of length one under von_mises_fisher
+  /// @throws Error if the width differs.
+  Matrix<float> encode(Context& context, MatrixView<const float> rows) const;
+  /// q [m, k] on the context's device.
+  Matrix<float> assign(Context& context, MatrixView<const float> rows) const;
+  /// The cluster of the largest q, of equal ones the lower.
+  std::vector<std::int32_t> predict(Context& context, MatrixView<const float> rows) const;
+  /// The mean squared error of the rows that the decoder gives back.
+  double reconstruction_error(Context& context, MatrixView<const float> rows) const;
+
+  /// Networks, centres, labels and history. Atomic: after an error an older file is untouched.
+  void save(Context& context, const std::filesystem::path& path) const;
+
+ private:
+  struct Impl;
+  explicit Dec(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace clipk
