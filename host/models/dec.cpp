@@ -10,8 +10,9 @@
 #include "models/dec_monitor.hpp"
 #include "models/dec_network.hpp"
 #include "models/dec_trainer.hpp"
-#include "models/rows_on_device.hpp"
+#include "models/scaled_rows.hpp"
 #include "ops/check.hpp"
+#include "train/named.hpp"
 
 namespace clipk {
 namespace {
@@ -19,7 +20,14 @@ namespace {
 constexpr const char* kName = "dec";
 constexpr const char* kKind = "dec model";
 constexpr std::uint32_t kVersion = 1;
-constexpr std::int64_t kErrorRows = 8192;  // of one piece, whose reconstruction is stored
+constexpr std::int64_t kPieceRows = 8192;  // of many rows that are encoded
+
+template <class F>
+void for_pieces(std::int64_t rows, F&& f) {
+  for (std::int64_t first = 0; first < rows; first += kPieceRows) {
+    f(first, std::min(kPieceRows, rows - first));
+  }
+}
 
 void check_options(const DecOptions& o) {
   const auto at_least = [](const char* what, std::int64_t least, std::int64_t value) {
@@ -70,6 +78,7 @@ const char* to_string(DecStop stop) {
 
 struct Dec::Impl {
   DecNetwork network;
+  RowScaling scaling = RowScaling::none;
   Matrix<float> centres;  // on the host, as codes are compared with them
   std::int64_t steps = 0, alarms = 0;
   DecStop stop = DecStop::max_steps;
@@ -91,14 +100,15 @@ Dec Dec::fit(Context& context, MatrixView<const float> rows, const Autoencoder& 
                 std::to_string(options.k));
   }
   check_finite(HostRows<float>(context, rows).view(), kName);
-  const RowsOnDevice input(context, rows);
+  const ScaledRows input(context, rows, pretrained.scaling());
   DecNetwork network(pretrained.network().copy(context, options.k * pretrained.code_dim()),
                      options.k, options.soft);
   DecState state = DecTrainer(context, input, options, network).run();
   Matrix<float> centres = network.centres(context).to_host(context);
-  return Dec(std::make_unique<Impl>(Impl{std::move(network), std::move(centres), state.step,
-                                         state.alarms, state.stop, std::move(state.labels),
-                                         std::move(state.start_labels), std::move(state.history)}));
+  return Dec(
+      std::make_unique<Impl>(Impl{std::move(network), pretrained.scaling(), std::move(centres),
+                                  state.step, state.alarms, state.stop, std::move(state.labels),
+                                  std::move(state.start_labels), std::move(state.history)}));
 }
 
 std::int64_t Dec::k() const {
@@ -109,6 +119,9 @@ std::int64_t Dec::input_dim() const {
 }
 std::int64_t Dec::code_dim() const {
   return impl_->network.code();
+}
+RowScaling Dec::scaling() const {
+  return impl_->scaling;
 }
 const SoftAssignmentOptions& Dec::soft() const {
   return impl_->network.soft();
@@ -137,7 +150,12 @@ std::int64_t Dec::alarms() const {
 
 Matrix<float> Dec::encode(Context& context, MatrixView<const float> rows) const {
   check_width(input_dim(), rows.cols);
-  return impl_->network.encode(context, RowsOnDevice(context, rows));
+  Matrix<float> codes(context, rows.rows, code_dim());
+  for_pieces(rows.rows, [&](std::int64_t first, std::int64_t count) {
+    const ScaledRows input(context, rows.row_range(first, count), impl_->scaling);
+    impl_->network.encode(context, input, codes.view().row_range(first, count));
+  });
+  return codes;
 }
 
 Matrix<float> Dec::assign(Context& context, MatrixView<const float> rows) const {
@@ -155,20 +173,19 @@ double Dec::reconstruction_error(Context& context, MatrixView<const float> rows)
   check_width(input_dim(), rows.cols);
   const AutoencoderNetwork& networks = impl_->network.networks();
   Matrix<double> sum(context, 1, 1);
-  for (std::int64_t first = 0; first < rows.rows; first += kErrorRows) {
-    const MatrixView<const float> piece =
-        rows.row_range(first, std::min(kErrorRows, rows.rows - first));
-    const RowsOnDevice target(context, piece);
-    Matrix<float> codes(context, piece.rows, code_dim()), back(context, piece.rows, piece.cols);
+  for_pieces(rows.rows, [&](std::int64_t first, std::int64_t count) {
+    const ScaledRows target(context, rows.row_range(first, count), impl_->scaling);
+    Matrix<float> codes(context, count, code_dim()), back(context, count, input_dim());
     networks.encoder().transform(context, target, codes);
     networks.decoder().transform(context, codes, back);
-    mse_loss(context, back, target, static_cast<float>(piece.rows), sum.flat(), {});
-  }
+    mse_loss(context, back, target, static_cast<float>(count), sum.flat(), {});
+  });
   return rows.rows == 0 ? 0 : sum.to_host(context)(0, 0) / static_cast<double>(rows.rows);
 }
 
 void Dec::save(Context& context, const std::filesystem::path& path) const {
   ArchiveWriter archive(kKind, kVersion);
+  archive.add("scaling", to_string(impl_->scaling));
   archive.add("kernel", static_cast<std::int32_t>(soft().kernel));
   archive.add("alpha", soft().alpha);
   archive.add("kappa", soft().kappa);
@@ -202,7 +219,10 @@ Dec Dec::load(Context& context, const std::filesystem::path& path) {
   DecNetwork network(std::move(networks), centres.rows(), soft);
   copy<float>(context, centres, network.raw_centres());
   return Dec(std::make_unique<Impl>(
-      Impl{std::move(network), std::move(centres), archive.number<std::int64_t>("steps"),
+      Impl{std::move(network),
+           train::named("scaling", archive.text("scaling"),
+                        {RowScaling::none, RowScaling::equal_length}),
+           std::move(centres), archive.number<std::int64_t>("steps"),
            archive.number<std::int64_t>("alarms"), static_cast<DecStop>(stop),
            archive.vector<std::int32_t>("labels"), archive.vector<std::int32_t>("start_labels"),
            load_history(archive)}));

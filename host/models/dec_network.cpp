@@ -22,11 +22,10 @@ Matrix<float> DecNetwork::centres(Context& context) {
   return result;
 }
 
-Matrix<float> DecNetwork::encode(Context& context, MatrixView<const float> rows) const {
-  Matrix<float> codes(context, rows.rows, code());
+void DecNetwork::encode(Context& context, MatrixView<const float> rows,
+                        MatrixView<float> codes) const {
   network_.encoder().transform(context, rows, codes);
   if (spherical()) normalize_rows(context, codes, codes, {});
-  return codes;
 }
 
 void DecNetwork::plan(Context& context, std::int64_t batch) {

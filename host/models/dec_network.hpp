@@ -25,8 +25,8 @@ class DecNetwork {
   MatrixView<float> raw_centres();
   /// The same as they are compared with codes, on the context's device.
   Matrix<float> centres(Context& context);
-  /// Codes [m, code] of rows on the context's device, as they are compared with centres.
-  Matrix<float> encode(Context& context, MatrixView<const float> rows) const;
+  /// Codes [m, code] of (scaled) rows, as they are compared with centres.
+  void encode(Context& context, MatrixView<const float> rows, MatrixView<float> codes) const;
 
   /// Plans the steps of up to `batch` rows.
   void plan(Context& context, std::int64_t batch);

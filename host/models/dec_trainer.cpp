@@ -51,6 +51,7 @@ DecTrainer::DecTrainer(Context& context, MatrixView<const float> rows, const Dec
   network.plan(context, batch_);
   order_ = Matrix<std::int32_t>(context, 1, n);
   batch_rows_ = Matrix<std::int32_t>(context, 1, batch_);
+  codes_ = Matrix<float>(context, n, network.code());
   q_ = Matrix<float>(context, n, k);
   p_ = Matrix<float>(context, n, k);
   x_ = Matrix<float>(context, batch_, rows.cols);
@@ -91,12 +92,12 @@ DecState DecTrainer::run() {
 
 // Centres from k-means on the codes, and the first look.
 void DecTrainer::start() {
-  const Matrix<float> codes = network_.encode(context_, rows_);
+  network_.encode(context_, rows_, codes_);
   KMeansOptions options;
   options.k = network_.k();
   options.restarts = options_.restarts;
   options.spherical = network_.spherical();
-  const KMeans kmeans = KMeans::fit(context_, codes, options);
+  const KMeans kmeans = KMeans::fit(context_, codes_, options);
   copy<float>(context_, kmeans.centres(), network_.raw_centres());
   state_.start_labels = kmeans.labels();
   update();
@@ -104,17 +105,17 @@ void DecTrainer::start() {
 
 // q over all rows, the target from it, and what the host sees.
 DecView DecTrainer::look() {
-  const Matrix<float> codes = network_.encode(context_, rows_);
+  network_.encode(context_, rows_, codes_);
   const Matrix<float> centres = network_.centres(context_);
   const SoftAssignmentOptions& soft = network_.soft();
-  soft_assignment(context_, codes, centres, soft, q_, column_sums_.flat());
+  soft_assignment(context_, codes_, centres, soft, q_, column_sums_.flat());
   if (options_.balanced) {
     balanced_target(context_, q_, options_.balance, p_, {});
   } else {
     target_distribution(context_, q_, column_sums_.flat(), p_);
   }
   fill_zero(context_, divergence_.view());
-  soft_assignment_kl(context_, codes, centres, soft, p_, {}, 1, divergence_.flat(), {}, {});
+  soft_assignment_kl(context_, codes_, centres, soft, p_, {}, 1, divergence_.flat(), {}, {});
   DecView view = dec_view(context_, q_, column_sums_.flat(), centres);
   view.update.divergence = divergence_.to_host(context_)(0, 0);
   return view;

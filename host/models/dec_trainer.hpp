@@ -29,7 +29,7 @@ struct DecState {
 /// Trains a DecNetwork: steps and updates in turn, see Dec.
 class DecTrainer {
  public:
-  /// @param rows [n, d] on the context's device; all arguments must outlive the trainer
+  /// @param rows [n, d], scaled, on the context's device; all arguments must outlive the trainer
   DecTrainer(Context& context, MatrixView<const float> rows, const DecOptions& options,
              DecNetwork& network);
   /// Leaves the last healthy state in the network. @returns what else is of it
@@ -62,7 +62,7 @@ class DecTrainer {
   std::int64_t step_ = 0;  // of the network, which may be ahead of the state
   std::int64_t order_epoch_ = -1;
   Matrix<std::int32_t> order_, batch_rows_;
-  Matrix<float> q_, p_, x_, batch_p_;
+  Matrix<float> codes_, q_, p_, x_, batch_p_;
   Matrix<float> first_moment_, second_moment_, rates_table_, rates_;
   Matrix<double> column_sums_, loss_, divergence_;
   train::StepGraph graph_{true};

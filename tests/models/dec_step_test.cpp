@@ -171,6 +171,8 @@ TEST(DecStep, FollowsPlainLoops) {
   ae_options.code = static_cast<std::int64_t>(kCode);
   ae_options.epochs = 10;
   ae_options.batch = 16;
+  ae_options.rate = 0.1;
+  ae_options.scaling = RowScaling::none;
   const Autoencoder ae = Autoencoder::fit(context, rows, ae_options);
 
   Matrix<float> previous;

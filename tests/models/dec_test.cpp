@@ -16,7 +16,7 @@
 namespace clipk::test {
 namespace {
 
-Context cpu(int threads = 2, std::uint64_t seed = 1) {
+Context cpu(int threads = 1, std::uint64_t seed = 1) {
   return Context::cpu({.seed = seed, .threads = threads});
 }
 
@@ -47,13 +47,15 @@ Planted planted(std::int64_t n, std::int64_t classes, std::int64_t dim, double n
 }
 
 Autoencoder pretrained(Context& context, const Matrix<float>& rows, std::int64_t code = 3,
-                       std::int64_t epochs = 20) {
+                       std::int64_t epochs = 20, RowScaling scaling = RowScaling::none) {
   AutoencoderOptions options;
   options.hidden = {24};
   options.code = code;
   options.epochs = epochs;
   options.batch = 64;
+  options.optimizer = Optimizer::adam;
   options.rate = 3e-3;
+  options.scaling = scaling;
   return Autoencoder::fit(context, rows, options);
 }
 
@@ -265,7 +267,7 @@ TEST(Dec, ACheckpointOfAnotherTrainingIsRefused) {
 TEST(Dec, SavesAndLoads) {
   Context context = cpu();
   const Planted data = planted(200, 3, 8, 0.2);
-  const Autoencoder ae = pretrained(context, data.rows, 3, 2);
+  const Autoencoder ae = pretrained(context, data.rows, 3, 2, RowScaling::equal_length);
   DecOptions options = small(3);
   options.max_steps = 40;
   options.soft = {.kernel = SoftKernel::von_mises_fisher, .kappa = 12};
@@ -276,6 +278,7 @@ TEST(Dec, SavesAndLoads) {
   EXPECT_EQ(same_bytes(dec.assign(context, data.rows), loaded.assign(context, data.rows)), "");
   EXPECT_EQ(loaded.labels(), dec.labels());
   EXPECT_EQ(loaded.start_labels(), dec.start_labels());
+  EXPECT_EQ(loaded.scaling(), RowScaling::equal_length);
   EXPECT_EQ(loaded.soft().kappa, 12);
   EXPECT_EQ(loaded.steps(), dec.steps());
   EXPECT_EQ(loaded.stop(), dec.stop());

@@ -114,6 +114,7 @@ class Dec {
   std::int64_t k() const;
   std::int64_t input_dim() const;
   std::int64_t code_dim() const;
+  RowScaling scaling() const;  ///< of the autoencoder, whose part it is to see rows so
   const SoftAssignmentOptions& soft() const;
   const Matrix<float>& centres() const;                   ///< [k, code], on the host
   const std::vector<std::int32_t>& labels() const;        ///< [n] of the fit's rows: the largest q
@@ -132,7 +133,7 @@ class Dec {
   Matrix<float> assign(Context& context, MatrixView<const float> rows) const;
   /// The cluster of the largest q, of equal ones the lower.
   std::vector<std::int32_t> predict(Context& context, MatrixView<const float> rows) const;
-  /// The mean squared error of the rows that the decoder gives back.
+  /// The mean over all values of (scaled row - what the decoder gives back)^2; 0 of no rows.
   double reconstruction_error(Context& context, MatrixView<const float> rows) const;
 
   /// Networks, centres, labels and history. Atomic: after an error an older file is untouched.
