@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "clipk/ops/kmeans_step.hpp"
@@ -17,7 +18,12 @@ struct Arrays {
         labels(context, sets, n),
         sums(context, sets * k, d),
         counts(context, sets, k),
-        changed(context, 1, sets) {}
+        changed(context, 1, sets) {
+    if (context.device() != Device::cpu) return;  // which would not use them
+    upper = Matrix<float>(sets, n);
+    lower = Matrix<float>(sets, n);
+    moves = Matrix<double>(sets, k);
+  }
 
   KMeansState state(std::int64_t active) {
     const std::int64_t k = counts.cols(), d = sums.cols();
@@ -25,6 +31,11 @@ struct Arrays {
             labels.view().row_range(0, active),
             BatchView<double>(sums.data(), active, k, d, sums.device()),
             counts.view().row_range(0, active), changed.flat().slice(0, active)};
+  }
+  KMeansBounds bounds(std::int64_t active) {
+    if (upper.empty()) return {};
+    return {upper.view().row_range(0, active), lower.view().row_range(0, active),
+            moves.view().row_range(0, active)};
   }
   MatrixView<double> sums_of(std::int64_t set) {
     return sums.view().row_range(set * counts.cols(), counts.cols());
@@ -35,12 +46,18 @@ struct Arrays {
     copy<std::int32_t>(context, labels.view().row_range(from, 1), labels.view().row_range(to, 1));
     copy<double>(context, sums_of(from), sums_of(to));
     copy<std::int64_t>(context, counts.view().row_range(from, 1), counts.view().row_range(to, 1));
+    if (upper.empty()) return;
+    copy<float>(context, upper.view().row_range(from, 1), upper.view().row_range(to, 1));
+    copy<float>(context, lower.view().row_range(from, 1), lower.view().row_range(to, 1));
+    copy<double>(context, moves.view().row_range(from, 1), moves.view().row_range(to, 1));
   }
 
   Matrix<float> centres;
   Matrix<std::int32_t> labels;
   Matrix<double> sums;
   Matrix<std::int64_t> counts, changed;
+  Matrix<float> upper, lower;  // bounds, on the CPU alone
+  Matrix<double> moves;
 };
 
 // One set of centres under way.
@@ -104,7 +121,7 @@ class Lloyd {
     for (std::int64_t set = 0; set < active; ++set) {
       copy<float>(context_, result(set).centres, arrays_.centres.view().row_range(set * k_, k_));
     }
-    kmeans_step(context_, rows_, arrays_.state(active));
+    kmeans_step(context_, rows_, arrays_.state(active), arrays_.bounds(active));
     changed_ = arrays_.changed.to_host(context_);
     counts_ = arrays_.counts.to_host(context_);
   }
@@ -154,10 +171,13 @@ class Lloyd {
       // Directions that cancel have no mean: the centre stays.
       if (options_.spherical && square == 0)
         std::copy_n(old.view().row(c), d_, centres.view().row(c));
+      double move = 0;
       for (std::int64_t j = 0; j < d_; ++j) {
-        const double move = static_cast<double>(centres(c, j)) - static_cast<double>(old(c, j));
-        moved += move * move;
+        const double by = static_cast<double>(centres(c, j)) - static_cast<double>(old(c, j));
+        move += by * by;
       }
+      if (!arrays_.moves.empty()) arrays_.moves(set, c) = std::sqrt(move);
+      moved += move;
     }
     LloydResult& mine = result(set);
     mine.centres = std::move(centres);
@@ -197,6 +217,9 @@ class Lloyd {
       counts_(set, c) = 1;
       copy<std::int32_t>(context_, VectorView<const std::int32_t>(&to, 1),
                          labels_of(set).slice(*next, 1));
+      if (!arrays_.upper.empty()) {
+        arrays_.upper(set, *next) = std::numeric_limits<float>::infinity();
+      }
       ++result(set).run.reseeded;
       ++next;
     }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "clipk/core/memory.hpp"
+#include "cpu/kmeans_labels.hpp"
 #include "cpu/kmeans_step.hpp"
 #include "ops/check.hpp"
 
@@ -43,17 +44,29 @@ void check_state(const Context& context, MatrixView<const float> points, const K
   check::vector(kOp, "changed", context, state.changed, centres.batch);
 }
 
-void step_on_cpu(Context& context, MatrixView<const float> points, const KMeansState& state) {
+void check_bounds(const Context& context, const KMeansState& state, const KMeansBounds& bounds) {
+  if (bounds.upper.data == nullptr) return;
+  constexpr const char* kOp = "kmeans_step";
+  const MatrixView<std::int32_t> labels = state.labels;
+  check::matrix(kOp, "upper", context, bounds.upper, labels.rows, labels.cols);
+  check::matrix(kOp, "lower", context, bounds.lower, labels.rows, labels.cols);
+  check::matrix(kOp, "moves", context, bounds.moves, labels.rows, state.counts.cols);
+}
+
+void step_on_cpu(Context& context, MatrixView<const float> points, const KMeansState& state,
+                 const KMeansBounds& bounds) {
   const std::int64_t r = state.centres.batch, k = state.centres.rows, d = points.cols;
   Scratch scratch(context);
   const cpu::KMeansPlan plan(points.rows, k, d);
   const cpu::KMeansScratch arrays{
-      {scratch.vector<float>(r * k * d).data, scratch.vector<float>(r * k).data,
-       scratch.vector<float>(r).data, scratch.vector<float>(r).data},
-      scratch.vector<float>(context.threads() * r * k * plan.pitch).data,
+      scratch.vector<float>(r * plan.panel_values).data,
+      scratch.vector<float>(r * plan.padded).data,
+      scratch.vector<float>(r * k).data,
+      scratch.vector<float>(r * k).data,
+      scratch.vector<float>(context.threads() * cpu::kPanelRows * plan.padded).data,
       scratch.vector<double>(plan.pieces * r * k * d).data,
       scratch.vector<std::int64_t>(plan.pieces * r * (k + 1)).data};
-  cpu::kmeans_step(context.threads(), plan, points, state, arrays);
+  cpu::kmeans_step(context.threads(), plan, points, state, bounds, arrays);
 }
 
 #if CLIPK_HAS_CUDA
@@ -78,12 +91,14 @@ void step_on_cuda(Context& context, MatrixView<const float> points, const KMeans
 
 }  // namespace
 
-void kmeans_step(Context& context, MatrixView<const float> points, const KMeansState& state) {
+void kmeans_step(Context& context, MatrixView<const float> points, const KMeansState& state,
+                 const KMeansBounds& bounds) {
   check_state(context, points, state);
+  check_bounds(context, state, bounds);
 #if CLIPK_HAS_CUDA
   if (context.device() == Device::cuda) return step_on_cuda(context, points, state);
 #endif
-  step_on_cpu(context, points, state);
+  step_on_cpu(context, points, state, bounds);
 }
 
 void kmeans_inertia(Context& context, MatrixView<const float> points,

@@ -17,20 +17,34 @@ struct KMeansState {
   VectorView<std::int64_t> changed;  ///< [r] out: points whose label changed
 };
 
+/// What is known of the distances from the steps before, so that a step may pass over the points
+/// whose label cannot change. All empty: every distance is computed.
+struct KMeansBounds {
+  MatrixView<float> upper;         ///< [r, n] in, out: at least the distance to the label's centre
+  MatrixView<float> lower;         ///< [r, n] in, out: at most the distance to any other centre
+  MatrixView<const double> moves;  ///< [r, k] how far each centre moved since the step before
+};
+
 /// One step: every point gets the label of its nearest centre, and sums and counts follow the
 /// points that changed their label. To start, labels are -1 and sums and counts zero.
 ///
 /// Labels are exact: where float32 cannot tell two centres apart, their distances are compared in
 /// float64, computed from plain differences, and of equal ones the lower index wins. So they are
-/// the same on every device, in every precision, and for every r. A point with a value that is not
-/// a number gets some label. The sums of an empty cluster are exactly zero.
+/// the same on every device, in every precision, for every r, and with or without bounds. A point
+/// with a value that is not a number gets some label. The sums of an empty cluster are exactly
+/// zero.
+///
+/// Bounds need no values for a point of label -1. Who changes a label between two steps sets its
+/// upper bound to infinity. On CUDA they are left alone: there every distance is computed.
 ///
 /// @param points [n, d], d >= 1, n < 2^31
 /// @throws Error if a shape or a device differs, or a centre is missing (k or r of 0).
-/// Deterministic: yes. Scratch: r k d doubles a piece of the points (at most 32 of them), and
-///   r k (d + 128) floats.
-/// Source: Lloyd, IEEE Trans. Information Theory 28 (1982).
-void kmeans_step(Context& context, MatrixView<const float> points, const KMeansState& state);
+/// Deterministic: yes. Scratch: r k d doubles for every piece of the points (at most 32), r k d
+///   floats, and on CUDA the products of a block of the points with all centres (32 MB or less).
+/// Sources: Lloyd, IEEE Trans. Information Theory 28 (1982); the bounds are those of Hamerly, SDM
+///   2010.
+void kmeans_step(Context& context, MatrixView<const float> points, const KMeansState& state,
+                 const KMeansBounds& bounds = {});
 
 /// Squared distances of the points to the centres of their labels, in float64 from plain
 /// differences.
