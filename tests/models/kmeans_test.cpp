@@ -143,7 +143,217 @@ TEST_P(KMeansModel, FindsSeparateBlobsAndPredictsThem) {
   EXPECT_EQ(model.inertia(), model.runs()[model.best_run()].inertia);
 }
 
+// On a line, with all centres at 0: every row has the first as its nearest, and the others take the
+// farthest rows.
+TEST_P(KMeansModel, EmptyClustersTakeTheFarthestRows) {
+  Matrix<float> rows(6, 1), start(3, 1);
+  for (std::int64_t i = 0; i < 6; ++i) rows(i, 0) = std::array{0.F, 1.F, 2.F, 10.F, 20.F, 30.F}[i];
+  KMeans model = KMeans::fit(context(), rows,
+                             {.k = 3, .max_iterations = 1, .tolerance = 0, .start = start.view()});
+  EXPECT_EQ(model.runs()[0].reseeded, 2);
+  EXPECT_EQ(model.labels(), (std::vector<std::int32_t>{0, 0, 0, 0, 1, 2}));
+  EXPECT_EQ(model.centres()(0, 0), 3.25F);
+  EXPECT_EQ(model.centres()(1, 0), 20.F);
+  EXPECT_EQ(model.centres()(2, 0), 30.F);
+
+  // Of equally far rows the lower goes first, and no row is taken that is alone in its cluster.
+  Matrix<float> pairs(5, 1);
+  for (std::int64_t i = 0; i < 5; ++i) pairs(i, 0) = std::array{-4.F, 0.F, 4.F, 0.F, 900.F}[i];
+  Matrix<float> far(3, 1);
+  far(1, 0) = 5e3F;
+  far(2, 0) = 700.F;
+  model = KMeans::fit(context(), pairs,
+                      {.k = 3, .max_iterations = 1, .tolerance = 0, .start = far.view()});
+  EXPECT_EQ(model.runs()[0].reseeded, 1);
+  EXPECT_EQ(model.labels(), (std::vector<std::int32_t>{1, 0, 0, 0, 2}));
+}
+
+TEST_P(KMeansModel, DuplicatesAndConstantColumnsAreFine) {
+  // Five distinct rows, many times; the middle column is constant.
+  Matrix<float> rows(60, 3);
+  for (std::int64_t i = 0; i < 60; ++i) {
+    rows(i, 0) = static_cast<float>(i * i % 5 == 4 ? 3 : i % 5);
+    rows(i, 1) = 7;
+    rows(i, 2) = static_cast<float>(i % 5 / 2);
+  }
+  std::set<std::array<float, 3>> distinct;
+  for (std::int64_t i = 0; i < 60; ++i) distinct.insert({rows(i, 0), rows(i, 1), rows(i, 2)});
+  const auto k = static_cast<std::int64_t>(distinct.size());
+  for (const bool given : {false, true}) {
+    Matrix<float> start(k, 3);  // all centres at one place
+    const KMeans model = KMeans::fit(
+        context(), rows,
+        {.k = k,
+         .restarts = 2,
+         .tolerance = 0,
+         .start = given ? MatrixView<const float>(start.view()) : MatrixView<const float>()});
+    EXPECT_EQ(model.inertia(), 0);
+    EXPECT_TRUE(model.runs()[0].converged);
+    std::set<std::int32_t> used(model.labels().begin(), model.labels().end());
+    EXPECT_EQ(static_cast<std::int64_t>(used.size()), k);
+  }
+}
+
+TEST_P(KMeansModel, AsManyClustersAsRows) {
+  const Matrix<float> rows = blobs(9, 4, 3, 5);
+  const KMeans model = KMeans::fit(context(), rows, {.k = 9, .restarts = 2});
+  EXPECT_EQ(model.inertia(), 0);
+  std::vector<std::int32_t> order(9);
+  std::iota(order.begin(), order.end(), 0);
+  EXPECT_EQ(model.labels(), order);  // of equal size: by their first row
+}
+
+TEST_P(KMeansModel, ClustersAreNumberedByFallingSize) {
+  const Matrix<float> rows = blobs(simt() ? 100 : 500, 6, 4, 9, 1);
+  const KMeans model = KMeans::fit(context(), rows, {.k = 5, .restarts = 2});
+  std::vector<std::int64_t> sizes(5);
+  for (const std::int32_t label : model.labels()) ++sizes[static_cast<std::size_t>(label)];
+  EXPECT_TRUE(std::is_sorted(sizes.rbegin(), sizes.rend()));
+  EXPECT_GT(sizes.back(), 0);
+}
+
+TEST_P(KMeansModel, NoIterationRaisesTheInertia) {
+  const Matrix<float> rows = blobs(simt() ? 40 : 800, 16, 5, 11, 0.7, 1);
+  for (const bool spherical : {false, true}) {
+    double last = INFINITY;
+    for (std::int64_t iterations = 1; iterations <= (simt() ? 2 : 25); ++iterations) {
+      const KMeans model = KMeans::fit(context(), rows,
+                                       {.k = 5,
+                                        .restarts = 1,
+                                        .max_iterations = iterations,
+                                        .tolerance = 0,
+                                        .spherical = spherical});
+      EXPECT_LE(model.inertia(), last * (1 + 1e-6)) << spherical << " " << iterations;
+      last = model.inertia();
+      for (std::int64_t c = 0; spherical && c < 5; ++c) {
+        const std::vector<float> origin(16);
+        EXPECT_NEAR(squared_distance(model.centres().view().row(c), origin.data(), 16), 1, 1e-6);
+      }
+    }
+  }
+}
+
+TEST_P(KMeansModel, SphericalClustersAreOfDirections) {
+  Matrix<float> rows = blobs(simt() ? 60 : 300, 8, 3, 2, 10);
+  const KMeans model = KMeans::fit(context(), rows, {.k = 3, .restarts = 2, .spherical = true});
+  for (std::int64_t i = 0; i < rows.rows(); ++i) {
+    for (std::int64_t j = 0; j < 8; ++j) rows(i, j) *= static_cast<float>(1 + i % 4);
+  }
+  EXPECT_EQ(model.predict(context(), rows), model.labels());
+}
+
+TEST_P(KMeansModel, ARestartDoesNotDependOnTheOthers) {
+  const Matrix<float> rows = blobs(simt() ? 70 : 400, 5, 6, 13, 1);
+  const KMeans many = KMeans::fit(context(), rows, {.k = 6, .restarts = 4});
+  const KMeans one = KMeans::fit(context(), rows, {.k = 6, .restarts = 1});
+  EXPECT_EQ(many.runs()[0].inertia, one.runs()[0].inertia);
+  EXPECT_EQ(many.runs()[0].iterations, one.runs()[0].iterations);
+  const auto best = std::min_element(
+      many.runs().begin(), many.runs().end(),
+      [](const KMeansRun& a, const KMeansRun& b) { return a.inertia < b.inertia; });
+  EXPECT_EQ(many.best_run(), static_cast<std::size_t>(best - many.runs().begin()));
+}
+
+TEST_P(KMeansModel, ComesBackFromItsFile) {
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("kmeans_" + std::to_string(getpid()));
+  const Matrix<float> rows = blobs(60, 5, 3, 17);
+  const KMeans model = KMeans::fit(context(), rows, {.k = 3, .restarts = 2, .spherical = true});
+  model.save(path);
+  const KMeans loaded = KMeans::load(path);
+  EXPECT_EQ(std::memcmp(loaded.centres().data(), model.centres().data(), 15 * sizeof(float)), 0);
+  EXPECT_EQ(loaded.labels(), model.labels());
+  EXPECT_EQ(loaded.best_run(), model.best_run());
+  EXPECT_EQ(loaded.spherical(), true);
+  ASSERT_EQ(loaded.runs().size(), 2U);
+  for (std::size_t r = 0; r < 2; ++r) {
+    EXPECT_EQ(loaded.runs()[r].inertia, model.runs()[r].inertia);
+    EXPECT_EQ(loaded.runs()[r].iterations, model.runs()[r].iterations);
+    EXPECT_EQ(loaded.runs()[r].reseeded, model.runs()[r].reseeded);
+    EXPECT_EQ(loaded.runs()[r].converged, model.runs()[r].converged);
+  }
+  EXPECT_EQ(loaded.predict(context(), rows), model.labels());
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+  EXPECT_THROW(KMeans::load(path), Error);
+  std::filesystem::remove(path);
+}
+
 CLIPK_INSTANTIATE_DEVICE_TEST(KMeansModel);
+
+TEST(KMeans, ThreadsAndStridesChangeNoBit) {
+  const Matrix<float> rows = blobs(5000, 50, 8, 19, 0.4);
+  const MatrixView<const float> view = rows.view().col_range(3, 41);
+  Matrix<float> compact(5000, 41);
+  for (std::int64_t i = 0; i < 5000; ++i) std::copy_n(view.row(i), 41, compact.view().row(i));
+  Context one = Context::cpu({.seed = 4, .threads = 1});
+  Context two = Context::cpu({.seed = 4, .threads = 2});
+  const KMeans first = KMeans::fit(one, view, {.k = 8, .restarts = 3});
+  for (const KMeans& other : {KMeans::fit(two, view, {.k = 8, .restarts = 3}),
+                              KMeans::fit(two, compact, {.k = 8, .restarts = 3})}) {
+    EXPECT_EQ(first.labels(), other.labels());
+    EXPECT_EQ(std::memcmp(first.centres().data(), other.centres().data(),
+                          static_cast<std::size_t>(8 * 41) * sizeof(float)),
+              0);
+    for (std::size_t r = 0; r < 3; ++r) {
+      EXPECT_EQ(first.runs()[r].inertia, other.runs()[r].inertia);
+      EXPECT_EQ(first.runs()[r].iterations, other.runs()[r].iterations);
+    }
+  }
+  Context seeded = Context::cpu({.seed = 5});
+  EXPECT_NE(KMeans::fit(seeded, view, {.k = 8, .restarts = 1}).inertia(), first.runs()[0].inertia);
+}
+
+void expect_refused(const std::string& message, MatrixView<const float> rows,
+                    const KMeansOptions& options) {
+  Context context = Context::cpu();
+  try {
+    KMeans::fit(context, rows, options);
+    FAIL() << "no error; expected " << message;
+  } catch (const Error& error) {
+    EXPECT_EQ(error.what(), message);
+  }
+}
+
+TEST(KMeans, RefusesWhatMakesNoSense) {
+  Matrix<float> rows = blobs(12, 3, 2, 23);
+  expect_refused("kmeans: expected k of at least 2, got 1", rows, {.k = 1});
+  expect_refused("kmeans: expected k of at most 12, the number of rows, got 13", rows, {.k = 13});
+  expect_refused("kmeans: expected k of at most 0, the number of rows, got 10",
+                 MatrixView<const float>(rows.data(), 0, 3), {});
+  expect_refused("kmeans: expected rows of dimension 1 or more, got 0",
+                 MatrixView<const float>(rows.data(), 12, 0), {});
+  expect_refused("kmeans: expected at least 1 restart, got 0", rows, {.k = 2, .restarts = 0});
+  expect_refused("kmeans: expected at least 1 iteration, got 0", rows,
+                 {.k = 2, .max_iterations = 0});
+  expect_refused("kmeans: expected a tolerance of at least 0, got -1.000000", rows,
+                 {.k = 2, .tolerance = -1});
+  Matrix<float> start(3, 3), zeros(12, 3);
+  expect_refused("kmeans: expected start of shape [2, 3], got [3, 3]", rows,
+                 {.k = 2, .start = start.view()});
+  expect_refused("kmeans: expected at least 2 distinct rows (k), got 1", zeros, {.k = 2});
+  zeros(3, 1) = -0.F;
+  expect_refused("kmeans: expected at least 2 distinct rows (k), got 1", zeros, {.k = 2});
+  zeros(3, 1) = 1;
+  expect_refused("kmeans: expected at least 3 distinct rows (k), got 2", zeros, {.k = 3});
+  expect_refused("kmeans: expected rows with a length above 0 (spherical), got length 0 in row 0",
+                 zeros, {.k = 2, .spherical = true});
+  rows(5, 2) = std::numeric_limits<float>::quiet_NaN();
+  expect_refused("kmeans rows: expected finite values, got nan in row 5, column 2", rows, {.k = 2});
+  rows(5, 2) = 3e38F;
+  expect_refused("kmeans: expected squared distances within the range of float32, got overflow",
+                 rows, {.k = 2});
+}
+
+TEST(KMeans, PredictRefusesRowsOfAnotherWidth) {
+  Context context = Context::cpu();
+  const KMeans model = KMeans::fit(context, blobs(12, 3, 2, 23), {.k = 2});
+  try {
+    model.predict(context, Matrix<float>(4, 5));
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "kmeans: expected rows of shape [4, 3], got [4, 5]");
+  }
+}
 
 }  // namespace
 }  // namespace clipk::test
