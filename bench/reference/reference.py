@@ -118,6 +118,46 @@ def training_step(device):
     return step
 
 
+def autoencoder_step(device, optimizer_of):
+    """The DEC autoencoder: gather, forward, mean squared error, backward, update."""
+    torch.manual_seed(0)
+    widths = [784, 500, 500, 2000, 10]
+    layers = []
+    for path in (widths, widths[::-1]):
+        for i, (inputs, outputs) in enumerate(zip(path, path[1:])):
+            layers.append(torch.nn.Linear(inputs, outputs))
+            if i + 2 < len(path):
+                layers.append(torch.nn.ReLU())
+    model = torch.nn.Sequential(*layers).to(device)
+    optimizer = optimizer_of(model.parameters())
+    rows = torch.rand(10000, 784).to(device)
+    indices = torch.randint(10000, (256,)).to(device)
+
+    def step():
+        x = rows[indices]
+        optimizer.zero_grad()
+        F.mse_loss(model(x), x).backward()
+        optimizer.step()
+
+    return step
+
+
+@case("autoencoder step 784, batch 256, Adam", 31)
+def autoencoder_adam(device):
+    return autoencoder_step(device, lambda p: torch.optim.Adam(p, lr=1e-3))
+
+
+@case("autoencoder step 784, batch 256, SGD", 31)
+def autoencoder_sgd(device):
+    return autoencoder_step(device, lambda p: torch.optim.SGD(p, lr=1e-3, momentum=0.9))
+
+
+@case("dropout 65536x256", 9)
+def dropout(device):
+    x = codes(65536, 256, device)
+    return lambda: F.dropout(x, 0.2)
+
+
 @case("adam 4194304", 9)
 def adam(device):
     p = codes(1, 1 << 22, device).requires_grad_()

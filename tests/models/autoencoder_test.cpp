@@ -95,5 +95,363 @@ TEST(Autoencoder, SameBytesForAnyNumberOfThreads) {
   EXPECT_EQ(a.reconstruction_error(one, data.rows), b.reconstruction_error(two, data.rows));
 }
 
+// d/dp of the reconstruction's loss by central differences of every parameter, in double.
+TEST(Autoencoder, GradientOfTheWholeChainFollowsCentralDifferences) {
+  Context context = cpu();
+  for (const Activation activation : {Activation::relu, Activation::tanh}) {
+    const std::int64_t n = 5;
+    BasicAutoencoderNetwork<double> network(
+        context, {.widths = {7, 6, 5, 3}, .activation = activation, .init = Init::glorot_uniform},
+        4);
+    const VectorView<double> values = network.parameters().values;
+    for (BasicMlp<double>* mlp : {&network.encoder(), &network.decoder()}) {
+      for (int l = 0; l < mlp->layers(); ++l) {
+        const std::vector<double> bias = normals<double>(mlp->bias(l).size, 5, 0.3);
+        std::copy(bias.begin(), bias.end(), mlp->bias(l).begin());
+      }
+    }
+    const std::vector<double> numbers = normals<double>(2 * n * 7, 6);
+    const MatrixView<const double> x(numbers.data(), n, 7), target(numbers.data() + n * 7, n, 7);
+    BasicAutoencoderNetwork<double>::Workspace workspace(context, network, n + 2);
+    const auto loss = [&] {
+      double sum = 0;
+      network.encode(context, x, workspace);
+      network.reconstruct(context, target, 1.5, workspace, VectorView<double>(&sum, 1));
+      return sum;
+    };
+    loss();
+    network.encode_backward(context, x, workspace);
+    const VectorView<double> all = network.parameters().gradients;
+    const std::vector<double> gradients(all.begin(), all.end());
+    std::int64_t moved = 0;
+    for (std::int64_t i = 0; i < values.size; ++i) {
+      const double kept = values[i], h = 1e-6;
+      values[i] = kept + h;
+      const double up = loss();
+      values[i] = kept - h;
+      const double down = loss();
+      values[i] = kept;
+      EXPECT_NEAR(gradients[static_cast<std::size_t>(i)], (up - down) / (2 * h), 1e-8);
+      if (up != down) ++moved;
+    }
+    EXPECT_GT(moved, values.size / 4);  // the rest is padding, and units that relu shuts
+  }
+}
+
+TEST(Autoencoder, ACopyOfTheNetworkHasRoomForCentres) {
+  Context context = cpu();
+  AutoencoderNetwork network(context, {.widths = {9, 6, 2}});
+  AutoencoderNetwork copy = network.copy(context, 20);
+  EXPECT_EQ(copy.between().values.size, 20);
+  for (const float value : copy.between().values) EXPECT_EQ(value, 0);
+  // Encoder, between, decoder.
+  const float* const base = copy.parameters().values.data;
+  EXPECT_EQ(copy.encoder().parameters().data, base);
+  EXPECT_EQ(copy.between().values.data, base + copy.encoder().parameters().size);
+  EXPECT_EQ(copy.parameters_without_decoder().values.data, base);
+  EXPECT_EQ(copy.parameters_without_decoder().values.size, copy.encoder().parameters().size + 20);
+  EXPECT_EQ(copy.decoder().parameters().data, base + copy.encoder().parameters().size + 32);
+  EXPECT_EQ(copy.parameters().values.size,
+            copy.encoder().parameters().size + 32 + copy.decoder().parameters().size);
+  for (const auto& [a, b] : {std::pair{&network.encoder(), &copy.encoder()},
+                             std::pair{&network.decoder(), &copy.decoder()}}) {
+    EXPECT_EQ(std::vector<float>(a->parameters().begin(), a->parameters().end()),
+              std::vector<float>(b->parameters().begin(), b->parameters().end()));
+  }
+  copy.encoder().weight(0)(0, 0) += 1;
+  EXPECT_NE(copy.encoder().weight(0)(0, 0), network.encoder().weight(0)(0, 0));
+}
+
+TEST(Autoencoder, GreedyStartLowersTheFirstLoss) {
+  Context context = cpu();
+  const Surface data = surface(400, 20);
+  AutoencoderOptions options = small();
+  options.layer_dropout = 0.1F;
+  options.epochs = 1;
+  const Autoencoder plain = Autoencoder::fit(context, data.rows, options);
+  EXPECT_TRUE(plain.layer_losses().empty());
+  options.layer_epochs = 20;
+  const Autoencoder greedy = Autoencoder::fit(context, data.rows, options);
+  ASSERT_EQ(greedy.layer_losses().size(), 3U);
+  for (const auto& losses : greedy.layer_losses()) {
+    ASSERT_EQ(losses.size(), 20U);
+    EXPECT_LT(losses.back(), losses.front());
+  }
+  EXPECT_LT(greedy.losses().front(), 0.5 * plain.losses().front());
+}
+
+TEST(Autoencoder, CorruptionHidesTheInputAlone) {
+  Context context = cpu();
+  const Surface data = surface(400, 20);
+  AutoencoderOptions options = small();
+  const double clean =
+      Autoencoder::fit(context, data.rows, options).reconstruction_error(context, data.rows);
+  options.dropout = 0.2F;
+  const Autoencoder dropped = Autoencoder::fit(context, data.rows, options);
+  // Harder to learn, yet clean rows come back far better than the mean would serve.
+  EXPECT_GT(dropped.reconstruction_error(context, data.rows), clean);
+  EXPECT_LT(dropped.reconstruction_error(context, data.rows), 0.5 * data.variance);
+  EXPECT_LT(dropped.reconstruction_error(context, data.rows), dropped.losses().back());
+  options.dropout = 0;
+  options.noise = 0.3F;
+  const Autoencoder noisy = Autoencoder::fit(context, data.rows, options);
+  EXPECT_GT(noisy.reconstruction_error(context, data.rows), clean);
+  EXPECT_LT(noisy.reconstruction_error(context, data.rows), 0.5 * data.variance);
+}
+
+TEST(Autoencoder, EqualLengthForgetsBrightnessAndUnit) {
+  Context context = cpu();
+  const Surface data = surface(100, 20);
+  Matrix<float> brighter(100, 20);
+  for (std::int64_t i = 0; i < 100; ++i) {
+    for (std::int64_t j = 0; j < 20; ++j) {
+      brighter(i, j) = data.rows(i, j) * (i % 2 == 0 ? 1024.0F : 0.125F);
+    }
+  }
+  AutoencoderOptions options = small();
+  options.scaling = RowScaling::equal_length;
+  options.epochs = 2;
+  const Autoencoder model = Autoencoder::fit(context, data.rows, options);
+  const Autoencoder same = Autoencoder::fit(context, brighter, options);
+  EXPECT_EQ(model.scaling(), RowScaling::equal_length);
+  EXPECT_EQ(same_bytes(model.encode(context, data.rows), same.encode(context, brighter)), "");
+  const Matrix<float> scaled = model.scaled(context, brighter);
+  for (std::int64_t i = 0; i < 100; ++i) {
+    double squares = 0;
+    for (std::int64_t j = 0; j < 20; ++j) squares += std::pow(scaled(i, j), 2);
+    EXPECT_NEAR(squares / 20, 0.2, 1e-6);
+    EXPECT_NEAR(scaled(i, 3) * brighter(i, 5), scaled(i, 5) * brighter(i, 3),
+                1e-5 * std::fabs(brighter(i, 5)));
+  }
+  const Matrix<float> zeros = model.scaled(context, Matrix<float>(3, 20));
+  for (const float value : zeros.flat()) EXPECT_EQ(value, 0);
+}
+
+TEST(Autoencoder, ConstantAndEqualRowsAreFine) {
+  Context context = cpu();
+  AutoencoderOptions options = small();
+  options.epochs = 3;
+  for (const RowScaling scaling : {RowScaling::none, RowScaling::equal_length}) {
+    for (const float value : {0.0F, 0.7F}) {
+      options.scaling = scaling;
+      Matrix<float> rows(40, 8);
+      for (float& v : rows.flat()) v = value;
+      const Autoencoder model = Autoencoder::fit(context, rows, options);
+      const Matrix<float> codes = model.encode(context, rows);
+      for (const float code : codes.flat()) EXPECT_TRUE(std::isfinite(code));
+    }
+  }
+  EXPECT_EQ(Autoencoder::fit(context, Matrix<float>(2, 2), options).losses().size(), 3U);
+}
+
+TEST(Autoencoder, LayersMayBeNone) {
+  Context context = cpu();
+  const Surface data = surface(200, 6);
+  AutoencoderOptions options = small();
+  options.hidden = {};
+  options.code = 6;
+  options.epochs = 200;
+  const Autoencoder linear = Autoencoder::fit(context, data.rows, options);
+  EXPECT_LT(linear.reconstruction_error(context, data.rows), 1e-2 * data.variance);
+}
+
+class AutoencoderFiles : public ::testing::Test {
+ protected:
+  AutoencoderFiles()
+      : folder_(std::filesystem::temp_directory_path() /
+                ("clipk_autoencoder_" +
+                 std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()))) {
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+  }
+  ~AutoencoderFiles() override { std::filesystem::remove_all(folder_); }
+  std::filesystem::path file(const char* name) const { return folder_ / name; }
+  std::size_t files() const {
+    return static_cast<std::size_t>(
+        std::distance(std::filesystem::directory_iterator(folder_), {}));
+  }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+TEST_F(AutoencoderFiles, SavesAndLoads) {
+  Context context = cpu();
+  const Surface data = surface(100, 12);
+  AutoencoderOptions options = small();
+  options.scaling = RowScaling::equal_length;
+  options.layer_epochs = 1;
+  options.epochs = 2;
+  const Autoencoder model = Autoencoder::fit(context, data.rows, options);
+  model.save(context, file("model"));
+  const Autoencoder back = Autoencoder::load(context, file("model"));
+  EXPECT_EQ(back.losses(), model.losses());
+  EXPECT_EQ(back.layer_losses(), model.layer_losses());
+  EXPECT_EQ(back.scaling(), model.scaling());
+  const Matrix<float> codes = model.encode(context, data.rows);
+  EXPECT_EQ(same_bytes(codes, back.encode(context, data.rows)), "");
+  EXPECT_EQ(same_bytes(model.decode(context, codes), back.decode(context, codes)), "");
+}
+
+struct Interrupted : std::exception {};
+
+// Stops after every so many steps, in whatever stage that falls, until the training comes through.
+TEST_F(AutoencoderFiles, ResumesToTheSameBytesFromAnyStage) {
+  Context context = cpu();
+  const Surface data = surface(120, 12);
+  AutoencoderOptions options = small();
+  options.dropout = 0.1F;
+  options.layer_epochs = 3;
+  options.epochs = 4;
+  const Autoencoder whole = Autoencoder::fit(context, data.rows, options);
+  options.checkpoint = file("checkpoint");
+  int stops = 0;
+  for (;;) {
+    int steps = 0;
+    options.progress = [&](const Progress& p) {
+      if (!p.epoch_end && ++steps > 5) throw Interrupted();
+    };
+    try {
+      const Autoencoder resumed = Autoencoder::fit(context, data.rows, options);
+      EXPECT_EQ(same_bytes(whole.encode(context, data.rows), resumed.encode(context, data.rows)),
+                "");
+      EXPECT_EQ(resumed.losses(), whole.losses());
+      EXPECT_EQ(resumed.layer_losses(), whole.layer_losses());
+      break;
+    } catch (const Interrupted&) {
+      ASSERT_LT(++stops, 30);
+    }
+  }
+  EXPECT_GT(stops, 3);
+  EXPECT_EQ(files(), 1U);  // those of the layers are gone
+  options.progress = {};
+  options.noise = 0.5F;
+  try {
+    Autoencoder::fit(context, data.rows, options);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("expected a checkpoint of"), std::string::npos);
+  }
+}
+
+TEST(Autoencoder, ProgressCountsAllStages) {
+  Context context = cpu();
+  const Surface data = surface(120, 12);
+  AutoencoderOptions options = small();
+  options.layer_epochs = 2;
+  options.epochs = 3;
+  std::int64_t last_step = 0, ends = 0, dones = 0;
+  options.progress = [&](const Progress& p) {
+    EXPECT_EQ(p.epochs, 3 * 2 + 3);
+    EXPECT_EQ(p.steps, p.epochs * 3);
+    EXPECT_GE(p.step, last_step);
+    last_step = p.step;
+    ends += p.epoch_end;
+    dones += p.done;
+    EXPECT_TRUE(!p.epoch_end || p.epoch == ends);
+  };
+  Autoencoder::fit(context, data.rows, options);
+  EXPECT_EQ(last_step, 27);
+  EXPECT_EQ(ends, 9);
+  EXPECT_EQ(dones, 1);
+}
+
+TEST(Autoencoder, BadInputIsNamed) {
+  Context context = cpu();
+  const Surface data = surface(40, 8);
+  const auto message = [&](auto&& change, const Matrix<float>* rows = nullptr) {
+    AutoencoderOptions options = small();
+    change(options);
+    try {
+      Autoencoder::fit(context, rows == nullptr ? data.rows : *rows, options);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  const auto nothing = [](AutoencoderOptions&) {};
+  const Matrix<float> one(1, 8), none(0, 8);
+  EXPECT_EQ(message(nothing, &one), "autoencoder: expected at least 2 rows, got 1");
+  EXPECT_EQ(message(nothing, &none), "autoencoder: expected at least 2 rows, got 0");
+  for (const float value : {NAN, INFINITY}) {
+    Matrix<float> bad(3, 8);
+    bad(1, 2) = value;
+    EXPECT_EQ(message(nothing, &bad), std::string("autoencoder: expected finite values, got ") +
+                                          (std::isnan(value) ? "nan" : "inf") +
+                                          " in row 1, column 2");
+  }
+  EXPECT_EQ(message([](auto& o) {
+              o.hidden = {5, 0};
+            }),
+            "autoencoder: expected layers of at least 1, got 0");
+  EXPECT_EQ(message([](auto& o) { o.code = 9; }),
+            "autoencoder: expected a code of 1 to 8 (the columns of the rows), got 9");
+  EXPECT_EQ(message([](auto& o) { o.code = 0; }),
+            "autoencoder: expected a code of 1 to 8 (the columns of the rows), got 0");
+  EXPECT_EQ(message([](auto& o) { o.batch = 0; }),
+            "autoencoder: expected a batch of at least 1, got 0");
+  EXPECT_EQ(message([](auto& o) { o.dropout = 1; }),
+            "autoencoder: expected dropout from 0, below 1, got 1.000000");
+  EXPECT_EQ(message([](auto& o) { o.layer_dropout = -0.5F; }),
+            "autoencoder: expected dropout from 0, below 1, got -0.500000");
+  EXPECT_EQ(message([](auto& o) { o.noise = NAN; }),
+            "autoencoder: expected finite noise from 0, got nan");
+  EXPECT_EQ(message([](auto& o) { o.layer_epochs = -1; }),
+            "autoencoder: expected at least 0 epochs a layer, got -1");
+  const std::string diverged = message([](auto& o) {
+    o.optimizer = Optimizer::sgd;
+    o.rate = 1e6;
+  });
+  EXPECT_EQ(diverged.find("trainer: expected a finite loss, got "), 0U) << diverged;
+
+  AutoencoderOptions options = small();
+  options.epochs = 1;
+  const Autoencoder model = Autoencoder::fit(context, data.rows, options);
+  const auto width = [&](auto&& call) {
+    try {
+      call();
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  const Matrix<float> wide(2, 9);
+  EXPECT_EQ(width([&] { model.encode(context, wide); }),
+            "autoencoder: expected rows of width 8, got 9");
+  EXPECT_EQ(width([&] { model.decode(context, wide); }),
+            "autoencoder: expected codes of width 2, got 9");
+  EXPECT_EQ(model.encode(context, none).rows(), 0);
+  EXPECT_EQ(model.reconstruction_error(context, none), 0);
+}
+
+class AutoencoderDevice : public DeviceTest {};
+
+// A few steps on every device: rows of either place, greedy start and corruption included.
+TEST_P(AutoencoderDevice, TrainsAsOnTheCpu) {
+  const std::int64_t n = 40;
+  const Surface data = surface(n, 12);
+  AutoencoderOptions options = small();
+  options.hidden = {9};
+  options.epochs = 2;
+  options.batch = 16;
+  options.layer_epochs = 1;
+  options.dropout = 0.2F;
+  Context reference = Context::cpu({.seed = context().seed()});
+  const Autoencoder expected = Autoencoder::fit(reference, data.rows, options);
+  const Matrix<float> there = data.rows.to_device(context());
+  for (const MatrixView<const float> rows : {data.rows.view(), there.view()}) {
+    const Autoencoder model = Autoencoder::fit(context(), rows, options);
+    const Matrix<float> codes = model.encode(context(), rows).to_host(context());
+    const Matrix<float> wanted = expected.encode(reference, data.rows);
+    for (std::int64_t i = 0; i < n * 2; ++i) {
+      EXPECT_NEAR(codes.data()[i], wanted.data()[i], 1e-4);
+    }
+    EXPECT_NEAR(model.reconstruction_error(context(), rows),
+                expected.reconstruction_error(reference, data.rows), 1e-5);
+  }
+}
+
+CLIPK_INSTANTIATE_DEVICE_TEST(AutoencoderDevice);
+
 }  // namespace
 }  // namespace clipk::test
