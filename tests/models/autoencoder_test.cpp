@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "clipk/core/error.hpp"
+#include "models/autoencoder_problem.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
 
@@ -135,6 +136,45 @@ TEST(Autoencoder, GradientOfTheWholeChainFollowsCentralDifferences) {
       if (up != down) ++moved;
     }
     EXPECT_GT(moved, values.size / 4);  // the rest is padding, and units that relu shuts
+  }
+}
+
+// The same of one layer's own problem, through its dropout: in float32, hence with long steps.
+TEST(Autoencoder, GradientOfALayerFollowsCentralDifferences) {
+  Context context = cpu();
+  const Surface data = surface(8, 9);
+  const AutoencoderNetwork network(context,
+                                   {.widths = {9, 7, 6, 2}, .activation = Activation::tanh});
+  AutoencoderOptions options;
+  options.layer_dropout = 0.4F;
+  const AutoencoderRows rows(context, data.rows);
+  std::vector<std::int32_t> chosen = {5, 0, 3, 6, 1};
+  const std::uint64_t step = 3;
+  const Batch batch{VectorView<const std::int32_t>(chosen.data(), 5),
+                    VectorView<const std::uint64_t>(&step, 1)};
+  for (int layer = 0; layer < 3; ++layer) {
+    LayerProblem problem(context, rows, options, network, layer);
+    const VectorView<float> values = problem.parameters();
+    const auto loss = [&] {
+      double sum = 0;
+      problem.step(context, batch, VectorView<double>(&sum, 1));
+      return sum;
+    };
+    loss();
+    const std::vector<float> gradients(problem.gradients().begin(), problem.gradients().end());
+    double largest = 0;
+    for (std::int64_t i = 0; i < values.size; ++i) {
+      const float kept = values[i], h = 1e-2F;
+      values[i] = kept + h;
+      const double up = loss();
+      values[i] = kept - h;
+      const double down = loss();
+      values[i] = kept;
+      const double slope = (up - down) / (2 * static_cast<double>(h));
+      EXPECT_NEAR(gradients[static_cast<std::size_t>(i)], slope, 5e-4) << layer << ' ' << i;
+      largest = std::max(largest, std::fabs(slope));
+    }
+    EXPECT_GT(largest, 0.02);
   }
 }
 
