@@ -42,6 +42,8 @@ CASES = [
      r"^normalize_rows_forward/n:100000/d:512/", "normalize_rows 100000x512", 1),
     ("DEC's q, p and gradients, 70000x10, k = 10", "soft_assignment_bench",
      r"^q_p_gradient/n:70000/k:10/d:10/", "soft assignment 70000x10 k=10", 1),
+    ("DEC 784-500-500-2000-10, k-means and an epoch of 10000 rows", "dec_bench",
+     r"^dec_epoch/dec/n:10000/", "dec epoch 10000x784", 1),
     ("PCA of 10000x512 (scikit-learn)", "metrics_bench", r"^pca_fit/n:5000/", "pca 10000x512", 1),
     ("trustworthiness, 5000 rows (scikit-learn)", "metrics_bench", r"^trustworthiness/n:5000/",
      "trustworthiness 5000, 512 to 64", 1),

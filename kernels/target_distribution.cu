@@ -37,13 +37,13 @@ __global__ void __launch_bounds__(kThreads)
       static_cast<std::int64_t>(blockIdx.x) * kRows + static_cast<int>(threadIdx.x) / kLanes;
   const int k = static_cast<int>(q.cols), lane = static_cast<int>(threadIdx.x) % kLanes;
   const bool valid = row < q.rows;
-  const float* const from = q.data + (valid ? row : 0) * q.stride;
+  const float* const from = q.data + row * q.stride;
   const auto squared = [&](int j) {
     const float share = from[j];  // not through the read-only cache: p may be q
     return share * (share * static_cast<float>(1 / fmax(__ldg(column_sums + j), 1e-30)));
   };
   float sum = 0.f;
-  for (int j = lane; j < k; j += kLanes) sum += squared(j);
+  for (int j = lane; valid && j < k; j += kLanes) sum += squared(j);
   const float scale = 1.f / row_sum(sum);
   if (!valid) return;
   for (int j = lane; j < k; j += kLanes) p.data[row * p.stride + j] = squared(j) * scale;

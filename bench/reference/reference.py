@@ -235,6 +235,44 @@ def adjusted_mutual_info_many(device):
     return adjusted_mutual_info(100000, 1000)
 
 
+@case("dec epoch 10000x784", 3)
+def dec_epoch(device):
+    """k-means from one start, P over all rows, an epoch of SGD on encoder and centres."""
+    from sklearn.cluster import KMeans
+
+    widths = [784, 500, 500, 2000, 10]
+    x = torch.rand(10000, 784, generator=torch.Generator().manual_seed(1)).to(device)
+
+    def soft(z, centres):
+        q = 1 / (1 + ((z.unsqueeze(1) - centres) ** 2).sum(2))
+        return q / q.sum(1, keepdim=True)
+
+    def step():
+        torch.manual_seed(0)
+        layers = []
+        for i, (a, b) in enumerate(zip(widths, widths[1:])):
+            layers += [torch.nn.Linear(a, b)] + ([torch.nn.ReLU()] if i < 3 else [])
+        encoder = torch.nn.Sequential(*layers).to(device)
+        with torch.no_grad():
+            z = encoder(x)
+            start = KMeans(10, n_init=1, random_state=0).fit(z.cpu().numpy()).cluster_centers_
+        centres = torch.tensor(start, device=device).requires_grad_()
+        with torch.no_grad():
+            q = soft(encoder(x), centres)
+            p = q**2 / q.sum(0)
+            p = p / p.sum(1, keepdim=True)
+        optimizer = torch.optim.SGD([*encoder.parameters(), centres], lr=0.01, momentum=0.9)
+        for rows in torch.randperm(10000, device=device).split(256):
+            optimizer.zero_grad()
+            q = soft(encoder(x[rows]), centres)
+            F.kl_div(q.log(), p[rows], reduction="batchmean").backward()
+            optimizer.step()
+        with torch.no_grad():
+            soft(encoder(x), centres).argmax(1).cpu()
+
+    return step
+
+
 def measure(call, repeats, device):
     for _ in range(min(3, repeats)):
         call()

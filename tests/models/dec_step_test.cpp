@@ -156,7 +156,7 @@ TEST(DecStep, FollowsPlainLoops) {
   constexpr std::int64_t kRows = 60, kDim = 6, kClusters = 3;
   constexpr std::size_t kCode = 2;
   constexpr double kRate = 0.5, kGamma = 0.7;
-  Context context = Context::cpu({.seed = 3, .threads = 2});
+  Context context = Context::cpu({.seed = 3, .threads = 1});
   Matrix<float> rows(kRows, kDim);
   const std::vector<float> noise = normals(kRows * kDim, 4);
   for (std::int64_t i = 0; i < kRows; ++i) {

@@ -336,5 +336,48 @@ TEST(Dec, BadInputIsNamed) {
   EXPECT_EQ(message(data.rows, options), "soft_assignment: expected alpha above 0, got 0.000000");
 }
 
+class DecOnDevice : public DeviceTest {};
+
+// The same training on every device, to rounding; the graph of a step is replayed where there is
+// one.
+TEST_P(DecOnDevice, FollowsTheCpu) {
+  const Planted data = planted(24, 3, 6, 0.15);
+  const auto fit = [&](Context& some, SoftKernel kernel) {
+    AutoencoderOptions ae;
+    ae.hidden = {8};
+    ae.code = 2;
+    ae.epochs = 1;
+    ae.batch = 24;
+    ae.rate = 0.1;
+    DecOptions options = small(3);
+    options.restarts = 1;
+    options.batch = 10;
+    options.update_interval = 3;
+    options.max_steps = 6;
+    options.tolerance = 0;
+    options.soft.kernel = kernel;
+    options.reconstruction = 1;
+    options.balanced = kernel == SoftKernel::von_mises_fisher;
+    options.balance.iterations = 3;
+    const Dec dec = Dec::fit(some, data.rows, Autoencoder::fit(some, data.rows, ae), options);
+    EXPECT_EQ(dec.predict(some, data.rows), dec.labels());
+    const Matrix<float> codes = dec.encode(some, data.rows).to_host(some);
+    return std::tuple(std::vector<float>(codes.flat().begin(), codes.flat().end()), dec.labels(),
+                      dec.history().back());
+  };
+  for (const SoftKernel kernel : {SoftKernel::student_t, SoftKernel::von_mises_fisher}) {
+    Context host = cpu(1, context().seed());
+    const auto [codes, labels, update] = fit(context(), kernel);
+    const auto [host_codes, host_labels, host_update] = fit(host, kernel);
+    EXPECT_LT(max_error(codes, host_codes), 1e-4);
+    EXPECT_EQ(labels, host_labels);
+    EXPECT_NEAR(update.loss, host_update.loss, 1e-4);
+    EXPECT_NEAR(update.divergence, host_update.divergence, 5e-4);
+    EXPECT_NEAR(update.entropy, host_update.entropy, 5e-4);
+  }
+}
+
+CLIPK_INSTANTIATE_DEVICE_TEST(DecOnDevice);
+
 }  // namespace
 }  // namespace clipk::test

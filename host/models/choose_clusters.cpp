@@ -1,0 +1,82 @@
+#include "clipk/models/choose_clusters.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "clipk/core/matrix.hpp"
+#include "clipk/core/random.hpp"
+#include "clipk/models/kmeans.hpp"
+#include "clipk/ops/gather_rows.hpp"
+#include "clipk/ops/random_permutation.hpp"
+#include "ops/check.hpp"
+
+namespace clipk {
+namespace {
+
+constexpr const char* kName = "choose_clusters";
+
+void check_options(const ChooseClustersOptions& options) {
+  if (options.candidates.empty()) check::fail(kName, "at least 1 candidate", "0");
+  if (options.runs < 2) check::fail(kName, "at least 2 runs", std::to_string(options.runs));
+  if (!(options.share > 0 && options.share <= 1)) {
+    check::fail(kName, "a share above 0, at most 1", std::to_string(options.share));
+  }
+  if (!(options.slack >= 0)) check::fail(kName, "a slack from 0", std::to_string(options.slack));
+}
+
+// The same device under the seed of a run.
+Context seeded(const Context& context, std::int64_t run) {
+  ContextOptions options = context.options();
+  const auto block =
+      random_block(context.seed(), RandomStream::clusters, ~0U, static_cast<std::uint64_t>(run));
+  options.seed = std::uint64_t{block[0]} << 32 | block[1];
+  return context.device() == Device::cuda ? Context::cuda(options) : Context::cpu(options);
+}
+
+}  // namespace
+
+ClusterChoice choose_clusters(Context& context, MatrixView<const float> rows,
+                              const ChooseClustersOptions& options) {
+  check_options(options);
+  const std::int64_t n = rows.rows;
+  const auto sample_rows =
+      static_cast<std::int64_t>(std::ceil(options.share * static_cast<double>(n)));
+  const Matrix<float> all = Matrix<float>::copy_of(context, rows);
+  context.synchronize();  // the runs have streams of their own
+  std::vector<std::vector<std::vector<std::int32_t>>> labelings(options.candidates.size());
+  ClusterChoice choice;
+  for (const std::int64_t k : options.candidates) {
+    choice.candidates.push_back({});
+    choice.candidates.back().k = k;
+  }
+  for (std::int64_t run = 0; run < options.runs; ++run) {
+    Context own = seeded(context, run);
+    Matrix<std::int32_t> order(own, 1, n);
+    random_permutation(own, own.seed(), RandomStream::clusters, ~0U, order.flat());
+    Matrix<float> sample(own, sample_rows, rows.cols);
+    gather_rows(own, all, order.flat().slice(0, sample_rows), sample);
+    for (std::size_t c = 0; c < choice.candidates.size(); ++c) {
+      KMeansOptions kmeans;
+      kmeans.k = choice.candidates[c].k;
+      kmeans.restarts = options.restarts;
+      kmeans.spherical = options.spherical;
+      const KMeans model = KMeans::fit(own, sample, kmeans);
+      labelings[c].push_back(model.predict(own, all));
+      choice.candidates[c].inertia +=
+          model.inertia() / static_cast<double>(sample_rows * options.runs);
+    }
+  }
+  double best = -1;
+  for (std::size_t c = 0; c < choice.candidates.size(); ++c) {
+    choice.candidates[c].stability = stability(labelings[c]);
+    best = std::max(best, choice.candidates[c].stability.mean);
+  }
+  for (const ClusterCandidate& candidate : choice.candidates) {
+    if (candidate.stability.mean >= best - options.slack)
+      choice.k = std::max(choice.k, candidate.k);
+  }
+  return choice;
+}
+
+}  // namespace clipk

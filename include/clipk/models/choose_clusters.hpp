@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "clipk/core/context.hpp"
+#include "clipk/core/view.hpp"
+#include "clipk/metrics/stability.hpp"
+
+namespace clipk {
+
+struct ChooseClustersOptions {
+  std::vector<std::int64_t> candidates = {2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20};  ///< values of k
+  std::int64_t runs = 5;  ///< k-means of every k, at least 2, each with a seed of its own
+  double share = 0.8;     ///< of the rows that a run is fitted to, drawn anew for each; at most 1
+  std::int64_t restarts = 5;  ///< of every run
+  bool spherical = false;     ///< clusters of directions
+  double slack = 0.01;        ///< see ClusterChoice::k
+};
+
+/// One k: how much the partitions agree that different seeds and samples lead to.
+struct ClusterCandidate {
+  std::int64_t k = 0;
+  Stability stability;  ///< adjusted Rand index over the pairs of runs
+  double inertia = 0;  ///< mean over the runs of the squared distance of a fitted row to its centre
+};
+
+struct ClusterChoice {
+  /// The largest k whose stability is within `slack` of the best: coarser partitions of clear
+  /// clusters can be as stable, finer ones are not.
+  std::int64_t k = 0;
+  std::vector<ClusterCandidate> candidates;  ///< in the order of the options
+};
+
+/// The number of clusters by stability: for every k, k-means is fitted to several samples of the
+/// rows, each with a seed of its own; every run labels all rows, and the labelings are compared in
+/// pairs. Needs no labels. Stability tells clusters from none only where there are some: see its
+/// values before trusting the choice.
+///
+/// @param rows [n, d] on any device
+/// @throws Error if an option makes no sense, or as KMeans::fit for a sample.
+/// Deterministic: yes. Source: Ben-Hur, Elisseeff and Guyon, PSB 2002; von Luxburg 2010.
+ClusterChoice choose_clusters(Context& context, MatrixView<const float> rows,
+                              const ChooseClustersOptions& options);
+
+}  // namespace clipk
