@@ -9,6 +9,7 @@
 #include "clipk/ops/mse_loss.hpp"
 #include "models/autoencoder_problem.hpp"
 #include "models/autoencoder_stages.hpp"
+#include "models/code_whitening.hpp"
 #include "models/scaled_rows.hpp"
 #include "ops/check.hpp"
 #include "train/named.hpp"
@@ -45,6 +46,9 @@ void check_options(const AutoencoderOptions& options, std::int64_t dim) {
   if (!(options.noise >= 0 && std::isfinite(options.noise))) {
     check::fail(kName, "finite noise from 0", std::to_string(options.noise));
   }
+  if (!(options.code_whitening >= 0 && options.code_whitening <= 1)) {
+    check::fail(kName, "code_whitening from 0 to 1", std::to_string(options.code_whitening));
+  }
   if (options.layer_epochs < 0) {
     check::fail(kName, "at least 0 epochs a layer", std::to_string(options.layer_epochs));
   }
@@ -61,7 +65,20 @@ void check_rows(Context& context, MatrixView<const float> rows) {
 }  // namespace
 
 const char* to_string(RowScaling scaling) {
-  return scaling == RowScaling::none ? "none" : "equal_length";
+  switch (scaling) {
+    case RowScaling::none:
+      return "none";
+    case RowScaling::equal_length:
+      return "equal_length";
+    case RowScaling::standardized:
+      return "standardized";
+  }
+  return "?";
+}
+
+RowScaling row_scaling_named(std::string_view name) {
+  return train::named("scaling", name,
+                      {RowScaling::none, RowScaling::equal_length, RowScaling::standardized});
 }
 
 struct Autoencoder::Impl {
@@ -95,6 +112,9 @@ Autoencoder Autoencoder::fit(Context& context, MatrixView<const float> rows,
   AutoencoderNetwork network(context, std::move(shape));
   AutoencoderTraining training =
       train_autoencoder(context, AutoencoderRows(context, scaled), options, network);
+  if (options.code_whitening > 0) {
+    whiten_codes(context, scaled, options.code_whitening, network);
+  }
   return Autoencoder(
       std::make_unique<Impl>(Impl{std::move(network), options.scaling, std::move(training.losses),
                                   std::move(training.layer_losses)}));
@@ -169,8 +189,7 @@ Autoencoder Autoencoder::load(Context& context, const std::filesystem::path& pat
   const ArchiveReader archive(path, kKind, kVersion);
   return Autoencoder(
       std::make_unique<Impl>(Impl{AutoencoderNetwork::load(context, archive, "network"),
-                                  train::named("scaling", archive.text("scaling"),
-                                               {RowScaling::none, RowScaling::equal_length}),
+                                  row_scaling_named(archive.text("scaling")),
                                   archive.vector<double>("losses"), load_layer_losses(archive)}));
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "clipk/core/error.hpp"
+#include "clipk/models/pca.hpp"
 #include "models/autoencoder_problem.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
@@ -55,6 +56,7 @@ AutoencoderOptions small() {
   options.scaling = RowScaling::none;
   options.optimizer = Optimizer::adam;
   options.rate = 3e-3;
+  options.schedule = {};
   return options;
 }
 
@@ -267,11 +269,73 @@ TEST(Autoencoder, EqualLengthForgetsBrightnessAndUnit) {
   for (const float value : zeros.flat()) EXPECT_EQ(value, 0);
 }
 
+TEST(Autoencoder, StandardizedRowsForgetTheirLevelToo) {
+  Context context = cpu();
+  const Surface data = surface(60, 20);
+  Matrix<float> other(60, 20);
+  for (std::int64_t i = 0; i < 60; ++i) {
+    for (std::int64_t j = 0; j < 20; ++j) {
+      other(i, j) = 3 * data.rows(i, j) + static_cast<float>(i % 5);
+    }
+  }
+  AutoencoderOptions options = small();
+  options.scaling = RowScaling::standardized;
+  options.epochs = 1;
+  const Autoencoder model = Autoencoder::fit(context, data.rows, options);
+  const Matrix<float> a = model.scaled(context, data.rows), b = model.scaled(context, other);
+  for (std::int64_t i = 0; i < 60; ++i) {
+    double sum = 0, squares = 0;
+    for (std::int64_t j = 0; j < 20; ++j) {
+      sum += a(i, j);
+      squares += std::pow(a(i, j), 2);
+      EXPECT_NEAR(a(i, j), b(i, j), 1e-5);
+    }
+    EXPECT_NEAR(sum / 20, 0, 1e-6);
+    EXPECT_NEAR(squares / 20, 0.2, 1e-6);
+  }
+}
+
+// The variance w of an axis becomes w^(1 - whitening); rows come back as before.
+TEST(Autoencoder, WhiteningChangesCodesButNotReconstructions) {
+  Context context = cpu();
+  const Surface data = surface(300, 20);
+  AutoencoderOptions options = small();
+  options.code = 4;
+  options.code_whitening = 0;
+  const Autoencoder plain = Autoencoder::fit(context, data.rows, options);
+  const Matrix<float> codes = plain.encode(context, data.rows);
+  const std::vector<double> before = Pca::fit(context, codes).explained_variance();
+  const Matrix<float> wanted = plain.decode(context, codes);
+  for (const float share : {0.5F, 1.0F}) {
+    options.code_whitening = share;
+    const Autoencoder model = Autoencoder::fit(context, data.rows, options);
+    const Matrix<float> changed = model.encode(context, data.rows);
+    // Along the axes themselves, with mean 0.
+    for (std::int64_t j = 0; j < 4; ++j) {
+      for (std::int64_t l = 0; l < 4; ++l) {
+        double product = 0, sum = 0;
+        for (std::int64_t i = 0; i < 300; ++i) {
+          product += static_cast<double>(changed(i, j)) * changed(i, l);
+          sum += changed(i, j);
+        }
+        const double w = std::pow(before[static_cast<std::size_t>(j)], 1 - share);
+        EXPECT_NEAR(product / 299, j == l ? w : 0, 1e-3 * before[0]) << share << ' ' << j << l;
+        EXPECT_NEAR(sum / 300, 0, 1e-3);
+      }
+    }
+    const Matrix<float> back = model.decode(context, changed);
+    EXPECT_LE(max_error(std::vector<float>(back.flat().begin(), back.flat().end()),
+                        std::vector<float>(wanted.flat().begin(), wanted.flat().end())),
+              1e-3);
+  }
+}
+
 TEST(Autoencoder, ConstantAndEqualRowsAreFine) {
   Context context = cpu();
   AutoencoderOptions options = small();
   options.epochs = 3;
-  for (const RowScaling scaling : {RowScaling::none, RowScaling::equal_length}) {
+  for (const RowScaling scaling :
+       {RowScaling::none, RowScaling::equal_length, RowScaling::standardized}) {
     for (const float value : {0.0F, 0.7F}) {
       options.scaling = scaling;
       Matrix<float> rows(40, 8);
@@ -436,6 +500,8 @@ TEST(Autoencoder, BadInputIsNamed) {
             "autoencoder: expected dropout from 0, below 1, got -0.500000");
   EXPECT_EQ(message([](auto& o) { o.noise = NAN; }),
             "autoencoder: expected finite noise from 0, got nan");
+  EXPECT_EQ(message([](auto& o) { o.code_whitening = 2; }),
+            "autoencoder: expected code_whitening from 0 to 1, got 2.000000");
   EXPECT_EQ(message([](auto& o) { o.layer_epochs = -1; }),
             "autoencoder: expected at least 0 epochs a layer, got -1");
   const std::string diverged = message([](auto& o) {

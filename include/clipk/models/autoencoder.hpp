@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "clipk/core/context.hpp"
@@ -23,15 +24,19 @@ enum class RowScaling : std::uint8_t {
   /// clothes from 0 to 1). Brightness no longer tells rows apart, and the rows' unit does not
   /// matter. A row of zeros stays.
   equal_length,
+  /// The same after a row's own mean is taken from it, which also forgets the level of its values.
+  standardized,
 };
 const char* to_string(RowScaling scaling);
+/// By the name that to_string gives. @throws Error that lists the names.
+RowScaling row_scaling_named(std::string_view name);
 
 struct AutoencoderOptions {
   std::vector<std::int64_t> hidden = {500, 500, 2000};  ///< of the encoder; the decoder mirrors it
   std::int64_t code = 10;
   Activation activation = Activation::relu;
   Init init = Init::fan_in_uniform;
-  RowScaling scaling = RowScaling::equal_length;
+  RowScaling scaling = RowScaling::standardized;
 
   // Corruption of the input while the whole net is trained; the clean row is what must come back.
   float dropout = 0;  ///< probability with which a value becomes 0 (and the others are raised)
@@ -42,13 +47,20 @@ struct AutoencoderOptions {
   std::int64_t layer_epochs = 0;
   float layer_dropout = 0.2F;  ///< there: of every layer's input and output, rows and code excepted
 
+  /// How far the codes' variances along their principal axes are made alike when the training has
+  /// ended: the variance w of an axis becomes w^(1 - code_whitening). A training leaves most of the
+  /// variance in two or three axes, which then decide alone how rows cluster. The map is linear and
+  /// becomes part of the encoder's last layer and (its inverse) the decoder's first one: what comes
+  /// back of a row does not change. 0 leaves codes as they are.
+  float code_whitening = 0.5F;
+
   // Training, of each layer and of the whole net.
-  std::int64_t epochs = 100;
+  std::int64_t epochs = 5;  ///< for tens of thousands of rows; fewer rows need more of them
   std::int64_t batch = 256;
   Optimizer optimizer = Optimizer::sgd;
   double rate = 1;        ///< for the loss as a mean over rows and columns
   float momentum = 0.9F;  ///< of sgd
-  ScheduleOptions schedule = {};
+  ScheduleOptions schedule = {.kind = Schedule::linear};
 
   /// Where it exists, the training goes on from it, to the same bytes. Removed by the caller.
   /// While layers are trained alone, FILE.layer0, ... lie beside it.
