@@ -44,6 +44,10 @@ CASES = [
      r"^q_p_gradient/n:70000/k:10/d:10/", "soft assignment 70000x10 k=10", 1),
     ("DEC 784-500-500-2000-10, k-means and an epoch of 10000 rows", "dec_bench",
      r"^dec_epoch/dec/n:10000/", "dec epoch 10000x784", 1),
+    ("k-means of 20000x784, k = 10, 4 restarts (scikit-learn)", "kmeans_bench",
+     r"^kmeans_fit/n:20000/restarts:4/", "kmeans 20000x784 k=10, 4 restarts", 1),
+    ("k-means from given centres, 20000x784, k = 10 (scikit-learn)", "kmeans_bench",
+     r"^kmeans_from_start/n:20000/", "kmeans 20000x784 k=10, from given centres", 1),
     ("PCA of 10000x512 (scikit-learn)", "metrics_bench", r"^pca_fit/n:5000/", "pca 10000x512", 1),
     ("trustworthiness, 5000 rows (scikit-learn)", "metrics_bench", r"^trustworthiness/n:5000/",
      "trustworthiness 5000, 512 to 64", 1),
@@ -105,7 +109,7 @@ def main():
     if arguments.out:  # found out now, not after the last bench
         os.makedirs(os.path.dirname(arguments.out) or ".", exist_ok=True)
 
-    rows, version = [], "?"
+    rows, notes, version = [], [], "?"
     for title, binary, pattern, case, factor in CASES:
         if not re.search(arguments.only, title):
             continue
@@ -118,6 +122,9 @@ def main():
             result = reference_seconds(arguments.python, case, arguments.device, arguments.threads)
             version = result["torch"]
             theirs.append(result[case] * factor)
+        if "inertia" in run and "inertia" in result:
+            notes.append(f"Inertia of {title}: clipk {run['inertia']:.6g}, reference "
+                         f"{result['inertia']:.6g}.")
         rows.append((title, statistics.median(ours), statistics.median(theirs),
                      statistics.median(floors)))
         print(table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
@@ -129,7 +136,7 @@ def main():
         "A ratio above 1 means that clipk is faster; the floor is what a copy and a matrix product "
         "timed in the same process imply.", "",
         "Command: `script/bench" + (f" --device {arguments.device}" if arguments.device != "cpu" else "")
-        + "`", "", table(rows), ""
+        + "`", "", table(rows), "", *notes
     ])
     print(report)
     if arguments.out:

@@ -206,6 +206,50 @@ def soft_assignment(device):
     return step
 
 
+def spread(first, count):
+    """Numbers in [-.5, .5) of their indices; bench/kmeans_bench.cpp makes the same."""
+    import numpy as np
+
+    h = (np.arange(count, dtype=np.uint64) + np.uint64(first)) * np.uint64(0x9E3779B97F4A7C15)
+    h = (h ^ h >> np.uint64(32)) * np.uint64(0xD6E8FEB86659FD93)
+    return ((h ^ h >> np.uint64(32)) >> np.uint64(40)) * 2.0**-24 - 0.5
+
+
+def cluster_rows(n, d):
+    import numpy as np
+
+    noise, latent, basis = 1 << 40, 1 << 41, 1 << 42
+    middles = 0.5 * spread(0, 12 * 16).reshape(12, 16)
+    z = middles[np.arange(n) % 12] + spread(latent, n * 16).reshape(n, 16)
+    x = z @ spread(basis, 16 * d).reshape(16, d) + 0.3 * spread(noise, n * d).reshape(n, d)
+    return np.maximum(x, 0).astype(np.float32)
+
+
+def kmeans(**options):
+    from sklearn.cluster import KMeans
+
+    x = cluster_rows(20000, 784)
+    if "init" in options:
+        options["init"] = x[:10]
+    model = KMeans(10, algorithm="lloyd", random_state=0, **options)
+
+    def fit():
+        model.fit(x)
+
+    fit.notes = lambda: {"inertia": float(model.inertia_)}
+    return fit
+
+
+@case("kmeans 20000x784 k=10, 4 restarts", 3)
+def kmeans_restarts(device):
+    return kmeans(n_init=4)
+
+
+@case("kmeans 20000x784 k=10, from given centres", 3)
+def kmeans_from_start(device):
+    return kmeans(n_init=1, init="given")
+
+
 def random_labels(n, k, seed):
     return torch.randint(k, (n,), generator=torch.Generator().manual_seed(seed)).numpy()
 
@@ -298,7 +342,10 @@ def main():
     result = {"torch": torch.__version__}
     for name, (setup, repeats) in CASES.items():
         if re.search(arguments.only, name):
-            result[name] = measure(setup(arguments.device), repeats, arguments.device)
+            call = setup(arguments.device)
+            result[name] = measure(call, repeats, arguments.device)
+            if hasattr(call, "notes"):  # what it reached, beside the time it took
+                result.update(call.notes())
     print(json.dumps(result))
 
 
