@@ -82,9 +82,11 @@ void kmeans_step(int threads, const KMeansPlan& plan, MatrixView<const float> po
     const std::int64_t set = task / k, c = task % k;
     double* sum = state.sums.data + task * d;
     for (std::int64_t piece = 0; piece < plan.pieces; ++piece) {
+      const std::int64_t* counts = scratch.counts + (piece * r + set) * (k + 1);
+      if (counts[k] == 0) continue;
       const double* part = scratch.sums + (piece * r * k + task) * d;
       for (std::int64_t j = 0; j < d; ++j) sum[j] += part[j];
-      state.counts(set, c) += scratch.counts[(piece * r + set) * (k + 1) + c];
+      state.counts(set, c) += counts[c];
     }
     if (state.counts(set, c) == 0) std::fill_n(sum, d, 0.0);
   });

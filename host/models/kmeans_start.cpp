@@ -114,6 +114,7 @@ std::vector<std::vector<std::int64_t>> kmeans_start(Context& context, MatrixView
     });
   }
   std::vector<std::vector<std::int64_t>> chosen;
+  chosen.reserve(starts.size());
   for (Start& start : starts) chosen.push_back(std::move(start.chosen));
   return chosen;
 }
