@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 #include "clipk/ops/kmeans_step.hpp"
@@ -217,9 +216,7 @@ class Lloyd {
       counts_(set, c) = 1;
       copy<std::int32_t>(context_, VectorView<const std::int32_t>(&to, 1),
                          labels_of(set).slice(*next, 1));
-      if (!arrays_.upper.empty()) {
-        arrays_.upper(set, *next) = std::numeric_limits<float>::infinity();
-      }
+      if (!arrays_.lower.empty()) arrays_.lower(set, *next) = 0;
       ++result(set).run.reseeded;
       ++next;
     }

@@ -49,8 +49,36 @@ struct PlainResult {
   double inertia = 0;
 };
 
+// Every empty cluster takes the row farthest from its centre that is not alone in its cluster.
+void plain_reseed(const Matrix<float>& rows, const Matrix<float>& centres,
+                  std::vector<std::int32_t>& labels, Matrix<double>& sums,
+                  std::vector<double>& counts) {
+  const std::int64_t n = rows.rows(), d = rows.cols();
+  std::vector<double> distances;
+  for (std::int64_t i = 0; i < n; ++i) {
+    distances.push_back(squared_distance(
+        rows.view().row(i), centres.view().row(labels[static_cast<std::size_t>(i)]), d));
+  }
+  for (std::int32_t c = 0; c < centres.rows(); ++c) {
+    if (counts[static_cast<std::size_t>(c)] > 0) continue;
+    std::size_t far = distances.size();
+    for (std::size_t i = 0; i < distances.size(); ++i) {
+      if (counts[static_cast<std::size_t>(labels[i])] < 2) continue;
+      if (far == distances.size() || distances[i] > distances[far]) far = i;
+    }
+    const std::int32_t from = labels[far];
+    for (std::int64_t j = 0; j < d; ++j) {
+      sums(from, j) -= rows(static_cast<std::int64_t>(far), j);
+      sums(c, j) = rows(static_cast<std::int64_t>(far), j);
+    }
+    --counts[static_cast<std::size_t>(from)];
+    counts[static_cast<std::size_t>(c)] = 1;
+    labels[far] = c;
+  }
+}
+
 // Lloyd's algorithm to strict convergence with plain double loops; centres are stored in float32,
-// as the model's are. Clusters must not run empty.
+// as the model's are.
 PlainResult plain_lloyd(const Matrix<float>& rows, Matrix<float>& centres) {
   const std::int64_t n = rows.rows(), d = rows.cols(), k = centres.rows();
   PlainResult result;
@@ -79,6 +107,7 @@ PlainResult plain_lloyd(const Matrix<float>& rows, Matrix<float>& centres) {
     }
     if (!changed) return result;
     ++result.iterations;
+    plain_reseed(rows, centres, result.labels, sums, counts);
     for (std::int64_t c = 0; c < k; ++c) {
       for (std::int64_t j = 0; j < d; ++j) {
         centres(c, j) = static_cast<float>(sums(c, j) / counts[static_cast<std::size_t>(c)]);
@@ -127,6 +156,28 @@ TEST_P(KMeansModel, FollowsAPlainDoubleLloydLabelByLabel) {
     EXPECT_EQ(model.runs().size(), 1U);
     EXPECT_TRUE(model.runs()[0].converged);
   }
+}
+
+// Centres that start at few places run empty again and again.
+TEST_P(KMeansModel, FollowsAPlainLloydWhereClustersRunEmpty) {
+  std::int64_t reseeded = 0;
+  for (std::uint64_t seed = 1; seed <= (simt() ? 3 : 100); ++seed) {
+    const Matrix<float> rows = blobs(60, 2 + seed % 5, 4, seed, 3);
+    const std::int64_t k = 5 + static_cast<std::int64_t>(seed % 4);
+    Matrix<float> centres(k, rows.cols());
+    for (std::int64_t c = 0; c < k; ++c) {
+      std::copy_n(rows.view().row(c % 2), rows.cols(), centres.view().row(c));
+    }
+    Matrix<float> start(k, rows.cols());
+    copy<float>(context(), centres, start.view());
+    const PlainResult plain = plain_lloyd(rows, centres);
+    const KMeans model =
+        KMeans::fit(context(), rows, {.k = k, .tolerance = 0, .start = start.view()});
+    EXPECT_TRUE(same_clusters(model.labels(), plain.labels)) << seed;
+    EXPECT_EQ(model.iterations(), plain.iterations) << seed;
+    reseeded += model.runs()[0].reseeded;
+  }
+  EXPECT_GT(reseeded, 0);
 }
 
 TEST_P(KMeansModel, FindsSeparateBlobsAndPredictsThem) {
@@ -201,6 +252,20 @@ TEST_P(KMeansModel, AsManyClustersAsRows) {
   std::vector<std::int32_t> order(9);
   std::iota(order.begin(), order.end(), 0);
   EXPECT_EQ(model.labels(), order);  // of equal size: by their first row
+}
+
+TEST_P(KMeansModel, StopsWhenTheCentresMoveLessThanTheTolerance) {
+  const Matrix<float> rows = blobs(simt() ? 60 : 500, 5, 3, 29, 0.5);
+  const KMeans strict = KMeans::fit(context(), rows, {.k = 4, .restarts = 1, .tolerance = 0});
+  const KMeans loose = KMeans::fit(context(), rows, {.k = 4, .restarts = 1, .tolerance = 1e9});
+  EXPECT_GT(strict.iterations(), 1);
+  EXPECT_EQ(loose.iterations(), 1);
+  EXPECT_TRUE(loose.runs()[0].converged);
+  EXPECT_EQ(loose.predict(context(), rows), loose.labels());  // of the centres it ends with
+  const KMeans cut =
+      KMeans::fit(context(), rows, {.k = 4, .restarts = 1, .max_iterations = 1, .tolerance = 0});
+  EXPECT_FALSE(cut.runs()[0].converged);
+  EXPECT_EQ(cut.inertia(), loose.inertia());
 }
 
 TEST_P(KMeansModel, ClustersAreNumberedByFallingSize) {

@@ -185,6 +185,37 @@ TEST_P(KMeansStep, StepsWithAndWithoutBoundsStayExact) {
   }
 }
 
+TEST_P(KMeansStep, ALabelThatSomebodyChangedIsPutRight) {
+  Data data(simt() ? 50 : 300, 6, 1, 4);
+  Arrays arrays(context(), data);
+  Guarded<float> upper(context(), 1, data.n), lower(context(), 1, data.n);
+  Guarded<double> still(context(), 1, data.k, std::vector<double>(4));
+  const KMeansBounds bounds{upper.view(), lower.view(), still.view()};
+  kmeans_step(context(), arrays.points.view(), arrays.state(), bounds);
+  for (std::int64_t i = 0; i < data.n; i += 3) {
+    const std::int32_t right = data.nearest(0, i), wrong = (right + 1) % 4;
+    const float none = 0;
+    copy<std::int32_t>(context(), VectorView<const std::int32_t>(&wrong, 1),
+                       arrays.labels.flat().slice(i, 1));
+    copy<float>(context(), VectorView<const float>(&none, 1), lower.flat().slice(i, 1));
+    std::vector<double> sums = arrays.sums.values();
+    std::vector<std::int64_t> counts = arrays.counts.values();
+    for (std::int64_t j = 0; j < data.d; ++j) {
+      sums[static_cast<std::size_t>(right * data.d + j)] -= data.point(i)[j];
+      sums[static_cast<std::size_t>(wrong * data.d + j)] += data.point(i)[j];
+    }
+    --counts[static_cast<std::size_t>(right)];
+    ++counts[static_cast<std::size_t>(wrong)];
+    copy<double>(context(), MatrixView<const double>(sums.data(), data.k, data.d),
+                 arrays.sums.view());
+    copy<std::int64_t>(context(), MatrixView<const std::int64_t>(counts.data(), 1, data.k),
+                       arrays.counts.view());
+  }
+  kmeans_step(context(), arrays.points.view(), arrays.state(), bounds);
+  expect_step_of(data, arrays, "changed labels");
+  EXPECT_EQ(arrays.changed.values()[0], (data.n + 2) / 3);
+}
+
 // Centres that differ in the last bits, or not at all, far from the origin: float32 products cannot
 // tell them apart.
 TEST_P(KMeansStep, NearTiesAreDecidedInDoubleAndTiesByTheLowerIndex) {
@@ -214,15 +245,22 @@ TEST_P(KMeansStep, EveryPrecisionGivesTheSameLabels) {
 }
 
 TEST_P(KMeansStep, AClusterThatEmptiesHasSumsOfExactlyZero) {
-  Data data(50, 3, 1, 2);
+  Data data(200, 3, 1, 2);
+  // Of so different sizes that sums are rounded.
+  for (std::size_t i = 0; i < data.points.size(); ++i) {
+    data.points[i] = std::ldexp(data.points[i], static_cast<int>(i * 7 % 60) - 50);
+  }
   Arrays arrays(context(), data);
-  kmeans_step(context(), arrays.points.view(), arrays.state());
-  EXPECT_GT(arrays.counts.values()[1], 0);
-  std::fill_n(data.centres.begin() + data.d, data.d, 1e4F);
-  copy<float>(context(), MatrixView<const float>(data.centres.data(), 2, data.d),
-              arrays.centres.view());
-  kmeans_step(context(), arrays.points.view(), arrays.state());
-  EXPECT_EQ(arrays.counts.values(), (std::vector<std::int64_t>{50, 0}));
+  // It loses its points in steps, and so in another order than it has got them.
+  for (const float at : {0.1F, 0.5F, 1.F, 1e4F}) {
+    std::fill_n(data.centres.begin(), data.d, -0.3F);
+    std::fill_n(data.centres.begin() + data.d, data.d, at);
+    copy<float>(context(), MatrixView<const float>(data.centres.data(), 2, data.d),
+                arrays.centres.view());
+    kmeans_step(context(), arrays.points.view(), arrays.state());
+    expect_step_of(data, arrays, "a cluster that empties");
+  }
+  EXPECT_EQ(arrays.counts.values(), (std::vector<std::int64_t>{200, 0}));
   const std::vector<double> sums = arrays.sums.values();
   EXPECT_EQ(std::vector<double>(sums.begin() + data.d, sums.end()), std::vector<double>(3));
 }

@@ -35,7 +35,7 @@ struct KMeansBounds {
 /// zero.
 ///
 /// Bounds need no values for a point of label -1. Who changes a label between two steps sets its
-/// upper bound to infinity. On CUDA they are left alone: there every distance is computed.
+/// lower bound to zero. On CUDA they are left alone: there every distance is computed.
 ///
 /// @param points [n, d], d >= 1, n < 2^31
 /// @throws Error if a shape or a device differs, or a centre is missing (k or r of 0).
