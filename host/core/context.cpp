@@ -38,6 +38,7 @@ struct Context::Impl {
         arena(device_) {}
   ~Impl() {
     blas.reset();
+    fft.reset();
 #if CLIPK_HAS_CUDA
     if (stream != nullptr) cudaStreamDestroy(stream);
 #endif
@@ -48,7 +49,7 @@ struct Context::Impl {
   int threads;
   int multiprocessors = 1;
   CUstream_st* stream = nullptr;
-  std::shared_ptr<void> blas;
+  std::shared_ptr<void> blas, fft;
   Arena arena;
 };
 
@@ -143,6 +144,9 @@ Arena& Context::scratch() {
 }
 std::shared_ptr<void>& Context::blas() {
   return impl_->blas;
+}
+std::shared_ptr<void>& Context::fft() {
+  return impl_->fft;
 }
 
 }  // namespace clipk

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+
 #include "clipk/core/memory.hpp"
 #include "clipk/ops/tsne_repulsion.hpp"
 
@@ -12,5 +14,11 @@ void tsne_repulsion_exact(int threads, Scratch& scratch, MatrixView<const float>
 void tsne_repulsion_exact(int threads, Scratch& scratch, MatrixView<const double> y,
                           MatrixView<const double> others, bool within, MatrixView<double> forces,
                           VectorView<double> z);
+
+/// The same by interpolation on a grid. `slot` keeps plans and spectra (Context::fft).
+/// @throws Error if a value is not finite.
+void tsne_repulsion_fft(int threads, Scratch& scratch, std::shared_ptr<void>& slot,
+                        MatrixView<const float> y, MatrixView<const float> others, bool within,
+                        MatrixView<float> forces, VectorView<double> z);
 
 }  // namespace clipk::cpu

@@ -12,6 +12,12 @@ namespace {
 constexpr const char* kOp = "tsne_repulsion";
 
 template <class T>
+void no_forces(Context& context, MatrixView<T> forces, VectorView<double> z) {
+  fill_zero(context, forces);
+  fill_zero(context, z);
+}
+
+template <class T>
 void run(Context& context, MatrixView<const T> y, MatrixView<const T> others, bool within,
          TsneMethod method, MatrixView<T> forces, VectorView<double> z) {
   check::matrix(kOp, "y", context, y, y.rows, 2);
@@ -23,7 +29,17 @@ void run(Context& context, MatrixView<const T> y, MatrixView<const T> others, bo
     method = few || std::is_same_v<T, double> ? TsneMethod::exact : TsneMethod::fft;
   }
   check::same_device(kOp, "context", Device::cpu, context.device());
+  if (std::is_same_v<T, double> && method == TsneMethod::fft) {
+    check::fail(kOp, "the exact method for double precision", to_string(method));
+  }
+  if (y.rows == 0 || others.rows == 0) return no_forces(context, forces, z);
   Scratch scratch(context);
+  if constexpr (std::is_same_v<T, float>) {
+    if (method == TsneMethod::fft) {
+      return cpu::tsne_repulsion_fft(context.threads(), scratch, context.fft(), y, others, within,
+                                     forces, z);
+    }
+  }
   cpu::tsne_repulsion_exact(context.threads(), scratch, y, others, within, forces, z);
 }
 

@@ -48,6 +48,8 @@ class Context {
 
   /// A slot in which the operations keep their BLAS handle between calls.
   std::shared_ptr<void>& blas();
+  /// The same for FFT plans and what is computed with them once.
+  std::shared_ptr<void>& fft();
 
  private:
   struct Impl;

@@ -1,0 +1,275 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "cpu/tsne_repulsion.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/tsne_repulsion_fft.cpp"
+#include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
+#include <hwy/highway.h>
+
+#include "cpu/parallel.hpp"
+#include "cpu/tsne_grid.hpp"
+#include "ops/check.hpp"
+
+#ifndef CLIPK_CPU_TSNE_REPULSION_FFT_ONCE
+#define CLIPK_CPU_TSNE_REPULSION_FFT_ONCE
+namespace clipk::cpu {
+
+// A point of the map: its cell, the place in it as a share of the spacing, and its row in y.
+struct GridPoint {
+  std::int16_t cell[2];
+  std::int32_t index;
+  float place[2];
+};
+static_assert(TsneGridShape::kMostLength < std::numeric_limits<std::int16_t>::max());
+
+// Coefficients of the six pieces of the quintic B-spline, from f^5 down, times 120: piece m weighs
+// node m of a point at place f. Two columns of zeros fill a vector.
+alignas(64) inline constexpr float kSpline[6][8] = {
+    {-1, 5, -10, 10, -5, 1, 0, 0},  {5, -20, 30, -20, 5, 0, 0, 0}, {-10, 20, 0, -20, 10, 0, 0, 0},
+    {10, 20, -60, 20, 10, 0, 0, 0}, {-5, -50, 0, 50, 5, 0, 0, 0},  {1, 26, 66, 26, 1, 0, 0, 0},
+};
+
+}  // namespace clipk::cpu
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace clipk::cpu::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr std::int64_t kWidth = 8;  // six nodes, filled up
+
+HWY_INLINE void spline_weights(float place, float* weights) {
+  const hn::CappedTag<float, kWidth> d;
+  const auto f = hn::Set(d, place);
+  for (std::int64_t c = 0; c < kWidth; c += static_cast<std::int64_t>(hn::Lanes(d))) {
+    auto value = hn::Load(d, kSpline[0] + c);
+    for (int power = 1; power < 6; ++power) {
+      value = hn::MulAdd(value, f, hn::Load(d, kSpline[power] + c));
+    }
+    hn::Store(hn::Mul(value, hn::Set(d, 1.0F / 120)), d, weights + c);
+  }
+}
+
+// Adds the charges of `count` points to grid rows [first, first + rows), which lie `stride` apart.
+void spread_points(const GridPoint* points, std::int64_t count, std::int64_t first,
+                   std::int64_t rows, std::int64_t stride, double* sums) {
+  const hn::CappedTag<double, kWidth> d;
+  const hn::Rebind<float, decltype(d)> narrow;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  for (std::int64_t p = 0; p < count; ++p) {
+    HWY_ALIGN float along0[kWidth], along1[kWidth];
+    spline_weights(points[p].place[0], along0);
+    spline_weights(points[p].place[1], along1);
+    const std::int64_t row = points[p].cell[0] - first;
+    const std::int64_t from = std::max<std::int64_t>(0, -row);
+    const std::int64_t to = std::min(TsneGridShape::kOrder, rows - row);
+    double* const at = sums + row * stride + points[p].cell[1];
+    for (std::int64_t c = 0; c < kWidth; c += lanes) {
+      const auto weights = hn::PromoteTo(d, hn::Load(narrow, along1 + c));
+      for (std::int64_t m = from; m < to; ++m) {
+        double* const node = at + m * stride + c;
+        const auto weight = hn::Set(d, static_cast<double>(along0[m]));
+        hn::StoreU(hn::MulAdd(weight, weights, hn::LoadU(d, node)), d, node);
+      }
+    }
+  }
+}
+
+// The three fields at `count` points: values[p] = k, k^2 d_0, k^2 d_1.
+void read_fields(const GridPoint* points, std::int64_t count, const float* fields,
+                 std::int64_t stride, float (*values)[TsneGrid::kFields]) {
+  const hn::CappedTag<float, kWidth> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  for (std::int64_t p = 0; p < count; ++p) {
+    HWY_ALIGN float along0[kWidth], along1[kWidth];
+    spline_weights(points[p].place[0], along0);
+    spline_weights(points[p].place[1], along1);
+    const float* at = fields + points[p].cell[0] * TsneGrid::kFields * stride + points[p].cell[1];
+    auto total0 = hn::Zero(d), total1 = total0, total2 = total0;
+    for (std::int64_t c = 0; c < kWidth; c += lanes) {
+      auto sum0 = hn::Zero(d), sum1 = sum0, sum2 = sum0;
+      for (std::int64_t m = 0; m < TsneGridShape::kOrder; ++m) {
+        const auto weight = hn::Set(d, along0[m]);
+        const float* node = at + m * TsneGrid::kFields * stride + c;
+        sum0 = hn::MulAdd(weight, hn::LoadU(d, node), sum0);
+        sum1 = hn::MulAdd(weight, hn::LoadU(d, node + stride), sum1);
+        sum2 = hn::MulAdd(weight, hn::LoadU(d, node + 2 * stride), sum2);
+      }
+      const auto weights = hn::Load(d, along1 + c);
+      total0 = hn::MulAdd(weights, sum0, total0);
+      total1 = hn::MulAdd(weights, sum1, total1);
+      total2 = hn::MulAdd(weights, sum2, total2);
+    }
+    values[p][0] = hn::GetLane(hn::SumOfLanes(d, total0));
+    values[p][1] = hn::GetLane(hn::SumOfLanes(d, total1));
+    values[p][2] = hn::GetLane(hn::SumOfLanes(d, total2));
+  }
+}
+
+}  // namespace clipk::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace clipk::cpu {
+
+HWY_EXPORT(spread_points);
+HWY_EXPORT(read_fields);
+
+namespace {
+
+constexpr std::int64_t kSortChunk = 4096;
+constexpr std::int64_t kReadChunk = 256;
+
+struct Extent {
+  double low[2] = {INFINITY, INFINITY};
+  double high[2] = {-INFINITY, -INFINITY};
+  bool finite = true;
+
+  void add(const float* point) {
+    for (int axis = 0; axis < 2; ++axis) {
+      const double value = static_cast<double>(point[axis]);
+      finite = finite && std::isfinite(value);
+      low[axis] = std::min(low[axis], value);
+      high[axis] = std::max(high[axis], value);
+    }
+  }
+  void add(const Extent& other) {
+    for (int axis = 0; axis < 2; ++axis) {
+      low[axis] = std::min(low[axis], other.low[axis]);
+      high[axis] = std::max(high[axis], other.high[axis]);
+    }
+    finite = finite && other.finite;
+  }
+};
+
+void add_extent(int threads, Scratch& scratch, MatrixView<const float> y, Extent& extent) {
+  const std::int64_t chunks = (y.rows + kSortChunk - 1) / kSortChunk;
+  Extent* parts = scratch.vector<Extent>(chunks).data;
+  parallel_chunks(threads, y.rows, kSortChunk, [&](std::int64_t first, std::int64_t count) {
+    Extent part;
+    for (std::int64_t i = first; i < first + count; ++i) part.add(y.row(i));
+    parts[first / kSortChunk] = part;
+  });
+  for (std::int64_t c = 0; c < chunks; ++c) extent.add(parts[c]);
+}
+
+// Points by their cell along axis 0, those of one cell in the order of y.
+struct SortedPoints {
+  GridPoint* points;
+  std::int64_t* starts;  // [cells along axis 0 + 1]
+};
+
+SortedPoints sort_points(int threads, Scratch& scratch, const TsneGridShape& shape,
+                         MatrixView<const float> y) {
+  const std::int64_t n = y.rows, cells = shape.cells[0];
+  const std::int64_t chunks = (n + kSortChunk - 1) / kSortChunk;
+  GridPoint* unsorted = scratch.vector<GridPoint>(n).data;
+  const SortedPoints sorted{scratch.vector<GridPoint>(n).data,
+                            scratch.vector<std::int64_t>(cells + 1).data};
+  std::int64_t* places = scratch.vector<std::int64_t>(chunks * cells).data;
+  parallel_chunks(threads, n, kSortChunk, [&](std::int64_t first, std::int64_t count) {
+    std::int64_t* counts = places + first / kSortChunk * cells;
+    std::fill(counts, counts + cells, 0);
+    for (std::int64_t i = first; i < first + count; ++i) {
+      GridPoint& point = unsorted[i];
+      point.index = static_cast<std::int32_t>(i);
+      for (int axis = 0; axis < 2; ++axis) {
+        const double at =
+            (static_cast<double>(y.row(i)[axis]) - shape.origin[axis]) / shape.spacing;
+        const auto cell = std::min(static_cast<std::int64_t>(at), shape.cells[axis] - 1);
+        point.cell[axis] = static_cast<std::int16_t>(cell);
+        point.place[axis] = static_cast<float>(at - static_cast<double>(cell));
+      }
+      ++counts[point.cell[0]];
+    }
+  });
+  std::int64_t place = 0;
+  for (std::int64_t cell = 0; cell < cells; ++cell) {
+    sorted.starts[cell] = place;
+    for (std::int64_t c = 0; c < chunks; ++c) {
+      const std::int64_t count = places[c * cells + cell];
+      places[c * cells + cell] = place;
+      place += count;
+    }
+  }
+  sorted.starts[cells] = place;
+  parallel_chunks(threads, n, kSortChunk, [&](std::int64_t first, std::int64_t count) {
+    std::int64_t* next = places + first / kSortChunk * cells;
+    for (std::int64_t i = first; i < first + count; ++i) {
+      sorted.points[next[unsorted[i].cell[0]]++] = unsorted[i];
+    }
+  });
+  return sorted;
+}
+
+TsneGrid& grid_of(std::shared_ptr<void>& slot) {
+  if (slot == nullptr) slot = std::make_shared<TsneGrid>();
+  return *static_cast<TsneGrid*>(slot.get());
+}
+
+}  // namespace
+
+void tsne_repulsion_fft(int threads, Scratch& scratch, std::shared_ptr<void>& slot,
+                        MatrixView<const float> y, MatrixView<const float> others, bool within,
+                        MatrixView<float> forces, VectorView<double> z) {
+  Extent extent;
+  add_extent(threads, scratch, others, extent);
+  if (!within) add_extent(threads, scratch, y, extent);
+  if (!extent.finite) {
+    check::fail("tsne_repulsion", "finite points", "a value that is not");
+  }
+  const TsneGridShape shape(extent.low, extent.high);
+  TsneGrid& grid = grid_of(slot);
+  grid.prepare(threads, scratch, shape);
+
+  const SortedPoints sources = sort_points(threads, scratch, shape, others);
+  const std::int64_t stride = TsneGrid::field_stride(shape);
+  float* fields = scratch.vector<float>(shape.nodes(0) * TsneGrid::kFields * stride).data;
+  // A node sums its points in their sorted order, whichever block or thread it falls to.
+  const auto spread = [&](std::int64_t first, std::int64_t count, float* charges) {
+    thread_local std::vector<double> sums;
+    sums.assign(static_cast<std::size_t>(count * stride), 0);
+    const std::int64_t from = std::max<std::int64_t>(0, first - (TsneGridShape::kOrder - 1));
+    const std::int64_t to = std::min(shape.cells[0], first + count);
+    if (from < to) {
+      HWY_DYNAMIC_DISPATCH(spread_points)
+      (sources.points + sources.starts[from], sources.starts[to] - sources.starts[from], first,
+       count, stride, sums.data());
+    }
+    for (std::int64_t r = 0; r < count; ++r) {
+      std::transform(sums.begin() + r * stride, sums.begin() + r * stride + shape.nodes(1),
+                     charges + r * shape.lengths[1],
+                     [](double sum) { return static_cast<float>(sum); });
+    }
+  };
+  grid.convolve(threads, scratch, shape, spread, fields);
+
+  const SortedPoints points = within ? sources : sort_points(threads, scratch, shape, y);
+  const std::int64_t chunks = (y.rows + kReadChunk - 1) / kReadChunk;
+  double* sums = scratch.vector<double>(chunks).data;
+  parallel_chunks(threads, y.rows, kReadChunk, [&](std::int64_t first, std::int64_t count) {
+    float values[kReadChunk][TsneGrid::kFields];
+    HWY_DYNAMIC_DISPATCH(read_fields)(points.points + first, count, fields, stride, values);
+    double sum = 0;
+    for (std::int64_t p = 0; p < count; ++p) {
+      const std::int64_t i = points.points[first + p].index;
+      forces.row(i)[0] = values[p][1];
+      forces.row(i)[1] = values[p][2];
+      const double k = static_cast<double>(values[p][0]);
+      if (!within) z[i] = k;
+      sum += k - 1;  // without the point itself
+    }
+    sums[first / kReadChunk] = sum;
+  });
+  if (!within) return;
+  z[0] = 0;
+  for (std::int64_t c = 0; c < chunks; ++c) z[0] += sums[c];
+}
+
+}  // namespace clipk::cpu
+#endif

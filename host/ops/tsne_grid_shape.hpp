@@ -1,0 +1,59 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+namespace clipk {
+
+/// The grid of tsne_repulsion's fft method, from the extent of the points alone. Both backends
+/// follow it.
+struct TsneGridShape {
+  static constexpr std::int64_t kOrder = 6;  ///< nodes of a point along an axis: quintic splines
+  static constexpr double kNodesAUnit = 4;   ///< of the map
+  static constexpr std::int64_t kLeastCells = 50;
+  /// Nodes between the furthest difference of two points and the end of the kernel's period: what
+  /// is divided out of the spectrum rings there.
+  static constexpr std::int64_t kMargin = 16;
+  static constexpr std::int64_t kLeastLength = 2 * (kLeastCells + kOrder) + kMargin;
+  static constexpr std::int64_t kMostLength = 4096;
+
+  double origin[2];
+  double spacing;           ///< of the nodes
+  std::int64_t cells[2];    ///< point y lies in cell floor((y - origin) / spacing)
+  std::int64_t lengths[2];  ///< of the FFT
+
+  std::int64_t nodes(int axis) const { return cells[axis] + kOrder - 1; }
+
+  bool same_kernel(const TsneGridShape& other) const {
+    return spacing == other.spacing && lengths[0] == other.lengths[0] &&
+           lengths[1] == other.lengths[1];
+  }
+
+  TsneGridShape(const double (&low)[2], const double (&high)[2]) : origin{low[0], low[1]} {
+    const double widest = std::max(high[0] - low[0], high[1] - low[1]);
+    constexpr double kMostCells = (kMostLength - kMargin) / 2 - kOrder;
+    // Above a width the spacing stays the same, and with it the kernel's spectrum.
+    spacing =
+        std::max({std::min(1 / kNodesAUnit, widest / kLeastCells), widest / kMostCells, 1e-20});
+    for (int axis = 0; axis < 2; ++axis) {
+      cells[axis] = static_cast<std::int64_t>((high[axis] - low[axis]) / spacing) + 1;
+      lengths[axis] = length_of(2 * nodes(axis) + kMargin);
+    }
+  }
+
+ private:
+  // FFTW and cuFFT are at their best where a large power of two is a factor.
+  static std::int64_t length_of(std::int64_t least) {
+    std::int64_t length = kLeastLength;  // 2^7; then 5 2^5, 3 2^6, 2^8 and so on
+    while (length < least) {
+      for (const std::int64_t quarter : {5, 6, 8}) {
+        if (length / 4 * quarter >= least) return length / 4 * quarter;
+      }
+      length *= 2;
+    }
+    return length;
+  }
+};
+
+}  // namespace clipk
