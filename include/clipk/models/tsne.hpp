@@ -66,7 +66,7 @@ class Tsne {
   MatrixView<const float> map() const { return map_.view(); }
   /// KL(P || Q) of the map, without exaggeration, in nats.
   double kl() const { return kl_; }
-  /// Whether kl() is from all pairs (up to 100,000 rows); else Z is that of the grid (2e-5).
+  /// Whether kl() is from all pairs (up to 100,000 rows); else Z is that of the grid (3e-5).
   bool kl_exact() const { return kl_exact_; }
   double perplexity() const { return perplexity_; }
   std::int64_t iterations() const { return iterations_; }

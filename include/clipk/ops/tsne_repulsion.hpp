@@ -27,7 +27,7 @@ const char* to_string(TsneMethod method);
 /// fft: charges are spread by quintic B-splines on a grid of four nodes a unit (at least 50 nodes a
 /// side), and k and its gradient field k^2 d, sampled on the grid, are convolved with them. The
 /// splines' own smoothing is divided out of the spectra. Root mean square error of the forces below
-/// 1e-3 of their mean length, relative error of Z below 2e-5, for maps up to 500 units wide; the
+/// 1e-3 of their mean length, error of Z below 3e-5 (Z + n), for maps up to 500 units wide; the
 /// nodes of wider maps lie further apart.
 /// @throws Error if a shape or a device differs, or (fft) a value of y is not finite.
 /// Deterministic: yes, points are added in a fixed order. Scratch: exact O(n), fft O(n + area). The
