@@ -38,5 +38,5 @@ function(clipk_add_cuda_kernels target)
   target_compile_options(${target} PRIVATE
     $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings -Xcompiler=-Wall,-Wextra
       -Xptxas=--warn-on-spills,--warning-as-error>)
-  target_link_libraries(${target} PRIVATE CUDA::cudart_static CUDA::cublasLt)
+  target_link_libraries(${target} PRIVATE CUDA::cudart_static CUDA::cublasLt CUDA::cufft)
 endfunction()

@@ -1,8 +1,14 @@
 #include "clipk/ops/tsne_attraction.hpp"
 
+#include <type_traits>
+
 #include "clipk/core/memory.hpp"
 #include "cpu/tsne_attraction.hpp"
 #include "ops/check.hpp"
+
+#if CLIPK_HAS_CUDA
+#include "kernels/tsne_attraction.hpp"
+#endif
 
 namespace clipk {
 namespace {
@@ -19,8 +25,14 @@ void run(Context& context, const BasicTsneAffinities<T>& p, MatrixView<const T> 
   check::vector(kOp, "values", context, p.values, p.columns.size);
   check::matrix(kOp, "forces", context, forces, y.rows, 2);
   check::optional_vector(kOp, "loss", context, loss, 1);
-  check::same_device(kOp, "context", Device::cpu, context.device());
   Scratch scratch(context);
+#if CLIPK_HAS_CUDA
+  if constexpr (std::is_same_v<T, float>) {
+    if (context.device() == Device::cuda) {
+      return gpu::tsne_attraction(scratch, p, y, others, forces, loss.data, context.stream());
+    }
+  }
+#endif
   cpu::tsne_attraction(context.threads(), scratch, p, y, others, forces, loss.data);
 }
 

@@ -6,6 +6,10 @@
 #include "cpu/tsne_repulsion.hpp"
 #include "ops/check.hpp"
 
+#if CLIPK_HAS_CUDA
+#include "kernels/tsne_repulsion.hpp"
+#endif
+
 namespace clipk {
 namespace {
 
@@ -16,6 +20,24 @@ void no_forces(Context& context, MatrixView<T> forces, VectorView<double> z) {
   fill_zero(context, forces);
   fill_zero(context, z);
 }
+
+#if CLIPK_HAS_CUDA
+void on_cuda(Context& context, Scratch& scratch, MatrixView<const float> y,
+             MatrixView<const float> others, bool within, TsneMethod method,
+             MatrixView<float> forces, VectorView<double> z) {
+  if (method == TsneMethod::exact) {
+    return gpu::tsne_repulsion_exact(scratch, y, others, within, forces, z.data, context.stream());
+  }
+  const VectorView<float> extent = scratch.vector<float>(5);
+  gpu::tsne_extent(y, within ? MatrixView<const float>() : others, extent.data, context.stream());
+  float read[5];
+  copy<float>(context, extent, VectorView<float>(read, 5));
+  if (read[4] != 0) check::fail(kOp, "finite points", "a value that is not");
+  gpu::tsne_repulsion_fft(scratch, context.fft(),
+                          TsneGridShape({read[0], read[1]}, {read[2], read[3]}), y, others, within,
+                          forces, z.data, context.stream());
+}
+#endif
 
 template <class T>
 void run(Context& context, MatrixView<const T> y, MatrixView<const T> others, bool within,
@@ -28,12 +50,18 @@ void run(Context& context, MatrixView<const T> y, MatrixView<const T> others, bo
     const bool few = y.rows == 0 || others.rows <= kTsneExactPairs / y.rows;
     method = few || std::is_same_v<T, double> ? TsneMethod::exact : TsneMethod::fft;
   }
-  check::same_device(kOp, "context", Device::cpu, context.device());
   if (std::is_same_v<T, double> && method == TsneMethod::fft) {
     check::fail(kOp, "the exact method for double precision", to_string(method));
   }
   if (y.rows == 0 || others.rows == 0) return no_forces(context, forces, z);
   Scratch scratch(context);
+#if CLIPK_HAS_CUDA
+  if constexpr (std::is_same_v<T, float>) {
+    if (context.device() == Device::cuda) {
+      return on_cuda(context, scratch, y, others, within, method, forces, z);
+    }
+  }
+#endif
   if constexpr (std::is_same_v<T, float>) {
     if (method == TsneMethod::fft) {
       return cpu::tsne_repulsion_fft(context.threads(), scratch, context.fft(), y, others, within,

@@ -1,8 +1,14 @@
 #include "clipk/ops/tsne_update.hpp"
 
+#include <type_traits>
+
 #include "clipk/core/memory.hpp"
 #include "cpu/tsne_update.hpp"
 #include "ops/check.hpp"
+
+#if CLIPK_HAS_CUDA
+#include "kernels/tsne_update.hpp"
+#endif
 
 namespace clipk {
 namespace {
@@ -19,8 +25,15 @@ void run(Context& context, const TsneUpdateOptions& options, MatrixView<const T>
   check::vector(kOp, "z", context, z, z.size == 1 ? 1 : y.rows);
   check::matrix(kOp, "velocity", context, velocity, y.rows, 2);
   check::matrix(kOp, "gains", context, gains, y.rows, 2);
-  check::same_device(kOp, "context", Device::cpu, context.device());
   Scratch scratch(context);
+#if CLIPK_HAS_CUDA
+  if constexpr (std::is_same_v<T, float>) {
+    if (context.device() == Device::cuda) {
+      return gpu::tsne_update(scratch, options, attraction, repulsion, z, y, velocity, gains,
+                              context.stream());
+    }
+  }
+#endif
   cpu::tsne_update(context.threads(), scratch, options, attraction, repulsion, z, y, velocity,
                    gains);
 }

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <numbers>
 #include <type_traits>
 
 inline float __expf(float x) {
@@ -69,6 +70,10 @@ inline double rsqrt(double x) noexcept {
 }
 inline float __frsqrt_rn(float x) {
   return static_cast<float>(1.0 / std::sqrt(double{x}));
+}
+
+inline double cospi(double x) {
+  return std::cos(std::numbers::pi * x);
 }
 
 inline int __float_as_int(float x) {

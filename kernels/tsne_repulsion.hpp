@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <memory>
+
+#include "clipk/core/memory.hpp"
+#include "clipk/ops/tsne_repulsion.hpp"
+#include "ops/tsne_grid_shape.hpp"
+
+namespace clipk::gpu {
+
+/// Device memory; shapes as in clipk::tsne_repulsion, none of them empty. Within one map others is
+/// y and z [1]; else z [y.rows].
+void tsne_repulsion_exact(Scratch& scratch, MatrixView<const float> y,
+                          MatrixView<const float> others, bool within, MatrixView<float> forces,
+                          double* z, cudaStream_t stream);
+
+/// extent [5]: lowest and highest value of both columns of all points (low 0, low 1, high 0, high
+/// 1), and a number that is not 0 where a value is not finite.
+void tsne_extent(MatrixView<const float> y, MatrixView<const float> others, float* extent,
+                 cudaStream_t stream);
+
+/// By interpolation on a grid that holds all points. `slot` keeps plans and spectra (Context::fft).
+void tsne_repulsion_fft(Scratch& scratch, std::shared_ptr<void>& slot, const TsneGridShape& shape,
+                        MatrixView<const float> y, MatrixView<const float> others, bool within,
+                        MatrixView<float> forces, double* z, cudaStream_t stream);
+
+}  // namespace clipk::gpu
