@@ -57,6 +57,8 @@ CASES = [
      r"^adjusted_mutual_info/n:70000/k:10/", "adjusted_mutual_info 70000, 10 clusters", 1),
     ("AMI, 100,000 points, 1000 clusters (scikit-learn)", "clustering_bench",
      r"^adjusted_mutual_info/n:100000/k:1000/", "adjusted_mutual_info 100000, 1000 clusters", 1),
+    ("t-SNE of 5000x50, 250 iterations (scikit-learn)", "tsne_bench",
+     r"^tsne_fit/n:5000/iterations:250/", "tsne 5000x50, 250 iterations", 1),
 ]
 
 

@@ -317,8 +317,16 @@ def dec_epoch(device):
     return step
 
 
+@case("tsne 5000x50, 250 iterations", 1)
+def tsne(device):
+    from sklearn.manifold import TSNE
+
+    x = codes(5000, 50, "cpu").numpy()
+    return lambda: TSNE(max_iter=250, n_jobs=torch.get_num_threads()).fit(x)
+
+
 def measure(call, repeats, device):
-    for _ in range(min(3, repeats)):
+    for _ in range(min(3, repeats - 1)):
         call()
     times = []
     for _ in range(repeats):

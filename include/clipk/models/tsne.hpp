@@ -25,11 +25,11 @@ struct TsneOptions {
   TsneMethod method = TsneMethod::automatic;
 
   /// Where it exists the fit goes on from it, to the same bytes; the caller removes it.
-  std::filesystem::path checkpoint;
+  std::filesystem::path checkpoint{};
   std::int64_t checkpoint_interval = 100;  ///< iterations from one write to the next
   /// Called every 50 iterations and at the end: epochs are iterations, loss is KL(P || Q). What it
   /// throws ends the fit.
-  std::function<void(const Progress&)> progress;
+  std::function<void(const Progress&)> progress{};
 };
 
 struct TsneTransformOptions {
