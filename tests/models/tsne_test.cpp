@@ -47,7 +47,7 @@ TEST_P(TsneModel, PlantedClustersSeparate) {
   const std::int64_t n = simt() ? 40 : 240;
   const Matrix<float> rows = planted(n, 8, 1);
   for (const TsneMethod method : {TsneMethod::exact, TsneMethod::fft}) {
-    TsneOptions options{.perplexity = 8, .method = method};
+    TsneOptions options{.perplexity = 8, .iterations = 500, .method = method};
     if (simt()) {
       options.iterations = method == TsneMethod::exact ? 60 : 3;
       options.exaggeration_iterations = options.iterations;
@@ -63,7 +63,7 @@ TEST_P(TsneModel, PlantedClustersSeparate) {
     EXPECT_LT(std::hypot(mean[0], mean[1]), 1e-3 * static_cast<double>(n));
     if (simt()) continue;
     EXPECT_EQ(nearest_of_same_cluster(tsne.map(), tsne.map(), true), 1);
-    EXPECT_LT(tsne.kl(), 0.6);
+    EXPECT_LT(tsne.kl(), 1);
   }
 }
 
