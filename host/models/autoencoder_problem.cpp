@@ -19,9 +19,11 @@ std::int64_t batch_size(const AutoencoderOptions& options, const AutoencoderRows
   return std::min(options.batch, rows.view().rows);
 }
 
-// Single layers of an autoencoder; the decoder's ends in an activation unless it gives rows.
-MlpOptions one_layer(std::int64_t in, std::int64_t out) {
-  return {.widths = {in, out}, .zero_last = true};
+// One layer of the encoder downwards, or its mirror image upwards. Its weights are copied in.
+MlpOptions one_layer(const AutoencoderNetwork& network, int from, int to) {
+  const std::vector<std::int64_t>& widths = network.shape().widths;
+  return {.widths = {widths[static_cast<std::size_t>(from)], widths[static_cast<std::size_t>(to)]},
+          .zero_last = true};
 }
 
 void copy_layer(Context& context, const Mlp& from, int from_layer, Mlp& to, int to_layer) {
@@ -121,21 +123,15 @@ LayerProblem::LayerProblem(Context& context, const AutoencoderRows& rows,
       options_(options),
       network_(network),
       layer_(layer),
-      parameters_([&] {
-        const MatrixView<const float> w = network.encoder().weight(layer);
-        return Parameters(context, {Mlp::parameter_size(one_layer(w.cols, w.rows)),
-                                    Mlp::parameter_size(one_layer(w.rows, w.cols))});
-      }()),
-      down_([&] {
-        const MatrixView<const float> w = network.encoder().weight(layer);
-        return Mlp(context, one_layer(w.cols, w.rows), parameters_.part(0));
-      }()),
-      up_(context, one_layer(down_.outputs(), down_.inputs()), parameters_.part(1)) {
+      parameters_(context, {Mlp::parameter_size(one_layer(network, layer, layer + 1)),
+                            Mlp::parameter_size(one_layer(network, layer + 1, layer))}),
+      down_(context, one_layer(network, layer, layer + 1), parameters_.part(0)),
+      up_(context, one_layer(network, layer + 1, layer), parameters_.part(1)) {
   copy_layer(context, network.encoder(), layer_, down_, 0);
   copy_layer(context, network.decoder(), mirror(), up_, 0);
   const std::int64_t batch = batch_size(options, rows);
   for (int l = 0; l <= layer; ++l) {
-    inputs_.emplace_back(context, batch, network.encoder().weight(l).cols);
+    inputs_.emplace_back(context, batch, network.shape().widths[static_cast<std::size_t>(l)]);
   }
   const std::int64_t in = down_.inputs(), out = down_.outputs();
   corrupted_ = Matrix<float>(context, batch, in);

@@ -34,6 +34,7 @@ MdsNetwork::MdsNetwork(Context& context, const NeuralMdsOptions& options,
 
 void MdsNetwork::add_networks(Context& context, const std::vector<MlpOptions>& options) {
   std::vector<std::int64_t> sizes;
+  sizes.reserve(options.size());
   for (const MlpOptions& network : options) sizes.push_back(Mlp::parameter_size(network));
   parameters_ = Parameters(context, sizes);
   for (const MlpOptions& network : options) {
