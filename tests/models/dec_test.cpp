@@ -199,6 +199,33 @@ TEST(Dec, StopsWhenLabelsSettle) {
   EXPECT_EQ(whole.history().size(), 4U);  // at 0, 20, 40 and 50
 }
 
+TEST(Dec, LabelsAreComparedWithThoseOfTheUpdateBefore) {
+  Context context = cpu();
+  const Planted data = planted(500, 4, 10, 0.45);
+  const Autoencoder ae = pretrained(context, data.rows, 3, 5);
+  DecOptions options = small(4);
+  options.tolerance = 0;
+  options.rate = 0.2;
+  std::vector<std::vector<std::int32_t>> labels;  // after 0, 20 and 40 steps
+  std::vector<DecUpdate> history;
+  for (const std::int64_t steps : {0, 20, 40}) {
+    options.max_steps = steps;
+    const Dec dec = Dec::fit(context, data.rows, ae, options);
+    labels.push_back(dec.labels());
+    history = dec.history();
+  }
+  const auto change = [&](std::size_t a, std::size_t b) {
+    double changed = 0;
+    for (std::size_t i = 0; i < labels[a].size(); ++i) changed += labels[a][i] != labels[b][i];
+    return changed / static_cast<double>(labels[a].size());
+  };
+  ASSERT_EQ(history.size(), 3U);
+  EXPECT_DOUBLE_EQ(history[1].label_change, change(0, 1));
+  EXPECT_DOUBLE_EQ(history[2].label_change, change(1, 2));
+  EXPECT_GT(change(0, 1), 0);
+  EXPECT_NE(change(1, 2), change(0, 2));  // or the test would see nothing
+}
+
 TEST(Dec, SameBytesForAnyNumberOfThreads) {
   const Planted data = planted(500, 4, 10, 0.3);
   Context one = cpu(1), two = cpu(2);
