@@ -13,7 +13,6 @@
 // Floor   q: 4 n (d + k) bytes and 3 n k d operations; the loss: 12 n d (+ 4 n k for a stored p)
 //         bytes and 11 n k d operations. At 70,000 x 10, k = 10 on an H100: 2 us and 3 us, less
 //         than the launches; at 70,000 x 512, k = 10: 50 us and 140 us, of memory.
-// Ladder  not timed on hardware.
 
 #include "kernels/soft_assignment.hpp"
 

@@ -12,7 +12,6 @@
 #include "models/dec_trainer.hpp"
 #include "models/scaled_rows.hpp"
 #include "ops/check.hpp"
-#include "train/named.hpp"
 
 namespace clipk {
 namespace {
@@ -219,13 +218,10 @@ Dec Dec::load(Context& context, const std::filesystem::path& path) {
   DecNetwork network(std::move(networks), centres.rows(), soft);
   copy<float>(context, centres, network.raw_centres());
   return Dec(std::make_unique<Impl>(
-      Impl{std::move(network),
-           train::named("scaling", archive.text("scaling"),
-                        {RowScaling::none, RowScaling::equal_length}),
-           std::move(centres), archive.number<std::int64_t>("steps"),
-           archive.number<std::int64_t>("alarms"), static_cast<DecStop>(stop),
-           archive.vector<std::int32_t>("labels"), archive.vector<std::int32_t>("start_labels"),
-           load_history(archive)}));
+      Impl{std::move(network), row_scaling_named(archive.text("scaling")), std::move(centres),
+           archive.number<std::int64_t>("steps"), archive.number<std::int64_t>("alarms"),
+           static_cast<DecStop>(stop), archive.vector<std::int32_t>("labels"),
+           archive.vector<std::int32_t>("start_labels"), load_history(archive)}));
 }
 
 }  // namespace clipk

@@ -294,7 +294,7 @@ TEST(Dec, ACheckpointOfAnotherTrainingIsRefused) {
 TEST(Dec, SavesAndLoads) {
   Context context = cpu();
   const Planted data = planted(200, 3, 8, 0.2);
-  const Autoencoder ae = pretrained(context, data.rows, 3, 2, RowScaling::equal_length);
+  const Autoencoder ae = pretrained(context, data.rows, 3, 2, RowScaling::standardized);
   DecOptions options = small(3);
   options.max_steps = 40;
   options.soft = {.kernel = SoftKernel::von_mises_fisher, .kappa = 12};
@@ -305,7 +305,7 @@ TEST(Dec, SavesAndLoads) {
   EXPECT_EQ(same_bytes(dec.assign(context, data.rows), loaded.assign(context, data.rows)), "");
   EXPECT_EQ(loaded.labels(), dec.labels());
   EXPECT_EQ(loaded.start_labels(), dec.start_labels());
-  EXPECT_EQ(loaded.scaling(), RowScaling::equal_length);
+  EXPECT_EQ(loaded.scaling(), RowScaling::standardized);
   EXPECT_EQ(loaded.soft().kappa, 12);
   EXPECT_EQ(loaded.steps(), dec.steps());
   EXPECT_EQ(loaded.stop(), dec.stop());
