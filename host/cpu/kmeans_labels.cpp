@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #undef HWY_TARGET_INCLUDE
@@ -67,8 +68,7 @@ HWY_INLINE double exact_square(const float* x, const float* y, std::int64_t d) {
 // Sum of squares in float32 of what `at` gives for a tag and a column.
 template <class At>
 HWY_INLINE float sum_of_squares(std::int64_t d, const At& at) {
-  const hn::ScalableTag<float> vector;
-  const hn::CappedTag<float, 1> scalar;
+  const Tag vector;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(vector));
   auto sum0 = hn::Zero(vector), sum1 = sum0, sum2 = sum0, sum3 = sum0;
   const auto add = [&](std::int64_t j, auto& sum) HWY_ATTR {
@@ -83,12 +83,20 @@ HWY_INLINE float sum_of_squares(std::int64_t d, const At& at) {
     add(j + 3 * lanes, sum3);
   }
   for (; j + lanes <= d; j += lanes) add(j, sum0);
-  float total =
-      hn::GetLane(hn::SumOfLanes(vector, hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3))));
-  for (; j < d; ++j) {
-    const float value = hn::GetLane(at(scalar, j));
-    total += value * value;
+  float total = 0;
+  if (j > 0) {
+    total = hn::GetLane(hn::SumOfLanes(vector, hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3))));
   }
+  const auto rest = [&](auto tag) HWY_ATTR {
+    const auto some = static_cast<std::int64_t>(hn::Lanes(tag));
+    for (; j + some <= d; j += some) {
+      const auto value = at(tag, j);
+      total += hn::GetLane(hn::SumOfLanes(tag, hn::Mul(value, value)));
+    }
+  };
+  rest(hn::CappedTag<float, 8>());
+  rest(hn::CappedTag<float, 4>());
+  rest(hn::CappedTag<float, 1>());
   return total;
 }
 
@@ -187,16 +195,38 @@ constexpr float kRounding = 2.4e-7F;  // more than two roundings
 
 // Lists the points whose bounds, after the centres have moved, do not prove that their label stays.
 std::int64_t list_points(const CentredSet& set, const KMeansBlock& block, std::int32_t* list) {
-  std::int64_t count = 0;
-  for (std::int64_t i = 0; i < block.points.rows; ++i) {
-    if (block.upper != nullptr && block.labels[i] >= 0) {
-      const std::int32_t label = block.labels[i];
-      block.upper[i] = (block.upper[i] + set.grows[label]) * (1 + kRounding);
-      block.lower[i] = (block.lower[i] - set.shrinks[label]) * (1 - kRounding);
-      if (block.upper[i] < block.lower[i]) continue;
-    }
-    list[count++] = static_cast<std::int32_t>(i);
+  if (block.upper == nullptr) {
+    std::iota(list, list + block.points.rows, 0);
+    return block.points.rows;
   }
+  std::int64_t count = 0;
+  const auto step = [&](auto tag, std::int64_t i) HWY_ATTR {
+    const hn::RebindToSigned<decltype(tag)> itag;
+    const auto label = hn::LoadU(itag, block.labels + i);
+    const auto known = hn::Max(label, hn::Zero(itag));
+    const auto grown =
+        hn::Add(hn::LoadU(tag, block.upper + i), hn::GatherIndex(tag, set.grows, known));
+    const auto shrunk =
+        hn::Sub(hn::LoadU(tag, block.lower + i), hn::GatherIndex(tag, set.shrinks, known));
+    const auto upper = hn::Mul(grown, hn::Set(tag, 1 + kRounding));
+    const auto lower = hn::Mul(shrunk, hn::Set(tag, 1 - kRounding));
+    hn::StoreU(upper, tag, block.upper + i);
+    hn::StoreU(lower, tag, block.lower + i);
+    const auto passed = hn::And(hn::Lt(upper, lower), hn::RebindMask(tag, hn::Eq(label, known)));
+    std::uint8_t bytes[8] = {};
+    hn::StoreMaskBits(tag, hn::Not(passed), bytes);
+    std::uint64_t bits;
+    std::memcpy(&bits, bytes, sizeof(bits));
+    for (; bits != 0; bits &= bits - 1) {
+      list[count++] = static_cast<std::int32_t>(i + __builtin_ctzll(bits));
+    }
+  };
+  const Tag vector;
+  const hn::CappedTag<float, 1> scalar;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(vector));
+  std::int64_t i = 0;
+  for (; i + lanes <= block.points.rows; i += lanes) step(vector, i);
+  for (; i < block.points.rows; ++i) step(scalar, i);
   return count;
 }
 
