@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+
+#include "clipk/core/context.hpp"
+#include "clipk/core/matrix.hpp"
+
+namespace clipk {
+
+struct ManifoldDenoisingOptions {
+  std::int64_t neighbors = 15;  ///< of a row, itself among them: 2 to 128
+  std::int64_t iterations = 2;  ///< of averaging; the neighbours stay those of the rows as given
+};
+
+/// Every row replaced by the mean of its nearest rows (Euclidean, itself included), several times:
+/// what lies between clusters moves into one of them, so that k-means sees them more clearly. Needs
+/// no labels.
+///
+/// The search runs on the context's device, the means (float64 sums) on the host.
+/// @param rows [n, d] on any device; n at least options.neighbors  @returns [n, d] on the host
+/// @throws Error if an option is out of range, there are too few rows or a value is not finite.
+/// Deterministic: yes. Source: Hein and Maier, NIPS 2006 (with equal weights).
+Matrix<float> denoise_manifold(Context& context, MatrixView<const float> rows,
+                               const ManifoldDenoisingOptions& options = {});
+
+}  // namespace clipk
