@@ -8,7 +8,6 @@
 #include <chrono>
 #include <cmath>
 #include <iostream>
-#include <set>
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
@@ -94,16 +93,6 @@ std::vector<Split> make_splits(std::int64_t n, const DimensionSettings& settings
     splits.push_back({{order.begin() + held, order.end()}, {order.begin(), order.begin() + held}});
   }
   return splits;
-}
-
-template <class T>
-void check_distinct(const char* option, const std::vector<T>& values) {
-  std::set<T> seen;
-  for (const T& value : values) {
-    if (!seen.insert(value).second) {
-      throw UsageError(fmt::format("{}: expected each value once, got {} twice", option, value));
-    }
-  }
 }
 
 // What the options ask of the data.

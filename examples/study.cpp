@@ -78,6 +78,12 @@ Run::Run(Options options, Context context, Json manifest)
       outputs_(options_.out),
       manifest_(std::move(manifest)) {}
 
+Context Run::context_for(std::uint64_t seed) const {
+  Options options = options_;
+  options.seed = seed;
+  return context_of(options);
+}
+
 void Run::add_input(const std::string& name, const std::filesystem::path& path) {
   Json input{{"name", name}, {"path", path.string()}};
   input["shape"] = path.extension() == ".npy" ? Json(read_npy_header(path).shape) : Json();

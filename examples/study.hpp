@@ -33,6 +33,8 @@ class Run {
  public:
   const Options& options() const { return options_; }
   Context& context() { return context_; }
+  /// One more context on the same device, with a seed of its own.
+  Context context_for(std::uint64_t seed) const;
 
   /// An input for the manifest: shape (of a .npy file) and SHA-256 are taken from the file.
   void add_input(const std::string& name, const std::filesystem::path& path);

@@ -1,0 +1,117 @@
+// What cluster_study writes, read back and computed again.
+#include "study/cluster_files.hpp"
+
+namespace clipk::test {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+const std::vector<std::string> kMethods{"kmeans", "autoencoder", "dec", "idec"};
+
+TEST_F(ClusterTest, RowsFilesAndScoresOfEveryMethodAndSeed) {
+  ASSERT_NO_FATAL_FAILURE(run_into("out", toy()));
+  const Json all = results("out");
+  std::vector<std::string> files{"confusion.png", "results.csv", "results.json", "tsne.npy",
+                                 "tsne.png"};
+  std::vector<std::string> found;
+  for (const Json& row : all["rows"]) {
+    found.push_back(row["method"].get<std::string>() + " " + row["seed"].dump());
+    int position = 0;
+    const std::vector<std::string> keys{"method", "seed", "ami",     "ari",    "fmi",
+                                        "nmi",    "acc",  "inertia", "seconds"};
+    for (const auto& [key, value] : row.items()) {
+      if (position < static_cast<int>(keys.size())) {
+        EXPECT_EQ(key, keys[static_cast<std::size_t>(position++)]);
+      }
+    }
+    for (const char* key : {"ami", "ari", "fmi", "nmi", "acc"}) {
+      EXPECT_GE(row[key], .95) << row.dump();  // the classes are planted
+      EXPECT_LE(row[key], 1) << row.dump();
+    }
+  }
+  std::vector<std::string> expected;
+  for (const std::string& method : kMethods) {
+    for (const char* seed : {"0", "1"}) {
+      expected.push_back(method + " " + seed);
+      files.push_back("assignments_" + method + "_" + seed + ".npy");
+      files.push_back("embedding_" + method + "_" + seed + ".npy");
+    }
+  }
+  std::sort(files.begin(), files.end());
+  EXPECT_EQ(names("out"), files);
+  EXPECT_EQ(found, expected);
+  EXPECT_EQ(all["k"], kClasses);
+  EXPECT_EQ(all["dec"].size(), 4u);
+  for (const Json& run : all["dec"]) {
+    ASSERT_FALSE(run["updates"].empty());
+    double mass = 0;
+    for (const double share : run["updates"].back()["masses"]) mass += share;
+    EXPECT_NEAR(mass, 1, 1e-6);
+  }
+  for (const char* key : {"kl", "perplexity", "one_nn", "iterations", "seconds"}) {
+    EXPECT_TRUE(all["tsne"][key].is_number()) << key;
+  }
+  EXPECT_GE(all["tsne"]["one_nn"], .95);
+}
+
+TEST_F(ClusterTest, InertiaAndAccuracyOfTheFiles) {
+  ASSERT_NO_FATAL_FAILURE(run_into("out", with(toy(), {"--methods", "kmeans", "--seeds", "1"})));
+  const auto labels = read_npy_vector<std::int32_t>(path("out") / "assignments_kmeans_0.npy");
+  ASSERT_EQ(labels.size(), static_cast<std::size_t>(kRows));
+  std::vector<std::vector<double>> means(kClasses, std::vector<double>(kDim));
+  std::vector<double> counts(kClasses);
+  for (std::int64_t i = 0; i < kRows; ++i) {
+    const auto label = static_cast<std::size_t>(labels[static_cast<std::size_t>(i)]);
+    ++counts[label];
+    for (std::int64_t j = 0; j < kDim; ++j)
+      means[label][static_cast<std::size_t>(j)] += rows_(i, j);
+  }
+  double inertia = 0;
+  for (std::int64_t i = 0; i < kRows; ++i) {
+    const auto label = static_cast<std::size_t>(labels[static_cast<std::size_t>(i)]);
+    for (std::int64_t j = 0; j < kDim; ++j) {
+      const double mean = means[label][static_cast<std::size_t>(j)] / counts[label];
+      inertia += (rows_(i, j) - mean) * (rows_(i, j) - mean);
+    }
+  }
+  const Json row = results("out")["rows"][0];
+  EXPECT_NEAR(row["inertia"].get<double>(), inertia, 1e-9 * inertia);
+  // The planted classes are far apart: each cluster is one of them.
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    EXPECT_EQ(labels[i], labels[static_cast<std::size_t>(classes_[i])]);
+  }
+  EXPECT_EQ(row["acc"], 1);
+}
+
+TEST_F(ClusterTest, MissingLabelsAreLeftOutOfTheScores) {
+  std::vector<std::int32_t> labels = classes_;
+  for (std::size_t i = 0; i < labels.size(); i += 3) labels[i] = -1;
+  for (std::int32_t& label : labels) label = label < 0 ? -1 : 10 * label + 5;  // any values will do
+  write_npy(path("y.npy"), labels);
+  ASSERT_NO_FATAL_FAILURE(run_into("out", with(toy(), {"--methods", "kmeans", "--seeds", "1"})));
+  const Json all = results("out");
+  EXPECT_EQ(all["k"], kClasses);
+  EXPECT_EQ(all["rows"][0]["missing_labels"], kRows / 3);
+  EXPECT_EQ(all["rows"][0]["nmi"], 1);
+}
+
+TEST_F(ClusterTest, WithoutLabels) {
+  std::vector<std::string> arguments = toy();
+  arguments.erase(arguments.begin() + 2, arguments.begin() + 4);
+  ASSERT_NO_FATAL_FAILURE(run_into("out", with(arguments, {"--methods", "kmeans,dec"})));
+  const Json all = results("out");
+  EXPECT_EQ(all["k"], kClasses);  // the most stable number
+  EXPECT_FALSE(all["k_choice"].empty());
+  for (const Json& row : all["rows"]) {
+    EXPECT_TRUE(row["nmi"].is_null());
+    EXPECT_GE(row["silhouette"], .5);
+  }
+  EXPECT_EQ(all["summary"]["dec"]["stability"], 1);
+  EXPECT_TRUE(all["tsne"]["one_nn"].is_null());
+  const std::vector<std::string> files = names("out");
+  EXPECT_EQ(std::count(files.begin(), files.end(), "confusion.png"), 0);
+  EXPECT_EQ(std::count(files.begin(), files.end(), "tsne.png"), 1);
+}
+
+}  // namespace
+}  // namespace clipk::test
