@@ -1,20 +1,19 @@
-// Repulsion of t-SNE by interpolation: charges of m points on a grid, three convolutions by FFT,
-// and the fields at n points.
+// Repulsion of t-SNE by interpolation: charges of m points on a grid, one convolution by FFT, and
+// the potential and its gradient at n points.
 //
 // Plan    Points are sorted by cell (CUB's stable radix sort). Then no two threads add to one node:
-//         a thread owns a node and adds the splines of the points in the 36 cells around it, row by
+//         a thread owns a node and adds the splines of the points in the 64 cells around it, row by
 //         row of cells, in sorted order and in float64. One forward transform of the charges,
-//         padded to twice the grid; products with three real spectra (two of them stand for
-//         imaginary ones); three inverse transforms; a thread a point reads 36 nodes of each field.
-//         The spectra are made anew when the spacing or the length of the FFT changes, which for a
-//         map wider than 12.5 units is rare.
-// Floor   the FFT: four real transforms of L x L, about 2 x 4 x 8 L^2 bytes through L2 or memory:
-// at
-//         L = 1024 (70,000 points) .03 ms on an H100 and as much for the products. Not yet timed on
-//         a GPU.
+//         padded to twice the grid; a product with a real spectrum; one inverse transform; a thread
+//         a point reads 64 nodes, with weights for the value and for both slopes. The spectrum is
+//         made anew when the spacing or the length of the FFT changes, which for a map wider than
+//         14 units is rare.
+// Floor   the FFT: two real transforms of L x L, about 2 x 16 L^2 bytes through L2: at L = 1280
+//         (10,000 points) .02 ms on an H100. Not yet timed on a GPU.
+// Ladder  1  a field for each term, three inverse transforms of quintic splines   4 transforms
+//         2  the gradient of one potential, by the splines' derivatives           2   <- this one
 
 #include <algorithm>
-#include <optional>
 
 #include "kernels/device_sort.hpp"
 #include "kernels/fft.hpp"
@@ -25,12 +24,11 @@ namespace clipk::gpu {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kFields = 3;  // k, k^2 d_0, k^2 d_1
 constexpr int kOrder = static_cast<int>(TsneGridShape::kOrder);
 
 struct Grid {
   double origin[2];
-  double spacing;
+  double spacing, offset;
   int cells[2], nodes[2], lengths[2];
   int half;  // of lengths[1]: columns of a spectrum
 };
@@ -53,15 +51,39 @@ __device__ __forceinline__ Place place_of(const Grid& grid, const float* point) 
   return result;
 }
 
-// The quintic B-spline around 0; node m of a point at place f has weight spline(m - 2 - f).
+// The septic B-spline around 0; node m of a point at place f has weight spline(m - 3 - f).
 __device__ __forceinline__ float spline(float at) {
   const float t = fabsf(at);
-  const float far = 3.f - t;
-  const float outer = far * far * far * far * far;
-  const float middle = 51.f + t * (75.f + t * (-210.f + t * (150.f + t * (-45.f + t * 5.f))));
-  const float inner = 66.f + t * t * (-60.f + t * t * (30.f - 10.f * t));
-  const float value = t < 1.f ? inner : t < 2.f ? middle : t < 3.f ? outer : 0.f;
-  return value * (1.f / 120.f);
+  const auto power = [](float x) {  // the seventh, of what is above 0
+    const float above = fmaxf(x, 0.f), squared = above * above;
+    return squared * squared * squared * above;
+  };
+  const float value =
+      power(4.f - t) - 8.f * power(3.f - t) + 28.f * power(2.f - t) - 56.f * power(1.f - t);
+  return value * (1.f / 5040.f);
+}
+
+// Weights of the nodes of a point at this place, and their derivatives by it.
+__device__ __forceinline__ void spline_weights(float place, float (&weights)[kOrder],
+                                               float (&slopes)[kOrder]) {
+  // The pieces' coefficients, from place^7 down, times 5040.
+  constexpr float kPieces[kOrder][kOrder] = {
+      {-1, 7, -21, 35, -35, 21, -7, 1},      {7, -42, 105, -140, 105, -42, 7, 0},
+      {-21, 84, -105, 0, 105, -84, 21, 0},   {35, 0, -315, 560, -315, 0, 35, 0},
+      {-35, -280, 665, 0, -665, 280, 35, 0}, {21, 504, 315, -1680, 315, 504, 21, 0},
+      {-7, -392, -1715, 0, 1715, 392, 7, 0}, {1, 120, 1191, 2416, 1191, 120, 1, 0},
+  };
+#pragma unroll
+  for (int m = 0; m < kOrder; ++m) {
+    float value = kPieces[0][m], slope = 0.f;
+#pragma unroll
+    for (int power = 1; power < kOrder; ++power) {
+      slope = fmaf(slope, place, value);
+      value = fmaf(value, place, kPieces[power][m]);
+    }
+    weights[m] = value * (1.f / 5040.f);
+    slopes[m] = slope * (1.f / 5040.f);
+  }
 }
 
 // ---- Extent -------------------------------------------------------------------------------------
@@ -101,55 +123,46 @@ __global__ void __launch_bounds__(kExtentThreads)
   extent[4] = bad;
 }
 
-// ---- Spectra ------------------------------------------------------------------------------------
+// ---- Spectrum -----------------------------------------------------------------------------------
 
-__global__ void __launch_bounds__(kThreads) kernels_kernel(Grid grid, float* __restrict__ planes) {
-  const std::int64_t area = static_cast<std::int64_t>(grid.lengths[0]) * grid.lengths[1];
+__global__ void __launch_bounds__(kThreads) kernel_kernel(Grid grid, float* __restrict__ plane) {
   const std::int64_t e = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-  if (e >= area) return;
+  if (e >= static_cast<std::int64_t>(grid.lengths[0]) * grid.lengths[1]) return;
   const int a = static_cast<int>(e / grid.lengths[1]), b = static_cast<int>(e % grid.lengths[1]);
-  const int half_a = grid.lengths[0] / 2, half_b = grid.lengths[1] / 2;
-  const double d0 = grid.spacing * (a <= half_a ? a : a - grid.lengths[0]);
-  const double d1 = grid.spacing * (b <= half_b ? b : b - grid.lengths[1]);
-  const double k = 1 / (1 + d0 * d0 + d1 * d1);
-  planes[e] = static_cast<float>(k);
-  planes[area + e] = a == half_a ? 0.f : static_cast<float>(k * k * d0);  // odd: none in the middle
-  planes[2 * area + e] = b == half_b ? 0.f : static_cast<float>(k * k * d1);
+  const double d0 = grid.spacing * (a <= grid.lengths[0] / 2 ? a : a - grid.lengths[0]);
+  const double d1 = grid.spacing * (b <= grid.lengths[1] / 2 ? b : b - grid.lengths[1]);
+  const double squared = d0 * d0 + d1 * d1;
+  plane[e] = static_cast<float>((1 - grid.offset - grid.offset * squared) / (1 + squared));
 }
 
-// 1 / the spectrum of the spline at whole nodes, squared: charges are spread and fields read by it.
+// 1 / the spectrum of the spline at whole nodes, squared: charges are spread and the potential read
+// by it.
 __device__ __forceinline__ double sharpening(int k, int length) {
   const double c = cospi(2.0 * k / length);
-  const double value = (66 + 52 * c + 2 * (2 * c * c - 1)) / 120;
+  const double value = (2416 + 2382 * c + 240 * (2 * c * c - 1) + 2 * c * (4 * c * c - 3)) / 5040;
   return 1 / (value * value);
 }
 
-// The part of each spectrum that is not 0: the real one of an even kernel, else the imaginary one.
+// The kernel is even, its spectrum real.
 __global__ void __launch_bounds__(kThreads)
-    sharpen_kernel(Grid grid, const float2* __restrict__ transformed, float* __restrict__ spectra) {
-  const std::int64_t area = static_cast<std::int64_t>(grid.lengths[0]) * grid.half;
+    sharpen_kernel(Grid grid, const float2* __restrict__ transformed,
+                   float* __restrict__ spectrum) {
   const std::int64_t e = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-  if (e >= area) return;
+  if (e >= static_cast<std::int64_t>(grid.lengths[0]) * grid.half) return;
   const double factor = sharpening(static_cast<int>(e / grid.half), grid.lengths[0]) *
                         sharpening(static_cast<int>(e % grid.half), grid.lengths[1]) /
                         (static_cast<double>(grid.lengths[0]) * grid.lengths[1]);
-#pragma unroll
-  for (int f = 0; f < kFields; ++f) {
-    const float2 value = transformed[f * area + e];
-    spectra[f * area + e] = static_cast<float>((f == 0 ? value.x : value.y) * factor);
-  }
+  spectrum[e] = static_cast<float>(transformed[e].x * factor);
 }
 
 __global__ void __launch_bounds__(kThreads)
-    multiply_kernel(std::int64_t area, const float2* __restrict__ charges,
-                    const float* __restrict__ spectra, float2* __restrict__ products) {
+    multiply_kernel(std::int64_t size, const float* __restrict__ spectrum,
+                    float2* __restrict__ charges) {
   const std::int64_t e = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-  if (e >= area) return;
+  if (e >= size) return;
   const float2 c = charges[e];
-  const float s0 = spectra[e], s1 = spectra[area + e], s2 = spectra[2 * area + e];
-  products[e] = {c.x * s0, c.y * s0};
-  products[area + e] = {-c.y * s1, c.x * s1};
-  products[2 * area + e] = {-c.y * s2, c.x * s2};
+  const float factor = spectrum[e];
+  charges[e] = {c.x * factor, c.y * factor};
 }
 
 // ---- Points -------------------------------------------------------------------------------------
@@ -203,8 +216,8 @@ __global__ void __launch_bounds__(kThreads)
       const std::int32_t* const cells = starts + static_cast<std::int64_t>(row) * grid.cells[1];
       for (std::int32_t p = cells[first_b]; p < cells[last_b + 1]; ++p) {
         const Place point = places[p];
-        const float along0 = spline(static_cast<float>(m - 2) - point.place[0]);
-        const float along1 = spline(static_cast<float>(b - point.cell[1] - 2) - point.place[1]);
+        const float along0 = spline(static_cast<float>(m - 3) - point.place[0]);
+        const float along1 = spline(static_cast<float>(b - point.cell[1] - 3) - point.place[1]);
         sum += static_cast<double>(along0 * along1);
       }
     }
@@ -214,7 +227,8 @@ __global__ void __launch_bounds__(kThreads)
 
 struct ReadArguments {
   Grid grid;
-  const float* fields;  // [kFields, lengths[0], lengths[1]]
+  const float* potential;  // [lengths[0], lengths[1]]
+  double constant;         // what the potential lacks
   MatrixView<const float> y;
   bool within;
   MatrixView<float> forces;
@@ -227,51 +241,42 @@ __global__ void __launch_bounds__(kThreads) read_kernel(const ReadArguments argu
   CLIPK_SHARED(double, scratch, [32]);
   const Grid& grid = arguments.grid;
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-  const std::int64_t area = static_cast<std::int64_t>(grid.lengths[0]) * grid.lengths[1];
   double sum = 0;
   if (i < arguments.y.rows) {
     const Place point = place_of(grid, arguments.y.data + i * arguments.y.stride);
-    float along1[kOrder];
+    float along0[kOrder], slopes0[kOrder], along1[kOrder], slopes1[kOrder];
+    spline_weights(point.place[0], along0, slopes0);
+    spline_weights(point.place[1], along1, slopes1);
+    const float* row = arguments.potential +
+                       static_cast<std::int64_t>(point.cell[0]) * grid.lengths[1] + point.cell[1];
+    float value = 0.f, gradient0 = 0.f, gradient1 = 0.f;
 #pragma unroll
     for (int m = 0; m < kOrder; ++m) {
-      along1[m] = spline(static_cast<float>(m - 2) - point.place[1]);
-    }
-    float total[kFields] = {};
-    for (int m = 0; m < kOrder; ++m) {
-      const float along0 = spline(static_cast<float>(m - 2) - point.place[0]);
-      const float* const row = arguments.fields +
-                               static_cast<std::int64_t>(point.cell[0] + m) * grid.lengths[1] +
-                               point.cell[1];
+      float line = 0.f, slope = 0.f;
 #pragma unroll
-      for (int f = 0; f < kFields; ++f) {
-        float line = 0.f;
-#pragma unroll
-        for (int c = 0; c < kOrder; ++c) line = fmaf(along1[c], __ldg(row + f * area + c), line);
-        total[f] = fmaf(along0, line, total[f]);
+      for (int c = 0; c < kOrder; ++c) {
+        const float node = __ldg(row + c);
+        line = fmaf(along1[c], node, line);
+        slope = fmaf(slopes1[c], node, slope);
       }
+      value = fmaf(along0[m], line, value);
+      gradient0 = fmaf(slopes0[m], line, gradient0);
+      gradient1 = fmaf(along0[m], slope, gradient1);
+      row += grid.lengths[1];
     }
-    arguments.forces.data[i * arguments.forces.stride] = total[1];
-    arguments.forces.data[i * arguments.forces.stride + 1] = total[2];
-    if (!arguments.within) arguments.z[i] = static_cast<double>(total[0]);
-    sum = static_cast<double>(total[0]) - 1;  // without the point itself
+    // k^2 d is minus half of the gradient of k.
+    const float scale = static_cast<float>(-0.5 / grid.spacing);
+    arguments.forces.data[i * arguments.forces.stride] = scale * gradient0;
+    arguments.forces.data[i * arguments.forces.stride + 1] = scale * gradient1;
+    const double k = static_cast<double>(value) + arguments.constant;
+    if (!arguments.within) arguments.z[i] = k;
+    sum = k - 1;  // without the point itself
   }
   double z = 0;
   if (arguments.within && grid_sum(sum, scratch, arguments.sums, arguments.ticket, z) &&
       threadIdx.x == 0) {
     *arguments.z = z;
   }
-}
-
-// What a context keeps.
-struct GridCache {
-  std::optional<TsneGridShape> shape;
-  std::unique_ptr<PlaneFft> one, three;  // of one plane, and of kFields
-  Buffer spectra;                        // float [kFields, lengths[0], half]
-};
-
-GridCache& cache_of(std::shared_ptr<void>& slot) {
-  if (slot == nullptr) slot = std::make_shared<GridCache>();
-  return *static_cast<GridCache*>(slot.get());
 }
 
 }  // namespace
@@ -282,11 +287,12 @@ void tsne_extent(MatrixView<const float> y, MatrixView<const float> others, floa
                extent);
 }
 
-void tsne_repulsion_fft(Scratch& scratch, std::shared_ptr<void>& slot, const TsneGridShape& shape,
+void tsne_repulsion_fft(Scratch& scratch, TsneGridCache& cache, const TsneGridShape& shape,
                         MatrixView<const float> y, MatrixView<const float> others, bool within,
                         MatrixView<float> forces, double* z, cudaStream_t stream) {
   Grid grid{};
   grid.spacing = shape.spacing;
+  grid.offset = shape.offset;
   for (int axis = 0; axis < 2; ++axis) {
     grid.origin[axis] = shape.origin[axis];
     grid.cells[axis] = static_cast<int>(shape.cells[axis]);
@@ -295,33 +301,28 @@ void tsne_repulsion_fft(Scratch& scratch, std::shared_ptr<void>& slot, const Tsn
   }
   grid.half = grid.lengths[1] / 2 + 1;
   const std::int64_t area = shape.lengths[0] * shape.lengths[1];
-  const std::int64_t spectrum = shape.lengths[0] * grid.half;
+  const std::int64_t half_area = shape.lengths[0] * grid.half;
   const auto launch = [&](std::int64_t threads) {
     return Launch{dim3(ceil_div(threads, kThreads)), dim3(kThreads), 0, stream};
   };
 
-  GridCache& cache = cache_of(slot);
   const bool same_lengths = cache.shape && cache.shape->lengths[0] == shape.lengths[0] &&
                             cache.shape->lengths[1] == shape.lengths[1];
   if (!same_lengths) {
     cache.shape.reset();
-    cache.one = std::make_unique<PlaneFft>(shape.lengths[0], shape.lengths[1], 1);
-    cache.three = std::make_unique<PlaneFft>(shape.lengths[0], shape.lengths[1], kFields);
-    cache.spectra =
-        Buffer(Device::cuda, static_cast<std::size_t>(kFields * spectrum) * sizeof(float));
+    cache.fft = std::make_unique<PlaneFft>(shape.lengths[0], shape.lengths[1]);
+    cache.spectrum = Buffer(Device::cuda, static_cast<std::size_t>(half_area) * sizeof(float));
   }
-  auto* spectra = static_cast<float*>(cache.spectra.data());
-  float* planes = scratch.vector<float>(kFields * area).data;
-  float2* products = scratch.vector<float2>(kFields * spectrum).data;
-  void* work = scratch
-                   .vector<std::uint8_t>(static_cast<std::int64_t>(
-                       std::max(cache.one->work_bytes(), cache.three->work_bytes())))
-                   .data;
+  auto* spectrum = static_cast<float*>(cache.spectrum.data());
+  float* plane = scratch.vector<float>(area).data;
+  float2* transformed = scratch.vector<float2>(half_area).data;
+  void* work =
+      scratch.vector<std::uint8_t>(static_cast<std::int64_t>(cache.fft->work_bytes())).data;
   if (!same_lengths || !cache.shape->same_kernel(shape)) {
     cache.shape.reset();
-    CLIPK_LAUNCH(kernels_kernel, launch(area), grid, planes);
-    cache.three->forward(work, planes, products, stream);
-    CLIPK_LAUNCH(sharpen_kernel, launch(spectrum), grid, products, spectra);
+    CLIPK_LAUNCH(kernel_kernel, launch(area), grid, plane);
+    cache.fft->forward(work, plane, transformed, stream);
+    CLIPK_LAUNCH(sharpen_kernel, launch(half_area), grid, transformed, spectrum);
     cache.shape = shape;
   }
 
@@ -338,18 +339,17 @@ void tsne_repulsion_fft(Scratch& scratch, std::shared_ptr<void>& slot, const Tsn
   CLIPK_LAUNCH(sorted_kernel, launch(std::max(m, cells + 1)), grid, others, keys + m, values + m,
                places, starts);
 
-  float2* charges = scratch.vector<float2>(spectrum).data;
-  CLIPK_LAUNCH(spread_kernel, launch(area), grid, places, starts, planes);
-  cache.one->forward(work, planes, charges, stream);
-  CLIPK_LAUNCH(multiply_kernel, launch(spectrum), spectrum, charges, spectra, products);
-  cache.three->inverse(work, products, planes, stream);
+  CLIPK_LAUNCH(spread_kernel, launch(area), grid, places, starts, plane);
+  cache.fft->forward(work, plane, transformed, stream);
+  CLIPK_LAUNCH(multiply_kernel, launch(half_area), half_area, spectrum, transformed);
+  cache.fft->inverse(work, transformed, plane, stream);
 
   unsigned* ticket = scratch.vector<unsigned>(1).data;
   check_cuda(cudaMemsetAsync(ticket, 0, sizeof(unsigned), stream), "zeroing");
   const Launch reading = launch(y.rows);
   CLIPK_LAUNCH(read_kernel, reading,
-               (ReadArguments{grid, planes, y, within, forces, z,
-                              scratch.vector<double>(reading.grid.x).data, ticket}));
+               (ReadArguments{grid, plane, shape.offset * static_cast<double>(m), y, within, forces,
+                              z, scratch.vector<double>(reading.grid.x).data, ticket}));
 }
 
 }  // namespace clipk::gpu

@@ -1,8 +1,9 @@
+#include <omp.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
-#include <vector>
 
 #include "cpu/tsne_repulsion.hpp"
 
@@ -27,11 +28,15 @@ struct GridPoint {
 };
 static_assert(TsneGridShape::kMostLength < std::numeric_limits<std::int16_t>::max());
 
-// Coefficients of the six pieces of the quintic B-spline, from f^5 down, times 120: piece m weighs
-// node m of a point at place f. Two columns of zeros fill a vector.
-alignas(64) inline constexpr float kSpline[6][8] = {
-    {-1, 5, -10, 10, -5, 1, 0, 0},  {5, -20, 30, -20, 5, 0, 0, 0}, {-10, 20, 0, -20, 10, 0, 0, 0},
-    {10, 20, -60, 20, 10, 0, 0, 0}, {-5, -50, 0, 50, 5, 0, 0, 0},  {1, 26, 66, 26, 1, 0, 0, 0},
+inline constexpr std::int64_t kWidth = TsneGridShape::kOrder;
+
+// Coefficients of the eight pieces of the septic B-spline, from f^7 down, times 5040: piece m
+// weighs node m of a point at place f.
+alignas(64) inline constexpr float kSpline[kWidth][kWidth] = {
+    {-1, 7, -21, 35, -35, 21, -7, 1},      {7, -42, 105, -140, 105, -42, 7, 0},
+    {-21, 84, -105, 0, 105, -84, 21, 0},   {35, 0, -315, 560, -315, 0, 35, 0},
+    {-35, -280, 665, 0, -665, 280, 35, 0}, {21, 504, 315, -1680, 315, 504, 21, 0},
+    {-7, -392, -1715, 0, 1715, 392, 7, 0}, {1, 120, 1191, 2416, 1191, 120, 1, 0},
 };
 
 }  // namespace clipk::cpu
@@ -41,17 +46,21 @@ HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr std::int64_t kWidth = 8;  // six nodes, filled up
-
-HWY_INLINE void spline_weights(float place, float* weights) {
+// Weights of the nodes and, where they are wanted, their derivatives by the place.
+template <bool kSlopes>
+HWY_INLINE void spline_weights(float place, float* weights, float* slopes) {
   const hn::CappedTag<float, kWidth> d;
   const auto f = hn::Set(d, place);
+  const auto share = hn::Set(d, 1.0F / 5040);
   for (std::int64_t c = 0; c < kWidth; c += static_cast<std::int64_t>(hn::Lanes(d))) {
     auto value = hn::Load(d, kSpline[0] + c);
-    for (int power = 1; power < 6; ++power) {
+    auto slope = hn::Zero(d);
+    for (std::int64_t power = 1; power < kWidth; ++power) {
+      if constexpr (kSlopes) slope = hn::MulAdd(slope, f, value);
       value = hn::MulAdd(value, f, hn::Load(d, kSpline[power] + c));
     }
-    hn::Store(hn::Mul(value, hn::Set(d, 1.0F / 120)), d, weights + c);
+    hn::Store(hn::Mul(value, share), d, weights + c);
+    if constexpr (kSlopes) hn::Store(hn::Mul(slope, share), d, slopes + c);
   }
 }
 
@@ -63,11 +72,11 @@ void spread_points(const GridPoint* points, std::int64_t count, std::int64_t fir
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   for (std::int64_t p = 0; p < count; ++p) {
     HWY_ALIGN float along0[kWidth], along1[kWidth];
-    spline_weights(points[p].place[0], along0);
-    spline_weights(points[p].place[1], along1);
+    spline_weights<false>(points[p].place[0], along0, nullptr);
+    spline_weights<false>(points[p].place[1], along1, nullptr);
     const std::int64_t row = points[p].cell[0] - first;
     const std::int64_t from = std::max<std::int64_t>(0, -row);
-    const std::int64_t to = std::min(TsneGridShape::kOrder, rows - row);
+    const std::int64_t to = std::min(kWidth, rows - row);
     double* const at = sums + row * stride + points[p].cell[1];
     for (std::int64_t c = 0; c < kWidth; c += lanes) {
       const auto weights = hn::PromoteTo(d, hn::Load(narrow, along1 + c));
@@ -80,34 +89,32 @@ void spread_points(const GridPoint* points, std::int64_t count, std::int64_t fir
   }
 }
 
-// The three fields at `count` points: values[p] = k, k^2 d_0, k^2 d_1.
-void read_fields(const GridPoint* points, std::int64_t count, const float* fields,
-                 std::int64_t stride, float (*values)[TsneGrid::kFields]) {
+// The potential and its gradient, by place, at `count` points.
+void read_potential(const GridPoint* points, std::int64_t count, const float* potential,
+                    std::int64_t stride, float (*values)[3]) {
   const hn::CappedTag<float, kWidth> d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   for (std::int64_t p = 0; p < count; ++p) {
-    HWY_ALIGN float along0[kWidth], along1[kWidth];
-    spline_weights(points[p].place[0], along0);
-    spline_weights(points[p].place[1], along1);
-    const float* at = fields + points[p].cell[0] * TsneGrid::kFields * stride + points[p].cell[1];
-    auto total0 = hn::Zero(d), total1 = total0, total2 = total0;
+    HWY_ALIGN float along0[kWidth], along1[kWidth], slopes0[kWidth], slopes1[kWidth];
+    spline_weights<true>(points[p].place[0], along0, slopes0);
+    spline_weights<true>(points[p].place[1], along1, slopes1);
+    const float* at = potential + points[p].cell[0] * stride + points[p].cell[1];
+    auto value = hn::Zero(d), gradient0 = value, gradient1 = value;
     for (std::int64_t c = 0; c < kWidth; c += lanes) {
-      auto sum0 = hn::Zero(d), sum1 = sum0, sum2 = sum0;
-      for (std::int64_t m = 0; m < TsneGridShape::kOrder; ++m) {
-        const auto weight = hn::Set(d, along0[m]);
-        const float* node = at + m * TsneGrid::kFields * stride + c;
-        sum0 = hn::MulAdd(weight, hn::LoadU(d, node), sum0);
-        sum1 = hn::MulAdd(weight, hn::LoadU(d, node + stride), sum1);
-        sum2 = hn::MulAdd(weight, hn::LoadU(d, node + 2 * stride), sum2);
+      auto sum = hn::Zero(d), slope = sum;
+      for (std::int64_t m = 0; m < kWidth; ++m) {
+        const auto nodes = hn::LoadU(d, at + m * stride + c);
+        sum = hn::MulAdd(hn::Set(d, along0[m]), nodes, sum);
+        slope = hn::MulAdd(hn::Set(d, slopes0[m]), nodes, slope);
       }
       const auto weights = hn::Load(d, along1 + c);
-      total0 = hn::MulAdd(weights, sum0, total0);
-      total1 = hn::MulAdd(weights, sum1, total1);
-      total2 = hn::MulAdd(weights, sum2, total2);
+      value = hn::MulAdd(weights, sum, value);
+      gradient0 = hn::MulAdd(weights, slope, gradient0);
+      gradient1 = hn::MulAdd(hn::Load(d, slopes1 + c), sum, gradient1);
     }
-    values[p][0] = hn::GetLane(hn::SumOfLanes(d, total0));
-    values[p][1] = hn::GetLane(hn::SumOfLanes(d, total1));
-    values[p][2] = hn::GetLane(hn::SumOfLanes(d, total2));
+    values[p][0] = hn::GetLane(hn::SumOfLanes(d, value));
+    values[p][1] = hn::GetLane(hn::SumOfLanes(d, gradient0));
+    values[p][2] = hn::GetLane(hn::SumOfLanes(d, gradient1));
   }
 }
 
@@ -118,7 +125,7 @@ HWY_AFTER_NAMESPACE();
 namespace clipk::cpu {
 
 HWY_EXPORT(spread_points);
-HWY_EXPORT(read_fields);
+HWY_EXPORT(read_potential);
 
 namespace {
 
@@ -228,39 +235,44 @@ void tsne_repulsion_fft(int threads, Scratch& scratch, std::shared_ptr<void>& sl
   grid.prepare(threads, scratch, shape);
 
   const SortedPoints sources = sort_points(threads, scratch, shape, others);
-  const std::int64_t stride = TsneGrid::field_stride(shape);
-  float* fields = scratch.vector<float>(shape.nodes(0) * TsneGrid::kFields * stride).data;
+  const std::int64_t stride = TsneGrid::stride(shape);
+  float* potential = scratch.vector<float>(shape.nodes(0) * stride).data;
+  double* blocks = scratch.vector<double>(threads * TsneGrid::kBlock * stride).data;
   // A node sums its points in their sorted order, whichever block or thread it falls to.
   const auto spread = [&](std::int64_t first, std::int64_t count, float* charges) {
-    thread_local std::vector<double> sums;
-    sums.assign(static_cast<std::size_t>(count * stride), 0);
+    double* sums = blocks + omp_get_thread_num() * TsneGrid::kBlock * stride;
+    std::fill(sums, sums + count * stride, 0.0);
     const std::int64_t from = std::max<std::int64_t>(0, first - (TsneGridShape::kOrder - 1));
     const std::int64_t to = std::min(shape.cells[0], first + count);
     if (from < to) {
       HWY_DYNAMIC_DISPATCH(spread_points)
       (sources.points + sources.starts[from], sources.starts[to] - sources.starts[from], first,
-       count, stride, sums.data());
+       count, stride, sums);
     }
     for (std::int64_t r = 0; r < count; ++r) {
-      std::transform(sums.begin() + r * stride, sums.begin() + r * stride + shape.nodes(1),
+      std::transform(sums + r * stride, sums + r * stride + shape.nodes(1),
                      charges + r * shape.lengths[1],
                      [](double sum) { return static_cast<float>(sum); });
     }
   };
-  grid.convolve(threads, scratch, shape, spread, fields);
+  grid.convolve(threads, scratch, shape, spread, potential);
 
   const SortedPoints points = within ? sources : sort_points(threads, scratch, shape, y);
   const std::int64_t chunks = (y.rows + kReadChunk - 1) / kReadChunk;
   double* sums = scratch.vector<double>(chunks).data;
+  // k^2 d is minus half of the gradient of k.
+  const auto slope = static_cast<float>(-0.5 / shape.spacing);
+  const double constant = shape.offset * static_cast<double>(others.rows);
   parallel_chunks(threads, y.rows, kReadChunk, [&](std::int64_t first, std::int64_t count) {
-    float values[kReadChunk][TsneGrid::kFields];
-    HWY_DYNAMIC_DISPATCH(read_fields)(points.points + first, count, fields, stride, values);
+    float values[kReadChunk][3];
+    HWY_DYNAMIC_DISPATCH(read_potential)
+    (points.points + first, count, potential, stride, values);
     double sum = 0;
     for (std::int64_t p = 0; p < count; ++p) {
       const std::int64_t i = points.points[first + p].index;
-      forces.row(i)[0] = values[p][1];
-      forces.row(i)[1] = values[p][2];
-      const double k = static_cast<double>(values[p][0]);
+      forces.row(i)[0] = slope * values[p][1];
+      forces.row(i)[1] = slope * values[p][2];
+      const double k = static_cast<double>(values[p][0]) + constant;
       if (!within) z[i] = k;
       sum += k - 1;  // without the point itself
     }

@@ -9,9 +9,9 @@ namespace clipk {
 /// The grid of tsne_repulsion's fft method, from the extent of the points alone. Both backends
 /// follow it.
 struct TsneGridShape {
-  static constexpr std::int64_t kOrder = 6;  ///< nodes of a point along an axis: quintic splines
-  static constexpr double kNodesAUnit = 4;   ///< of the map
-  static constexpr std::int64_t kLeastCells = 50;
+  static constexpr std::int64_t kOrder = 8;   ///< nodes of a point along an axis: septic splines
+  static constexpr double kNodesAUnit = 3.5;  ///< of the map
+  static constexpr std::int64_t kLeastCells = 48;
   /// Nodes between the furthest difference of two points and the end of the kernel's period: what
   /// is divided out of the spectrum rings there.
   static constexpr std::int64_t kMargin = 16;
@@ -19,6 +19,9 @@ struct TsneGridShape {
   static constexpr std::int64_t kMostLength = 4096;
 
   double origin[2];
+  /// What is subtracted from the kernel, which adds a constant to the potential: where all of the
+  /// map lies within the kernel's top, its fall is all that counts.
+  double offset;
   double spacing;           ///< of the nodes
   std::int64_t cells[2];    ///< point y lies in cell floor((y - origin) / spacing)
   std::int64_t lengths[2];  ///< of the FFT
@@ -26,12 +29,13 @@ struct TsneGridShape {
   std::int64_t nodes(int axis) const { return cells[axis] + kOrder - 1; }
 
   bool same_kernel(const TsneGridShape& other) const {
-    return spacing == other.spacing && lengths[0] == other.lengths[0] &&
+    return offset == other.offset && spacing == other.spacing && lengths[0] == other.lengths[0] &&
            lengths[1] == other.lengths[1];
   }
 
   TsneGridShape(const double (&low)[2], const double (&high)[2]) : origin{low[0], low[1]} {
     const double widest = std::max(high[0] - low[0], high[1] - low[1]);
+    offset = widest < 1 ? 1 : 0;
     constexpr double kMostCells = (kMostLength - kMargin) / 2 - kOrder;
     // Above a width the spacing stays the same, and with it the kernel's spectrum.
     spacing =

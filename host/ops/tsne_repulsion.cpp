@@ -33,7 +33,7 @@ void on_cuda(Context& context, Scratch& scratch, MatrixView<const float> y,
   float read[5];
   copy<float>(context, extent, VectorView<float>(read, 5));
   if (read[4] != 0) check::fail(kOp, "finite points", "a value that is not");
-  gpu::tsne_repulsion_fft(scratch, context.fft(),
+  gpu::tsne_repulsion_fft(scratch, gpu::tsne_grid_cache(context.fft()),
                           TsneGridShape({read[0], read[1]}, {read[2], read[3]}), y, others, within,
                           forces, z.data, context.stream());
 }

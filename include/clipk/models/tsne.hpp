@@ -13,7 +13,9 @@
 namespace clipk {
 
 struct TsneOptions {
-  double perplexity = 30;  ///< effective number of neighbours; 3 perplexity + 1 are searched
+  /// Effective number of neighbours; 3 perplexity + 1 are searched, which is fast up to the 128 of
+  /// `nearest` (42), and above from stored blocks of distances.
+  double perplexity = 30;
   std::int64_t iterations = 1000;  ///< in all
   /// So many iterations first, with attraction exaggerated and little momentum.
   std::int64_t exaggeration_iterations = 250;
@@ -75,9 +77,9 @@ class Tsne {
   /// Puts new rows onto the finished map, which does not move: from the median of the nearest
   /// fitted rows, gradient descent on KL(p_i || q_i) of every new row against the fitted ones.
   /// @param rows [m, d], on any device  @returns [m, 2] on the host
-  /// @throws Error if the width differs or a value is not finite. Deterministic: yes; up to 6
-  /// million
-  ///   pairs m n a row's place does not depend on the other new rows, above to the grid's accuracy.
+  /// @throws Error if the width differs, a value is not finite, or there are fewer fitted rows than
+  ///   three perplexities. Deterministic: yes; where m n is at most kTsneExactPairs a row's place
+  ///   does not depend on the other new rows, above it does, within the grid's accuracy.
   /// Source: Policar et al., Machine Learning 2023 (openTSNE).
   Matrix<float> transform(Context& context, MatrixView<const float> rows,
                           const TsneTransformOptions& options = {}) const;

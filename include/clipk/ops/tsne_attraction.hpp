@@ -25,9 +25,9 @@ using TsneAffinities = BasicTsneAffinities<float>;
 /// @param y [n, 2]  @param others [m, 2]: y itself, or a finished map that new points are put on
 /// @param[out] forces [n, 2]  @param[out] loss [1], may be empty
 /// Terms of a row are added in float32, rows in float64.
-/// @throws Error if a shape or a device differs. Deterministic: yes. Scratch: a double for every
-/// 256
-///   rows. Source: van der Maaten and Hinton, JMLR 2008.
+/// @throws Error if a shape or a device differs. Deterministic: yes. Scratch: at most a double for
+///   every 8 rows, and on the CPU a copy of others where its rows lie apart.
+/// Source: van der Maaten and Hinton, JMLR 2008.
 void tsne_attraction(Context& context, const TsneAffinities& p, MatrixView<const float> y,
                      MatrixView<const float> others, MatrixView<float> forces,
                      VectorView<double> loss);

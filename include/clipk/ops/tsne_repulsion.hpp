@@ -14,7 +14,7 @@ enum class TsneMethod : std::uint8_t {
   fft,        ///< interpolation on a grid, convolution by FFT: O(n + m + area log area)
 };
 
-inline constexpr std::int64_t kTsneExactPairs = std::int64_t{2500} * 2500;
+inline constexpr std::int64_t kTsneExactPairs = std::int64_t{4000} * 4000;
 
 const char* to_string(TsneMethod method);
 
@@ -24,18 +24,19 @@ const char* to_string(TsneMethod method);
 ///
 /// @param y [n, 2], finite  @param[out] forces [n, 2]  @param[out] z [1]
 /// Exact: products in float32, sums of more than a few hundred terms in float64.
-/// fft: charges are spread by quintic B-splines on a grid of four nodes a unit (at least 50 nodes a
-/// side), and k and its gradient field k^2 d, sampled on the grid, are convolved with them. The
-/// splines' own smoothing is divided out of the spectra. Root mean square error of the forces below
-/// 1e-3 of their mean length, error of Z below 3e-5 (Z + n), for maps up to 500 units wide; the
-/// nodes of wider maps lie further apart.
+/// fft: charges are spread by septic B-splines on a grid of 3.5 nodes a unit (at least 48 along the
+///   longer side) and convolved with k, whose potential gives Z, and by the splines' derivatives
+///   the forces, for k^2 d is minus half of k's gradient. The splines' own smoothing is divided out
+///   of the spectrum. Root mean square error of the forces below 1e-3 of their mean length (2e-3
+///   where there is less than a point in ten square units), error of Z below 3e-5 (Z + n), for maps
+///   up to 580 units wide; the nodes of wider maps lie further apart.
 /// @throws Error if a shape or a device differs, or (fft) a value of y is not finite.
 /// Deterministic: yes, points are added in a fixed order. Scratch: exact O(n), fft O(n + area). The
-/// context keeps the FFT plans and the spectra of the last grid. On CUDA fft reads the extent of y
-/// back, so it cannot be captured into a graph. Source: van der Maaten and Hinton, JMLR 2008;
-/// Linderman et al., Nature Methods 2019 (FIt-SNE), whose piecewise quadratic polynomials need a
-/// finer grid for the same error; Essmann et al., J. Chem. Phys. 1995 (splines in place of them,
-/// there for particle meshes).
+/// context keeps the FFT plans and the spectrum of the last grid. On CUDA fft reads the extent of y
+/// back, so it cannot be captured into a graph.
+/// Source: van der Maaten and Hinton, JMLR 2008; Linderman et al., Nature Methods 2019 (FIt-SNE),
+/// whose piecewise quadratic polynomials need a finer grid for the same error and a field for every
+/// term of the force; Essmann et al., J. Chem. Phys. 1995 (splines and their derivatives).
 void tsne_repulsion(Context& context, MatrixView<const float> y, TsneMethod method,
                     MatrixView<float> forces, VectorView<double> z);
 /// In double precision: the exact method; CPU only. @throws Error if method is fft.

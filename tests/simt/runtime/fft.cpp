@@ -2,6 +2,7 @@
 // transform by recursion over the prime factors of a length, in double precision.
 #include "kernels/fft.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <complex>
 #include <numbers>
@@ -55,25 +56,24 @@ void transform_plane(std::vector<Complex>& plane, std::size_t rows, std::size_t 
 }  // namespace
 
 struct PlaneFft::Impl {
-  std::size_t rows, columns, batch;
+  std::size_t rows, columns;
 
   std::size_t half() const { return columns / 2 + 1; }
-  std::size_t plane_bytes() const { return batch * rows * columns * sizeof(float); }
-  std::size_t spectrum_bytes() const { return batch * rows * half() * sizeof(float2); }
-  void check(void* work, const float* planes, const float2* spectra) const {
+  std::size_t plane_bytes() const { return rows * columns * sizeof(float); }
+  std::size_t spectrum_bytes() const { return rows * half() * sizeof(float2); }
+  void check(void* work, const float* plane, const float2* spectrum) const {
     const bool valid = simt::check_device_range("FFT: work area", work, kWorkBytes) &&
-                       simt::check_device_range("FFT: planes", planes, plane_bytes()) &&
-                       simt::check_device_range("FFT: spectra", spectra, spectrum_bytes());
+                       simt::check_device_range("FFT: plane", plane, plane_bytes()) &&
+                       simt::check_device_range("FFT: spectrum", spectrum, spectrum_bytes());
     if (!valid) throw Error("FFT: invalid argument");
   }
 
   static constexpr std::size_t kWorkBytes = 4096;
 };
 
-PlaneFft::PlaneFft(std::int64_t rows, std::int64_t columns, std::int64_t batch)
-    : impl_(std::make_unique<Impl>(Impl{static_cast<std::size_t>(rows),
-                                        static_cast<std::size_t>(columns),
-                                        static_cast<std::size_t>(batch)})) {
+PlaneFft::PlaneFft(std::int64_t rows, std::int64_t columns)
+    : impl_(std::make_unique<Impl>(
+          Impl{static_cast<std::size_t>(rows), static_cast<std::size_t>(columns)})) {
   if (rows < 1 || columns < 2 || columns % 2 != 0) throw Error("plan of an FFT: cuFFT error 8");
 }
 
@@ -83,53 +83,47 @@ std::size_t PlaneFft::work_bytes() const {
   return Impl::kWorkBytes;
 }
 
-void PlaneFft::forward(void* work, const float* planes, float2* spectra, cudaStream_t stream) {
-  impl_->check(work, planes, spectra);
-  simt::enqueue(stream, [impl = *impl_, planes, spectra] {
-    for (std::size_t b = 0; b < impl.batch; ++b) {
-      const float* from = planes + b * impl.rows * impl.columns;
-      std::vector<Complex> plane(from, from + impl.rows * impl.columns);
-      transform_plane(plane, impl.rows, impl.columns, -1);
-      for (std::size_t r = 0; r < impl.rows; ++r) {
-        for (std::size_t c = 0; c < impl.half(); ++c) {
-          const Complex value = plane[r * impl.columns + c];
-          spectra[(b * impl.rows + r) * impl.half() + c] = {static_cast<float>(value.real()),
-                                                            static_cast<float>(value.imag())};
-        }
+void PlaneFft::forward(void* work, const float* plane, float2* spectrum, cudaStream_t stream) {
+  impl_->check(work, plane, spectrum);
+  simt::enqueue(stream, [impl = *impl_, plane, spectrum] {
+    std::vector<Complex> values(plane, plane + impl.rows * impl.columns);
+    transform_plane(values, impl.rows, impl.columns, -1);
+    for (std::size_t r = 0; r < impl.rows; ++r) {
+      for (std::size_t c = 0; c < impl.half(); ++c) {
+        const Complex value = values[r * impl.columns + c];
+        spectrum[r * impl.half() + c] = {static_cast<float>(value.real()),
+                                         static_cast<float>(value.imag())};
       }
     }
     if (simt::g_monitor != nullptr) {
-      simt::g_monitor->written_by_host(spectra, impl.spectrum_bytes());
+      simt::g_monitor->written_by_host(spectrum, impl.spectrum_bytes());
     }
   });
 }
 
-void PlaneFft::inverse(void* work, float2* spectra, float* planes, cudaStream_t stream) {
-  impl_->check(work, planes, spectra);
-  simt::enqueue(stream, [impl = *impl_, planes, spectra] {
-    for (std::size_t b = 0; b < impl.batch; ++b) {
-      std::vector<Complex> plane(impl.rows * impl.columns);
-      for (std::size_t r = 0; r < impl.rows; ++r) {
-        for (std::size_t c = 0; c < impl.columns; ++c) {
-          const bool mirrored = c >= impl.half();  // the conjugate of the opposite frequency
-          const std::size_t row = mirrored ? (impl.rows - r) % impl.rows : r;
-          const std::size_t column = mirrored ? impl.columns - c : c;
-          const float2 value = spectra[(b * impl.rows + row) * impl.half() + column];
-          plane[r * impl.columns + c] = Complex(static_cast<double>(value.x),
-                                                static_cast<double>(mirrored ? -value.y : value.y));
-        }
-      }
-      transform_plane(plane, impl.rows, impl.columns, 1);
-      for (std::size_t e = 0; e < plane.size(); ++e) {
-        planes[b * plane.size() + e] = static_cast<float>(plane[e].real());
+void PlaneFft::inverse(void* work, float2* spectrum, float* plane, cudaStream_t stream) {
+  impl_->check(work, plane, spectrum);
+  simt::enqueue(stream, [impl = *impl_, plane, spectrum] {
+    std::vector<Complex> values(impl.rows * impl.columns);
+    for (std::size_t r = 0; r < impl.rows; ++r) {
+      for (std::size_t c = 0; c < impl.columns; ++c) {
+        const bool mirrored = c >= impl.half();  // the conjugate of the opposite frequency
+        const std::size_t row = mirrored ? (impl.rows - r) % impl.rows : r;
+        const std::size_t column = mirrored ? impl.columns - c : c;
+        const float2 value = spectrum[row * impl.half() + column];
+        values[r * impl.columns + c] = Complex(static_cast<double>(value.x),
+                                               static_cast<double>(mirrored ? -value.y : value.y));
       }
     }
+    transform_plane(values, impl.rows, impl.columns, 1);
+    for (std::size_t e = 0; e < values.size(); ++e) {
+      plane[e] = static_cast<float>(values[e].real());
+    }
     // A real cuFFT leaves nothing to rely on in its input.
-    for (std::size_t e = 0; e < impl.spectrum_bytes() / sizeof(float2); ++e)
-      spectra[e] = {NAN, NAN};
+    std::fill_n(spectrum, impl.spectrum_bytes() / sizeof(float2), float2{NAN, NAN});
     if (simt::g_monitor != nullptr) {
-      simt::g_monitor->written_by_host(planes, impl.plane_bytes());
-      simt::g_monitor->written_by_host(spectra, impl.spectrum_bytes());
+      simt::g_monitor->written_by_host(plane, impl.plane_bytes());
+      simt::g_monitor->written_by_host(spectrum, impl.spectrum_bytes());
     }
   });
 }
