@@ -127,8 +127,13 @@ void read_fit(const ArchiveReader& archive, const std::string& prefix, ClusterFi
 }
 
 ClusterFitter::ClusterFitter(Context& context, MatrixView<const float> rows,
-                             const ClusterSettings& settings, std::filesystem::path network_file)
-    : context_(context), rows_(rows), settings_(settings), network_file_(std::move(network_file)) {}
+                             MatrixView<const float> network_rows, const ClusterSettings& settings,
+                             std::filesystem::path network_file)
+    : context_(context),
+      rows_(rows),
+      network_rows_(network_rows),
+      settings_(settings),
+      network_file_(std::move(network_file)) {}
 
 const Autoencoder& ClusterFitter::autoencoder(const Show& show) {
   if (autoencoder_) return *autoencoder_;
@@ -136,7 +141,7 @@ const Autoencoder& ClusterFitter::autoencoder(const Show& show) {
   AutoencoderOptions options = settings_.autoencoder;
   options.checkpoint = network_file_;
   options.progress = show("autoencoder");
-  autoencoder_ = Autoencoder::fit(context_, rows_, options);
+  autoencoder_ = Autoencoder::fit(context_, network_rows_, options);
   autoencoder_seconds_ = seconds_since(start);
   return *autoencoder_;
 }
@@ -144,14 +149,6 @@ const Autoencoder& ClusterFitter::autoencoder(const Show& show) {
 KMeans ClusterFitter::kmeans(MatrixView<const float> rows, bool spherical) {
   return KMeans::fit(context_, rows,
                      {.k = settings_.k, .restarts = settings_.restarts, .spherical = spherical});
-}
-
-// Codes as k-means takes them: averaged over neighbours, or as they are.
-Matrix<float> ClusterFitter::clear(const Matrix<float>& codes) {
-  if (settings_.smoothing == 0) return Matrix<float>::copy_of(host_, codes);
-  ManifoldDenoisingOptions options{.iterations = settings_.smoothing};
-  options.neighbors = std::min(options.neighbors, codes.rows());
-  return denoise_manifold(context_, codes, options);
 }
 
 ClusterFit ClusterFitter::fit(const std::string& method, const std::filesystem::path& checkpoint,
@@ -168,25 +165,29 @@ ClusterFit ClusterFitter::fit(const std::string& method, const std::filesystem::
     const Autoencoder& network = autoencoder(show);
     const auto start = Clock::now();
     if (method == "autoencoder") {
-      result.embedding = network.encode(context_, rows_).to_host(context_);
-      const KMeans model = kmeans(clear(result.embedding), false);
+      result.embedding = network.encode(context_, network_rows_).to_host(context_);
+      const KMeans model =
+          settings_.denoising.iterations > 0
+              ? kmeans(denoise_manifold(context_, result.embedding, settings_.denoising))
+              : kmeans(result.embedding);
       result.labels = model.labels();
       result.steps = model.iterations();
     } else {
       DecOptions options = settings_.dec;
       options.k = settings_.k;
       options.restarts = settings_.restarts;
+      options.denoising = settings_.denoising;
       if (method == "idec") {
         options.reconstruction = 1;
         options.gamma = settings_.idec_gamma;
       }
       options.checkpoint = checkpoint;
       options.progress = show(method.c_str());
-      const Dec model = Dec::fit(context_, rows_, network, options);
+      const Dec model = Dec::fit(context_, network_rows_, network, options);
       result.labels = model.labels();
       result.steps = model.steps();
       result.updates = model.history();
-      result.embedding = model.encode(context_, rows_).to_host(context_);
+      result.embedding = model.encode(context_, network_rows_).to_host(context_);
       result.ended = to_string(model.stop());
     }
     result.seconds = autoencoder_seconds_ + seconds_since(start);

@@ -25,7 +25,7 @@ struct ClusterSettings {
   int seeds = 0;
   int restarts = 0;  ///< of every k-means
   bool spherical = false;
-  std::int64_t smoothing = 0;  ///< of codes before k-means: averages over neighbours
+  ManifoldDenoisingOptions denoising = {};  ///< of codes before k-means; 0 iterations: none
   AutoencoderOptions autoencoder = {};
   DecOptions dec = {};      ///< of dec and idec
   double idec_gamma = 0.1;  ///< weight of the clustering loss beside the reconstruction in idec
@@ -53,8 +53,10 @@ class ClusterFitter {
   /// What shows a training, by its name; an empty function shows nothing.
   using Show = std::function<std::function<void(const Progress&)>(const char*)>;
 
+  /// @param rows of k-means  @param network_rows the same, as the networks take them
   /// @param network_file where the autoencoder's training is kept between runs; may be empty
-  ClusterFitter(Context& context, MatrixView<const float> rows, const ClusterSettings& settings,
+  ClusterFitter(Context& context, MatrixView<const float> rows,
+                MatrixView<const float> network_rows, const ClusterSettings& settings,
                 std::filesystem::path network_file);
 
   /// @param checkpoint of the method's own training; may be empty
@@ -63,12 +65,11 @@ class ClusterFitter {
 
  private:
   const Autoencoder& autoencoder(const Show& show);
-  Matrix<float> clear(const Matrix<float>& codes);
-  KMeans kmeans(MatrixView<const float> rows, bool spherical);
+  KMeans kmeans(MatrixView<const float> rows, bool spherical = false);
 
   Context& context_;
   Context host_ = Context::cpu();
-  MatrixView<const float> rows_;
+  MatrixView<const float> rows_, network_rows_;
   const ClusterSettings& settings_;
   std::filesystem::path network_file_;
   std::optional<Autoencoder> autoencoder_;

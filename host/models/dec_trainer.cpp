@@ -31,6 +31,26 @@ void read_array(Context& context, const ArchiveReader& archive, const char* name
   copy<float>(context, host, array.view());
 }
 
+// The mean row of every label; none is empty.
+Matrix<float> means_of(const Matrix<float>& rows, const std::vector<std::int32_t>& labels,
+                       std::int64_t k) {
+  Matrix<double> sums(k, rows.cols());
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(k));
+  for (std::int64_t i = 0; i < rows.rows(); ++i) {
+    const std::int32_t label = labels[static_cast<std::size_t>(i)];
+    ++counts[static_cast<std::size_t>(label)];
+    for (std::int64_t j = 0; j < rows.cols(); ++j) sums(label, j) += rows(i, j);
+  }
+  Matrix<float> means(k, rows.cols());
+  for (std::int64_t c = 0; c < k; ++c) {
+    for (std::int64_t j = 0; j < rows.cols(); ++j) {
+      means(c, j) =
+          static_cast<float>(sums(c, j) / static_cast<double>(counts[static_cast<std::size_t>(c)]));
+    }
+  }
+  return means;
+}
+
 }  // namespace
 
 DecTrainer::DecTrainer(Context& context, MatrixView<const float> rows, const DecOptions& options,
@@ -97,9 +117,17 @@ void DecTrainer::start() {
   options.k = network_.k();
   options.restarts = options_.restarts;
   options.spherical = network_.spherical();
-  const KMeans kmeans = KMeans::fit(context_, codes_, options);
-  copy<float>(context_, kmeans.centres(), network_.raw_centres());
-  state_.start_labels = kmeans.labels();
+  if (options_.denoising.iterations > 0) {
+    const Matrix<float> clear = denoise_manifold(context_, codes_, options_.denoising);
+    const KMeans kmeans = KMeans::fit(context_, clear, options);
+    copy<float>(context_, means_of(codes_.to_host(context_), kmeans.labels(), network_.k()),
+                network_.raw_centres());
+    state_.start_labels = kmeans.labels();
+  } else {
+    const KMeans kmeans = KMeans::fit(context_, codes_, options);
+    copy<float>(context_, kmeans.centres(), network_.raw_centres());
+    state_.start_labels = kmeans.labels();
+  }
   update();
 }
 
@@ -273,8 +301,11 @@ std::string DecTrainer::fingerprint() const {
        << to_string(o.schedule.kind) << ' ' << o.schedule.warmup_steps << ' '
        << o.schedule.final_share << ' ' << o.schedule.every << ' ' << o.schedule.factor
        << ", guard " << o.guard.least_mass << ' ' << o.guard.least_distance << ' '
-       << o.guard.most_alarms << ' ' << o.guard.rate_factor << ", " << o.restarts
-       << " restarts, seed " << context_.seed() << ", " << rows_.rows << " rows " << data_;
+       << o.guard.most_alarms << ' ' << o.guard.rate_factor << ", " << o.restarts << " restarts"
+       << (o.denoising.iterations > 0 ? ", denoised " + std::to_string(o.denoising.neighbors) +
+                                            ' ' + std::to_string(o.denoising.iterations)
+                                      : "")
+       << ", seed " << context_.seed() << ", " << rows_.rows << " rows " << data_;
   return text.str();
 }
 

@@ -9,6 +9,7 @@
 #include "clipk/core/context.hpp"
 #include "clipk/core/matrix.hpp"
 #include "clipk/models/autoencoder.hpp"
+#include "clipk/models/manifold_denoising.hpp"
 #include "clipk/ops/soft_assignment.hpp"
 #include "clipk/ops/target_distribution.hpp"
 #include "clipk/train/progress.hpp"
@@ -55,6 +56,9 @@ const char* to_string(DecStop stop);
 struct DecOptions {
   std::int64_t k = 10;
   std::int64_t restarts = 20;  ///< of the k-means that the centres start from
+  /// That k-means sees the codes denoised so; the centres start at the means of the codes
+  /// themselves. 0 iterations: k-means of the codes.
+  ManifoldDenoisingOptions denoising = {.iterations = 0};
   /// Under von_mises_fisher codes and centres are scaled to length one first.
   SoftAssignmentOptions soft = {};
   bool balanced = false;  ///< balanced_target in place of target_distribution
