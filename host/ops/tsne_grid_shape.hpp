@@ -36,10 +36,10 @@ struct TsneGridShape {
   TsneGridShape(const double (&low)[2], const double (&high)[2]) : origin{low[0], low[1]} {
     const double widest = std::max(high[0] - low[0], high[1] - low[1]);
     offset = widest < 1 ? 1 : 0;
-    constexpr double kMostCells = (kMostLength - kMargin) / 2 - kOrder;
+    constexpr std::int64_t kMostCells = (kMostLength - kMargin) / 2 - kOrder;
     // Above a width the spacing stays the same, and with it the kernel's spectrum.
-    spacing =
-        std::max({std::min(1 / kNodesAUnit, widest / kLeastCells), widest / kMostCells, 1e-20});
+    spacing = std::max({std::min(1 / kNodesAUnit, widest / static_cast<double>(kLeastCells)),
+                        widest / static_cast<double>(kMostCells), 1e-20});
     for (int axis = 0; axis < 2; ++axis) {
       cells[axis] = static_cast<std::int64_t>((high[axis] - low[axis]) / spacing) + 1;
       lengths[axis] = length_of(2 * nodes(axis) + kMargin);
