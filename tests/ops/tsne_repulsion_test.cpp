@@ -121,8 +121,12 @@ TEST_P(TsneRepulsion, TheGridIsAsExactAsItSays) {
     Guarded<float> forces(context(), n, 2, 2);
     Guarded<double> z(context(), 1, 1);
     tsne_repulsion(context(), points.view(), TsneMethod::fft, forces.view(), z.flat());
-    const bool sparse = static_cast<double>(n) < 0.1 * map.width * map.height;
-    EXPECT_LT(relative_error(forces.values(), expected.forces), sparse ? 2e-3 : 1e-3)
+    // The nodes of a narrow map lie close, and there are some in every kernel's width.
+    const bool narrow = map.width <= 2,
+               sparse = static_cast<double>(n) < 0.1 * map.width * map.height;
+    EXPECT_LT(relative_error(forces.values(), expected.forces), narrow   ? 1e-5
+                                                                : sparse ? 2e-3
+                                                                         : 1e-3)
         << map.width << " x " << map.height;
     EXPECT_NEAR(z.values()[0], total(expected.z),
                 3e-5 * (total(expected.z) + static_cast<double>(n)))
