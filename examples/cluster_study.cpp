@@ -14,6 +14,7 @@
 #include "clipk/core/random.hpp"
 #include "clipk/metrics/nearest_label.hpp"
 #include "clipk/models/choose_clusters.hpp"
+#include "clipk/models/kmeans.hpp"
 #include "clipk/models/pca.hpp"
 #include "clipk/models/tsne.hpp"
 #include "cluster/fits.hpp"
@@ -26,6 +27,7 @@
 namespace clipk::study {
 namespace {
 
+constexpr std::int64_t kFewestClusters = 2;
 constexpr std::int64_t kMapColumns = 50;        // t-SNE sees so many principal components
 constexpr std::int64_t kQuickIterations = 400;  // of t-SNE
 constexpr std::int64_t kQuickShare = 5;         // of the networks' training
@@ -98,6 +100,15 @@ void check_data(const LabelledRows& data, const Arguments& arguments) {
     throw Error(fmt::format("--pca: expected at most {}, got {}", std::min(n, data.rows.cols()),
                             arguments.pca));
   }
+  const std::int64_t least =
+      k > 0 ? k
+            : std::max<std::int64_t>(static_cast<std::int64_t>(data.names.size()), kFewestClusters);
+  const std::int64_t distinct = distinct_rows(data.rows, least);
+  if (distinct < 2) throw Error(fmt::format("expected rows that differ, got {} equal rows", n));
+  if (distinct < least) {
+    throw Error(
+        fmt::format("expected at least {} distinct rows, one a cluster, got {}", least, distinct));
+  }
   const std::int64_t mapped = arguments.tsne_rows < 0 ? n : std::min(n, arguments.tsne_rows);
   if (mapped > 0 && static_cast<double>(mapped - 1) < 3 * arguments.perplexity) {
     throw Error(
@@ -139,7 +150,9 @@ void set_networks(Arguments& arguments, const Options& options, const LabelledRo
 Matrix<float> with_common_scale(MatrixView<const float> rows) {
   double sum = 0;
   for (std::int64_t i = 0; i < rows.rows; ++i) {
-    sum += std::inner_product(rows.row(i), rows.row(i) + rows.cols, rows.row(i), 0.0);
+    for (std::int64_t j = 0; j < rows.cols; ++j) {
+      sum += static_cast<double>(rows(i, j)) * static_cast<double>(rows(i, j));
+    }
   }
   const double mean = sum / static_cast<double>(rows.rows * rows.cols);
   const double factor = mean > 0 ? std::sqrt(kMeanSquare / mean) : 1;
@@ -215,8 +228,13 @@ class Study {
       settings.k = static_cast<std::int64_t>(data_.names.size());
     } else if (settings.k == 0) {
       ChooseClustersOptions options{.spherical = settings.spherical};
-      const auto most = static_cast<std::int64_t>(
-          options.share * static_cast<double>(data_.rows.rows()));  // a run sees no more rows
+      // A run sees no more rows.
+      const std::int64_t distinct = distinct_rows(data_.rows, data_.rows.rows());
+      const auto most = static_cast<std::int64_t>(options.share * static_cast<double>(distinct));
+      if (most < kFewestClusters) {
+        throw Error(fmt::format(
+            "expected --k, or at least 3 distinct rows to choose it from, got {}", distinct));
+      }
       std::erase_if(options.candidates, [&](std::int64_t k) { return k > most; });
       const ClusterChoice choice = choose_clusters(run_.context(), rows(), options);
       settings.k = choice.k;
@@ -227,10 +245,6 @@ class Study {
       run_.result("k_choice") = tried;
       run_.print(fmt::format("k = {}: the largest number of clusters that is as stable as any",
                              settings.k));
-    }
-    if (settings.k > data_.rows.rows()) {
-      throw Error(fmt::format("expected at most {} clusters, one a row, got {}", data_.rows.rows(),
-                              settings.k));
     }
     run_.result("k") = settings.k;
   }
@@ -245,9 +259,14 @@ class Study {
       const std::string key = key_of(method, seed);
       if (store_.find(key) != nullptr) continue;
       const std::string label = fmt::format("{}/{} {} seed {}", fit_, fits_, method, seed);
-      ClusterFit fit = fitter.fit(method, store_.part_file(key), [&](const char* stage) {
-        return bar(fmt::format("{} {}", label, stage));
-      });
+      ClusterFit fit;
+      try {
+        fit = fitter.fit(method, store_.part_file(key), [&](const char* stage) {
+          return bar(fmt::format("{} {}", label, stage));
+        });
+      } catch (const Error& error) {
+        throw Error(fmt::format("{}, seed {}: {}", method, seed, error.what()));
+      }
       say_done(label, fit.seconds);
       store_.add(key, std::move(fit));
     }

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <map>
+#include <system_error>
 
 #include "clipk/core/error.hpp"
 #include "clipk/io/dataset.hpp"
@@ -77,14 +79,18 @@ void number_classes(const std::vector<std::int32_t>& labels, const std::vector<s
 }
 
 std::vector<std::string> read_names(const fs::path& path) {
+  const auto refuse = [&](const std::string& got) {
+    throw Error(path.string() + ": expected a text file of class names, got " + got);
+  };
+  if (std::error_code error; std::filesystem::is_directory(path, error)) refuse("a directory");
   std::ifstream file(path);
-  if (!file)
-    throw Error(path.string() + ": expected a text file of class names, could not open it");
+  if (!file) refuse(std::generic_category().message(errno));
   std::vector<std::string> names;
   for (std::string line; std::getline(file, line);) {
     if (!line.empty() && line.back() == '\r') line.pop_back();
     names.push_back(line);
   }
+  if (names.empty()) refuse("an empty one");
   return names;
 }
 
@@ -133,7 +139,8 @@ LabelledRows FeatureSource::load(Run& run) const {
         result);
     if (result.names.size() < 2) {
       throw Error(fmt::format("{}: expected labels of at least 2 classes, got {}",
-                              parts[0].labels.string(), result.names.size()));
+                              parts[0].labels.string(),
+                              result.names.empty() ? "missing ones (negative) alone" : "1"));
     }
   }
   run.print(fmt::format(

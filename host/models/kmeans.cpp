@@ -49,25 +49,12 @@ void check_options(MatrixView<const float> rows, const KMeansOptions& options) {
   }
 }
 
-// @throws Error unless k of the rows differ. Looks no further than it must.
 void check_distinct(MatrixView<const float> rows, std::int64_t k) {
-  std::unordered_multimap<std::size_t, std::int64_t> seen;
-  std::vector<float> row(static_cast<std::size_t>(rows.cols));
-  for (std::int64_t i = 0; i < rows.rows; ++i) {
-    // Plus zero: -0 becomes 0, to which it is equal.
-    std::transform(rows.row(i), rows.row(i) + rows.cols, row.begin(),
-                   [](float value) { return value + 0.0F; });
-    const std::size_t hash = std::hash<std::string_view>{}(
-        {reinterpret_cast<const char*>(row.data()), row.size() * sizeof(float)});
-    const auto [first, last] = seen.equal_range(hash);
-    const bool is_new = std::none_of(first, last, [&](const auto& other) {
-      return std::equal(row.begin(), row.end(), rows.row(other.second));
-    });
-    if (is_new) seen.emplace(hash, i);
-    if (static_cast<std::int64_t>(seen.size()) == k) return;
+  const std::int64_t distinct = distinct_rows(rows, k);
+  if (distinct < k) {
+    check::fail(kName, "at least " + std::to_string(k) + " distinct rows (k)",
+                std::to_string(distinct));
   }
-  check::fail(kName, "at least " + std::to_string(k) + " distinct rows (k)",
-              std::to_string(seen.size()));
 }
 
 // Mean over the columns of their variance, summed over chunks of rows in order.
@@ -188,6 +175,24 @@ void renumber(Matrix<float>& centres, std::vector<std::int32_t>& labels) {
 }
 
 }  // namespace
+
+std::int64_t distinct_rows(MatrixView<const float> rows, std::int64_t most) {
+  std::unordered_multimap<std::size_t, std::int64_t> seen;
+  std::vector<float> row(static_cast<std::size_t>(rows.cols));
+  for (std::int64_t i = 0; i < rows.rows && static_cast<std::int64_t>(seen.size()) < most; ++i) {
+    // Plus zero: -0 becomes 0, to which it is equal.
+    std::transform(rows.row(i), rows.row(i) + rows.cols, row.begin(),
+                   [](float value) { return value + 0.0F; });
+    const std::size_t hash = std::hash<std::string_view>{}(
+        {reinterpret_cast<const char*>(row.data()), row.size() * sizeof(float)});
+    const auto [first, last] = seen.equal_range(hash);
+    const bool is_new = std::none_of(first, last, [&](const auto& other) {
+      return std::equal(row.begin(), row.end(), rows.row(other.second));
+    });
+    if (is_new) seen.emplace(hash, i);
+  }
+  return static_cast<std::int64_t>(seen.size());
+}
 
 KMeans KMeans::fit(Context& context, MatrixView<const float> rows, const KMeansOptions& options) {
   check_options(rows, options);

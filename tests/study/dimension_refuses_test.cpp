@@ -1,6 +1,4 @@
 // Bad input: exit status, one line that says what was expected and what came, and no files.
-#include <sys/mount.h>
-
 #include <cmath>
 
 #include "clipk/core/context.hpp"
@@ -11,32 +9,9 @@ namespace {
 
 class RefusesTest : public DimensionTest {
  protected:
-  static constexpr int kData = 1;
-  static constexpr int kUsage = 2;
-
-  static std::string last_line(const std::string& text) {
-    const std::size_t end = text.size() < 2 ? std::string::npos : text.rfind('\n', text.size() - 2);
-    return end == std::string::npos ? text : text.substr(end + 1);
-  }
-  /// @param fits whether lines of progress, one a fit, may come before
   void expect_refused(int status, const std::string& message, const std::vector<std::string>& more,
                       bool fits = false, const ProgramOptions& options = {}) {
-    const std::vector<std::string> before = names("");
-    const ProgramResult result =
-        run(with(with(toy(), {"--out", path("out/below")}), more), options);
-    EXPECT_EQ(result.status, status) << result.err;
-    EXPECT_HAS(result.err, message);
-    const std::string line = last_line(result.err);
-    EXPECT_EQ(line.rfind("dimension_study: ", 0), 0u) << result.err;
-    EXPECT_EQ(line.back(), '\n');
-    if (!fits) {
-      EXPECT_EQ(line, result.err);
-    }
-    if (std::filesystem::exists(path("out/below"))) {  // as an empty folder at most
-      EXPECT_TRUE(names("out/below").empty());
-      std::filesystem::remove_all(path("out"));
-    }
-    EXPECT_EQ(names(""), before);
+    expect_refused_run(status, message, with(toy(), more), fits, options);
   }
   void expect_refused_images(const std::string& message, const Matrix<float>& images) {
     write_npy(path("x.npy"), images);
@@ -169,16 +144,12 @@ TEST_F(RefusesTest, FullDisk) {
 
 // A file system of 64 KiB: the arrays of six methods and dimensions fit, the chart does not.
 TEST_F(RefusesTest, FullDiskOfItsOwn) {
-  std::filesystem::create_directory(path("disk"));
-  if (::mount("none", path("disk").c_str(), "tmpfs", 0, "size=64k") != 0) {
-    GTEST_SKIP() << "only root may mount a small disk";
-  }
-  const ProgramResult full = run(with(toy(), {"--out", path("disk/out")}));
-  const bool nothing = std::filesystem::is_empty(path("disk/out"));
-  EXPECT_EQ(::umount2(path("disk").c_str(), MNT_DETACH), 0);
-  EXPECT_EQ(full.status, kData);
-  EXPECT_HAS(last_line(full.err), "expected to write the file, got No space left on device");
-  EXPECT_TRUE(nothing);
+  const std::optional<MountedRun> full = run_on_small_disk(toy());
+  if (!full) GTEST_SKIP() << "only root may mount a small disk";
+  EXPECT_EQ(full->result.status, kData);
+  EXPECT_HAS(last_line(full->result.err),
+             "expected to write the file, got No space left on device");
+  EXPECT_TRUE(full->empty);
 }
 
 TEST_F(RefusesTest, NotEnoughMemory) {

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <sys/mount.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -60,6 +63,56 @@ class StudyTest : public FileTest {
     std::sort(found.begin(), found.end());
     return found;
   }
+  static std::string last_line(const std::string& text) {
+    const std::size_t end = text.size() < 2 ? std::string::npos : text.rfind('\n', text.size() - 2);
+    return end == std::string::npos ? text : text.substr(end + 1);
+  }
+  /// A run with this exit status and, as the last line on standard error, this message of the
+  /// program; no file appears.
+  /// @param arguments but for --out
+  /// @param fits whether lines of progress, one a fit, may come before
+  void expect_refused_run(int status, const std::string& message,
+                          std::vector<std::string> arguments, bool fits = false,
+                          const ProgramOptions& options = {}) const {
+    const std::vector<std::string> before = names("");
+    arguments.insert(arguments.end(), {"--out", path("out/below")});
+    const ProgramResult result = run(arguments, options);
+    EXPECT_EQ(result.status, status) << result.err;
+    EXPECT_HAS(result.err, message);
+    const std::string line = last_line(result.err);
+    EXPECT_EQ(line.rfind(program_.filename().string() + ": ", 0), 0u) << result.err;
+    EXPECT_EQ(line.empty() ? '?' : line.back(), '\n');
+    if (!fits) {
+      EXPECT_EQ(line, result.err);
+    }
+    if (std::filesystem::exists(path("out/below"))) {  // as an empty folder at most
+      EXPECT_TRUE(names("out/below").empty());
+      std::filesystem::remove_all(path("out"));
+    }
+    EXPECT_EQ(names(""), before);
+  }
+  /// What a run leaves in a folder of a file system of its own, of 64 KiB or read-only; nothing
+  /// where that cannot be mounted, which is for root alone.
+  struct MountedRun {
+    ProgramResult result;
+    bool empty = false;
+  };
+  std::optional<MountedRun> run_on_small_disk(const std::vector<std::string>& arguments,
+                                              bool read_only = false) const {
+    std::filesystem::create_directory(path("disk"));
+    if (::mount("none", path("disk").c_str(), "tmpfs", read_only ? MS_RDONLY : 0, "size=64k") !=
+        0) {
+      return std::nullopt;
+    }
+    MountedRun mounted{run(with(arguments, {"--out", path("disk/out")}))};
+    mounted.empty =
+        !std::filesystem::exists(path("disk/out")) || std::filesystem::is_empty(path("disk/out"));
+    EXPECT_EQ(::umount2(path("disk").c_str(), MNT_DETACH), 0);
+    return mounted;
+  }
+  static constexpr int kData = 1;  ///< exit status for what data or machine cannot give
+  static constexpr int kUsage = 2;
+
   /// The same arrays, byte for byte, and the same results.
   void expect_same_run(const std::string& a, const std::string& b) const {
     EXPECT_EQ(names(a), names(b));

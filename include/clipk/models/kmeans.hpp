@@ -31,6 +31,10 @@ struct KMeansRun {
   bool converged = false;       ///< within max_iterations
 };
 
+/// How many of the rows differ from all before them (0 and -0 are equal); the count ends at `most`.
+/// @param rows [n, d] on the host
+std::int64_t distinct_rows(MatrixView<const float> rows, std::int64_t most);
+
 /// k-means by Lloyd's algorithm from greedy k-means++ starts; of all restarts the lowest inertia
 /// wins, and among equal ones the first.
 ///
