@@ -42,6 +42,7 @@ void check_options(const DecOptions& o) {
   at_least("batch", 1, o.batch);
   at_least("update_interval", 1, o.update_interval);
   at_least("max_steps", 0, o.max_steps);
+  at_least("denoising.iterations", 0, o.denoising.iterations);
   at_least("checkpoint_every", 1, o.checkpoint_every);
   at_least("guard.most_alarms", 1, o.guard.most_alarms);
   not_below_0("tolerance", o.tolerance);
