@@ -31,18 +31,20 @@ constexpr std::int64_t kFewestClusters = 2;
 constexpr std::int64_t kMapColumns = 50;        // t-SNE sees so many principal components
 constexpr std::int64_t kQuickIterations = 400;  // of t-SNE
 constexpr std::int64_t kQuickShare = 5;         // of the networks' training
-constexpr double kSteps = 20;             // of the autoencoder: so many times the root of the rows
-constexpr std::int64_t kDecUpdates = 20;  // of DEC's target at most
-constexpr double kMeanSquare = .125;      // of the networks' input: that of images of clothes
+constexpr double kSteps = 1400;                 // of the autoencoder
+constexpr std::int64_t kMostEpochs = 40;        // of it
+constexpr std::int64_t kDecUpdates = 20;        // of DEC's target at most
+constexpr std::int64_t kFewRows = 5000;
 
 struct Arguments {
   ClusterSettings settings{.methods = {"kmeans", "autoencoder", "dec"}, .seeds = 3, .restarts = 20};
   std::vector<std::int64_t> layers{500, 500, 2000, 10};
   std::int64_t epochs = 0;
   std::int64_t pca = 0;
-  std::string scaling = "common";
+  std::string scaling = "standardized";
   std::string kernel = "student_t";
   double perplexity = 30;
+  std::int64_t denoising = -1;
   std::int64_t tsne_rows = -1;
 };
 
@@ -60,14 +62,14 @@ void add_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--seeds", settings.seeds, "Runs of every method: --seed, --seed + 1, ...")
       ->check(whole_number(1, 1000));
   app.add_option("--epochs", arguments.epochs,
-                 "Of the autoencoder; 0: about 20 steps of 256 rows for the root of their number")
+                 "Of the autoencoder; 0: as many as make 1400 steps of 256 rows, 40 at most")
       ->check(whole_number(0, 1'000'000));
   app.add_option("--pca", arguments.pca, "Cluster so many principal components; 0: the rows")
       ->check(whole_number(0, 1 << 20));
   app.add_option("--scaling", arguments.scaling,
-                 "Of the rows, for the networks: common (all by one factor), equal_length (each to "
-                 "one length), standardized (each to mean 0 and one length), none")
-      ->check(one_of({"common", "equal_length", "standardized", "none"}));
+                 "Of the rows, for the networks: standardized (each to mean 0 and one length), "
+                 "equal_length, none")
+      ->check(one_of({"standardized", "equal_length", "none"}));
   app.add_option("--restarts", settings.restarts, "Restarts of every k-means")
       ->check(whole_number(1, 10'000));
   app.add_flag("--spherical", settings.spherical,
@@ -75,10 +77,10 @@ void add_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--layers", arguments.layers, "Widths of the encoder after the rows, code last")
       ->delimiter(',')
       ->check(whole_number(1, 1 << 20));
-  app.add_option("--denoising", settings.denoising.iterations,
-                 "Times that codes are averaged over their neighbours before k-means (manifold "
-                 "denoising); 0: never")
-      ->check(whole_number(0, 1000));
+  app.add_option("--denoising", arguments.denoising,
+                 "Times that codes are averaged over their 20 nearest before k-means (manifold "
+                 "denoising); -1: 30, or 0 where there are fewer than 5000 rows")
+      ->check(whole_number(-1, 1000));
   app.add_option("--kernel", arguments.kernel,
                  "Of DEC's soft assignment: student_t, or von_mises_fisher on codes of length one")
       ->check(one_of({"student_t", "von_mises_fisher"}));
@@ -125,44 +127,28 @@ void set_networks(Arguments& arguments, const Options& options, const LabelledRo
   const std::int64_t columns = arguments.pca > 0 ? arguments.pca : data.rows.cols();
   autoencoder.hidden.assign(arguments.layers.begin(), arguments.layers.end() - 1);
   autoencoder.code = std::min(arguments.layers.back(), columns);
-  autoencoder.scaling =
-      arguments.scaling == "common" ? RowScaling::none : row_scaling_named(arguments.scaling);
-  autoencoder.optimizer = Optimizer::adam;
-  autoencoder.rate = 1e-3;
-  autoencoder.schedule.kind = Schedule::cosine;
+  autoencoder.scaling = row_scaling_named(arguments.scaling);
   const auto n = static_cast<double>(data.rows.rows());
-  // Few rows are seen more often, and give DEC its new target sooner.
-  const double epochs =
-      kSteps * std::sqrt(n) / std::max(n / static_cast<double>(autoencoder.batch), 1.0);
-  autoencoder.epochs = arguments.epochs > 0 ? arguments.epochs : std::llround(epochs);
+  const double epochs = kSteps * static_cast<double>(autoencoder.batch) / n;
+  autoencoder.epochs = arguments.epochs > 0
+                           ? arguments.epochs
+                           : std::clamp<std::int64_t>(std::llround(epochs), 1, kMostEpochs);
+  // Few rows give DEC its new target sooner.
   settings.dec.update_interval = std::clamp<std::int64_t>(data.rows.rows() / 512, 20, 140);
   settings.dec.max_steps = kDecUpdates * settings.dec.update_interval;
-  settings.denoising.neighbors = std::clamp<std::int64_t>(data.rows.rows() / 50, 2, 20);
+  // Among few rows the nearest are soon those of another cluster.
+  settings.denoising.iterations = arguments.denoising;
+  if (arguments.denoising < 0) {
+    settings.denoising.iterations =
+        data.rows.rows() < kFewRows ? 0 : ManifoldDenoisingOptions{}.iterations;
+  }
+  settings.denoising.neighbors = std::min(settings.denoising.neighbors, data.rows.rows());
   if (options.quick) {
     autoencoder.epochs = std::max<std::int64_t>(autoencoder.epochs / kQuickShare, 1);
     settings.dec.max_steps /= kQuickShare;
   }
   settings.dec.soft.kernel =
       arguments.kernel == "student_t" ? SoftKernel::student_t : SoftKernel::von_mises_fisher;
-}
-
-// All values times one factor, so that their mean square is the same for any data.
-Matrix<float> with_common_scale(MatrixView<const float> rows) {
-  double sum = 0;
-  for (std::int64_t i = 0; i < rows.rows; ++i) {
-    for (std::int64_t j = 0; j < rows.cols; ++j) {
-      sum += static_cast<double>(rows(i, j)) * static_cast<double>(rows(i, j));
-    }
-  }
-  const double mean = sum / static_cast<double>(rows.rows * rows.cols);
-  const double factor = mean > 0 ? std::sqrt(kMeanSquare / mean) : 1;
-  Matrix<float> scaled(rows.rows, rows.cols);
-  for (std::int64_t i = 0; i < rows.rows; ++i) {
-    for (std::int64_t j = 0; j < rows.cols; ++j) {
-      scaled(i, j) = static_cast<float>(factor * rows(i, j));
-    }
-  }
-  return scaled;
 }
 
 class Study {
@@ -180,7 +166,6 @@ class Study {
       reduced_ = pca.transform(run_.context(), data_.rows, Modality::image, arguments_.pca)
                      .to_host(run_.context());
     }
-    if (arguments_.scaling == "common") scaled_ = with_common_scale(rows());
   }
 
   void run() {
@@ -204,7 +189,6 @@ class Study {
   MatrixView<const float> rows() const {
     return reduced_.empty() ? data_.rows.view() : reduced_.view();
   }
-  MatrixView<const float> network_rows() const { return scaled_.empty() ? rows() : scaled_.view(); }
   static std::string key_of(const std::string& method, std::uint64_t seed) {
     return fmt::format("{}/{}", method, seed);
   }
@@ -252,8 +236,7 @@ class Study {
   void fit_seed(std::uint64_t seed) {
     Context context = run_.context_for(seed);
     const std::string network = key_of("network", seed);
-    ClusterFitter fitter(context, rows(), network_rows(), arguments_.settings,
-                         store_.part_file(network));
+    ClusterFitter fitter(context, rows(), arguments_.settings, store_.part_file(network));
     for (const std::string& method : arguments_.settings.methods) {
       ++fit_;
       const std::string key = key_of(method, seed);
@@ -343,7 +326,6 @@ class Study {
   bool terminal_;
   FitStore<ClusterFit> store_;
   Matrix<float> reduced_;  // by --pca
-  Matrix<float> scaled_;   // for the networks
   std::size_t fits_ = 0, fit_ = 0;
 };
 

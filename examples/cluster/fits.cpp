@@ -127,13 +127,8 @@ void read_fit(const ArchiveReader& archive, const std::string& prefix, ClusterFi
 }
 
 ClusterFitter::ClusterFitter(Context& context, MatrixView<const float> rows,
-                             MatrixView<const float> network_rows, const ClusterSettings& settings,
-                             std::filesystem::path network_file)
-    : context_(context),
-      rows_(rows),
-      network_rows_(network_rows),
-      settings_(settings),
-      network_file_(std::move(network_file)) {}
+                             const ClusterSettings& settings, std::filesystem::path network_file)
+    : context_(context), rows_(rows), settings_(settings), network_file_(std::move(network_file)) {}
 
 const Autoencoder& ClusterFitter::autoencoder(const Show& show) {
   if (autoencoder_) return *autoencoder_;
@@ -141,7 +136,7 @@ const Autoencoder& ClusterFitter::autoencoder(const Show& show) {
   AutoencoderOptions options = settings_.autoencoder;
   options.checkpoint = network_file_;
   options.progress = show("autoencoder");
-  autoencoder_ = Autoencoder::fit(context_, network_rows_, options);
+  autoencoder_ = Autoencoder::fit(context_, rows_, options);
   autoencoder_seconds_ = seconds_since(start);
   return *autoencoder_;
 }
@@ -165,7 +160,7 @@ ClusterFit ClusterFitter::fit(const std::string& method, const std::filesystem::
     const Autoencoder& network = autoencoder(show);
     const auto start = Clock::now();
     if (method == "autoencoder") {
-      result.embedding = network.encode(context_, network_rows_).to_host(context_);
+      result.embedding = network.encode(context_, rows_).to_host(context_);
       const KMeans model =
           settings_.denoising.iterations > 0
               ? kmeans(denoise_manifold(context_, result.embedding, settings_.denoising))
@@ -183,11 +178,11 @@ ClusterFit ClusterFitter::fit(const std::string& method, const std::filesystem::
       }
       options.checkpoint = checkpoint;
       options.progress = show(method.c_str());
-      const Dec model = Dec::fit(context_, network_rows_, network, options);
+      const Dec model = Dec::fit(context_, rows_, network, options);
       result.labels = model.labels();
       result.steps = model.steps();
       result.updates = model.history();
-      result.embedding = model.encode(context_, network_rows_).to_host(context_);
+      result.embedding = model.encode(context_, rows_).to_host(context_);
       result.ended = to_string(model.stop());
     }
     result.seconds = autoencoder_seconds_ + seconds_since(start);

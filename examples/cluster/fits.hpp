@@ -53,10 +53,8 @@ class ClusterFitter {
   /// What shows a training, by its name; an empty function shows nothing.
   using Show = std::function<std::function<void(const Progress&)>(const char*)>;
 
-  /// @param rows of k-means  @param network_rows the same, as the networks take them
   /// @param network_file where the autoencoder's training is kept between runs; may be empty
-  ClusterFitter(Context& context, MatrixView<const float> rows,
-                MatrixView<const float> network_rows, const ClusterSettings& settings,
+  ClusterFitter(Context& context, MatrixView<const float> rows, const ClusterSettings& settings,
                 std::filesystem::path network_file);
 
   /// @param checkpoint of the method's own training; may be empty
@@ -69,7 +67,7 @@ class ClusterFitter {
 
   Context& context_;
   Context host_ = Context::cpu();
-  MatrixView<const float> rows_, network_rows_;
+  MatrixView<const float> rows_;
   const ClusterSettings& settings_;
   std::filesystem::path network_file_;
   std::optional<Autoencoder> autoencoder_;

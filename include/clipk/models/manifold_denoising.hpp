@@ -9,7 +9,7 @@ namespace clipk {
 
 struct ManifoldDenoisingOptions {
   std::int64_t neighbors = 20;   ///< of a row, itself among them: 2 to 128
-  std::int64_t iterations = 10;  ///< of averaging; the neighbours stay those of the rows as given
+  std::int64_t iterations = 30;  ///< of averaging; the neighbours stay those of the rows as given
 };
 
 /// Every row replaced by the mean of its nearest rows (Euclidean, itself included), several times:
