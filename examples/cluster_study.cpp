@@ -32,7 +32,6 @@ constexpr std::int64_t kMapColumns = 50;        // t-SNE sees so many principal 
 constexpr std::int64_t kQuickIterations = 400;  // of t-SNE
 constexpr std::int64_t kQuickShare = 5;         // of the networks' training
 constexpr double kSteps = 1400;                 // of the autoencoder
-constexpr std::int64_t kMostEpochs = 40;        // of it
 constexpr std::int64_t kDecUpdates = 20;        // of DEC's target at most
 constexpr std::int64_t kFewRows = 5000;
 
@@ -62,7 +61,7 @@ void add_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--seeds", settings.seeds, "Runs of every method: --seed, --seed + 1, ...")
       ->check(whole_number(1, 1000));
   app.add_option("--epochs", arguments.epochs,
-                 "Of the autoencoder; 0: as many as make 1400 steps of 256 rows, 40 at most")
+                 "Of the autoencoder; 0: as many as make about 1400 steps of 256 rows")
       ->check(whole_number(0, 1'000'000));
   app.add_option("--pca", arguments.pca, "Cluster so many principal components; 0: the rows")
       ->check(whole_number(0, 1 << 20));
@@ -130,9 +129,8 @@ void set_networks(Arguments& arguments, const Options& options, const LabelledRo
   autoencoder.scaling = row_scaling_named(arguments.scaling);
   const auto n = static_cast<double>(data.rows.rows());
   const double epochs = kSteps * static_cast<double>(autoencoder.batch) / n;
-  autoencoder.epochs = arguments.epochs > 0
-                           ? arguments.epochs
-                           : std::clamp<std::int64_t>(std::llround(epochs), 1, kMostEpochs);
+  autoencoder.epochs =
+      arguments.epochs > 0 ? arguments.epochs : std::max<std::int64_t>(std::llround(epochs), 1);
   // Few rows give DEC its new target sooner.
   settings.dec.update_interval = std::clamp<std::int64_t>(data.rows.rows() / 512, 20, 140);
   settings.dec.max_steps = kDecUpdates * settings.dec.update_interval;
