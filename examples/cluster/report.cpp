@@ -70,13 +70,34 @@ std::string text_of(const Spread& spread, int digits) {
   return fmt::format("{:.{}f} \u00b1 {:.{}f}", spread.mean, digits, spread.sd, digits);
 }
 
-// For each cluster the class it is matched to and is coloured by; clusters without one come after
-// the classes.
-std::vector<std::int32_t> colours_of(const std::vector<std::int32_t>& matched,
-                                     std::int32_t classes) {
-  std::vector<std::int32_t> colours;
-  for (const std::int32_t label : matched) colours.push_back(label >= 0 ? label : classes++);
-  return colours;
+// Names every cluster by its largest class. It has that class's colour where the two are matched;
+// else one of its own.
+void name_clusters(const Contingency& table, const std::vector<std::string>& classes,
+                   std::size_t clusters, ScatterPanel& panel) {
+  std::vector<std::int32_t> largest(clusters, -1);
+  std::vector<std::int64_t> most(clusters);
+  for (const Contingency::Cell& cell : table.cells) {
+    const auto cluster =
+        static_cast<std::size_t>(table.clusters[static_cast<std::size_t>(cell.col)]);
+    if (cell.count <= most[cluster]) continue;
+    most[cluster] = cell.count;
+    largest[cluster] = table.classes[static_cast<std::size_t>(cell.row)];
+  }
+  std::vector<std::int32_t> matched(clusters, -1);
+  const std::vector<std::int32_t> rows = matched_classes(table);
+  for (std::size_t c = 0; c < rows.size(); ++c) {
+    if (rows[c] < 0) continue;
+    matched[static_cast<std::size_t>(table.clusters[c])] =
+        table.classes[static_cast<std::size_t>(rows[c])];
+  }
+  auto own = static_cast<std::int32_t>(classes.size());
+  for (std::size_t c = 0; c < clusters; ++c) {
+    const bool same = largest[c] >= 0 && largest[c] == matched[c];
+    panel.colour.push_back(same ? largest[c] : own++);
+    panel.names.push_back(
+        largest[c] < 0 ? std::to_string(c)
+                       : fmt::format("{} ({})", c, classes[static_cast<std::size_t>(largest[c])]));
+  }
 }
 
 }  // namespace
@@ -244,22 +265,13 @@ void ClusterReport::add_pictures(const std::optional<ClusterMap>& map) {
     const std::vector<std::int32_t>& labels = first(method).labels;
     ScatterPanel panel{.title = "by cluster: " + method, .category = chosen(labels)};
     const std::vector<std::int64_t> sizes = sizes_of(labels);
-    std::vector<std::int32_t> class_of(sizes.size(), -1);
-    if (data_.labelled()) {
-      const Contingency table = contingency(view(data_.classes), view(labels));
-      const std::vector<std::int32_t> matched = matched_classes(table);
-      for (std::size_t c = 0; c < matched.size(); ++c) {
-        if (matched[c] < 0) continue;
-        class_of[static_cast<std::size_t>(table.clusters[c])] =
-            table.classes[static_cast<std::size_t>(matched[c])];
+    if (!data_.labelled()) {
+      for (std::size_t c = 0; c < sizes.size(); ++c) {
+        panel.names.push_back(fmt::format("{} ({} rows)", c, sizes[c]));
       }
-      panel.colour = colours_of(class_of, static_cast<std::int32_t>(data_.names.size()));
-    }
-    for (std::size_t c = 0; c < sizes.size(); ++c) {
-      panel.names.push_back(
-          class_of[c] < 0
-              ? fmt::format("{} ({} rows)", c, sizes[c])
-              : fmt::format("{} ({})", c, data_.names[static_cast<std::size_t>(class_of[c])]));
+    } else {
+      name_clusters(contingency(view(data_.classes), view(labels)), data_.names, sizes.size(),
+                    panel);
     }
     scatter.panels.push_back(std::move(panel));
   }
