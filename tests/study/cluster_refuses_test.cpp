@@ -86,12 +86,11 @@ TEST_F(ClusterRefusesTest, Options) {
                  {"--epochs", "1e3"});
   expect_refused(kUsage, "--pca: expected a whole number from 0 to 1048576, got '-1'",
                  {"--pca", "-1"});
-  expect_refused(kUsage,
-                 "--scaling: expected one of common, equal_length, standardized, none, got 'unit'",
+  expect_refused(kUsage, "--scaling: expected one of standardized, equal_length, none, got 'unit'",
                  {"--scaling", "unit"});
   expect_refused(kUsage, "--restarts" + from_1 + "10000, got '0'", {"--restarts", "0"});
   expect_refused(kUsage, "--layers" + from_1 + "1048576, got '0'", {"--layers", "16,0"});
-  expect_refused(kUsage, "--denoising: expected a whole number from 0 to 1000, got '-2'",
+  expect_refused(kUsage, "--denoising: expected a whole number from -1 to 1000, got '-2'",
                  {"--denoising", "-2"});
   expect_refused(kUsage, "--kernel: expected one of student_t, von_mises_fisher, got 'gauss'",
                  {"--kernel", "gauss"});
@@ -133,8 +132,9 @@ TEST_F(ClusterRefusesTest, RowsThatAreEqual) {
   for (std::int64_t i = 0; i < kRows; i += 2) zeros(i, 3) = -0.0F;
   expect_refused_rows(equal, zeros);
   // Rows that only seem enough: their codes are not.
-  expect_refused(kData, "autoencoder, seed 0: kmeans: expected at least 120 distinct rows (k)",
-                 {"--methods", "autoencoder", "--k", "120", "--epochs", "1"});
+  expect_refused(
+      kData, "autoencoder, seed 0: kmeans: expected at least 120 distinct rows (k)",
+      {"--methods", "autoencoder", "--k", "120", "--epochs", "1", "--denoising", "1000"});
 }
 
 TEST_F(ClusterRefusesTest, TooFewRowsToChooseK) {
