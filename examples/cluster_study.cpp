@@ -32,6 +32,7 @@ constexpr std::int64_t kMapColumns = 50;        // t-SNE sees so many principal 
 constexpr std::int64_t kQuickIterations = 400;  // of t-SNE
 constexpr std::int64_t kQuickShare = 5;         // of the networks' training
 constexpr double kSteps = 1400;                 // of the autoencoder
+constexpr std::int64_t kCheckpoints = 50;       // of it: each holds all weights and moments
 constexpr std::int64_t kDecUpdates = 20;        // of DEC's target at most
 constexpr std::int64_t kFewRows = 5000;
 
@@ -131,6 +132,7 @@ void set_networks(Arguments& arguments, const Options& options, const LabelledRo
   const double epochs = kSteps * static_cast<double>(autoencoder.batch) / n;
   autoencoder.epochs =
       arguments.epochs > 0 ? arguments.epochs : std::max<std::int64_t>(std::llround(epochs), 1);
+  autoencoder.checkpoint_every = std::max<std::int64_t>(autoencoder.epochs / kCheckpoints, 1);
   // Few rows give DEC its new target sooner.
   settings.dec.update_interval = std::clamp<std::int64_t>(data.rows.rows() / 512, 20, 140);
   settings.dec.max_steps = kDecUpdates * settings.dec.update_interval;
