@@ -26,6 +26,8 @@ CASES = [
      "nearest 5000x5000x512 k=10", 1),
     ("stress loss and gradient 5000x5000x64", "stress_loss_bench",
      r"^stress_between/n:5000/q:64/", "stress_loss 5000x5000x64", 1),
+    ("pair loss and gradient, 32768 pairs x 256, 5 factors", "pair_loss_bench",
+     r"^pair_loss/pairs:32768/d:256/", "pair_loss 32768x256, 5 factors", 1),
     ("quad hinge, 8M uniform, 5000x5000x64", "quad_hinge_loss_bench",
      r"^quad_hinge/all/n:5000/q:64/quads:8000000/", "quad_hinge_loss 1M all 5000x5000x64", 8),
     ("quad hinge, 8M by query, 5000x5000x64", "quad_hinge_loss_bench",

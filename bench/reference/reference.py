@@ -63,6 +63,25 @@ def stress_loss(device):
     return step
 
 
+@case("pair_loss 32768x256, 5 factors", 5)
+def pair_loss(device):
+    """The supervised loss of IIN and its gradient: every pair shares one of five factors."""
+    pairs, d, factors, rho = 32768, 256, 5, 0.975
+    z = codes(2 * pairs, d, device).requires_grad_()
+    log_det = torch.zeros(2 * pairs, device=device)
+    block = (torch.arange(d) * (factors + 1) // d - 1).to(device)
+    shared = (torch.arange(pairs).to(device) % factors)[:, None] == block[None]
+
+    def step():
+        z.grad = None
+        a, b = z[:pairs], z[pairs:]
+        within = (b - rho * a) ** 2 / (1 - rho**2)
+        terms = a**2 + torch.where(shared, within, b**2)
+        (0.5 * terms.sum(1) - log_det[:pairs] - log_det[pairs:]).mean().backward()
+
+    return step
+
+
 def quad_setup(device, count, by_query):
     """Autograd over gathered rows, as a notebook writes it."""
     n = 5000
