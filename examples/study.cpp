@@ -94,9 +94,7 @@ void Run::add_input(const std::string& name, const std::filesystem::path& path) 
 void Run::add_generated_input(const std::string& name, MatrixView<const float> values,
                               const std::string& origin) {
   Sha256 sha;
-  for (std::int64_t i = 0; i < values.rows; ++i) {
-    sha.update(values.row(i), static_cast<std::size_t>(values.cols) * sizeof(float));
-  }
+  update_rows(sha, values);
   manifest_["inputs"].push_back({{"name", name},
                                  {"path", nullptr},
                                  {"generated", origin},

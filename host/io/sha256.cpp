@@ -88,6 +88,12 @@ Sha256::Digest Sha256::digest() {
   return digest;
 }
 
+void update_rows(Sha256& hash, MatrixView<const float> rows) {
+  for (std::int64_t i = 0; i < rows.rows; ++i) {
+    hash.update(rows.row(i), static_cast<std::size_t>(rows.cols) * sizeof(float));
+  }
+}
+
 std::string to_hex(const Sha256::Digest& digest) {
   std::string text;
   for (const std::uint8_t byte : digest) {

@@ -7,6 +7,7 @@
 
 #include "clipk/io/check_finite.hpp"
 #include "clipk/ops/mse_loss.hpp"
+#include "metrics/host_rows.hpp"
 #include "models/autoencoder_problem.hpp"
 #include "models/autoencoder_stages.hpp"
 #include "models/code_whitening.hpp"
@@ -56,10 +57,7 @@ void check_options(const AutoencoderOptions& options, std::int64_t dim) {
 
 void check_rows(Context& context, MatrixView<const float> rows) {
   if (rows.rows < 2) check::fail(kName, "at least 2 rows", std::to_string(rows.rows));
-  if (rows.device == Device::cpu) return check_finite(rows, kName);
-  Matrix<float> host(rows.rows, rows.cols);
-  copy<float>(context, rows, host.view());
-  check_finite(host, kName);
+  check_finite(HostRows<float>(context, rows).view(), kName);
 }
 
 }  // namespace

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <sstream>
 
-#include "clipk/io/sha256.hpp"
 #include "clipk/ops/gather_rows.hpp"
 #include "clipk/ops/mse_loss.hpp"
+#include "models/rows_digest.hpp"
 
 namespace clipk {
 namespace {
@@ -34,19 +34,9 @@ void copy_layer(Context& context, const Mlp& from, int from_layer, Mlp& to, int 
 }  // namespace
 
 const std::string& AutoencoderRows::description() const {
-  if (!description_.empty()) return description_;
-  Matrix<float> host;
-  MatrixView<const float> rows = rows_;
-  if (rows.device != Device::cpu) {
-    host = Matrix<float>(rows.rows, rows.cols);
-    copy<float>(context_, rows, host.view());
-    rows = host;
+  if (description_.empty()) {
+    description_ = std::to_string(rows_.rows) + " rows " + rows_digest(context_, rows_);
   }
-  Sha256 hash;
-  for (std::int64_t i = 0; i < rows.rows; ++i) {
-    hash.update(rows.row(i), static_cast<std::size_t>(rows.cols) * sizeof(float));
-  }
-  description_ = std::to_string(rows.rows) + " rows " + to_hex(hash.digest());
   return description_;
 }
 

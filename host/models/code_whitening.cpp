@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "clipk/models/pca.hpp"
+#include "metrics/host_rows.hpp"
 
 namespace clipk {
 namespace {
@@ -18,12 +19,6 @@ struct CodeMap {
   std::vector<double> mean, factor;
 };
 
-Matrix<float> on_host(Context& context, MatrixView<const float> matrix) {
-  Matrix<float> host(matrix.rows, matrix.cols);
-  copy<float>(context, matrix, host.view());
-  return host;
-}
-
 MatrixView<float> as_row(VectorView<float> vector) {
   return {vector.data, 1, vector.size, vector.device};
 }
@@ -31,20 +26,21 @@ MatrixView<float> as_row(VectorView<float> vector) {
 // W' = F V W, b' = F V (b - mean).
 void apply_to_encoder(Context& context, const CodeMap& map, Mlp& encoder) {
   const int last = encoder.layers() - 1;
-  const Matrix<float> w = on_host(context, encoder.weight(last));
-  const Matrix<float> b = on_host(context, as_row(encoder.bias(last)));
-  Matrix<float> new_w(w.rows(), w.cols()), new_b(1, w.rows());
-  std::vector<double> sum(static_cast<std::size_t>(w.cols()));
-  for (std::int64_t i = 0; i < w.rows(); ++i) {
+  const HostRows<float> weight(context, encoder.weight(last));
+  const HostRows<float> bias_row(context, as_row(encoder.bias(last)));
+  const MatrixView<const float> w = weight.view(), b = bias_row.view();
+  Matrix<float> new_w(w.rows, w.cols), new_b(1, w.rows);
+  std::vector<double> sum(static_cast<std::size_t>(w.cols));
+  for (std::int64_t i = 0; i < w.rows; ++i) {
     const double factor = map.factor[static_cast<std::size_t>(i)];
     std::fill(sum.begin(), sum.end(), 0);
     double bias = 0;
-    for (std::int64_t k = 0; k < w.rows(); ++k) {
+    for (std::int64_t k = 0; k < w.rows; ++k) {
       const double v = map.axes(i, k);
-      for (std::int64_t j = 0; j < w.cols(); ++j) sum[static_cast<std::size_t>(j)] += v * w(k, j);
+      for (std::int64_t j = 0; j < w.cols; ++j) sum[static_cast<std::size_t>(j)] += v * w(k, j);
       bias += v * (b(0, k) - map.mean[static_cast<std::size_t>(k)]);
     }
-    for (std::int64_t j = 0; j < w.cols(); ++j) {
+    for (std::int64_t j = 0; j < w.cols; ++j) {
       new_w(i, j) = static_cast<float>(factor * sum[static_cast<std::size_t>(j)]);
     }
     new_b(0, i) = static_cast<float>(factor * bias);
@@ -55,23 +51,24 @@ void apply_to_encoder(Context& context, const CodeMap& map, Mlp& encoder) {
 
 // z = V^T F^-1 z' + mean, so W' = W V^T F^-1, b' = b + W mean.
 void apply_inverse_to_decoder(Context& context, const CodeMap& map, Mlp& decoder) {
-  const Matrix<float> w = on_host(context, decoder.weight(0));
-  Matrix<float> b = on_host(context, as_row(decoder.bias(0)));
-  Matrix<float> new_w(w.rows(), w.cols());
-  for (std::int64_t i = 0; i < w.rows(); ++i) {
+  const HostRows<float> weight(context, decoder.weight(0));
+  const HostRows<float> bias_row(context, as_row(decoder.bias(0)));
+  const MatrixView<const float> w = weight.view(), b = bias_row.view();
+  Matrix<float> new_w(w.rows, w.cols), new_b(1, w.rows);
+  for (std::int64_t i = 0; i < w.rows; ++i) {
     double bias = b(0, i);
-    for (std::int64_t j = 0; j < w.cols(); ++j) {
+    for (std::int64_t j = 0; j < w.cols; ++j) {
       double sum = 0;
-      for (std::int64_t k = 0; k < w.cols(); ++k) {
+      for (std::int64_t k = 0; k < w.cols; ++k) {
         sum += static_cast<double>(w(i, k)) * map.axes(j, k);
       }
       new_w(i, j) = static_cast<float>(sum / map.factor[static_cast<std::size_t>(j)]);
       bias += w(i, j) * map.mean[static_cast<std::size_t>(j)];
     }
-    b(0, i) = static_cast<float>(bias);
+    new_b(0, i) = static_cast<float>(bias);
   }
   copy<float>(context, new_w, decoder.weight(0));
-  copy<float>(context, b, as_row(decoder.bias(0)));
+  copy<float>(context, new_b, as_row(decoder.bias(0)));
 }
 
 }  // namespace

@@ -18,12 +18,6 @@ constexpr std::int64_t kStoredPairs = std::int64_t{1} << 28;  // 1 GiB
 constexpr std::int64_t kUniformShare =
     4;  // quadruples of the image-text block for one of another's
 
-void update(Sha256& hash, MatrixView<const float> rows) {
-  for (std::int64_t i = 0; i < rows.rows; ++i) {
-    hash.update(rows.row(i), static_cast<std::size_t>(rows.cols) * sizeof(float));
-  }
-}
-
 double mean_reciprocal_rank(const RetrievalScores& scores) {
   double sum = 0;
   for (const std::int32_t rank : scores.ranks) sum += 1.0 / (rank + 1);
@@ -57,7 +51,7 @@ MdsProblem::MdsProblem(Context& context, const MdsPairs& pairs, const MdsPairs& 
       lengths_(context, 1, 2 * n_) {
   Sha256 hash;
   for (const auto& rows : {pairs.images, pairs.texts, held_out.images, held_out.texts}) {
-    update(hash, rows);
+    update_rows(hash, rows);
   }
   data_ = to_hex(hash.digest()).substr(0, 16);
   const Matrix<float> images = network.prepared(context, pairs.images, Modality::image);

@@ -12,10 +12,10 @@
 #include "clipk/core/random.hpp"
 #include "clipk/io/archive.hpp"
 #include "clipk/io/check_finite.hpp"
-#include "clipk/io/sha256.hpp"
 #include "clipk/models/pca.hpp"
 #include "clipk/ops/tsne_attraction.hpp"
 #include "clipk/ops/tsne_update.hpp"
+#include "models/rows_digest.hpp"
 #include "models/tsne_affinities.hpp"
 #include "ops/check.hpp"
 
@@ -140,17 +140,15 @@ struct Descent {
   Matrix<double> z, loss;
 };
 
-std::string fingerprint(const Context& context, const TsneOptions& o, float rate,
+std::string fingerprint(Context& context, const TsneOptions& o, float rate,
                         MatrixView<const float> rows) {
   std::ostringstream text;
   text.precision(9);
-  Sha256 sha;
-  sha.update(rows.data, static_cast<std::size_t>(rows.rows * rows.cols) * sizeof(float));
-  text << "rows " << check::shape(rows.rows, rows.cols) << ' ' << to_hex(sha.digest()).substr(0, 16)
-       << ", seed " << context.seed() << ", perplexity " << o.perplexity << ", exaggeration "
-       << o.exaggeration << " for " << o.exaggeration_iterations << ", momentum "
-       << o.early_momentum << ' ' << o.momentum << ", rate " << rate << ", longest step "
-       << o.max_step << ", " << to_string(o.method);
+  text << "rows " << check::shape(rows.rows, rows.cols) << ' '
+       << rows_digest(context, rows).substr(0, 16) << ", seed " << context.seed() << ", perplexity "
+       << o.perplexity << ", exaggeration " << o.exaggeration << " for "
+       << o.exaggeration_iterations << ", momentum " << o.early_momentum << ' ' << o.momentum
+       << ", rate " << rate << ", longest step " << o.max_step << ", " << to_string(o.method);
   return text.str();
 }
 

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <string>
 
+#include "clipk/core/view.hpp"
+
 namespace clipk {
 
 /// SHA-256 (FIPS 180-4) of bytes that come in pieces.
@@ -25,6 +27,9 @@ class Sha256 {
   std::array<std::uint8_t, 64> pending_{};
   std::uint64_t bytes_ = 0;
 };
+
+/// The values of a matrix on the host, row by row: its stride does not matter.
+void update_rows(Sha256& hash, MatrixView<const float> rows);
 
 /// 64 lowercase hexadecimal digits.
 std::string to_hex(const Sha256::Digest& digest);
