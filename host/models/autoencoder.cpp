@@ -1,16 +1,15 @@
 #include "clipk/models/autoencoder.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
 
 #include "clipk/io/check_finite.hpp"
-#include "clipk/ops/mse_loss.hpp"
 #include "metrics/host_rows.hpp"
 #include "models/autoencoder_problem.hpp"
 #include "models/autoencoder_stages.hpp"
 #include "models/code_whitening.hpp"
+#include "models/reconstruction.hpp"
 #include "models/scaled_rows.hpp"
 #include "ops/check.hpp"
 #include "train/named.hpp"
@@ -21,14 +20,6 @@ namespace {
 constexpr const char* kName = "autoencoder";
 constexpr const char* kKind = "autoencoder model";
 constexpr std::uint32_t kVersion = 1;
-constexpr std::int64_t kPieceRows = 8192;  // of many rows that are encoded
-
-template <class F>
-void for_pieces(std::int64_t rows, F&& f) {
-  for (std::int64_t first = 0; first < rows; first += kPieceRows) {
-    f(first, std::min(kPieceRows, rows - first));
-  }
-}
 
 void check_options(const AutoencoderOptions& options, std::int64_t dim) {
   for (const std::int64_t width : options.hidden) {
@@ -145,7 +136,7 @@ Matrix<float> Autoencoder::scaled(Context& context, MatrixView<const float> rows
 Matrix<float> Autoencoder::encode(Context& context, MatrixView<const float> rows) const {
   impl_->check_width(rows);
   Matrix<float> codes(context, rows.rows, code_dim());
-  for_pieces(rows.rows, [&](std::int64_t first, std::int64_t count) {
+  for_row_pieces(rows.rows, [&](std::int64_t first, std::int64_t count) {
     const ScaledRows input(context, rows.row_range(first, count), impl_->scaling);
     impl_->network.encoder().transform(context, input, codes.view().row_range(first, count));
   });
@@ -163,15 +154,11 @@ Matrix<float> Autoencoder::decode(Context& context, MatrixView<const float> code
 
 double Autoencoder::reconstruction_error(Context& context, MatrixView<const float> rows) const {
   impl_->check_width(rows);
-  Matrix<double> sum(context, 1, 1);
-  for_pieces(rows.rows, [&](std::int64_t first, std::int64_t count) {
-    const ScaledRows target(context, rows.row_range(first, count), impl_->scaling);
-    Matrix<float> codes(context, count, code_dim()), back(context, count, input_dim());
-    impl_->network.encoder().transform(context, target, codes);
-    impl_->network.decoder().transform(context, codes, back);
-    mse_loss(context, back, target, static_cast<float>(count), sum.flat(), {});
-  });
-  return rows.rows == 0 ? 0 : sum.to_host(context)(0, 0) / static_cast<double>(rows.rows);
+  const auto encode = [&](MatrixView<const float> scaled, MatrixView<float> codes) {
+    impl_->network.encoder().transform(context, scaled, codes);
+  };
+  return clipk::reconstruction_error(context, rows, impl_->scaling, encode,
+                                     impl_->network.decoder());
 }
 
 void Autoencoder::save(Context& context, const std::filesystem::path& path) const {

@@ -1,15 +1,14 @@
 #include "clipk/models/dec.hpp"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "clipk/io/check_finite.hpp"
-#include "clipk/ops/mse_loss.hpp"
 #include "metrics/host_rows.hpp"
 #include "models/dec_monitor.hpp"
 #include "models/dec_network.hpp"
 #include "models/dec_trainer.hpp"
+#include "models/reconstruction.hpp"
 #include "models/scaled_rows.hpp"
 #include "ops/check.hpp"
 
@@ -19,14 +18,6 @@ namespace {
 constexpr const char* kName = "dec";
 constexpr const char* kKind = "dec model";
 constexpr std::uint32_t kVersion = 1;
-constexpr std::int64_t kPieceRows = 8192;  // of many rows that are encoded
-
-template <class F>
-void for_pieces(std::int64_t rows, F&& f) {
-  for (std::int64_t first = 0; first < rows; first += kPieceRows) {
-    f(first, std::min(kPieceRows, rows - first));
-  }
-}
 
 void check_options(const DecOptions& o) {
   const auto at_least = [](const char* what, std::int64_t least, std::int64_t value) {
@@ -151,7 +142,7 @@ std::int64_t Dec::alarms() const {
 Matrix<float> Dec::encode(Context& context, MatrixView<const float> rows) const {
   check_width(input_dim(), rows.cols);
   Matrix<float> codes(context, rows.rows, code_dim());
-  for_pieces(rows.rows, [&](std::int64_t first, std::int64_t count) {
+  for_row_pieces(rows.rows, [&](std::int64_t first, std::int64_t count) {
     const ScaledRows input(context, rows.row_range(first, count), impl_->scaling);
     impl_->network.encode(context, input, codes.view().row_range(first, count));
   });
@@ -172,15 +163,10 @@ std::vector<std::int32_t> Dec::predict(Context& context, MatrixView<const float>
 double Dec::reconstruction_error(Context& context, MatrixView<const float> rows) const {
   check_width(input_dim(), rows.cols);
   const AutoencoderNetwork& networks = impl_->network.networks();
-  Matrix<double> sum(context, 1, 1);
-  for_pieces(rows.rows, [&](std::int64_t first, std::int64_t count) {
-    const ScaledRows target(context, rows.row_range(first, count), impl_->scaling);
-    Matrix<float> codes(context, count, code_dim()), back(context, count, input_dim());
-    networks.encoder().transform(context, target, codes);
-    networks.decoder().transform(context, codes, back);
-    mse_loss(context, back, target, static_cast<float>(count), sum.flat(), {});
-  });
-  return rows.rows == 0 ? 0 : sum.to_host(context)(0, 0) / static_cast<double>(rows.rows);
+  const auto encode = [&](MatrixView<const float> scaled, MatrixView<float> codes) {
+    networks.encoder().transform(context, scaled, codes);
+  };
+  return clipk::reconstruction_error(context, rows, impl_->scaling, encode, networks.decoder());
 }
 
 void Dec::save(Context& context, const std::filesystem::path& path) const {
