@@ -13,6 +13,7 @@
 #include <cmath>
 
 #include "clipk/core/random.hpp"
+#include "kernels/normal.cuh"
 #include "kernels/portable.cuh"
 
 namespace clipk::gpu {
@@ -39,22 +40,14 @@ __device__ __forceinline__ float dropped(const Rule& rule, unsigned word, float 
   return (word >> 8) >= rule.threshold ? x * rule.factor : 0.f;
 }
 
-// Box and Muller: two normal numbers from two words.
-__device__ __forceinline__ float2 normal_pair(const Rule& rule, unsigned first, unsigned second) {
-  const float u = (static_cast<float>(first >> 8) + 0.5f) * 0x1p-24f;    // never 0
-  const float angle = static_cast<float>(second >> 8) * 3.7450703e-07f;  // 2 pi / 2^24
-  const float radius = sqrtf(-2.f * logf(u)) * rule.factor;
-  return {radius * cosf(angle), radius * sinf(angle)};
-}
-
 template <Corruption kKind>
 __device__ __forceinline__ float4 corrupted(const Rule& rule, uint4 word, float4 x) {
   if constexpr (kKind == Corruption::dropout) {
     return {dropped(rule, word.x, x.x), dropped(rule, word.y, x.y), dropped(rule, word.z, x.z),
             dropped(rule, word.w, x.w)};
   } else {
-    const float2 a = normal_pair(rule, word.x, word.y);
-    const float2 b = normal_pair(rule, word.z, word.w);
+    const float2 a = normal_pair(word.x, word.y, rule.factor);
+    const float2 b = normal_pair(word.z, word.w, rule.factor);
     return {x.x + a.x, x.y + a.y, x.z + b.x, x.w + b.y};
   }
 }

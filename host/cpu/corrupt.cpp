@@ -7,37 +7,16 @@
 #define HWY_TARGET_INCLUDE "cpu/corrupt.cpp"
 #include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
 #include <hwy/highway.h>
-// after highway.h
-#include <hwy/contrib/math/math-inl.h>
 
+#include "cpu/normal-inl.hpp"
 #include "cpu/parallel.hpp"
-#include "cpu/philox-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using FloatTag = hn::Rebind<float, WordTag>;
-using Floats = hn::Vec<FloatTag>;
-
 constexpr std::int64_t kColumns = 256;  // drawn at a time
 constexpr std::int64_t kSlack = 64;     // whole vectors are stored beyond the end
-
-// Four vectors, lane by lane: a0, b0, c0, d0, a1, ...
-HWY_INLINE void store_four(const Floats (&v)[4], float* to) {
-  const FloatTag d;
-#if HWY_TARGET == HWY_SCALAR
-  for (int w = 0; w < 4; ++w) hn::Store(v[w], d, to + w);
-#else
-  hn::StoreInterleaved4(v[0], v[1], v[2], v[3], d, to);
-#endif
-}
-
-// The upper 24 bits of a word, an exact float.
-HWY_INLINE Floats upper_bits(Words word) {
-  const hn::RebindToSigned<WordTag> integer;
-  return hn::ConvertTo(FloatTag(), hn::BitCast(integer, hn::ShiftRight<8>(word)));
-}
 
 // What dropout multiplies elements by: 0 or `scale`.
 HWY_INLINE void dropout_factors(const Words (&word)[4], float threshold, float scale, float* to) {
@@ -48,23 +27,6 @@ HWY_INLINE void dropout_factors(const Words (&word)[4], float threshold, float s
     factor[w] = hn::IfThenElseZero(kept, hn::Set(d, scale));
   }
   store_four(factor, to);
-}
-
-// Box and Muller's transform of two pairs of words.
-HWY_INLINE void normal_numbers(const Words (&word)[4], float deviation, float* to) {
-  const FloatTag d;
-  Floats value[4];
-  for (int pair = 0; pair < 4; pair += 2) {
-    const auto u = hn::Mul(hn::Add(upper_bits(word[pair]), hn::Set(d, 0.5F)),
-                           hn::Set(d, 0x1p-24F));  // never 0
-    const auto angle =
-        hn::Mul(upper_bits(word[pair + 1]), hn::Set(d, static_cast<float>(M_PI * 0x1p-23)));
-    const auto radius =
-        hn::Mul(hn::Sqrt(hn::Mul(hn::Set(d, -2.0F), hn::Log(d, u))), hn::Set(d, deviation));
-    value[pair] = hn::Mul(radius, hn::Cos(d, angle));
-    value[pair + 1] = hn::Mul(radius, hn::Sin(d, angle));
-  }
-  store_four(value, to);
 }
 
 // The numbers of the groups of four columns `group` ...

@@ -76,6 +76,11 @@ inline double cospi(double x) {
   return std::cos(std::numbers::pi * x);
 }
 
+inline void sincospif(float x, float* sin, float* cos) {
+  *sin = static_cast<float>(std::sin(std::numbers::pi * x));
+  *cos = static_cast<float>(std::cos(std::numbers::pi * x));
+}
+
 inline int __float_as_int(float x) {
   return std::bit_cast<int>(x);
 }

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "clipk/core/matrix.hpp"
+#include "clipk/models/autoencoder_network.hpp"
+
+namespace clipk {
+
+/// An encoder to mean and logarithm of the variance of each code column, side by side, and a
+/// decoder of the mirrored shape, in one array of parameters.
+template <class T>
+class BasicVaeNetwork {
+ public:
+  /// @param shape widths: inputs, hidden layers, code. Weights are drawn from the context's seed.
+  BasicVaeNetwork(Context& context, AutoencoderShape shape);
+
+  const AutoencoderShape& shape() const { return shape_; }
+  std::int64_t inputs() const { return decoder_.outputs(); }
+  std::int64_t code() const { return decoder_.inputs(); }
+  BasicMlp<T>& encoder() { return encoder_; }
+  BasicMlp<T>& decoder() { return decoder_; }
+  const BasicMlp<T>& encoder() const { return encoder_; }
+  const BasicMlp<T>& decoder() const { return decoder_; }
+  BasicParameterSlice<T> parameters() { return parameters_.all(); }
+
+  /// Of the encoder's output [n, 2 code].
+  template <class U>
+  MatrixView<U> mean(MatrixView<U> heads) const {
+    return heads.col_range(0, code());
+  }
+  template <class U>
+  MatrixView<U> log_variance(MatrixView<U> heads) const {
+    return heads.col_range(code(), code());
+  }
+
+  /// What a step of up to `rows` rows keeps: planned once by the caller, reused in every step.
+  struct Workspace {
+    Workspace() = default;
+    Workspace(Context& context, const BasicVaeNetwork& network, std::int64_t rows);
+
+    typename BasicMlp<T>::Workspace encoder, decoder;
+    Matrix<T> heads, grad_heads;    // [rows, 2 code]
+    Matrix<T> codes, grad_codes;    // [rows, code]
+    Matrix<T> output, grad_output;  // [rows, inputs]
+  };
+
+  /// Overwrites the gradients with those of the batch's loss (see Vae), and adds it to `loss` [1].
+  /// @param x [n, inputs]  @param step [1] that addresses the noise
+  void step(Context& context, MatrixView<const T> x, T sigma, VectorView<const std::uint64_t> step,
+            Workspace& workspace, VectorView<double> loss);
+
+  /// As entries PREFIX/encoder/..., PREFIX/decoder/... of an archive.
+  void save(Context& context, ArchiveWriter& archive, std::string_view prefix) const;
+  /// @throws Error that names file and entry where one is missing or of another shape.
+  static BasicVaeNetwork load(Context& context, const ArchiveReader& archive,
+                              std::string_view prefix);
+
+ private:
+  AutoencoderShape shape_;
+  BasicParameters<T> parameters_;
+  BasicMlp<T> encoder_, decoder_;
+};
+
+using VaeNetwork = BasicVaeNetwork<float>;
+extern template class BasicVaeNetwork<float>;
+extern template class BasicVaeNetwork<double>;
+
+}  // namespace clipk

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "clipk/core/context.hpp"
+#include "clipk/core/matrix.hpp"
+#include "clipk/core/view.hpp"
+#include "clipk/ops/adam.hpp"
+#include "clipk/train/mlp.hpp"
+#include "clipk/train/progress.hpp"
+#include "clipk/train/schedule.hpp"
+
+namespace clipk {
+
+struct VaeOptions {
+  std::vector<std::int64_t> hidden = {512, 256};  ///< of the encoder; the decoder mirrors it
+  std::int64_t code = 64;
+  Activation activation = Activation::relu;
+  Init init = Init::fan_in_uniform;
+
+  /// Standard deviation of a row's values about what the decoder gives, in the rows' unit: the
+  /// smaller, the more a code keeps of its row and the less alike codes and N(0, I) are. (As the
+  /// weight beta of the divergence beside a plain sum of squares: beta = 2 sigma^2.)
+  float sigma = 0.1F;
+
+  std::int64_t epochs = 30;  ///< for tens of thousands of rows; fewer rows need more of them
+  std::int64_t batch = 128;
+  AdamOptions adam = {};
+  double rate = 1e-3;
+  ScheduleOptions schedule = {.kind = Schedule::cosine};
+
+  /// Written every `checkpoint_every` epochs; where it exists, the training goes on from it, to the
+  /// same bytes. Removed by the caller.
+  std::filesystem::path checkpoint;
+  std::int64_t checkpoint_every = 1;
+  std::function<void(const Progress&)> progress;
+};
+
+/// For each row the normal distribution of its code, on the context's device.
+struct VaePosterior {
+  Matrix<float> mean, log_variance;  ///< [m, code]
+};
+
+/// A variational autoencoder of rows: the encoder gives a normal distribution of codes with
+/// independent columns, the decoder gives the row back from a draw of it. Trained to the least
+///   sum over columns of (x - decoded)^2 / (2 sigma^2) + KL(posterior || N(0, I)),
+/// the mean over rows, in nats: the negative evidence lower bound without its constant
+/// d log(sigma sqrt(2 pi)). Every step draws its codes anew.
+///
+/// Rows are taken as they are; images as values from 0 to 1. The decoder's output is linear.
+///
+/// Deterministic: yes; the same seed (the context's), data and device give the same bytes for any
+/// number of threads, and after a resume. Source: Kingma and Welling, ICLR 2014.
+class Vae {
+ public:
+  /// @param rows [n, d] on any device, n at least 2
+  /// @throws Error if there are fewer than 2 rows or a value is not finite, if a layer is below 1,
+  /// the code wider than the rows or sigma not above 0, if another option makes no sense, the loss
+  /// does not stay finite (the rate is too high) or the checkpoint is of another model.
+  static Vae fit(Context& context, MatrixView<const float> rows, const VaeOptions& options);
+  /// @throws Error for a file that is not a clipk vae model.
+  static Vae load(Context& context, const std::filesystem::path& path);
+
+  Vae(Vae&&) noexcept;
+  Vae& operator=(Vae&&) noexcept;
+  ~Vae();
+
+  std::int64_t input_dim() const;
+  std::int64_t code_dim() const;
+  float sigma() const;
+  /// Mean loss of every epoch, nats a row.
+  const std::vector<double>& losses() const;
+
+  /// The means of the rows' codes.
+  /// @param rows [m, d], seen or not, on any device
+  /// @returns [m, code] on the context's device
+  /// @throws Error if the width differs. Deterministic: yes.
+  Matrix<float> encode(Context& context, MatrixView<const float> rows) const;
+  VaePosterior posterior(Context& context, MatrixView<const float> rows) const;
+  /// A draw of every row's code. @param draw another number gives other noise, by the context's
+  /// seed  @returns [m, code]
+  Matrix<float> sample_codes(Context& context, MatrixView<const float> rows,
+                             std::uint32_t draw) const;
+  /// @param codes [m, code] on any device  @returns [m, d] on the context's device
+  Matrix<float> decode(Context& context, MatrixView<const float> codes) const;
+
+  /// The mean over all values of (x - decode(encode(x)))^2; 0 of no rows.
+  double reconstruction_error(Context& context, MatrixView<const float> rows) const;
+  /// [code] The divergence from N(0, 1) of every column of the codes, in nats, the mean over rows
+  /// (0 of none): a column that says nothing has one of 0.
+  std::vector<double> divergences(Context& context, MatrixView<const float> rows) const;
+
+  /// Atomic: after an error an older file is untouched.
+  void save(Context& context, const std::filesystem::path& path) const;
+
+ private:
+  struct Impl;
+  explicit Vae(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace clipk
