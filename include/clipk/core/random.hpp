@@ -30,7 +30,8 @@ enum class RandomStream : std::uint32_t {
   bootstrap,
   data,
   clusters,
-  corruption
+  corruption,
+  pairs
 };
 
 /// The block that belongs to (seed, stream, step, index). Every random number of the library is

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "clipk/core/matrix.hpp"
+#include "clipk/io/attributes.hpp"
+
+namespace clipk {
+
+/// Which of its factors a pair is said to share.
+enum class PairMarks : std::uint8_t {
+  /// The one it was drawn for. What it shares by chance, or because factors go together, counts as
+  /// not shared.
+  drawn,
+  /// Every factor in which its two rows are known to agree, that one included: factors that go
+  /// together in the data (glasses and beard) are then told apart by the pairs in which they do
+  /// not.
+  known,
+};
+const char* to_string(PairMarks marks);
+/// By the name that to_string gives. @throws Error that lists the names.
+PairMarks pair_marks_named(std::string_view name);
+
+struct FactorPairOptions {
+  PairMarks marks = PairMarks::known;
+  /// Two rows agree in a factor of values when in each of its columns at most this share of the
+  /// rows lies between them.
+  double tolerance = 0.005;
+};
+
+/// Pairs of rows that share a factor: two rows of one class, or two rows whose values are near by
+/// rank. Where a row has no near one, the nearest are taken that are found by doubling the
+/// tolerance. A row whose class is not known is in no pair of that factor.
+///
+/// Deterministic: draw() gives the same pairs for the same seed and step, on any machine.
+class FactorPairs {
+ public:
+  /// @param factors of `rows` rows each; copied. None: pairs share nothing.
+  /// @throws Error that names the factor: two of one name, a number of rows other than `rows`,
+  ///   fewer than two values (of classes: with a row), a class of a single row or without a name, a
+  ///   value that is not finite. Also if there are fewer than 2 rows or the tolerance is not in
+  ///   (0, 1].
+  FactorPairs(const std::vector<Factor>& factors, std::int64_t rows,
+              const FactorPairOptions& options = {});
+
+  std::int64_t rows() const { return rows_; }
+  std::int64_t factors() const { return static_cast<std::int64_t>(known_.size()); }
+  const std::string& name(std::int64_t factor) const;
+  const FactorPairOptions& options() const { return options_; }
+
+  struct Draw {
+    std::vector<std::int32_t> first, second;  ///< [n] rows, never the same one
+    Matrix<float> shared;                     ///< [n, factors] 1 where the pair shares one, or 0
+  };
+  /// n pairs. Pair p is drawn for factor p mod factors(): its first row is any of those where that
+  /// is known, the second any other that agrees with it. Without factors pairs are neighbours in a
+  /// random order of the rows, which starts anew after all of them.
+  /// @param step tells the draws of one seed apart
+  Draw draw(std::uint64_t seed, std::uint32_t step, std::int64_t n) const;
+  /// n pairs that share one factor, whatever else.
+  Draw draw_for(std::int64_t factor, std::uint64_t seed, std::uint32_t step, std::int64_t n) const;
+
+  /// Whether two rows are known to agree in a factor.
+  bool agree(std::int64_t factor, std::int32_t i, std::int32_t j) const;
+
+  /// The factors' content, for checkpoints: a SHA-256 in hex.
+  std::string digest() const;
+
+ private:
+  struct Known {
+    std::string name;
+    std::vector<std::int32_t> rows;                  // where it is known
+    std::vector<std::int32_t> classes;               // [rows_], or
+    std::vector<std::vector<std::int32_t>> members;  // of each class
+    std::vector<std::vector<float>> ranks;           // a column, [rows_]: equal values, equal ranks
+    std::vector<float> sorted_ranks;                 // of the first column
+    std::vector<std::int32_t> order;                 // rows by it
+  };
+  void add_classes(const Factor& factor);
+  void add_values(const Factor& factor);
+  bool near(const Known& known, std::int32_t i, std::int32_t j, double width) const;
+  template <class Generator>
+  std::int32_t partner(const Known& known, std::int32_t row, Generator& random) const;
+  template <class FactorOf>
+  Draw draw_pairs(std::uint64_t seed, std::uint32_t step, std::int64_t n,
+                  FactorOf&& factor_of) const;
+  void mark(Draw& draw, std::int64_t pair, std::int64_t factor) const;
+
+  std::int64_t rows_;
+  FactorPairOptions options_;
+  double width_;  // of ranks
+  std::vector<Known> known_;
+};
+
+}  // namespace clipk

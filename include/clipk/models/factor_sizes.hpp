@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "clipk/core/context.hpp"
+#include "clipk/core/view.hpp"
+#include "clipk/models/factor_pairs.hpp"
+
+namespace clipk {
+
+/// How many columns of a code each factor gets; the rest is the residual's.
+enum class SizeRule : std::uint8_t {
+  /// By the exponential of how far the two rows of a pair go together, over all columns at once
+  /// (Esser, Rombach and Ommer's code). As that lies within [0, 1], no factor gets more than e
+  /// times what another one gets, and the residual the most.
+  softmax,
+  /// As many as there are directions in which the two rows of a pair go together: canonical
+  /// correlations above the largest that pairs of unrelated rows show.
+  correlations,
+};
+const char* to_string(SizeRule rule);
+/// By the name that to_string gives. @throws Error that lists the names.
+SizeRule size_rule_named(std::string_view name);
+
+struct FactorSizeOptions {
+  SizeRule rule = SizeRule::correlations;
+  std::int64_t pairs = 20'000;  ///< of each factor, that it is estimated from
+  std::int64_t shuffles = 10;  ///< of `correlations`: how often pairs are torn apart for comparison
+  double ridge = 1e-3;         ///< of `correlations`: of the rows' mean variance, added to each
+};
+
+struct FactorSizes {
+  std::vector<std::int64_t> sizes;  ///< [F + 1]: of every factor, then the residual's
+  /// [F] softmax: s = sum over columns of cov(a, b) / sum of variances; correlations: the largest.
+  std::vector<double> scores;
+  /// Of `correlations`: by factor, all D canonical correlations downwards, and the largest of torn
+  /// pairs.
+  std::vector<std::vector<double>> correlations;
+  std::vector<double> thresholds;
+};
+
+/// Sizes of the blocks of a code from pairs of rows. Every factor gets one column at least; where
+/// all together need more than there are, those that want most give up columns first.
+///
+/// @param rows [n, D] on any device: what the code is made from
+/// @param pairs of these rows
+/// @throws Error if the rows are not the pairs', a value is not finite, there are more factors than
+///   columns, or an option makes no sense. Deterministic: yes.
+FactorSizes factor_sizes(Context& context, MatrixView<const float> rows, const FactorPairs& pairs,
+                         const FactorSizeOptions& options = {});
+
+}  // namespace clipk
