@@ -1,4 +1,5 @@
-// Dense layer: y = activation(x w^T + bias) for x [n, in], w [out, in], and its gradients.
+// Dense layer: y = activation(x w^T + bias) for x [n, in], w [out, in], and its gradients; or a
+// batch of layers of one shape.
 //
 // Plan    products by cuBLASLt; bias and relu in its epilogue. What it has no epilogue for is one
 //         pass over y in place. Backward: one pass over y and grad_y writes the gradient before the
@@ -52,7 +53,8 @@ __device__ __forceinline__ float through_activation(float y, float grad) {
 template <Activation kActivation>
 __global__ void __launch_bounds__(kThreads)
     activation_kernel(std::int64_t rows, std::int64_t cols, std::int64_t stride,
-                      float* __restrict__ y) {
+                      std::int64_t batch_stride, float* __restrict__ y) {
+  y += blockIdx.y * batch_stride;
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * kThreads;
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
        i < rows * cols; i += step) {
@@ -64,15 +66,22 @@ __global__ void __launch_bounds__(kThreads)
 template <Activation kActivation, bool kAligned>
 __global__ void __launch_bounds__(kThreads)
     gradient_kernel(std::int64_t rows, int cols, std::int64_t rows_of_part,
-                    const float* __restrict__ y, std::int64_t y_stride,
+                    const float* __restrict__ y, std::int64_t y_stride, std::int64_t y_batch,
                     const float* __restrict__ grad_y, std::int64_t grad_stride,
-                    float* __restrict__ grad_z, double* __restrict__ parts) {
+                    std::int64_t grad_batch, float* __restrict__ grad_z,
+                    double* __restrict__ parts) {
   CLIPK_SHARED(float, sums, [kDown][kColumns]);
   const int across = static_cast<int>(threadIdx.x) % kAcross;
   const int down = static_cast<int>(threadIdx.x) / kAcross;
   const int column = static_cast<int>(blockIdx.x) * kColumns + 4 * across;
   const std::int64_t first = static_cast<std::int64_t>(blockIdx.y) * rows_of_part;
   const std::int64_t last = min(rows, first + rows_of_part);
+  const auto batch = static_cast<std::int64_t>(blockIdx.z);
+  grad_y += batch * grad_batch;
+  if constexpr (kActivation != Activation::identity) {
+    y += batch * y_batch;
+    grad_z += batch * rows * cols;
+  }
   float sum[4] = {0.f, 0.f, 0.f, 0.f};
   for (std::int64_t i = first + down; i < last; i += kDown) {
     const float4 g4 = load_row4<kAligned>(grad_y + i * grad_stride, column, cols);
@@ -104,26 +113,28 @@ __global__ void __launch_bounds__(kThreads)
     double total = 0;
 #pragma unroll
     for (int i = 0; i < kDown; ++i) total += static_cast<double>(sums[i][threadIdx.x]);
-    parts[static_cast<std::int64_t>(blockIdx.y) * cols + own] = total;
+    parts[(batch * gridDim.y + blockIdx.y) * cols + own] = total;
   }
 }
 
 __global__ void __launch_bounds__(kThreads)
     bias_kernel(std::int64_t part_count, int cols, const double* __restrict__ parts,
-                float* __restrict__ grad_bias) {
+                std::int64_t grad_stride, float* __restrict__ grad_bias) {
   const int column = static_cast<int>(blockIdx.x) * kThreads + static_cast<int>(threadIdx.x);
   if (column >= cols) return;
+  parts += blockIdx.y * part_count * cols;
   double total = 0;
   for (std::int64_t i = 0; i < part_count; ++i) total += parts[i * cols + column];
-  grad_bias[column] = static_cast<float>(total);
+  grad_bias[blockIdx.y * grad_stride + column] = static_cast<float>(total);
 }
 
 template <Activation kActivation>
-void activate_in_place(MatrixView<float> y, cudaStream_t stream) {
+void activate_in_place(BatchView<float> y, cudaStream_t stream) {
   const std::int64_t blocks = std::min((y.rows * y.cols + kThreads - 1) / kThreads, kMaxBlocks);
   CLIPK_LAUNCH((activation_kernel<kActivation>),
-               (Launch{dim3(static_cast<unsigned>(blocks)), dim3(kThreads), 0, stream}), y.rows,
-               y.cols, y.stride, y.data);
+               (Launch{dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(y.batch)),
+                       dim3(kThreads), 0, stream}),
+               y.rows, y.cols, y.stride, y.batch_stride, y.data);
 }
 
 std::int64_t rows_of_part(std::int64_t n) {
@@ -131,28 +142,31 @@ std::int64_t rows_of_part(std::int64_t n) {
 }
 
 template <Activation kActivation>
-void gradient(MatrixView<const float> y, MatrixView<const float> grad_y, MatrixView<float> grad_z,
+void gradient(BatchView<const float> y, BatchView<const float> grad_y, BatchView<float> grad_z,
               MatrixView<double> parts, cudaStream_t stream) {
   const std::int64_t rows = grad_y.rows, cols = grad_y.cols;
-  const Launch launch{dim3(ceil_div(cols, kColumns), ceil_div(rows, rows_of_part(rows))),
+  const Launch launch{dim3(ceil_div(cols, kColumns), ceil_div(rows, rows_of_part(rows)),
+                           static_cast<unsigned>(grad_y.batch)),
                       dim3(kThreads), 0, stream};
-  const bool aligned =
-      rows_allow_float4(grad_y.data, grad_y.stride, cols) &&
-      (kActivation == Activation::identity ||
-       (rows_allow_float4(y.data, y.stride, cols) && rows_allow_float4(grad_z.data, cols, cols)));
+  const auto allow_float4 = [&](const auto& m) {
+    return rows_allow_float4(m.data, m.stride, cols) && m.batch_stride % 4 == 0;
+  };
+  const bool aligned = allow_float4(grad_y) && (kActivation == Activation::identity ||
+                                                (allow_float4(y) && allow_float4(grad_z)));
+  const auto run = [&](auto kernel) {
+    CLIPK_LAUNCH(kernel, launch, rows, static_cast<int>(cols), rows_of_part(rows), y.data, y.stride,
+                 y.batch_stride, grad_y.data, grad_y.stride, grad_y.batch_stride, grad_z.data,
+                 parts.data);
+  };
   if (aligned) {
-    CLIPK_LAUNCH((gradient_kernel<kActivation, true>), launch, rows, static_cast<int>(cols),
-                 rows_of_part(rows), y.data, y.stride, grad_y.data, grad_y.stride, grad_z.data,
-                 parts.data);
+    run(gradient_kernel<kActivation, true>);
   } else {
-    CLIPK_LAUNCH((gradient_kernel<kActivation, false>), launch, rows, static_cast<int>(cols),
-                 rows_of_part(rows), y.data, y.stride, grad_y.data, grad_y.stride, grad_z.data,
-                 parts.data);
+    run(gradient_kernel<kActivation, false>);
   }
 }
 
-void gradient(Activation activation, MatrixView<const float> y, MatrixView<const float> grad_y,
-              MatrixView<float> grad_z, MatrixView<double> parts, cudaStream_t stream) {
+void gradient(Activation activation, BatchView<const float> y, BatchView<const float> grad_y,
+              BatchView<float> grad_z, MatrixView<double> parts, cudaStream_t stream) {
   switch (activation) {
     case Activation::identity:
       return gradient<Activation::identity>(y, grad_y, grad_z, parts, stream);
@@ -169,18 +183,19 @@ void gradient(Activation activation, MatrixView<const float> y, MatrixView<const
 
 }  // namespace
 
-void dense(GemmHandle& handle, Precision precision, MatrixView<const float> x,
-           MatrixView<const float> weight, VectorView<const float> bias, Activation activation,
-           MatrixView<float> y, cudaStream_t stream) {
-  if (y.empty()) return;
+void dense(GemmHandle& handle, Precision precision, BatchView<const float> x,
+           BatchView<const float> weight, MatrixView<const float> bias, Activation activation,
+           BatchView<float> y, cudaStream_t stream) {
+  if (y.batch == 0 || y.rows == 0 || y.cols == 0) return;
   const bool with_bias = !bias.empty();
   const bool relu_fused = with_bias && activation == Activation::relu;
-  gemm(handle, Transpose::no, Transpose::yes, y.rows, y.cols, x.cols, 1, x.data, x.stride,
-       weight.data, weight.stride, 0, y.data, y.stride, precision,
-       relu_fused  ? Epilogue::relu_bias
-       : with_bias ? Epilogue::bias
-                   : Epilogue::none,
-       bias.data, stream);
+  gemm_batched(handle, Transpose::no, Transpose::yes, y.rows, y.cols, x.cols, 1, x.data, x.stride,
+               x.batch_stride, weight.data, weight.stride, weight.batch_stride, 0, y.data, y.stride,
+               y.batch_stride, y.batch, precision,
+               relu_fused  ? Epilogue::relu_bias
+               : with_bias ? Epilogue::bias
+                           : Epilogue::none,
+               bias.data, bias.stride, stream);
   if (relu_fused) return;
   switch (activation) {
     case Activation::identity:
@@ -200,29 +215,34 @@ std::int64_t dense_bias_parts(std::int64_t n) {
   return ceil_div(n, rows_of_part(n));
 }
 
-void dense_backward(GemmHandle& handle, Precision precision, MatrixView<const float> x,
-                    MatrixView<const float> weight, MatrixView<const float> y,
-                    Activation activation, MatrixView<const float> grad_y, MatrixView<float> grad_z,
-                    MatrixView<double> bias_parts, MatrixView<float> grad_x,
-                    MatrixView<float> grad_weight, VectorView<float> grad_bias,
+void dense_backward(GemmHandle& handle, Precision precision, BatchView<const float> x,
+                    BatchView<const float> weight, BatchView<const float> y, Activation activation,
+                    BatchView<const float> grad_y, BatchView<float> grad_z,
+                    MatrixView<double> bias_parts, BatchView<float> grad_x,
+                    BatchView<float> grad_weight, MatrixView<float> grad_bias,
                     cudaStream_t stream) {
-  const std::int64_t n = grad_y.rows, in = x.cols, out = grad_y.cols;
-  MatrixView<const float> g = grad_y;
+  const std::int64_t n = grad_y.rows, in = x.cols, out = grad_y.cols, batch = grad_y.batch;
+  BatchView<const float> g = grad_y;
   if (activation != Activation::identity || !grad_bias.empty()) {
     gradient(activation, y, grad_y, grad_z, bias_parts, stream);
     if (activation != Activation::identity) g = grad_z;
   }
   if (!grad_bias.empty()) {
-    CLIPK_LAUNCH(bias_kernel, (Launch{dim3(ceil_div(out, kThreads)), dim3(kThreads), 0, stream}),
-                 dense_bias_parts(n), static_cast<int>(out), bias_parts.data, grad_bias.data);
+    const dim3 blocks(ceil_div(out, kThreads), static_cast<unsigned>(batch));
+    CLIPK_LAUNCH(bias_kernel, (Launch{blocks, dim3(kThreads), 0, stream}), dense_bias_parts(n),
+                 static_cast<int>(out), bias_parts.data, grad_bias.stride, grad_bias.data);
   }
-  if (!grad_weight.empty()) {
-    gemm(handle, Transpose::yes, Transpose::no, out, in, n, 1, g.data, g.stride, x.data, x.stride,
-         0, grad_weight.data, grad_weight.stride, precision, Epilogue::none, nullptr, stream);
+  if (grad_weight.data != nullptr) {
+    gemm_batched(handle, Transpose::yes, Transpose::no, out, in, n, 1, g.data, g.stride,
+                 g.batch_stride, x.data, x.stride, x.batch_stride, 0, grad_weight.data,
+                 grad_weight.stride, grad_weight.batch_stride, batch, precision, Epilogue::none,
+                 nullptr, 0, stream);
   }
-  if (!grad_x.empty()) {
-    gemm(handle, Transpose::no, Transpose::no, n, in, out, 1, g.data, g.stride, weight.data,
-         weight.stride, 0, grad_x.data, grad_x.stride, precision, Epilogue::none, nullptr, stream);
+  if (grad_x.data != nullptr) {
+    gemm_batched(handle, Transpose::no, Transpose::no, n, in, out, 1, g.data, g.stride,
+                 g.batch_stride, weight.data, weight.stride, weight.batch_stride, 0, grad_x.data,
+                 grad_x.stride, grad_x.batch_stride, batch, precision, Epilogue::none, nullptr, 0,
+                 stream);
   }
 }
 

@@ -81,6 +81,7 @@ struct GemmCall {
   Precision precision;
   Epilogue epilogue;
   const float* bias;
+  std::int64_t stride_bias;
 
   GemmHandle::Key key() const {
     return {m,
@@ -100,6 +101,7 @@ struct GemmCall {
             alignment(c),
             static_cast<std::int64_t>(precision),
             static_cast<std::int64_t>(epilogue),
+            stride_bias,
             beta != 0};
   }
   void run(GemmHandle& handle, cudaStream_t stream) const;
@@ -128,7 +130,8 @@ struct GemmHandle::Plan {
 
   void make(cublasLtHandle_t handle, std::size_t workspace_bytes, const Key& key) {
     const auto [m, n, k, batch, a_transpose, a_ld, a_stride, a_align, b_transpose, b_ld, b_stride,
-                b_align, c_ld, c_stride, c_align, precision, epilogue, accumulates] = key;
+                b_align, c_ld, c_stride, c_align, precision, epilogue, bias_stride, accumulates] =
+        key;
     check(cublasLtMatmulDescCreate(&product, compute_type(static_cast<Precision>(precision)),
                                    CUDA_R_32F),
           "descriptor");
@@ -137,6 +140,9 @@ struct GemmHandle::Plan {
     set(product, CUBLASLT_MATMUL_DESC_TRANSA, ta ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(product, CUBLASLT_MATMUL_DESC_TRANSB, tb ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(product, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(static_cast<Epilogue>(epilogue)));
+    if (bias_stride != 0) {
+      set(product, CUBLASLT_MATMUL_DESC_BIAS_BATCH_STRIDE, bias_stride);
+    }
     layout(a, ta ? k : m, ta ? m : k, a_ld, batch, a_stride);
     layout(b, tb ? n : k, tb ? k : n, b_ld, batch, b_stride);
     layout(c, m, n, c_ld, batch, c_stride);
@@ -209,7 +215,9 @@ void gemm_batched(GemmHandle& handle, Transpose a, Transpose b, std::int64_t m, 
                   std::int64_t k, float alpha, const float* A, std::int64_t lda,
                   std::int64_t stride_a, const float* B, std::int64_t ldb, std::int64_t stride_b,
                   float beta, float* C, std::int64_t ldc, std::int64_t stride_c, std::int64_t batch,
-                  Precision precision, Epilogue epilogue, const float* bias, cudaStream_t stream) {
+                  Precision precision, Epilogue epilogue, const float* bias,
+                  std::int64_t stride_bias, cudaStream_t stream) {
+  if (batch == 1) stride_a = stride_b = stride_c = stride_bias = 0;  // one plan, however given
   const GemmCall call{{B, b, ldb, stride_b},
                       {A, a, lda, stride_a},
                       n,
@@ -223,7 +231,8 @@ void gemm_batched(GemmHandle& handle, Transpose a, Transpose b, std::int64_t m, 
                       beta,
                       precision,
                       epilogue,
-                      bias};
+                      bias,
+                      stride_bias};
   call.run(handle, stream);
 }
 
@@ -232,7 +241,7 @@ void gemm(GemmHandle& handle, Transpose a, Transpose b, std::int64_t m, std::int
           std::int64_t ldb, float beta, float* C, std::int64_t ldc, Precision precision,
           Epilogue epilogue, const float* bias, cudaStream_t stream) {
   gemm_batched(handle, a, b, m, n, k, alpha, A, lda, 0, B, ldb, 0, beta, C, ldc, 0, 1, precision,
-               epilogue, bias, stream);
+               epilogue, bias, 0, stream);
 }
 
 }  // namespace clipk::gpu

@@ -34,7 +34,7 @@ class GemmHandle {
  private:
   friend struct GemmCall;
   struct Plan;
-  using Key = std::array<std::int64_t, 18>;
+  using Key = std::array<std::int64_t, 19>;
   Plan& plan(const Key& key);
 
   cublasLtHandle_t handle_ = nullptr;
@@ -63,11 +63,12 @@ void gemm(GemmHandle& handle, Transpose a, Transpose b, std::int64_t m, std::int
           Epilogue epilogue, const float* bias, cudaStream_t stream);
 
 /// The same for `batch` products, whose matrices lie stride_a, stride_b and stride_c floats apart.
-/// A stride of 0 uses the same A or B for all; bias is the same for all.
+/// A stride of 0 uses the same A or B for all; the biases lie stride_bias floats apart, 0 for one.
 void gemm_batched(GemmHandle& handle, Transpose a, Transpose b, std::int64_t m, std::int64_t n,
                   std::int64_t k, float alpha, const float* A, std::int64_t lda,
                   std::int64_t stride_a, const float* B, std::int64_t ldb, std::int64_t stride_b,
                   float beta, float* C, std::int64_t ldc, std::int64_t stride_c, std::int64_t batch,
-                  Precision precision, Epilogue epilogue, const float* bias, cudaStream_t stream);
+                  Precision precision, Epilogue epilogue, const float* bias,
+                  std::int64_t stride_bias, cudaStream_t stream);
 
 }  // namespace clipk::gpu

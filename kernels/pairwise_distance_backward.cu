@@ -212,7 +212,7 @@ void pairwise_distance_backward(GemmHandle& handle, Metric metric, Precision pre
   if (grad_x.data != nullptr) {
     gemm_batched(handle, Transpose::no, Transpose::no, n, d, m, -1, c, m, n * m, y.data, y.stride,
                  y.batch_stride, 0, grad_x.data, grad_x.stride, grad_x.batch_stride, plan.batch,
-                 precision, Epilogue::none, nullptr, stream);
+                 precision, Epilogue::none, nullptr, 0, stream);
     finish({metric, plan.batch, static_cast<int>(d), x, y, grad_out, grad_x, scratch.row_sums,
             n * plan.col_blocks, plan.col_blocks, 1, plan.col_blocks, scratch.near_bits, false},
            stream);
@@ -220,7 +220,7 @@ void pairwise_distance_backward(GemmHandle& handle, Metric metric, Precision pre
   if (grad_y.data != nullptr) {
     gemm_batched(handle, Transpose::yes, Transpose::no, m, d, n, -1, c, m, n * m, x.data, x.stride,
                  x.batch_stride, 0, grad_y.data, grad_y.stride, grad_y.batch_stride, plan.batch,
-                 precision, Epilogue::none, nullptr, stream);
+                 precision, Epilogue::none, nullptr, 0, stream);
     finish({metric, plan.batch, static_cast<int>(d), y, x, grad_out, grad_y, scratch.col_sums,
             plan.row_blocks * m, 1, m, plan.row_blocks, scratch.near_bits, true},
            stream);

@@ -174,67 +174,83 @@ void gradient_rows(Activation activation, MatrixView<const double> y,
 constexpr std::int64_t kSerialWork = 1 << 19;
 
 template <class T>
-void sum_parts(MatrixView<const T> parts, VectorView<T> out) {
-  for (std::int64_t j = 0; j < out.size; ++j) {
+void sum_parts(MatrixView<const T> parts, T* out) {
+  for (std::int64_t j = 0; j < parts.cols; ++j) {
     double sum = 0;
     for (std::int64_t i = 0; i < parts.rows; ++i) sum += parts(i, j);
     out[j] = static_cast<T>(sum);
   }
 }
 
+template <class T>
+bool wanted(BatchView<T> view) {
+  return view.batch > 0 && view.rows > 0 && view.cols > 0;
+}
+
 }  // namespace
 
 template <class T>
-void dense(int threads, MatrixView<const T> x, MatrixView<const T> weight, VectorView<const T> bias,
-           Activation activation, MatrixView<T> y) {
+void dense(int threads, BatchView<const T> x, BatchView<const T> weight, MatrixView<const T> bias,
+           Activation activation, BatchView<T> y) {
   const GemmGrid grid = gemm_grid(y.rows, y.cols, x.cols);
-  parallel_for(threads, grid.tiles(), [&](std::int64_t task) {
-    const GemmTile t = grid.tile(task);
-    const MatrixView<T> tile = y.row_range(t.row, t.rows).col_range(t.col, t.cols);
-    gemm_serial(Transpose::no, Transpose::yes, t.rows, t.cols, x.cols, T{1}, x.row(t.row), x.stride,
-                weight.row(t.col), weight.stride, T{0}, tile.data, tile.stride);
-    finish_rows(activation, bias.empty() ? nullptr : bias.data + t.col, tile);
+  parallel_for(threads, y.batch * grid.tiles(), [&](std::int64_t task) {
+    const std::int64_t b = task / grid.tiles();
+    const GemmTile t = grid.tile(task % grid.tiles());
+    const MatrixView<T> tile = y[b].row_range(t.row, t.rows).col_range(t.col, t.cols);
+    gemm_serial(Transpose::no, Transpose::yes, t.rows, t.cols, x.cols, T{1}, x[b].row(t.row),
+                x.stride, weight[b].row(t.col), weight.stride, T{0}, tile.data, tile.stride);
+    finish_rows(activation, bias.empty() ? nullptr : bias.row(b) + t.col, tile);
   });
 }
 
 template <class T>
-void dense_backward(int threads, MatrixView<const T> x, MatrixView<const T> weight,
-                    MatrixView<const T> y, Activation activation, MatrixView<const T> grad_y,
-                    MatrixView<T> grad_z, MatrixView<T> bias_parts, MatrixView<T> grad_x,
-                    MatrixView<T> grad_weight, VectorView<T> grad_bias) {
+void dense_backward(int threads, BatchView<const T> x, BatchView<const T> weight,
+                    BatchView<const T> y, Activation activation, BatchView<const T> grad_y,
+                    BatchView<T> grad_z, MatrixView<T> bias_parts, BatchView<T> grad_x,
+                    BatchView<T> grad_weight, MatrixView<T> grad_bias) {
   const std::int64_t n = grad_y.rows;
   const std::int64_t in = x.cols;
   const std::int64_t out = grad_y.cols;
+  const std::int64_t batch = grad_y.batch;
   const bool with_bias = !grad_bias.empty();
-  if (n * in * out < kSerialWork) threads = 1;
-  MatrixView<const T> g = grad_y;
+  if (batch * n * in * out < kSerialWork) threads = 1;
+  BatchView<const T> g = grad_y;
+  const std::int64_t parts = (n + kBiasRows - 1) / kBiasRows;
   if (with_bias || activation != Activation::identity) {
-    parallel_chunks(threads, n, kBiasRows, [&](std::int64_t first, std::int64_t count) {
+    parallel_for(threads, batch * parts, [&](std::int64_t task) {
+      const std::int64_t b = task / parts;
+      const std::int64_t first = task % parts * kBiasRows;
+      const std::int64_t count = std::min(kBiasRows, n - first);
       const MatrixView<T> z =
-          activation == Activation::identity ? grad_z : grad_z.row_range(first, count);
-      gradient_rows(activation, y.row_range(first, count), grad_y.row_range(first, count), z,
-                    with_bias ? bias_parts.row(first / kBiasRows) : nullptr);
+          activation == Activation::identity ? MatrixView<T>() : grad_z[b].row_range(first, count);
+      gradient_rows(activation, y[b].row_range(first, count), grad_y[b].row_range(first, count), z,
+                    with_bias ? bias_parts.row(task) : nullptr);
     });
     if (activation != Activation::identity) g = grad_z;
   }
 
-  // The tiles of both products and the sum of the bias parts share the threads.
-  const GemmGrid x_grid = grad_x.empty() ? GemmGrid{} : gemm_grid(n, in, out);
-  const GemmGrid w_grid = grad_weight.empty() ? GemmGrid{} : gemm_grid(out, in, n);
-  const std::int64_t products = w_grid.tiles() + x_grid.tiles();
+  // The tiles of both products of all batches and the sums of the bias parts share the threads.
+  const GemmGrid x_grid = wanted(grad_x) ? gemm_grid(n, in, out) : GemmGrid{};
+  const GemmGrid w_grid = wanted(grad_weight) ? gemm_grid(out, in, n) : GemmGrid{};
+  const std::int64_t w_tasks = batch * w_grid.tiles();
+  const std::int64_t products = w_tasks + batch * x_grid.tiles();
   parallel_for(threads, products + (with_bias ? 1 : 0), [&](std::int64_t task) {
     if (task == products) {
-      sum_parts<T>(bias_parts, grad_bias);
-    } else if (task < w_grid.tiles()) {
-      const GemmTile t = w_grid.tile(task);
-      gemm_serial(Transpose::yes, Transpose::no, t.rows, t.cols, n, T{1}, g.data + t.row, g.stride,
-                  x.data + t.col, x.stride, T{0}, grad_weight.row(t.row) + t.col,
+      for (std::int64_t b = 0; b < batch; ++b) {
+        sum_parts<T>(bias_parts.row_range(b * parts, parts), grad_bias.row(b));
+      }
+    } else if (task < w_tasks) {
+      const std::int64_t b = task / w_grid.tiles();
+      const GemmTile t = w_grid.tile(task % w_grid.tiles());
+      gemm_serial(Transpose::yes, Transpose::no, t.rows, t.cols, n, T{1}, g[b].data + t.row,
+                  g.stride, x[b].data + t.col, x.stride, T{0}, grad_weight[b].row(t.row) + t.col,
                   grad_weight.stride);
     } else {
-      const GemmTile t = x_grid.tile(task - w_grid.tiles());
-      gemm_serial(Transpose::no, Transpose::no, t.rows, t.cols, out, T{1}, g.row(t.row), g.stride,
-                  weight.data + t.col, weight.stride, T{0}, grad_x.row(t.row) + t.col,
-                  grad_x.stride);
+      const std::int64_t b = (task - w_tasks) / x_grid.tiles();
+      const GemmTile t = x_grid.tile((task - w_tasks) % x_grid.tiles());
+      gemm_serial(Transpose::no, Transpose::no, t.rows, t.cols, out, T{1}, g[b].row(t.row),
+                  g.stride, weight[b].data + t.col, weight.stride, T{0},
+                  grad_x[b].row(t.row) + t.col, grad_x.stride);
     }
   });
 }
@@ -252,18 +268,18 @@ void dense_add_backward(int threads, MatrixView<const T> weight, MatrixView<cons
        grad_y.data, grad_y.stride, weight.data, weight.stride, T{1}, grad_x.data, grad_x.stride);
 }
 
-template void dense<float>(int, MatrixView<const float>, MatrixView<const float>,
-                           VectorView<const float>, Activation, MatrixView<float>);
-template void dense<double>(int, MatrixView<const double>, MatrixView<const double>,
-                            VectorView<const double>, Activation, MatrixView<double>);
-template void dense_backward<float>(int, MatrixView<const float>, MatrixView<const float>,
-                                    MatrixView<const float>, Activation, MatrixView<const float>,
-                                    MatrixView<float>, MatrixView<float>, MatrixView<float>,
-                                    MatrixView<float>, VectorView<float>);
-template void dense_backward<double>(int, MatrixView<const double>, MatrixView<const double>,
-                                     MatrixView<const double>, Activation, MatrixView<const double>,
-                                     MatrixView<double>, MatrixView<double>, MatrixView<double>,
-                                     MatrixView<double>, VectorView<double>);
+template void dense<float>(int, BatchView<const float>, BatchView<const float>,
+                           MatrixView<const float>, Activation, BatchView<float>);
+template void dense<double>(int, BatchView<const double>, BatchView<const double>,
+                            MatrixView<const double>, Activation, BatchView<double>);
+template void dense_backward<float>(int, BatchView<const float>, BatchView<const float>,
+                                    BatchView<const float>, Activation, BatchView<const float>,
+                                    BatchView<float>, MatrixView<float>, BatchView<float>,
+                                    BatchView<float>, MatrixView<float>);
+template void dense_backward<double>(int, BatchView<const double>, BatchView<const double>,
+                                     BatchView<const double>, Activation, BatchView<const double>,
+                                     BatchView<double>, MatrixView<double>, BatchView<double>,
+                                     BatchView<double>, MatrixView<double>);
 template void dense_add<float>(int, MatrixView<const float>, MatrixView<const float>,
                                MatrixView<float>);
 template void dense_add<double>(int, MatrixView<const double>, MatrixView<const double>,

@@ -36,6 +36,17 @@ void optional_matrix(const char* op, const char* name, const Context& context, M
   if (m.data != nullptr) matrix(op, name, context, m, rows, cols);
 }
 
+/// A batch of so many matrices of this shape.
+template <class T>
+void batch(const char* op, const char* name, const Context& context, BatchView<T> x,
+           std::int64_t count, std::int64_t rows, std::int64_t cols) {
+  if (x.batch != count) {
+    fail(op, std::string(name) + " of " + std::to_string(count) + " matrices",
+         std::to_string(x.batch));
+  }
+  matrix(op, name, context, MatrixView<T>(x.data, x.rows, x.cols, x.stride, x.device), rows, cols);
+}
+
 template <class T>
 void vector(const char* op, const char* name, const Context& context, VectorView<T> v,
             std::int64_t size) {

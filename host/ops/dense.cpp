@@ -1,5 +1,6 @@
 #include "clipk/ops/dense.hpp"
 
+#include <string>
 #include <type_traits>
 
 #include "clipk/core/memory.hpp"
@@ -31,20 +32,53 @@ const char* to_string(Activation activation) {
 namespace {
 
 template <class T>
-void check_layer(const char* op, const Context& context, MatrixView<const T> x,
-                 MatrixView<const T> weight, std::int64_t outputs) {
+void check_layer(const char* op, const Context& context, BatchView<const T> x,
+                 BatchView<const T> weight) {
   if (x.cols < 1) check::fail(op, "x of at least 1 column", "0");
-  if (outputs < 1) check::fail(op, "weight of at least 1 row", "0");
-  check::matrix(op, "x", context, x, x.rows, x.cols);
-  check::matrix(op, "weight", context, weight, outputs, x.cols);
+  if (weight.rows < 1) check::fail(op, "weight of at least 1 row", "0");
+  check::batch(op, "x", context, x, x.batch, x.rows, x.cols);
+  check::batch(op, "weight", context, weight, x.batch, weight.rows, x.cols);
+}
+
+// Matrices of an output may lie side by side, as column ranges of one, but not on one another.
+template <class T>
+void check_output(const char* op, const char* name, const Context& context, BatchView<T> out,
+                  std::int64_t batch, std::int64_t rows, std::int64_t cols) {
+  check::batch(op, name, context, out, batch, rows, cols);
+  if (batch > 1 && rows > 0 && out.batch_stride < cols) {
+    check::fail(op, std::string(name) + " with a batch stride of at least " + std::to_string(cols),
+                std::to_string(out.batch_stride));
+  }
 }
 
 template <class T>
-void dense_forward(Context& context, MatrixView<const T> x, MatrixView<const T> weight,
-                   VectorView<const T> bias, Activation activation, MatrixView<T> y) {
-  check_layer("dense", context, x, weight, weight.rows);
-  check::optional_vector("dense", "bias", context, bias, weight.rows);
-  check::matrix("dense", "y", context, y, x.rows, weight.rows);
+void check_optional(const char* op, const char* name, const Context& context, BatchView<T> out,
+                    std::int64_t batch, std::int64_t rows, std::int64_t cols) {
+  if (out.data != nullptr) check_output(op, name, context, out, batch, rows, cols);
+}
+
+// A bias as the row of a batch of one.
+template <class T>
+MatrixView<T> as_row(VectorView<T> v) {
+  return v.data == nullptr ? MatrixView<T>() : MatrixView<T>(v.data, 1, v.size, v.device);
+}
+
+template <class T>
+void check_bias(const char* op, const char* name, const Context& context, MatrixView<T> bias,
+                std::int64_t batch, std::int64_t out) {
+  if (batch == 1) {  // as the caller of one layer knows it
+    return check::optional_vector(op, name, context,
+                                  VectorView<T>(bias.data, bias.cols, bias.device), out);
+  }
+  check::optional_matrix(op, name, context, bias, batch, out);
+}
+
+template <class T>
+void dense_forward(Context& context, BatchView<const T> x, BatchView<const T> weight,
+                   MatrixView<const T> bias, Activation activation, BatchView<T> y) {
+  check_layer("dense", context, x, weight);
+  check_bias("dense", "bias", context, bias, x.batch, weight.rows);
+  check_output("dense", "y", context, y, x.batch, x.rows, weight.rows);
 #if CLIPK_HAS_CUDA
   if constexpr (std::is_same_v<T, float>) {
     if (context.device() == Device::cuda) {
@@ -56,48 +90,62 @@ void dense_forward(Context& context, MatrixView<const T> x, MatrixView<const T> 
   cpu::dense(context.threads(), x, weight, bias, activation, y);
 }
 
+#if CLIPK_HAS_CUDA
+// cuBLASLt takes no empty sums.
+void zero_gradients(Context& context, BatchView<float> grad_weight, MatrixView<float> grad_bias) {
+  if (grad_weight.data != nullptr) {
+    for (std::int64_t b = 0; b < grad_weight.batch; ++b) fill_zero(context, grad_weight[b]);
+  }
+  if (!grad_bias.empty()) fill_zero(context, grad_bias);
+}
+#endif
+
 template <class T>
-void backward(Context& context, MatrixView<const T> x, MatrixView<const T> weight,
-              MatrixView<const T> y, Activation activation, MatrixView<const T> grad_y,
-              MatrixView<T> grad_x, MatrixView<T> grad_weight, VectorView<T> grad_bias) {
+void backward(Context& context, BatchView<const T> x, BatchView<const T> weight,
+              BatchView<const T> y, Activation activation, BatchView<const T> grad_y,
+              BatchView<T> grad_x, BatchView<T> grad_weight, MatrixView<T> grad_bias) {
   constexpr const char* kOp = "dense_backward";
-  check_layer(kOp, context, x, weight, weight.rows);
-  check::matrix(kOp, "y", context, y, x.rows, weight.rows);
-  check::matrix(kOp, "grad_y", context, grad_y, x.rows, weight.rows);
-  check::optional_matrix(kOp, "grad_x", context, grad_x, x.rows, x.cols);
-  check::optional_matrix(kOp, "grad_weight", context, grad_weight, weight.rows, x.cols);
-  check::optional_vector(kOp, "grad_bias", context, grad_bias, weight.rows);
+  const std::int64_t batch = x.batch, n = x.rows, in = x.cols, out = weight.rows;
+  check_layer(kOp, context, x, weight);
+  check::batch(kOp, "y", context, y, batch, n, out);
+  check::batch(kOp, "grad_y", context, grad_y, batch, n, out);
+  check_optional(kOp, "grad_x", context, grad_x, batch, n, in);
+  check_optional(kOp, "grad_weight", context, grad_weight, batch, out, in);
+  check_bias(kOp, "grad_bias", context, grad_bias, batch, out);
   Scratch scratch(context);
-  MatrixView<T> grad_z, parts;
-  if (activation != Activation::identity) grad_z = scratch.matrix<T>(x.rows, weight.rows);
+  BatchView<T> grad_z;
+  if (activation != Activation::identity) {
+    grad_z = {scratch.vector<T>(batch * n * out).data, batch, n, out, context.device()};
+  }
 #if CLIPK_HAS_CUDA
   if constexpr (std::is_same_v<T, float>) {
     if (context.device() == Device::cuda) {
-      if (x.rows == 0) {  // cuBLASLt takes no empty sums
-        if (!grad_weight.empty()) fill_zero(context, grad_weight);
-        if (!grad_bias.empty()) fill_zero(context, grad_bias);
-        return;
-      }
+      if (n == 0 || batch == 0) return zero_gradients(context, grad_weight, grad_bias);
       MatrixView<double> sums;
-      if (!grad_bias.empty()) {
-        sums = scratch.matrix<double>(gpu::dense_bias_parts(x.rows), weight.rows);
-      }
+      if (!grad_bias.empty()) sums = scratch.matrix<double>(batch * gpu::dense_bias_parts(n), out);
       return gpu::dense_backward(gpu::gemm_handle(context.blas()), context.precision(), x, weight,
                                  y, activation, grad_y, grad_z, sums, grad_x, grad_weight,
                                  grad_bias, context.stream());
     }
   }
 #endif
+  MatrixView<T> parts;
   if (!grad_bias.empty()) {
-    parts = scratch.matrix<T>((x.rows + cpu::kBiasRows - 1) / cpu::kBiasRows, weight.rows);
+    parts = scratch.matrix<T>(batch * ((n + cpu::kBiasRows - 1) / cpu::kBiasRows), out);
   }
   cpu::dense_backward(context.threads(), x, weight, y, activation, grad_y, grad_z, parts, grad_x,
                       grad_weight, grad_bias);
 }
 
+// An empty view stays empty.
+template <class T>
+BatchView<T> as_batch(MatrixView<T> m) {
+  return m.data == nullptr ? BatchView<T>() : BatchView<T>(m);
+}
+
 template <class T>
 void add(Context& context, MatrixView<const T> x, MatrixView<const T> weight, MatrixView<T> y) {
-  check_layer("dense_add", context, x, weight, weight.rows);
+  check_layer("dense_add", context, BatchView<const T>(x), BatchView<const T>(weight));
   check::matrix("dense_add", "y", context, y, x.rows, weight.rows);
 #if CLIPK_HAS_CUDA
   if constexpr (std::is_same_v<T, float>) {
@@ -132,24 +180,52 @@ void add_backward(Context& context, MatrixView<const T> weight, MatrixView<const
 
 void dense(Context& context, MatrixView<const float> x, MatrixView<const float> weight,
            VectorView<const float> bias, Activation activation, MatrixView<float> y) {
+  dense_forward(context, BatchView<const float>(x), BatchView<const float>(weight), as_row(bias),
+                activation, BatchView<float>(y));
+}
+void dense(Context& context, BatchView<const float> x, BatchView<const float> weight,
+           MatrixView<const float> bias, Activation activation, BatchView<float> y) {
   dense_forward(context, x, weight, bias, activation, y);
 }
-void dense(Context& context, MatrixView<const double> x, MatrixView<const double> weight,
-           VectorView<const double> bias, Activation activation, MatrixView<double> y) {
-  check::cpu_only("dense", context);
-  dense_forward(context, x, weight, bias, activation, y);
-}
-
 void dense_backward(Context& context, MatrixView<const float> x, MatrixView<const float> weight,
                     MatrixView<const float> y, Activation activation,
                     MatrixView<const float> grad_y, MatrixView<float> grad_x,
                     MatrixView<float> grad_weight, VectorView<float> grad_bias) {
+  backward(context, BatchView<const float>(x), BatchView<const float>(weight),
+           BatchView<const float>(y), activation, BatchView<const float>(grad_y), as_batch(grad_x),
+           as_batch(grad_weight), as_row(grad_bias));
+}
+void dense_backward(Context& context, BatchView<const float> x, BatchView<const float> weight,
+                    BatchView<const float> y, Activation activation, BatchView<const float> grad_y,
+                    BatchView<float> grad_x, BatchView<float> grad_weight,
+                    MatrixView<float> grad_bias) {
   backward(context, x, weight, y, activation, grad_y, grad_x, grad_weight, grad_bias);
+}
+
+void dense(Context& context, MatrixView<const double> x, MatrixView<const double> weight,
+           VectorView<const double> bias, Activation activation, MatrixView<double> y) {
+  check::cpu_only("dense", context);
+  dense_forward(context, BatchView<const double>(x), BatchView<const double>(weight), as_row(bias),
+                activation, BatchView<double>(y));
+}
+void dense(Context& context, BatchView<const double> x, BatchView<const double> weight,
+           MatrixView<const double> bias, Activation activation, BatchView<double> y) {
+  check::cpu_only("dense", context);
+  dense_forward(context, x, weight, bias, activation, y);
 }
 void dense_backward(Context& context, MatrixView<const double> x, MatrixView<const double> weight,
                     MatrixView<const double> y, Activation activation,
                     MatrixView<const double> grad_y, MatrixView<double> grad_x,
                     MatrixView<double> grad_weight, VectorView<double> grad_bias) {
+  check::cpu_only("dense_backward", context);
+  backward(context, BatchView<const double>(x), BatchView<const double>(weight),
+           BatchView<const double>(y), activation, BatchView<const double>(grad_y),
+           as_batch(grad_x), as_batch(grad_weight), as_row(grad_bias));
+}
+void dense_backward(Context& context, BatchView<const double> x, BatchView<const double> weight,
+                    BatchView<const double> y, Activation activation,
+                    BatchView<const double> grad_y, BatchView<double> grad_x,
+                    BatchView<double> grad_weight, MatrixView<double> grad_bias) {
   check::cpu_only("dense_backward", context);
   backward(context, x, weight, y, activation, grad_y, grad_x, grad_weight, grad_bias);
 }

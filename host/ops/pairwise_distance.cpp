@@ -19,21 +19,10 @@ constexpr const char* kForward = "pairwise_distance";
 constexpr const char* kBackward = "pairwise_distance_backward";
 
 template <class T>
-void check_batch(const char* op, const char* name, const Context& context, BatchView<T> x,
-                 std::int64_t batch, std::int64_t rows, std::int64_t cols) {
-  if (x.batch != batch) {
-    check::fail(op, std::string(name) + " of " + std::to_string(batch) + " matrices",
-                std::to_string(x.batch));
-  }
-  check::matrix(op, name, context, MatrixView<T>(x.data, x.rows, x.cols, x.stride, x.device), rows,
-                cols);
-}
-
-template <class T>
 void check_inputs(const char* op, const Context& context, BatchView<const T> x,
                   BatchView<const T> y) {
-  check_batch(op, "x", context, x, x.batch, x.rows, x.cols);
-  check_batch(op, "y", context, y, x.batch, y.rows, x.cols);
+  check::batch(op, "x", context, x, x.batch, x.rows, x.cols);
+  check::batch(op, "y", context, y, x.batch, y.rows, x.cols);
   if (x.cols == 0) check::fail(op, "rows of at least 1 column", "0");
 }
 
@@ -51,7 +40,7 @@ template <class T>
 void forward(Context& context, BatchView<const T> x, BatchView<const T> y, Metric metric,
              BatchView<T> out) {
   check_inputs(kForward, context, x, y);
-  check_batch(kForward, "out", context, out, x.batch, x.rows, y.rows);
+  check::batch(kForward, "out", context, out, x.batch, x.rows, y.rows);
   if (x.batch == 0 || x.rows == 0 || y.rows == 0) return;
 #if CLIPK_HAS_CUDA
   if constexpr (std::is_same_v<T, float>) {
@@ -87,7 +76,7 @@ template <class T>
 void check_gradient(const char* name, const Context& context, BatchView<T> gradient,
                     BatchView<const T> rows) {
   if (gradient.data == nullptr) return;
-  check_batch(kBackward, name, context, gradient, rows.batch, rows.rows, rows.cols);
+  check::batch(kBackward, name, context, gradient, rows.batch, rows.rows, rows.cols);
 }
 
 template <class T>
@@ -115,7 +104,7 @@ template <class T>
 void backward(Context& context, BatchView<const T> x, BatchView<const T> y, Metric metric,
               BatchView<const T> grad_out, BatchView<T> grad_x, BatchView<T> grad_y) {
   check_inputs(kBackward, context, x, y);
-  check_batch(kBackward, "grad_out", context, grad_out, x.batch, x.rows, y.rows);
+  check::batch(kBackward, "grad_out", context, grad_out, x.batch, x.rows, y.rows);
   check_gradient("grad_x", context, grad_x, x);
   check_gradient("grad_y", context, grad_y, y);
   if (x.batch == 0 || x.rows == 0 || y.rows == 0) {

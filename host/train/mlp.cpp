@@ -14,13 +14,37 @@ namespace {
 
 constexpr std::int64_t kTransformRows = 8192;  // of one piece of a large x
 
-void check_widths(const std::vector<std::int64_t>& widths) {
+void check_options(const MlpOptions& options) {
+  const std::vector<std::int64_t>& widths = options.widths;
   if (widths.size() < 2) {
     throw Error("mlp: expected at least two widths, got " + std::to_string(widths.size()));
   }
   for (const std::int64_t width : widths) {
     if (width < 1) throw Error("mlp: expected widths of at least 1, got " + std::to_string(width));
   }
+  if (options.towers < 1) {
+    throw Error("mlp: expected at least 1 tower, got " + std::to_string(options.towers));
+  }
+}
+
+// Rows of weights, one tower after the other, as the batch that they are.
+template <class T>
+BatchView<T> as_batch(MatrixView<T> rows, std::int64_t towers) {
+  if (rows.data == nullptr) return {};
+  return {rows.data, towers, rows.rows / towers, rows.cols, rows.device};
+}
+// Towers whose columns lie side by side.
+template <class T>
+BatchView<T> side_by_side(MatrixView<T> m, std::int64_t towers) {
+  BatchView<T> result(m);
+  result.batch = towers;
+  result.cols = m.cols / towers;
+  result.batch_stride = result.cols;
+  return result;
+}
+template <class T>
+MatrixView<T> as_batch(VectorView<T> numbers, std::int64_t towers) {
+  return {numbers.data, towers, numbers.size / towers, numbers.device};
 }
 
 double init_bound(Init init, std::int64_t in, std::int64_t out) {
@@ -83,14 +107,14 @@ Activation activation_named(std::string_view name) {
 
 template <class T>
 std::int64_t BasicMlp<T>::parameter_size(const MlpOptions& options) {
-  check_widths(options.widths);
+  check_options(options);
   std::int64_t size = 0;
   for (std::size_t l = 0; l + 1 < options.widths.size(); ++l) {
-    size += aligned_parameters(options.widths[l] * options.widths[l + 1]) +
-            aligned_parameters(options.widths[l + 1]);
+    const std::int64_t out = options.towers * options.widths[l + 1];
+    size += aligned_parameters(options.widths[l] * out) + aligned_parameters(out);
   }
   if (options.skip == MlpSkip::trained) {
-    size += aligned_parameters(options.widths.front() * options.widths.back());
+    size += aligned_parameters(options.widths.front() * options.towers * options.widths.back());
   }
   return size;
 }
@@ -115,7 +139,7 @@ BasicMlp<T>::BasicMlp(Context& context, MlpOptions options, BasicParameterSlice<
   }
   std::int64_t place = 0;
   for (std::size_t l = 0; l + 1 < options_.widths.size(); ++l) {
-    const std::int64_t out = options_.widths[l + 1];
+    const std::int64_t out = options_.towers * options_.widths[l + 1];
     const std::int64_t bias = place + aligned_parameters(out * options_.widths[l]);
     places_.push_back({place, bias});
     place = bias + aligned_parameters(out);
@@ -131,7 +155,7 @@ void BasicMlp<T>::draw_weights(Context& context) {
   for (int l = 0; l < layers(); ++l) {
     if (options_.zero_last && l + 1 == layers()) continue;
     const MatrixView<T> weight = this->weight(l);
-    const double bound = init_bound(options_.init, weight.cols, weight.rows);
+    const double bound = init_bound(options_.init, weight.cols, width(l + 1));
     Random random(context.seed(), RandomStream::weights,
                   options_.network * kLayersOfANetwork + static_cast<std::uint32_t>(l));
     Matrix<T> drawn(weight.rows, weight.cols);
@@ -144,7 +168,7 @@ template <class T>
 std::int64_t BasicMlp<T>::parameter_count() const {
   std::int64_t count = options_.skip == MlpSkip::trained ? inputs() * outputs() : 0;
   for (std::size_t l = 0; l + 1 < options_.widths.size(); ++l) {
-    count += (options_.widths[l] + 1) * options_.widths[l + 1];
+    count += options_.towers * (options_.widths[l] + 1) * options_.widths[l + 1];
   }
   return count;
 }
@@ -152,13 +176,14 @@ std::int64_t BasicMlp<T>::parameter_count() const {
 template <class T>
 MatrixView<T> BasicMlp<T>::weight_in(VectorView<T> array, int layer) const {
   const auto l = static_cast<std::size_t>(layer);
-  return {array.data + places_[l].weight, options_.widths[l + 1], options_.widths[l], device_};
+  return {array.data + places_[l].weight, options_.towers * width(layer + 1), width(layer),
+          device_};
 }
 
 template <class T>
 VectorView<T> BasicMlp<T>::bias_in(VectorView<T> array, int layer) const {
   const auto l = static_cast<std::size_t>(layer);
-  return {array.data + places_[l].bias, options_.widths[l + 1], device_};
+  return {array.data + places_[l].bias, options_.towers * width(layer + 1), device_};
 }
 
 template <class T>
@@ -179,16 +204,47 @@ MatrixView<T> BasicMlp<T>::skip_gradient() {
   return {slice_.gradients.data + skip_place_, outputs(), inputs(), device_};
 }
 
+// Numbers that the widest hidden layer of all towers takes.
+template <class T>
+std::int64_t BasicMlp<T>::hidden_size(std::int64_t rows) const {
+  std::int64_t widest = 0;
+  for (int l = 1; l < layers(); ++l) widest = std::max(widest, width(l));
+  return options_.towers * rows * widest;
+}
+
+// [towers, rows, width] of a hidden layer. The first one's towers lie side by side, so that the
+// gradient of their common input is one product; the others one after the other.
+template <class T>
+BatchView<T> BasicMlp<T>::hidden(T* data, std::int64_t rows, int layer) const {
+  BatchView<T> towers(data, options_.towers, rows, width(layer), device_);
+  if (layer == 1) {
+    towers.stride = options_.towers * width(layer);
+    towers.batch_stride = width(layer);
+  }
+  return towers;
+}
+
+template <class T>
+BatchView<T> BasicMlp<T>::hidden(Workspace& workspace, std::int64_t rows, int layer) const {
+  return hidden(workspace.values_[static_cast<std::size_t>(layer) - 1].data(), rows, layer);
+}
+
+template <class T>
+template <class U>
+BatchView<U> BasicMlp<T>::output_towers(MatrixView<U> y) const {
+  if (options_.towers > 1 && y.cols != outputs()) {
+    throw Error("mlp: expected y of " + std::to_string(outputs()) + " columns, got " +
+                std::to_string(y.cols));
+  }
+  return side_by_side(y, options_.towers);
+}
+
 template <class T>
 BasicMlp<T>::Workspace::Workspace(Context& context, const BasicMlp& mlp, std::int64_t rows)
     : rows_(rows) {
-  const std::vector<std::int64_t>& widths = mlp.options_.widths;
-  std::int64_t widest = 0;
-  for (std::size_t l = 1; l + 1 < widths.size(); ++l) {
-    values_.emplace_back(context, rows, widths[l]);
-    widest = std::max(widest, widths[l]);
+  for (int l = 1; l < mlp.layers(); ++l) {
+    values_.emplace_back(context, mlp.options_.towers * rows, mlp.width(l));
   }
-  for (int i = 0; i < 2 && widest > 0; ++i) gradients_.emplace_back(context, 1, rows * widest);
 }
 
 template <class T>
@@ -201,44 +257,61 @@ void BasicMlp<T>::check_rows(const char* name, const Workspace& workspace,
 }
 
 template <class T>
-void BasicMlp<T>::forward(Context& context, MatrixView<const T> x, Workspace& workspace,
-                          MatrixView<T> y) const {
-  check_rows("x", workspace, x.rows);
-  MatrixView<const T> input = x;
+template <class HiddenOf>
+void BasicMlp<T>::run(Context& context, MatrixView<const T> x, HiddenOf&& hidden_of,
+                      MatrixView<T> y) const {
+  const std::int64_t towers = options_.towers;
+  BatchView<const T> input(x);
+  input.batch = towers;
+  input.batch_stride = 0;  // one input for all
   for (int l = 0; l < layers(); ++l) {
     const bool last = l + 1 == layers();
-    const MatrixView<T> out =
-        last ? y : workspace.values_[static_cast<std::size_t>(l)].view().row_range(0, x.rows);
-    dense(context, input, weight(l), bias(l), last ? Activation::identity : options_.activation,
-          out);
+    const BatchView<T> out = last ? output_towers(y) : hidden_of(l + 1);
+    dense(context, input, as_batch(weight(l), towers), as_batch(bias(l), towers),
+          last ? Activation::identity : options_.activation, out);
     input = out;
   }
   if (options_.skip != MlpSkip::none) dense_add(context, x, skip_view(), y);
 }
 
 template <class T>
+void BasicMlp<T>::forward(Context& context, MatrixView<const T> x, Workspace& workspace,
+                          MatrixView<T> y) const {
+  check_rows("x", workspace, x.rows);
+  run(
+      context, x, [&](int layer) { return hidden(workspace, x.rows, layer); }, y);
+}
+
+template <class T>
 void BasicMlp<T>::backward(Context& context, MatrixView<const T> x, Workspace& workspace,
                            MatrixView<const T> grad_y, MatrixView<T> grad_x) {
   check_rows("x", workspace, x.rows);
-  MatrixView<const T> grad = grad_y;
-  for (int l = layers() - 1; l >= 0; --l) {
-    const auto at = static_cast<std::size_t>(l);
+  const std::int64_t towers = options_.towers;
+  Scratch scratch(context);
+  const VectorView<T> gradients[] = {scratch.vector<T>(hidden_size(x.rows)),
+                                     scratch.vector<T>(hidden_size(x.rows))};
+  BatchView<const T> grad = output_towers(grad_y);
+  for (int l = layers() - 1; l > 0; --l) {
     const bool last = l + 1 == layers();
-    const MatrixView<const T> input =
-        l == 0 ? x : workspace.values_[at - 1].view().row_range(0, x.rows);
-    const MatrixView<const T> value =
-        last ? grad_y : workspace.values_[at].view().row_range(0, x.rows);
-    const MatrixView<T> grad_input = l == 0 ? grad_x
-                                            : MatrixView<T>(workspace.gradients_[at % 2].data(),
-                                                            x.rows, options_.widths[at], device_);
-    dense_backward(context, input, weight(l), value,
+    const BatchView<const T> value = last ? grad : hidden(workspace, x.rows, l + 1);
+    const BatchView<T> grad_input = hidden(gradients[l % 2].data, x.rows, l);
+    dense_backward(context, hidden(workspace, x.rows, l), as_batch(weight(l), towers), value,
                    last ? Activation::identity : options_.activation, grad, grad_input,
-                   weight_gradient(l), bias_gradient(l));
+                   as_batch(weight_gradient(l), towers), as_batch(bias_gradient(l), towers));
     grad = grad_input;
   }
+  // The first layer of all towers is one wide layer.
+  const auto wide = [&](BatchView<const T> side_by_side) {
+    return MatrixView<const T>(side_by_side.data, x.rows, towers * side_by_side.cols,
+                               side_by_side.stride, device_);
+  };
+  const bool only = layers() == 1;
+  dense_backward(context, x, weight(0), wide(only ? grad : hidden(workspace, x.rows, 1)),
+                 only ? Activation::identity : options_.activation, wide(grad), grad_x,
+                 weight_gradient(0), bias_gradient(0));
   if (options_.skip == MlpSkip::trained) {
     dense_backward(context, x, skip_weight(), grad_y, Activation::identity, grad_y, {},
-                   skip_gradient(), {});
+                   skip_gradient(), VectorView<T>());
   }
   if (options_.skip != MlpSkip::none && !grad_x.empty()) {
     dense_add_backward(context, skip_weight(), grad_y, grad_x);
@@ -251,29 +324,15 @@ void BasicMlp<T>::transform(Context& context, MatrixView<const T> x, MatrixView<
     throw Error("mlp: expected y of " + std::to_string(x.rows) + " rows, got " +
                 std::to_string(y.rows));
   }
-  std::int64_t widest = 0;
-  for (int l = 1; l < layers(); ++l) {
-    widest = std::max(widest, options_.widths[static_cast<std::size_t>(l)]);
-  }
   for (std::int64_t first = 0; first < x.rows; first += kTransformRows) {
     const std::int64_t rows = std::min(kTransformRows, x.rows - first);
-    const MatrixView<const T> piece = x.row_range(first, rows);
-    const MatrixView<T> result = y.row_range(first, rows);
     Scratch scratch(context);
-    const VectorView<T> buffers[] = {scratch.vector<T>(rows * widest),
-                                     scratch.vector<T>(rows * widest)};
-    MatrixView<const T> input = piece;
-    for (int l = 0; l < layers(); ++l) {
-      const bool last = l + 1 == layers();
-      const MatrixView<T> out =
-          last ? result
-               : MatrixView<T>(buffers[l % 2].data, rows,
-                               options_.widths[static_cast<std::size_t>(l) + 1], device_);
-      dense(context, input, weight(l), bias(l), last ? Activation::identity : options_.activation,
-            out);
-      input = out;
-    }
-    if (options_.skip != MlpSkip::none) dense_add(context, piece, skip_view(), result);
+    const VectorView<T> buffers[] = {scratch.vector<T>(hidden_size(rows)),
+                                     scratch.vector<T>(hidden_size(rows))};
+    run(
+        context, x.row_range(first, rows),
+        [&](int layer) { return hidden(buffers[layer % 2].data, rows, layer); },
+        y.row_range(first, rows));
   }
 }
 
@@ -283,6 +342,7 @@ void BasicMlp<T>::save(Context& context, ArchiveWriter& archive, std::string_vie
   archive.add(p + "widths", options_.widths);
   archive.add(p + "activation", to_string(options_.activation));
   archive.add(p + "skip", to_string(options_.skip));
+  if (options_.towers > 1) archive.add<std::int64_t>(p + "towers", options_.towers);
   const auto add = [&](const std::string& name, MatrixView<const T> matrix) {
     const Matrix<T> host = [&] {
       Matrix<T> m(matrix.rows, matrix.cols);
@@ -304,7 +364,8 @@ MlpOptions BasicMlp<T>::saved_options(const ArchiveReader& archive, std::string_
   const std::string p = std::string(prefix) + "/";
   return {.widths = archive.vector<std::int64_t>(p + "widths"),
           .activation = activation_named(archive.text(p + "activation")),
-          .skip = mlp_skip_named(archive.text(p + "skip"))};
+          .skip = mlp_skip_named(archive.text(p + "skip")),
+          .towers = archive.has(p + "towers") ? archive.number<std::int64_t>(p + "towers") : 1};
 }
 
 template <class T>

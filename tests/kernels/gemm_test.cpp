@@ -23,7 +23,8 @@ struct Problem {
   float alpha = 1, beta = 0;
   Epilogue epilogue = Epilogue::none;
   Precision precision = Precision::fp32;
-  std::int64_t padding = 0;  // of every row stride
+  std::int64_t padding = 0;      // of every row stride
+  std::int64_t stride_bias = 0;  // between the batches' biases
 };
 
 std::size_t at(std::int64_t i) {
@@ -39,14 +40,15 @@ double worst_error(Context& context, GemmHandle& handle, const Problem& p) {
   const std::int64_t size_a = (ta ? p.k : p.m) * lda, size_b = (tb ? p.n : p.k) * ldb;
   const std::int64_t size_c = p.m * ldc;
   const auto a = normals(size_a * p.batch, 1), b = normals(size_b * p.batch, 2);
-  const auto c = normals(size_c * p.batch, 3), bias = normals(p.n, 4);
+  const auto c = normals(size_c * p.batch, 3),
+             bias = normals(p.n + p.stride_bias * (p.batch - 1), 4);
   GpuArray<float> da(context, a), db(context, b), dbias(context, bias);
   std::vector<float> first;
   for (int run = 0; run < 2; ++run) {
     GpuArray<float> dc(context, c);
     gpu::gemm_batched(handle, p.a, p.b, p.m, p.n, p.k, p.alpha, da.data(), lda, size_a, db.data(),
                       ldb, size_b, p.beta, dc.data(), ldc, size_c, p.batch, p.precision, p.epilogue,
-                      dbias.data(), context.stream());
+                      dbias.data(), p.stride_bias, context.stream());
     const auto got = dc.values();
     if (run == 0) first = got;
     EXPECT_EQ(got, first) << "the second run differs";
@@ -68,7 +70,7 @@ double worst_error(Context& context, GemmHandle& handle, const Problem& p) {
           want += term;
           magnitude += std::abs(term);
         }
-        if (p.epilogue != Epilogue::none) want += bias[at(j)];
+        if (p.epilogue != Epilogue::none) want += bias[at(s * p.stride_bias + j)];
         if (p.epilogue == Epilogue::relu_bias) want = std::max(want, 0.0);
         const double error = std::abs(first[index] - want) / (magnitude + 1e-6);
         if (!(error <= worst)) worst = error;  // a NaN stays
@@ -101,8 +103,9 @@ TEST_P(Gemm, AlphaBetaAndEpilogues) {
 
 TEST_P(Gemm, Batches) {
   GemmHandle handle;
-  const Problem p{
-      .m = 9, .n = 12, .k = 16, .batch = 5, .b = Transpose::yes, .epilogue = Epilogue::bias};
+  Problem p{.m = 9, .n = 12, .k = 16, .batch = 5, .b = Transpose::yes, .epilogue = Epilogue::bias};
+  EXPECT_LE(worst_error(context(), handle, p), 1e-6);
+  p.stride_bias = 13;
   EXPECT_LE(worst_error(context(), handle, p), 1e-6);
 }
 

@@ -133,6 +133,85 @@ TEST_P(MlpTest, GradientsFollowCentralDifferences) {
   }
 }
 
+// Towers compute what networks of their own compute: forward, all gradients and the input's, the
+// sum of theirs.
+TEST_P(MlpTest, TowersAreNetworksSideBySide) {
+  const double tolerance = on_cpu() ? 0 : 1e-6;
+  for (const auto& widths : {std::vector<std::int64_t>{5, 3}, {9, 17, 4}, {7, 16, 12, 3}}) {
+    for (const MlpSkip skip : {MlpSkip::none, MlpSkip::trained}) {
+      MlpOptions options = options_of(widths, skip);
+      options.towers = 3;
+      Mlp towers(context(), options);
+      fill(context(), towers.parameters(), 4, 0.4);
+      const std::int64_t n = 21, in = widths.front(), out = widths.back();
+      Guarded<float> x(context(), n, in, normals(n * in, 3), 3), y(context(), n, 3 * out, 2);
+      Guarded<float> again(context(), n, 3 * out),
+          g(context(), n, 3 * out, normals(n * 3 * out, 5));
+      Guarded<float> gx(context(), n, in, 1), gx_one(context(), n, in);
+      Mlp::Workspace workspace(context(), towers, n);
+      towers.forward(context(), x.view(), workspace, y.view());
+      towers.transform(context(), x.view(), again.view());
+      EXPECT_EQ(y.values(), again.values());
+      towers.backward(context(), x.view(), workspace, g.view(), gx.view());
+      std::vector<double> sum(static_cast<std::size_t>(n * in));
+      for (std::int64_t b = 0; b < 3; ++b) {
+        Mlp one(context(), options_of(widths, skip));
+        const auto same = [&](MatrixView<float> own, MatrixView<float> all) {
+          copy<float>(context(), all.row_range(b * own.rows, own.rows), own);
+        };
+        const auto expect_same = [&](MatrixView<float> own, MatrixView<float> all) {
+          const auto host = [&](MatrixView<float> view) {
+            const Matrix<float> m = Matrix<float>::copy_of(context(), view).to_host(context());
+            return std::vector<float>(m.flat().begin(), m.flat().end());
+          };
+          EXPECT_LE(max_error(host(own), host(all.row_range(b * own.rows, own.rows))), tolerance);
+        };
+        const auto rows = [](VectorView<float> v, std::int64_t count) {
+          return MatrixView<float>(v.data, count, v.size / count, v.device);
+        };
+        for (int l = 0; l < one.layers(); ++l) {
+          same(one.weight(l), towers.weight(l));
+          same(rows(one.bias(l), 1), rows(towers.bias(l), 3));
+        }
+        if (skip != MlpSkip::none) same(one.skip_weight(), towers.skip_weight());
+        Mlp::Workspace own(context(), one, n);
+        const auto range = [&](Guarded<float>& m) { return m.view().col_range(b * out, out); };
+        Guarded<float> y_one(context(), n, out);
+        one.forward(context(), x.view(), own, y_one.view());
+        const Matrix<float> expected =
+            Matrix<float>::copy_of(context(), range(y)).to_host(context());
+        EXPECT_LE(max_error(y_one.values(),
+                            std::vector<float>(expected.flat().begin(), expected.flat().end())),
+                  2e-6);
+        one.backward(context(), x.view(), own, range(g), gx_one.view());
+        for (int l = 0; l < one.layers(); ++l) {
+          expect_same(one.weight_gradient(l), towers.weight_gradient(l));
+          expect_same(rows(one.bias_gradient(l), 1), rows(towers.bias_gradient(l), 3));
+        }
+        const std::vector<float> part = gx_one.values();
+        for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += part[i];
+      }
+      EXPECT_LE(max_error(gx.values(), sum), 1e-5);
+    }
+  }
+}
+
+TEST_P(MlpTest, TowersDrawWeightsOfTheirOwn) {
+  MlpOptions options = options_of({50, 60, 7});
+  options.towers = 2;
+  options.init = Init::glorot_uniform;
+  const Mlp mlp(context(), options);
+  EXPECT_EQ(mlp.outputs(), 14);
+  EXPECT_EQ(mlp.parameter_count(), 2 * (51 * 60 + 61 * 7));
+  const Matrix<float> w = Matrix<float>::copy_of(context(), mlp.weight(0)).to_host(context());
+  ASSERT_EQ(w.rows(), 120);
+  EXPECT_NE(w(0, 0), w(60, 0));
+  double largest = 0;
+  for (const float value : w.flat()) largest = std::max(largest, std::fabs(double{value}));
+  EXPECT_LE(largest, std::sqrt(6.0 / 110) * (1 + 1e-6));
+  EXPECT_GT(largest, std::sqrt(6.0 / 110) * 0.99);
+}
+
 TEST_P(MlpTest, ParametersAreCountedWithoutPadding) {
   EXPECT_EQ(Mlp(context(), options_of({512, 512, 64})).parameter_count(),
             512 * 512 + 512 + 512 * 64 + 64);
@@ -194,6 +273,24 @@ TEST_P(MlpTest, ArchivesKeepTheNetwork) {
   EXPECT_EQ(back.options().activation, Activation::tanh);
 }
 
+TEST_P(MlpTest, ArchivesKeepTowers) {
+  const auto path = std::filesystem::temp_directory_path() /
+                    ("clipk_mlp_towers_" + std::string(to_string(GetParam())) + ".clipk");
+  MlpOptions options = options_of({9, 17, 4});
+  options.towers = 2;
+  const Mlp mlp(context(), options);
+  ArchiveWriter writer("test model", 1);
+  mlp.save(context(), writer, "net");
+  writer.write(path);
+  const Mlp back = Mlp::load(context(), ArchiveReader(path, "test model", 1), "net");
+  std::filesystem::remove(path);
+  EXPECT_EQ(back.options().towers, 2);
+  Guarded<float> x(context(), 13, 9, normals(13 * 9, 3)), y(context(), 13, 8), z(context(), 13, 8);
+  mlp.transform(context(), x.view(), y.view());
+  back.transform(context(), x.view(), z.view());
+  EXPECT_EQ(y.values(), z.values());
+}
+
 TEST_P(MlpTest, BadOptionsAreNamed) {
   const auto message = [&](auto&& call) {
     try {
@@ -209,6 +306,10 @@ TEST_P(MlpTest, BadOptionsAreNamed) {
               Mlp(context(), {.widths = {3, 0, 2}});
             }),
             "mlp: expected widths of at least 1, got 0");
+  EXPECT_EQ(message([&] {
+              Mlp(context(), {.widths = {3, 2}, .towers = 0});
+            }),
+            "mlp: expected at least 1 tower, got 0");
   EXPECT_EQ(message([&] { init_named("xavier"); }),
             "init: expected kaiming_uniform, glorot_uniform, lecun_uniform or fan_in_uniform, got "
             "'xavier'");
@@ -217,6 +318,10 @@ TEST_P(MlpTest, BadOptionsAreNamed) {
   Matrix<float> x(context(), 5, 3), y(context(), 5, 2);
   EXPECT_EQ(message([&] { mlp.forward(context(), x, workspace, y); }),
             "mlp: expected x of at most 4 rows, got 5");
+  Mlp towers(context(), {.widths = {3, 2, 2}, .towers = 2});
+  Matrix<float> odd(context(), 5, 5);
+  EXPECT_EQ(message([&] { towers.transform(context(), x, odd); }),
+            "mlp: expected y of 4 columns, got 5");
 }
 
 CLIPK_INSTANTIATE_DEVICE_TEST(MlpTest);

@@ -38,6 +38,35 @@ void dense_backward(Context& context, MatrixView<const double> x, MatrixView<con
                     MatrixView<const double> grad_y, MatrixView<double> grad_x,
                     MatrixView<double> grad_weight, VectorView<double> grad_bias);
 
+/// Layers of one shape side by side: y_b = activation(x_b w_b^T + bias_b).
+///
+/// @param x [b, n, in]; a batch stride of 0 gives one input to all  @param weight [b, out, in]
+/// @param bias [b, out], or empty for none  @param[out] y [b, n, out]
+/// The matrices of a batch may be column ranges of one: a batch stride below the row stride.
+/// @throws Error if a shape or a device differs, or matrices of y would lie on one another.
+/// Deterministic: yes. Scratch: none.
+void dense(Context& context, BatchView<const float> x, BatchView<const float> weight,
+           MatrixView<const float> bias, Activation activation, BatchView<float> y);
+void dense(Context& context, BatchView<const double> x, BatchView<const double> weight,
+           MatrixView<const double> bias, Activation activation, BatchView<double> y);
+
+/// Its gradients, as dense_backward gives them for each layer. (An input that layers share gets no
+/// gradient here: the gradients of its users have to be added.)
+///
+/// @param y, grad_y [b, n, out]  @param[out] grad_x [b, n, in]  @param[out] grad_weight [b, out,
+/// in]
+/// @param[out] grad_bias [b, out]; each may be empty
+/// @throws Error if a shape or a device differs, or matrices of an output would lie on one another.
+/// Deterministic: yes. Scratch: b (n + n / 64) out floats.
+void dense_backward(Context& context, BatchView<const float> x, BatchView<const float> weight,
+                    BatchView<const float> y, Activation activation, BatchView<const float> grad_y,
+                    BatchView<float> grad_x, BatchView<float> grad_weight,
+                    MatrixView<float> grad_bias);
+void dense_backward(Context& context, BatchView<const double> x, BatchView<const double> weight,
+                    BatchView<const double> y, Activation activation,
+                    BatchView<const double> grad_y, BatchView<double> grad_x,
+                    BatchView<double> grad_weight, MatrixView<double> grad_bias);
+
 /// A linear path beside another one: y += x w^T.
 ///
 /// @param x [n, in]  @param weight [out, in]  @param[in,out] y [n, out]

@@ -43,6 +43,9 @@ struct MlpOptions {
   MlpSkip skip = MlpSkip::none;
   std::uint32_t network =
       0;  ///< tells the networks of one model apart: each draws weights of its own
+  /// So many networks of these widths side by side on one input, whose outputs lie side by side:
+  /// each layer is one batched product.
+  std::int64_t towers = 1;
 };
 
 /// A multi-layer perceptron with a linear output. All parameters lie in one array on the device
@@ -53,7 +56,7 @@ template <class T>
 class BasicMlp {
  public:
   /// Weights are drawn from the context's seed, the same on every device.
-  /// @throws Error if there are fewer than two widths or one is below 1.
+  /// @throws Error if there are fewer than two widths, or one or the number of towers is below 1.
   BasicMlp(Context& context, MlpOptions options);
   /// The same on parameters of somebody else, who keeps them alive: weights are drawn into them.
   /// @throws Error also if the slice is not of parameter_size(options) numbers.
@@ -63,7 +66,7 @@ class BasicMlp {
 
   const MlpOptions& options() const { return options_; }
   std::int64_t inputs() const { return options_.widths.front(); }
-  std::int64_t outputs() const { return options_.widths.back(); }
+  std::int64_t outputs() const { return options_.towers * options_.widths.back(); }
   int layers() const { return static_cast<int>(options_.widths.size()) - 1; }
   /// Trained numbers, without padding.
   std::int64_t parameter_count() const;
@@ -73,17 +76,18 @@ class BasicMlp {
   VectorView<const T> parameters() const { return slice_.values; }
   VectorView<T> gradients() { return slice_.gradients; }
 
-  MatrixView<T> weight(int layer) { return weight_in(slice_.values, layer); }  ///< [out, in]
+  /// [towers * out, in]: one tower's rows after the other's
+  MatrixView<T> weight(int layer) { return weight_in(slice_.values, layer); }
   MatrixView<const T> weight(int layer) const { return weight_in(slice_.values, layer); }
-  VectorView<T> bias(int layer) { return bias_in(slice_.values, layer); }  ///< [out]
+  VectorView<T> bias(int layer) { return bias_in(slice_.values, layer); }  ///< [towers * out]
   VectorView<const T> bias(int layer) const { return bias_in(slice_.values, layer); }
   MatrixView<T> skip_weight();  ///< P [outputs, inputs]; empty without a skip path
   MatrixView<T> weight_gradient(int layer) { return weight_in(slice_.gradients, layer); }
   VectorView<T> bias_gradient(int layer) { return bias_in(slice_.gradients, layer); }
   MatrixView<T> skip_gradient();  ///< empty unless the path is trained
 
-  /// The hidden layers' values and gradients between forward and backward, for up to `rows` rows:
-  /// planned once by the caller, reused in every step.
+  /// The hidden layers' values between forward and backward, for up to `rows` rows: planned once by
+  /// the caller, reused in every step.
   class Workspace {
    public:
     Workspace() = default;
@@ -93,8 +97,7 @@ class BasicMlp {
    private:
     friend class BasicMlp;
     std::int64_t rows_ = 0;
-    std::vector<Matrix<T>> values_;     // one a hidden layer, [rows, width]
-    std::vector<Matrix<T>> gradients_;  // two, used in turn, [1, rows * widest]
+    std::vector<Matrix<T>> values_;  // one a hidden layer, [towers * rows, width]
   };
 
   /// y = MLP(x), keeping in the workspace what backward needs.
@@ -103,7 +106,8 @@ class BasicMlp {
                MatrixView<T> y) const;
 
   /// Gradients of all parameters (overwritten) and, unless empty, of x. Follows forward with the
-  /// same x and workspace. Inputs of several kinds go through as rows of one x.
+  /// same x and workspace. Inputs of several kinds go through as rows of one x. Scratch: what
+  /// dense_backward takes, and gradients of two hidden layers.
   /// @param grad_y [n, outputs]  @param[out] grad_x [n, inputs] or empty
   void backward(Context& context, MatrixView<const T> x, Workspace& workspace,
                 MatrixView<const T> grad_y, MatrixView<T> grad_x = {});
@@ -115,7 +119,7 @@ class BasicMlp {
   void save(Context& context, ArchiveWriter& archive, std::string_view prefix) const;
   /// @throws Error that names file and entry where one is missing or of another shape.
   static BasicMlp load(Context& context, const ArchiveReader& archive, std::string_view prefix);
-  /// What of the options a file keeps: widths, activation and skip.
+  /// What of the options a file keeps: widths, activation, skip and towers.
   static MlpOptions saved_options(const ArchiveReader& archive, std::string_view prefix);
   /// Replaces this network's values by those of a file. @throws Error as load does, also if the
   /// file's network has other widths.
@@ -126,6 +130,14 @@ class BasicMlp {
   struct Place {
     std::int64_t weight, bias;
   };
+  std::int64_t width(int layer) const { return options_.widths[static_cast<std::size_t>(layer)]; }
+  std::int64_t hidden_size(std::int64_t rows) const;
+  BatchView<T> hidden(T* data, std::int64_t rows, int layer) const;
+  BatchView<T> hidden(Workspace& workspace, std::int64_t rows, int layer) const;
+  template <class U>
+  BatchView<U> output_towers(MatrixView<U> y) const;
+  template <class HiddenOf>
+  void run(Context& context, MatrixView<const T> x, HiddenOf&& hidden_of, MatrixView<T> y) const;
   MatrixView<T> weight_in(VectorView<T> array, int layer) const;
   VectorView<T> bias_in(VectorView<T> array, int layer) const;
   MatrixView<T> skip_view() const;

@@ -20,6 +20,7 @@ struct Product {
   std::int32_t transpose_a = CUBLAS_OP_N, transpose_b = CUBLAS_OP_N;
   std::uint32_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
   const float* bias = nullptr;
+  std::int64_t bias_stride = 0;
 };
 struct Layout {
   std::uint64_t rows = 0, columns = 0;
@@ -121,7 +122,7 @@ struct Call {
     if (beta != 0) value += beta * c_data[batch * c.stride + c.index(row, column)];
     const bool biased = product.epilogue == CUBLASLT_EPILOGUE_BIAS ||
                         product.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
-    if (biased) value += product.bias[row];
+    if (biased) value += product.bias[batch * product.bias_stride + static_cast<std::int64_t>(row)];
     const bool relu = product.epilogue == CUBLASLT_EPILOGUE_RELU ||
                       product.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
     if (relu && value < 0) value = 0;
@@ -200,6 +201,8 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t desc,
       return assign(product.epilogue, value, bytes);
     case CUBLASLT_MATMUL_DESC_BIAS_POINTER:
       return assign(product.bias, value, bytes);
+    case CUBLASLT_MATMUL_DESC_BIAS_BATCH_STRIDE:
+      return assign(product.bias_stride, value, bytes);
     default:
       return unknown_attribute("product", attribute);
   }
