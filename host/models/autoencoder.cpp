@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "clipk/io/check_finite.hpp"
+#include "core/named.hpp"
 #include "metrics/host_rows.hpp"
 #include "models/autoencoder_problem.hpp"
 #include "models/autoencoder_stages.hpp"
@@ -12,7 +13,6 @@
 #include "models/reconstruction.hpp"
 #include "models/scaled_rows.hpp"
 #include "ops/check.hpp"
-#include "train/named.hpp"
 
 namespace clipk {
 namespace {
@@ -66,8 +66,8 @@ const char* to_string(RowScaling scaling) {
 }
 
 RowScaling row_scaling_named(std::string_view name) {
-  return train::named("scaling", name,
-                      {RowScaling::none, RowScaling::equal_length, RowScaling::standardized});
+  return named("scaling", name,
+               {RowScaling::none, RowScaling::equal_length, RowScaling::standardized});
 }
 
 struct Autoencoder::Impl {

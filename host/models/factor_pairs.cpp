@@ -7,8 +7,8 @@
 
 #include "clipk/core/random.hpp"
 #include "clipk/io/sha256.hpp"
+#include "core/named.hpp"
 #include "ops/check.hpp"
-#include "train/named.hpp"
 
 namespace clipk {
 namespace {
@@ -55,7 +55,7 @@ const char* to_string(PairMarks marks) {
 }
 
 PairMarks pair_marks_named(std::string_view name) {
-  return train::named("pair marks", name, {PairMarks::drawn, PairMarks::known});
+  return named("pair marks", name, {PairMarks::drawn, PairMarks::known});
 }
 
 FactorPairs::FactorPairs(const std::vector<Factor>& factors, std::int64_t rows,

@@ -8,10 +8,10 @@
 
 #include "clipk/core/random.hpp"
 #include "clipk/io/check_finite.hpp"
+#include "core/named.hpp"
 #include "cpu/gemm.hpp"
 #include "metrics/host_rows.hpp"
 #include "ops/check.hpp"
-#include "train/named.hpp"
 
 namespace clipk {
 namespace {
@@ -98,7 +98,7 @@ const char* to_string(SizeRule rule) {
 }
 
 SizeRule size_rule_named(std::string_view name) {
-  return train::named("size rule", name, {SizeRule::softmax, SizeRule::correlations});
+  return named("size rule", name, {SizeRule::softmax, SizeRule::correlations});
 }
 
 FactorSizes factor_sizes(Context& context, MatrixView<const float> rows, const FactorPairs& pairs,

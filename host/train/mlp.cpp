@@ -7,7 +7,7 @@
 #include "clipk/core/error.hpp"
 #include "clipk/core/memory.hpp"
 #include "clipk/core/random.hpp"
-#include "train/named.hpp"
+#include "core/named.hpp"
 
 namespace clipk {
 namespace {
@@ -90,17 +90,17 @@ const char* to_string(MlpSkip skip) {
 }
 
 Init init_named(std::string_view name) {
-  return train::named(
+  return named(
       "init", name,
       {Init::kaiming_uniform, Init::glorot_uniform, Init::lecun_uniform, Init::fan_in_uniform});
 }
 
 MlpSkip mlp_skip_named(std::string_view name) {
-  return train::named("skip", name, {MlpSkip::none, MlpSkip::fixed, MlpSkip::trained});
+  return named("skip", name, {MlpSkip::none, MlpSkip::fixed, MlpSkip::trained});
 }
 
 Activation activation_named(std::string_view name) {
-  return train::named("activation", name,
+  return named("activation", name,
                       {Activation::identity, Activation::relu, Activation::leaky_relu,
                        Activation::tanh, Activation::sigmoid});
 }

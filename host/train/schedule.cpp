@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "train/named.hpp"
+#include "core/named.hpp"
 
 namespace clipk {
 
@@ -23,7 +23,7 @@ const char* to_string(Schedule schedule) {
 }
 
 Schedule schedule_named(std::string_view name) {
-  return train::named("schedule", name,
+  return named("schedule", name,
                       {Schedule::constant, Schedule::linear, Schedule::cosine, Schedule::step});
 }
 

@@ -11,8 +11,8 @@
 #include "clipk/core/random.hpp"
 #include "clipk/ops/clip_norm.hpp"
 #include "clipk/ops/random_permutation.hpp"
+#include "core/named.hpp"
 #include "train/checkpoint.hpp"
-#include "train/named.hpp"
 #include "train/step_graph.hpp"
 
 namespace clipk {
@@ -54,7 +54,7 @@ const char* to_string(Optimizer optimizer) {
 }
 
 Optimizer optimizer_named(std::string_view name) {
-  return train::named("optimizer", name, {Optimizer::adam, Optimizer::sgd});
+  return named("optimizer", name, {Optimizer::adam, Optimizer::sgd});
 }
 
 struct Trainer::Impl {

@@ -6,7 +6,7 @@
 
 #include "clipk/core/error.hpp"
 
-namespace clipk::train {
+namespace clipk {
 
 /// The value that to_string names so. Throws
 ///   "schedule: expected constant, linear, cosine or step, got 'cubic'".
@@ -23,4 +23,4 @@ Enum named(const char* what, std::string_view name, std::initializer_list<Enum> 
   throw Error(std::string(what) + ": expected " + names + ", got '" + std::string(name) + "'");
 }
 
-}  // namespace clipk::train
+}  // namespace clipk
