@@ -15,7 +15,8 @@ namespace {
 
 constexpr int kThreads = 256;
 
-template <bool kAligned>
+// kKnownOnly: a target that is NaN counts as met.
+template <bool kAligned, bool kKnownOnly>
 __global__ void __launch_bounds__(kThreads)
     mse_kernel(std::int64_t rows, int cols, const float* __restrict__ y, std::int64_t y_stride,
                const float* __restrict__ target, std::int64_t target_stride, double share,
@@ -32,7 +33,13 @@ __global__ void __launch_bounds__(kThreads)
     const int column = static_cast<int>(i % groups) * 4;
     const float4 a = load_row4<kAligned>(y + row * y_stride, column, cols);
     const float4 b = load_row4<kAligned>(target + row * target_stride, column, cols);
-    const float difference[4] = {a.x - b.x, a.y - b.y, a.z - b.z, a.w - b.w};
+    float difference[4] = {a.x - b.x, a.y - b.y, a.z - b.z, a.w - b.w};
+    if constexpr (kKnownOnly) {
+      if (isnan(b.x)) difference[0] = 0.f;
+      if (isnan(b.y)) difference[1] = 0.f;
+      if (isnan(b.z)) difference[2] = 0.f;
+      if (isnan(b.w)) difference[3] = 0.f;
+    }
 #pragma unroll
     for (int j = 0; j < 4; ++j) sum += static_cast<double>(difference[j]) * difference[j];
     if (grad == nullptr) continue;
@@ -59,8 +66,9 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-void mse_loss(MatrixView<const float> y, MatrixView<const float> target, float weight, double* loss,
-              MatrixView<float> grad, MseScratch* scratch, cudaStream_t stream) {
+void mse_loss(bool known_only, MatrixView<const float> y, MatrixView<const float> target,
+              float weight, double* loss, MatrixView<float> grad, MseScratch* scratch,
+              cudaStream_t stream) {
   const double share = static_cast<double>(weight) / static_cast<double>(y.rows * y.cols);
   const std::int64_t groups = y.rows * ((y.cols + 3) / 4);
   const auto blocks =
@@ -69,9 +77,10 @@ void mse_loss(MatrixView<const float> y, MatrixView<const float> target, float w
   const bool aligned = rows_allow_float4(y.data, y.stride, y.cols) &&
                        rows_allow_float4(target.data, target.stride, y.cols) &&
                        (grad.data == nullptr || rows_allow_float4(grad.data, grad.stride, y.cols));
-  CLIPK_LAUNCH((aligned ? mse_kernel<true> : mse_kernel<false>), launch, y.rows,
-               static_cast<int>(y.cols), y.data, y.stride, target.data, target.stride, share, loss,
-               grad.data, grad.stride, scratch);
+  const auto mse = known_only ? (aligned ? mse_kernel<true, true> : mse_kernel<false, true>)
+                              : (aligned ? mse_kernel<true, false> : mse_kernel<false, false>);
+  CLIPK_LAUNCH(mse, launch, y.rows, static_cast<int>(y.cols), y.data, y.stride, target.data,
+               target.stride, share, loss, grad.data, grad.stride, scratch);
 }
 
 }  // namespace clipk::gpu

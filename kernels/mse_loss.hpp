@@ -16,7 +16,9 @@ struct MseScratch {
 };
 
 /// Views are of device memory, not empty. Shapes as in clipk::mse_loss.
-void mse_loss(MatrixView<const float> y, MatrixView<const float> target, float weight, double* loss,
-              MatrixView<float> grad, MseScratch* scratch, cudaStream_t stream);
+/// @param known_only targets that are NaN are left out
+void mse_loss(bool known_only, MatrixView<const float> y, MatrixView<const float> target,
+              float weight, double* loss, MatrixView<float> grad, MseScratch* scratch,
+              cudaStream_t stream);
 
 }  // namespace clipk::gpu

@@ -1,5 +1,7 @@
 #include "cpu/mse_loss.hpp"
 
+#include <cmath>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/mse_loss.cpp"
 #include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
@@ -12,7 +14,8 @@ namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // The sum of squares of some rows: lanes add along a row, rows are added in double.
-template <class T>
+// kKnownOnly: a target that is NaN counts as met.
+template <bool kKnownOnly, class T>
 double mse_rows(MatrixView<const T> y, MatrixView<const T> target, T factor, MatrixView<T> grad) {
   const hn::ScalableTag<T> d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
@@ -25,7 +28,11 @@ double mse_rows(MatrixView<const T> y, MatrixView<const T> target, T factor, Mat
     auto squares = hn::Zero(d);
     std::int64_t j = 0;
     for (; j + lanes <= y.cols; j += lanes) {
-      const auto difference = hn::Sub(hn::LoadU(d, a + j), hn::LoadU(d, b + j));
+      const auto wanted = hn::LoadU(d, b + j);
+      auto difference = hn::Sub(hn::LoadU(d, a + j), wanted);
+      if constexpr (kKnownOnly) {
+        difference = hn::IfThenElse(hn::IsNaN(wanted), hn::Zero(d), difference);
+      }
       squares = hn::MulAdd(difference, difference, squares);
       if (g != nullptr) {
         hn::StoreU(hn::MulAdd(factors, difference, hn::LoadU(d, g + j)), d, g + j);
@@ -33,7 +40,7 @@ double mse_rows(MatrixView<const T> y, MatrixView<const T> target, T factor, Mat
     }
     sum += hn::GetLane(hn::SumOfLanes(d, squares));
     for (; j < y.cols; ++j) {
-      const T difference = a[j] - b[j];
+      const T difference = kKnownOnly && std::isnan(b[j]) ? 0 : a[j] - b[j];
       sum += static_cast<double>(difference) * difference;
       if (g != nullptr) g[j] += factor * difference;
     }
@@ -41,13 +48,15 @@ double mse_rows(MatrixView<const T> y, MatrixView<const T> target, T factor, Mat
   return sum;
 }
 
-double mse_rows_float(MatrixView<const float> y, MatrixView<const float> target, float factor,
-                      MatrixView<float> grad) {
-  return mse_rows(y, target, factor, grad);
+double mse_rows_float(bool known_only, MatrixView<const float> y, MatrixView<const float> target,
+                      float factor, MatrixView<float> grad) {
+  return known_only ? mse_rows<true>(y, target, factor, grad)
+                    : mse_rows<false>(y, target, factor, grad);
 }
-double mse_rows_double(MatrixView<const double> y, MatrixView<const double> target, double factor,
-                       MatrixView<double> grad) {
-  return mse_rows(y, target, factor, grad);
+double mse_rows_double(bool known_only, MatrixView<const double> y, MatrixView<const double> target,
+                       double factor, MatrixView<double> grad) {
+  return known_only ? mse_rows<true>(y, target, factor, grad)
+                    : mse_rows<false>(y, target, factor, grad);
 }
 
 }  // namespace clipk::cpu::HWY_NAMESPACE
@@ -63,24 +72,24 @@ namespace {
 
 constexpr std::int64_t kSerialSize = 1 << 15;  // takes less time than waking a second thread
 
-double mse_rows(MatrixView<const float> y, MatrixView<const float> target, float factor,
-                MatrixView<float> grad) {
-  return HWY_DYNAMIC_DISPATCH(mse_rows_float)(y, target, factor, grad);
+double mse_rows(bool known_only, MatrixView<const float> y, MatrixView<const float> target,
+                float factor, MatrixView<float> grad) {
+  return HWY_DYNAMIC_DISPATCH(mse_rows_float)(known_only, y, target, factor, grad);
 }
-double mse_rows(MatrixView<const double> y, MatrixView<const double> target, double factor,
-                MatrixView<double> grad) {
-  return HWY_DYNAMIC_DISPATCH(mse_rows_double)(y, target, factor, grad);
+double mse_rows(bool known_only, MatrixView<const double> y, MatrixView<const double> target,
+                double factor, MatrixView<double> grad) {
+  return HWY_DYNAMIC_DISPATCH(mse_rows_double)(known_only, y, target, factor, grad);
 }
 
 template <class T>
-void whole(int threads, MatrixView<const T> y, MatrixView<const T> target, T weight,
-           VectorView<double> parts, VectorView<double> loss, MatrixView<T> grad) {
+void whole(int threads, bool known_only, MatrixView<const T> y, MatrixView<const T> target,
+           T weight, VectorView<double> parts, VectorView<double> loss, MatrixView<T> grad) {
   const double share = static_cast<double>(weight) / static_cast<double>(y.rows * y.cols);
   const T factor = static_cast<T>(2 * share);
   if (y.rows * y.cols < kSerialSize) threads = 1;
   parallel_chunks(threads, y.rows, kMseRows, [&](std::int64_t first, std::int64_t count) {
     parts[first / kMseRows] =
-        mse_rows(y.row_range(first, count), target.row_range(first, count), factor,
+        mse_rows(known_only, y.row_range(first, count), target.row_range(first, count), factor,
                  grad.data == nullptr ? grad : grad.row_range(first, count));
   });
   double sum = 0;
@@ -90,14 +99,15 @@ void whole(int threads, MatrixView<const T> y, MatrixView<const T> target, T wei
 
 }  // namespace
 
-void mse_loss(int threads, MatrixView<const float> y, MatrixView<const float> target, float weight,
-              VectorView<double> parts, VectorView<double> loss, MatrixView<float> grad) {
-  whole(threads, y, target, weight, parts, loss, grad);
+void mse_loss(int threads, bool known_only, MatrixView<const float> y,
+              MatrixView<const float> target, float weight, VectorView<double> parts,
+              VectorView<double> loss, MatrixView<float> grad) {
+  whole(threads, known_only, y, target, weight, parts, loss, grad);
 }
-void mse_loss(int threads, MatrixView<const double> y, MatrixView<const double> target,
-              double weight, VectorView<double> parts, VectorView<double> loss,
-              MatrixView<double> grad) {
-  whole(threads, y, target, weight, parts, loss, grad);
+void mse_loss(int threads, bool known_only, MatrixView<const double> y,
+              MatrixView<const double> target, double weight, VectorView<double> parts,
+              VectorView<double> loss, MatrixView<double> grad) {
+  whole(threads, known_only, y, target, weight, parts, loss, grad);
 }
 
 }  // namespace clipk::cpu

@@ -76,6 +76,39 @@ TEST_P(MseLoss, GradientFollowsCentralDifferences) {
   }
 }
 
+// What is not known is as if it had come out right, whatever did come out.
+TEST_P(MseLoss, KnownTargetsAlone) {
+  for (const auto& [n, d] : {std::pair{17, 21}, std::pair{113, 8}}) {
+    std::vector<float> y = normals(n * d, 1), target = normals(n * d, 2);
+    std::vector<float> met = y, gaps = target;
+    for (std::size_t i = 0; i < y.size(); i += 3) {
+      gaps[i] = NAN;
+      met[i] = target[i];
+      if (i % 2 == 0) y[i] = INFINITY;
+    }
+    const auto run = [&](auto&& function, const std::vector<float>& from,
+                         const std::vector<float>& to) {
+      Guarded<float> dy(context(), n, d, from), dt(context(), n, d, to),
+          grad(context(), n, d, normals(n * d, 3));
+      Guarded<double> loss(context(), 1, 1, std::vector<double>{0});
+      function(dy.view(), dt.view(), loss.flat(), grad.view());
+      return std::pair(loss.values(), grad.values());
+    };
+    const auto known = [&](auto a, auto b, auto loss, auto grad) {
+      mse_loss_known(context(), a, b, kWeight, loss, grad);
+    };
+    const auto all = [&](auto a, auto b, auto loss, auto grad) {
+      mse_loss(context(), a, b, kWeight, loss, grad);
+    };
+    EXPECT_EQ(run(known, y, gaps), run(all, met, target));
+    EXPECT_TRUE(std::isnan(run(all, y, gaps).first[0]));
+    // A result that is NaN is not taken for a missing target.
+    std::vector<float> broken = met;
+    broken[1] = NAN;
+    EXPECT_TRUE(std::isnan(run(known, broken, gaps).first[0]));
+  }
+}
+
 TEST_P(MseLoss, EmptyAddsNothing) {
   Matrix<float> none(context(), 0, 4);
   Guarded<double> loss(context(), 1, 1, std::vector<double>{3});

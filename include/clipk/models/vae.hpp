@@ -35,9 +35,9 @@ struct VaeOptions {
 
   /// Written every `checkpoint_every` epochs; where it exists, the training goes on from it, to the
   /// same bytes. Removed by the caller.
-  std::filesystem::path checkpoint;
+  std::filesystem::path checkpoint = {};
   std::int64_t checkpoint_every = 1;
-  std::function<void(const Progress&)> progress;
+  std::function<void(const Progress&)> progress = {};
 };
 
 /// For each row the normal distribution of its code, on the context's device.

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "clipk/core/context.hpp"
+#include "clipk/core/matrix.hpp"
+#include "clipk/core/view.hpp"
+#include "clipk/io/attributes.hpp"
+#include "clipk/train/progress.hpp"
+
+namespace clipk {
+
+struct ProbeOptions {
+  std::vector<std::int64_t> hidden = {128, 128};  ///< none: a linear probe
+  std::int64_t epochs = 30;
+  /// Few rows are seen in more epochs than that, so many that there are this many steps.
+  std::int64_t least_steps = 1500;
+  std::int64_t batch = 256;
+  double rate = 2e-3;  ///< of Adam, falling to 0 as a cosine does
+  float weight_decay = 1e-4F;
+  /// Share of the rows that tells when the probe is at its best: the parameters of that epoch are
+  /// kept. At 0, or where it is less than a row, those of the last epoch.
+  double held_out = 0.1;
+  std::uint32_t network = 0;  ///< tells probes of one seed apart: each starts from its own weights
+  std::function<void(const Progress&)> progress = {};
+};
+
+/// How well factors can be read from rows: one network with ReLU and all factors as outputs, by
+/// least squares. A class is a column for each of its values (1 or 0), a number is standardised.
+/// Classes that are not known (-1) take no part, neither in the training nor in the scores.
+///
+/// Input columns are standardised by the rows of the fit (deviations below a tenth of the median of
+/// those above 0 are taken as that: a column that hardly varies is not blown up).
+///
+/// Deterministic: yes; the same seed (the context's), data, device and options give the same bytes
+/// for any number of threads.
+class Probe {
+ public:
+  /// @param rows [n, d] on any device, n at least 2  @param factors each of n rows
+  /// @throws Error if there are fewer than 2 rows, no columns or no factors, if a factor has
+  ///   another number of rows, a class out of range, no class that is known or a value that is not
+  ///   finite, if a row is not finite, or an option makes no sense.
+  static Probe fit(Context& context, MatrixView<const float> rows,
+                   const std::vector<Factor>& factors, const ProbeOptions& options = {});
+
+  Probe(Probe&&) noexcept;
+  Probe& operator=(Probe&&) noexcept;
+  ~Probe();
+
+  std::int64_t input_dim() const;
+  const std::vector<double>& losses() const;  ///< mean loss of every epoch
+  std::int64_t best_epoch() const;            ///< epochs behind the parameters that were kept
+
+  /// The factors as the network reads them from rows [m, d] of any device: the class of the largest
+  /// output (of equal ones the first), or values in the factor's own unit. Names as in the fit.
+  /// @throws Error if the width differs.
+  std::vector<Factor> predict(Context& context, MatrixView<const float> rows) const;
+
+  /// For each factor, in the order of the fit: the share of the known classes that are predicted
+  /// right; or R^2 = 1 - squared error / squared deviation from the mean of these rows, averaged
+  /// over the factor's columns (a column that does not vary here counts 0).
+  /// @throws Error also if a factor is not of the fit's kind, or no class of it is known.
+  std::vector<double> scores(Context& context, MatrixView<const float> rows,
+                             const std::vector<Factor>& factors) const;
+
+ private:
+  struct Impl;
+  explicit Probe(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// What a probe scores that sees nothing: the share of the commonest known class of each factor; 0
+/// of values.
+std::vector<double> chance_scores(const std::vector<Factor>& factors);
+
+/// The scores of predictions that were made before (Probe::predict): see Probe::scores.
+/// @throws Error if kinds or numbers of rows differ, or no class of a factor is known.
+std::vector<double> factor_scores(const std::vector<Factor>& predicted,
+                                  const std::vector<Factor>& factors);
+
+}  // namespace clipk
