@@ -35,10 +35,10 @@ __global__ void __launch_bounds__(kThreads)
     const float4 b = load_row4<kAligned>(target + row * target_stride, column, cols);
     float difference[4] = {a.x - b.x, a.y - b.y, a.z - b.z, a.w - b.w};
     if constexpr (kKnownOnly) {
-      if (isnan(b.x)) difference[0] = 0.f;
-      if (isnan(b.y)) difference[1] = 0.f;
-      if (isnan(b.z)) difference[2] = 0.f;
-      if (isnan(b.w)) difference[3] = 0.f;
+      if (b.x != b.x) difference[0] = 0.f;
+      if (b.y != b.y) difference[1] = 0.f;
+      if (b.z != b.z) difference[2] = 0.f;
+      if (b.w != b.w) difference[3] = 0.f;
     }
 #pragma unroll
     for (int j = 0; j < 4; ++j) sum += static_cast<double>(difference[j]) * difference[j];

@@ -171,6 +171,57 @@ def autoencoder_sgd(device):
     return autoencoder_step(device, lambda p: torch.optim.SGD(p, lr=1e-3, momentum=0.9))
 
 
+def vae_step(device, batch):
+    """A variational autoencoder: gather, forward, draw, loss in nats, backward, update."""
+    torch.manual_seed(0)
+    nn = torch.nn
+    encoder = nn.Sequential(nn.Linear(3072, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(),
+                            nn.Linear(256, 32)).to(device)
+    decoder = nn.Sequential(nn.Linear(16, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU(),
+                            nn.Linear(512, 3072)).to(device)
+    optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=1e-4)
+    rows = torch.rand(4096, 3072).to(device)
+    indices = torch.randint(4096, (batch,)).to(device)
+
+    def step():
+        x = rows[indices]
+        optimizer.zero_grad()
+        mean, log_variance = encoder(x).chunk(2, dim=1)
+        z = mean + torch.exp(log_variance / 2) * torch.randn_like(mean)
+        error = ((decoder(z) - x) ** 2).sum(1).mean() / (2 * 0.1**2)
+        divergence = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1).mean()
+        (error + divergence).backward()
+        optimizer.step()
+
+    return step
+
+
+@case("vae step 3072, batch 128, Adam", 31)
+def vae_128(device):
+    return vae_step(device, 128)
+
+
+@case("vae step 3072, batch 256, Adam", 31)
+def vae_256(device):
+    return vae_step(device, 256)
+
+
+@case("posterior 65536x64", 9)
+def posterior(device):
+    """Draw, divergence and their gradients."""
+    heads = codes(65536, 128, device).requires_grad_()
+    grad_z = codes(65536, 64, device)
+
+    def step():
+        heads.grad = None
+        mean, log_variance = heads.chunk(2, dim=1)
+        z = mean + torch.exp(log_variance / 2) * torch.randn_like(mean)
+        divergence = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1).mean()
+        ((z * grad_z).sum() + divergence).backward()
+
+    return step
+
+
 @case("dropout 65536x256", 9)
 def dropout(device):
     x = codes(65536, 256, device)

@@ -1,4 +1,4 @@
-#include "models/vae_network.hpp"
+#include "clipk/models/vae_network.hpp"
 
 #include <string>
 #include <utility>

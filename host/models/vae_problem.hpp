@@ -4,7 +4,7 @@
 
 #include "clipk/models/vae.hpp"
 #include "models/autoencoder_problem.hpp"
-#include "models/vae_network.hpp"
+#include "clipk/models/vae_network.hpp"
 
 namespace clipk {
 
