@@ -67,6 +67,18 @@ CASES = [
      r"^adjusted_mutual_info/n:100000/k:1000/", "adjusted_mutual_info 100000, 1000 clusters", 1),
     ("t-SNE of 5000x50, 250 iterations (scikit-learn)", "tsne_bench",
      r"^tsne_fit/n:5000/iterations:250/", "tsne 5000x50, 250 iterations", 1),
+    ("coupling forward and backward, 65536x256, half transformed", "affine_coupling_bench",
+     r"^coupling/n:65536/d:256/transformed:128/", "coupling 65536x256, half transformed", 1),
+    ("coupling forward and backward, 65536x256", "affine_coupling_bench",
+     r"^coupling/n:65536/d:256/transformed:256/", "coupling 65536x256", 1),
+    ("coupling forward and backward, 256x64, half transformed", "affine_coupling_bench",
+     r"^coupling/n:256/d:64/", "coupling 256x64, half transformed", 1),
+    ("ActNorm forward and backward, 65536x256", "act_norm_bench", r"^act_norm_both/n:65536/",
+     "act_norm 65536x256", 1),
+    ("permuted columns, 65536x256", "permute_bench", r"^permute_columns/n:65536/",
+     "permute columns 65536x256", 1),
+    ("invertible leaky ReLU, 65536x256", "invertible_leaky_relu_bench", r"^leaky_both/n:65536/",
+     "invertible leaky ReLU 65536x256", 1),
 ]
 
 

@@ -395,6 +395,72 @@ def tsne(device):
     return lambda: TSNE(max_iter=250, n_jobs=torch.get_num_threads()).fit(x)
 
 
+def coupling(device, n, d, transformed):
+    """One half of an affine coupling after its networks, forward and backward, with autograd."""
+    x = codes(n, d, device)[:, :transformed].requires_grad_()
+    a = codes(n, transformed, device).requires_grad_()
+    t = codes(n, transformed, device).requires_grad_()
+    grad_y, grad_log_det = codes(n, d, device)[:, :transformed], codes(n, 1, device)[:, 0]
+
+    def step():
+        x.grad = a.grad = t.grad = None
+        s = torch.tanh(a)
+        torch.autograd.backward([x * torch.exp(s) + t, s.sum(1)], [grad_y, grad_log_det])
+
+    return step
+
+
+@case("coupling 65536x256, half transformed", 9)
+def coupling_half(device):
+    return coupling(device, 65536, 256, 128)
+
+
+@case("coupling 65536x256", 9)
+def coupling_all(device):
+    return coupling(device, 65536, 256, 256)
+
+
+@case("coupling 256x64, half transformed", 201)
+def coupling_batch(device):
+    return coupling(device, 256, 64, 32)
+
+
+@case("act_norm 65536x256", 9)
+def act_norm(device):
+    """Forward and backward, with autograd."""
+    x = codes(65536, 256, device).requires_grad_()
+    shift, log_scale = codes(1, 256, device).requires_grad_(), codes(1, 256, device).requires_grad_()
+    grad_y, grad_log_det = codes(65536, 256, device), codes(65536, 1, device)[:, 0]
+
+    def step():
+        x.grad = shift.grad = log_scale.grad = None
+        y = (x + shift) * torch.exp(log_scale)
+        torch.autograd.backward([y, log_scale.sum().expand(65536)], [grad_y, grad_log_det])
+
+    return step
+
+
+@case("permute columns 65536x256", 9)
+def permute_columns(device):
+    x = codes(65536, 256, device)
+    order = (37 * torch.arange(256, device=device) + 11) % 256
+    return lambda: x[:, order]
+
+
+@case("invertible leaky ReLU 65536x256", 9)
+def leaky(device):
+    """Forward with its log-determinant, and backward."""
+    x, grad = codes(65536, 256, device).requires_grad_(), codes(65536, 256, device)
+
+    def step():
+        x.grad = None
+        y = F.leaky_relu(x, 0.9)
+        (x < 0).sum(1) * -0.10536052
+        y.backward(grad)
+
+    return step
+
+
 def measure(call, repeats, device):
     for _ in range(min(3, repeats - 1)):
         call()
