@@ -11,8 +11,8 @@ namespace clipk {
 /// log_scale 0. Computed in float64 in two passes: columns of large mean and small spread are safe
 /// as far as their float32 values tell.
 ///
-/// @param x [n, d], n at least 1  @param[out] shift [d]  @param[out] log_scale [d]; NaN for a
-///   column with a value that is not finite
+/// @param x [n, d], n at least 1  @param[out] shift [d]  @param[out] log_scale [d]. Of a
+///   column with a value that is not finite, one of the two is not finite either
 /// @throws Error if a shape or a device differs. Deterministic: yes. Scratch: none.
 /// Source: Kingma and Dhariwal, NeurIPS 2018.
 void act_norm_init(Context& context, MatrixView<const float> x, VectorView<float> shift,
