@@ -4,6 +4,7 @@
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
+#include "models/probe_targets.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
 
@@ -128,7 +129,6 @@ TEST(Probe, PredictsInTheFactorsOwnUnits) {
   EXPECT_EQ(probe.predict(context, Matrix<float>(0, 4))[1].rows(), 0);
 }
 
-// What a class that is not known would be does not matter to the bytes that come out.
 TEST(Probe, UnknownClassesTakeNoPart) {
   Context context = cpu();
   Data train = data(2000, 1);
@@ -139,6 +139,13 @@ TEST(Probe, UnknownClassesTakeNoPart) {
   // Were -1 taken for a class, or for none of the three, most rows would teach a wrong one.
   const Probe probe = Probe::fit(context, train.rows, train.factors);
   EXPECT_GT(probe.scores(context, test.rows, test.factors)[1], 0.95);
+  const Matrix<float> targets = ProbeTargets(train.factors, 2000).encode(train.factors);
+  ASSERT_EQ(targets.cols(), 1 + 3 + 2 + 2);
+  for (std::int64_t i = 0; i < 2000; ++i) {
+    for (std::int64_t j = 0; j < 8; ++j) {
+      EXPECT_EQ(std::isnan(targets(i, j)), i % 3 != 0 && j >= 1 && j < 4);
+    }
+  }
   std::vector<Factor> known(2), guess(2);
   known[0].classes = {0, -1, 1, -1, 1};
   guess[0].classes = {0, 1, 1, 0, 0};
