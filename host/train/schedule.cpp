@@ -24,7 +24,7 @@ const char* to_string(Schedule schedule) {
 
 Schedule schedule_named(std::string_view name) {
   return named("schedule", name,
-                      {Schedule::constant, Schedule::linear, Schedule::cosine, Schedule::step});
+               {Schedule::constant, Schedule::linear, Schedule::cosine, Schedule::step});
 }
 
 double schedule_share(const ScheduleOptions& options, std::int64_t step, std::int64_t steps,
