@@ -3,8 +3,8 @@
 #include <string>
 
 #include "clipk/models/vae.hpp"
-#include "models/autoencoder_problem.hpp"
 #include "clipk/models/vae_network.hpp"
+#include "models/autoencoder_problem.hpp"
 
 namespace clipk {
 
