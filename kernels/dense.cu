@@ -219,7 +219,7 @@ void dense_backward(GemmHandle& handle, Precision precision, BatchView<const flo
                     BatchView<const float> weight, BatchView<const float> y, Activation activation,
                     BatchView<const float> grad_y, BatchView<float> grad_z,
                     MatrixView<double> bias_parts, BatchView<float> grad_x,
-                    BatchView<float> grad_weight, MatrixView<float> grad_bias,
+                    BatchView<float> grad_weight, MatrixView<float> grad_bias, Gradient of_x,
                     cudaStream_t stream) {
   const std::int64_t n = grad_y.rows, in = x.cols, out = grad_y.cols, batch = grad_y.batch;
   BatchView<const float> g = grad_y;
@@ -240,9 +240,9 @@ void dense_backward(GemmHandle& handle, Precision precision, BatchView<const flo
   }
   if (grad_x.data != nullptr) {
     gemm_batched(handle, Transpose::no, Transpose::no, n, in, out, 1, g.data, g.stride,
-                 g.batch_stride, weight.data, weight.stride, weight.batch_stride, 0, grad_x.data,
-                 grad_x.stride, grad_x.batch_stride, batch, precision, Epilogue::none, nullptr, 0,
-                 stream);
+                 g.batch_stride, weight.data, weight.stride, weight.batch_stride,
+                 of_x == Gradient::added ? 1.f : 0.f, grad_x.data, grad_x.stride,
+                 grad_x.batch_stride, batch, precision, Epilogue::none, nullptr, 0, stream);
   }
 }
 

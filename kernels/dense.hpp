@@ -26,7 +26,8 @@ void dense_backward(GemmHandle& handle, Precision precision, BatchView<const flo
                     BatchView<const float> weight, BatchView<const float> y, Activation activation,
                     BatchView<const float> grad_y, BatchView<float> grad_z,
                     MatrixView<double> bias_parts, BatchView<float> grad_x,
-                    BatchView<float> grad_weight, MatrixView<float> grad_bias, cudaStream_t stream);
+                    BatchView<float> grad_weight, MatrixView<float> grad_bias, Gradient of_x,
+                    cudaStream_t stream);
 
 void dense_add(GemmHandle& handle, Precision precision, MatrixView<const float> x,
                MatrixView<const float> weight, MatrixView<float> y, cudaStream_t stream);

@@ -207,7 +207,7 @@ template <class T>
 void dense_backward(int threads, BatchView<const T> x, BatchView<const T> weight,
                     BatchView<const T> y, Activation activation, BatchView<const T> grad_y,
                     BatchView<T> grad_z, MatrixView<T> bias_parts, BatchView<T> grad_x,
-                    BatchView<T> grad_weight, MatrixView<T> grad_bias) {
+                    BatchView<T> grad_weight, MatrixView<T> grad_bias, Gradient of_x) {
   const std::int64_t n = grad_y.rows;
   const std::int64_t in = x.cols;
   const std::int64_t out = grad_y.cols;
@@ -249,8 +249,9 @@ void dense_backward(int threads, BatchView<const T> x, BatchView<const T> weight
       const std::int64_t b = (task - w_tasks) / x_grid.tiles();
       const GemmTile t = x_grid.tile((task - w_tasks) % x_grid.tiles());
       gemm_serial(Transpose::no, Transpose::no, t.rows, t.cols, out, T{1}, g[b].row(t.row),
-                  g.stride, weight[b].data + t.col, weight.stride, T{0},
-                  grad_x[b].row(t.row) + t.col, grad_x.stride);
+                  g.stride, weight[b].data + t.col, weight.stride,
+                  of_x == Gradient::added ? T{1} : T{0}, grad_x[b].row(t.row) + t.col,
+                  grad_x.stride);
     }
   });
 }
@@ -275,11 +276,11 @@ template void dense<double>(int, BatchView<const double>, BatchView<const double
 template void dense_backward<float>(int, BatchView<const float>, BatchView<const float>,
                                     BatchView<const float>, Activation, BatchView<const float>,
                                     BatchView<float>, MatrixView<float>, BatchView<float>,
-                                    BatchView<float>, MatrixView<float>);
+                                    BatchView<float>, MatrixView<float>, Gradient);
 template void dense_backward<double>(int, BatchView<const double>, BatchView<const double>,
                                      BatchView<const double>, Activation, BatchView<const double>,
                                      BatchView<double>, MatrixView<double>, BatchView<double>,
-                                     BatchView<double>, MatrixView<double>);
+                                     BatchView<double>, MatrixView<double>, Gradient);
 template void dense_add<float>(int, MatrixView<const float>, MatrixView<const float>,
                                MatrixView<float>);
 template void dense_add<double>(int, MatrixView<const double>, MatrixView<const double>,

@@ -19,7 +19,7 @@ template <class T>
 void dense_backward(int threads, BatchView<const T> x, BatchView<const T> weight,
                     BatchView<const T> y, Activation activation, BatchView<const T> grad_y,
                     BatchView<T> grad_z, MatrixView<T> bias_parts, BatchView<T> grad_x,
-                    BatchView<T> grad_weight, MatrixView<T> grad_bias);
+                    BatchView<T> grad_weight, MatrixView<T> grad_bias, Gradient of_x);
 
 template <class T>
 void dense_add(int threads, MatrixView<const T> x, MatrixView<const T> weight, MatrixView<T> y);

@@ -103,7 +103,8 @@ void zero_gradients(Context& context, BatchView<float> grad_weight, MatrixView<f
 template <class T>
 void backward(Context& context, BatchView<const T> x, BatchView<const T> weight,
               BatchView<const T> y, Activation activation, BatchView<const T> grad_y,
-              BatchView<T> grad_x, BatchView<T> grad_weight, MatrixView<T> grad_bias) {
+              BatchView<T> grad_x, BatchView<T> grad_weight, MatrixView<T> grad_bias,
+              Gradient of_x) {
   constexpr const char* kOp = "dense_backward";
   const std::int64_t batch = x.batch, n = x.rows, in = x.cols, out = weight.rows;
   check_layer(kOp, context, x, weight);
@@ -125,7 +126,7 @@ void backward(Context& context, BatchView<const T> x, BatchView<const T> weight,
       if (!grad_bias.empty()) sums = scratch.matrix<double>(batch * gpu::dense_bias_parts(n), out);
       return gpu::dense_backward(gpu::gemm_handle(context.blas()), context.precision(), x, weight,
                                  y, activation, grad_y, grad_z, sums, grad_x, grad_weight,
-                                 grad_bias, context.stream());
+                                 grad_bias, of_x, context.stream());
     }
   }
 #endif
@@ -134,7 +135,7 @@ void backward(Context& context, BatchView<const T> x, BatchView<const T> weight,
     parts = scratch.matrix<T>(batch * ((n + cpu::kBiasRows - 1) / cpu::kBiasRows), out);
   }
   cpu::dense_backward(context.threads(), x, weight, y, activation, grad_y, grad_z, parts, grad_x,
-                      grad_weight, grad_bias);
+                      grad_weight, grad_bias, of_x);
 }
 
 // An empty view stays empty.
@@ -193,13 +194,13 @@ void dense_backward(Context& context, MatrixView<const float> x, MatrixView<cons
                     MatrixView<float> grad_weight, VectorView<float> grad_bias) {
   backward(context, BatchView<const float>(x), BatchView<const float>(weight),
            BatchView<const float>(y), activation, BatchView<const float>(grad_y), as_batch(grad_x),
-           as_batch(grad_weight), as_row(grad_bias));
+           as_batch(grad_weight), as_row(grad_bias), Gradient::overwritten);
 }
 void dense_backward(Context& context, BatchView<const float> x, BatchView<const float> weight,
                     BatchView<const float> y, Activation activation, BatchView<const float> grad_y,
                     BatchView<float> grad_x, BatchView<float> grad_weight,
-                    MatrixView<float> grad_bias) {
-  backward(context, x, weight, y, activation, grad_y, grad_x, grad_weight, grad_bias);
+                    MatrixView<float> grad_bias, Gradient of_x) {
+  backward(context, x, weight, y, activation, grad_y, grad_x, grad_weight, grad_bias, of_x);
 }
 
 void dense(Context& context, MatrixView<const double> x, MatrixView<const double> weight,
@@ -220,14 +221,14 @@ void dense_backward(Context& context, MatrixView<const double> x, MatrixView<con
   check::cpu_only("dense_backward", context);
   backward(context, BatchView<const double>(x), BatchView<const double>(weight),
            BatchView<const double>(y), activation, BatchView<const double>(grad_y),
-           as_batch(grad_x), as_batch(grad_weight), as_row(grad_bias));
+           as_batch(grad_x), as_batch(grad_weight), as_row(grad_bias), Gradient::overwritten);
 }
 void dense_backward(Context& context, BatchView<const double> x, BatchView<const double> weight,
                     BatchView<const double> y, Activation activation,
                     BatchView<const double> grad_y, BatchView<double> grad_x,
-                    BatchView<double> grad_weight, MatrixView<double> grad_bias) {
+                    BatchView<double> grad_weight, MatrixView<double> grad_bias, Gradient of_x) {
   check::cpu_only("dense_backward", context);
-  backward(context, x, weight, y, activation, grad_y, grad_x, grad_weight, grad_bias);
+  backward(context, x, weight, y, activation, grad_y, grad_x, grad_weight, grad_bias, of_x);
 }
 
 void dense_add(Context& context, MatrixView<const float> x, MatrixView<const float> weight,

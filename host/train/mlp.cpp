@@ -101,8 +101,8 @@ MlpSkip mlp_skip_named(std::string_view name) {
 
 Activation activation_named(std::string_view name) {
   return named("activation", name,
-                      {Activation::identity, Activation::relu, Activation::leaky_relu,
-                       Activation::tanh, Activation::sigmoid});
+               {Activation::identity, Activation::relu, Activation::leaky_relu, Activation::tanh,
+                Activation::sigmoid});
 }
 
 template <class T>
@@ -284,7 +284,7 @@ void BasicMlp<T>::forward(Context& context, MatrixView<const T> x, Workspace& wo
 
 template <class T>
 void BasicMlp<T>::backward(Context& context, MatrixView<const T> x, Workspace& workspace,
-                           MatrixView<const T> grad_y, MatrixView<T> grad_x) {
+                           MatrixView<const T> grad_y, MatrixView<T> grad_x, Gradient of_x) {
   check_rows("x", workspace, x.rows);
   const std::int64_t towers = options_.towers;
   Scratch scratch(context);
@@ -302,13 +302,16 @@ void BasicMlp<T>::backward(Context& context, MatrixView<const T> x, Workspace& w
   }
   // The first layer of all towers is one wide layer.
   const auto wide = [&](BatchView<const T> side_by_side) {
-    return MatrixView<const T>(side_by_side.data, x.rows, towers * side_by_side.cols,
-                               side_by_side.stride, device_);
+    side_by_side.batch = 1;
+    side_by_side.cols *= towers;
+    return side_by_side;
   };
   const bool only = layers() == 1;
-  dense_backward(context, x, weight(0), wide(only ? grad : hidden(workspace, x.rows, 1)),
-                 only ? Activation::identity : options_.activation, wide(grad), grad_x,
-                 weight_gradient(0), bias_gradient(0));
+  dense_backward(context, BatchView<const T>(x), as_batch(weight(0), 1),
+                 wide(only ? grad : hidden(workspace, x.rows, 1)),
+                 only ? Activation::identity : options_.activation, wide(grad),
+                 grad_x.empty() ? BatchView<T>() : BatchView<T>(grad_x),
+                 as_batch(weight_gradient(0), 1), as_batch(bias_gradient(0), 1), of_x);
   if (options_.skip == MlpSkip::trained) {
     dense_backward(context, x, skip_weight(), grad_y, Activation::identity, grad_y, {},
                    skip_gradient(), VectorView<T>());

@@ -31,7 +31,8 @@ enum class RandomStream : std::uint32_t {
   data,
   clusters,
   corruption,
-  pairs
+  pairs,
+  flow
 };
 
 /// The block that belongs to (seed, stream, step, index). Every random number of the library is

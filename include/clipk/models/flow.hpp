@@ -102,13 +102,13 @@ class BasicFlow {
   /// x = T^-1(z), for any number of rows. Scratch: at most 8192 rows.
   /// @param[out] x [n, dim], may be z
   /// @throws Error if T has no inverse: where a scale of ActNorm is 0 or not finite (block and
-  ///   column are named), or x would not be finite.
+  ///   column are named), or x is not finite.
   void inverse(Context& context, MatrixView<const T> z, MatrixView<T> x) const;
 
   /// log p(x) of every row in nats, summed in float64.
   std::vector<double> log_density(Context& context, MatrixView<const T> x) const;
   /// n rows of the flow's density: T^-1 of standard normal rows that the context's seed and `draw`
-  /// address; the first rows are the same for every n. @throws Error as inverse does.
+  /// address; another n gives the same first rows, to rounding. @throws Error as inverse does.
   Matrix<T> sample(Context& context, std::int64_t n, std::uint32_t draw = 0) const;
 
   /// The same flow in double on the CPU (for any context of the CPU): for checks.
@@ -135,14 +135,12 @@ class BasicFlow {
   AffineCouplingOptions coupling() const { return {options_.scale, options_.clamp}; }
   MlpOptions network_options(std::int64_t index) const;
   void set_order(Context& context, Block& block, const std::vector<std::int32_t>& order);
-  void check_rows(const char* function, const char* name, MatrixView<const T> rows) const;
   void check_initialized(const char* function) const;
+  void check_cols(const char* function, const char* name, MatrixView<const T> rows) const;
+  void check_step(const char* function, MatrixView<const T> x, const Workspace& workspace) const;
   void check_scales(Context& context) const;
-  void check_parameters(Context& context, const ArchiveReader& archive) const;
-  void block_forward(Context& context, const Block& block, MatrixView<const T> x, MatrixView<T> z,
-                     VectorView<T> log_det) const;
-  void block_inverse(Context& context, const Block& block, MatrixView<const T> z,
-                     MatrixView<T> x) const;
+  void couple(Context& context, const Block& block, MatrixView<T> x, VectorView<T> log_det) const;
+  void block_inverse(Context& context, const Block& block, MatrixView<T> z, MatrixView<T> x) const;
 
   std::int64_t dim_;
   FlowOptions options_;

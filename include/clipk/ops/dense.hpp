@@ -11,6 +11,9 @@ enum class Activation : std::uint8_t { identity, relu, leaky_relu /* slope .01 *
 
 const char* to_string(Activation activation);
 
+/// What becomes of what a gradient's memory held before.
+enum class Gradient : std::uint8_t { overwritten, added };
+
 /// A fully connected layer: y = activation(x w^T + bias).
 ///
 /// @param x [n, in]  @param weight [out, in]  @param bias [out], or empty for none
@@ -56,16 +59,19 @@ void dense(Context& context, BatchView<const double> x, BatchView<const double> 
 /// @param y, grad_y [b, n, out]  @param[out] grad_x [b, n, in]  @param[out] grad_weight [b, out,
 /// in]
 /// @param[out] grad_bias [b, out]; each may be empty
+/// @param of_x whether grad_x is overwritten, as the others are, or added to: an input that is used
+///   elsewhere too
 /// @throws Error if a shape or a device differs, or matrices of an output would lie on one another.
 /// Deterministic: yes. Scratch: b (n + n / 64) out floats.
 void dense_backward(Context& context, BatchView<const float> x, BatchView<const float> weight,
                     BatchView<const float> y, Activation activation, BatchView<const float> grad_y,
                     BatchView<float> grad_x, BatchView<float> grad_weight,
-                    MatrixView<float> grad_bias);
+                    MatrixView<float> grad_bias, Gradient of_x = Gradient::overwritten);
 void dense_backward(Context& context, BatchView<const double> x, BatchView<const double> weight,
                     BatchView<const double> y, Activation activation,
                     BatchView<const double> grad_y, BatchView<double> grad_x,
-                    BatchView<double> grad_weight, MatrixView<double> grad_bias);
+                    BatchView<double> grad_weight, MatrixView<double> grad_bias,
+                    Gradient of_x = Gradient::overwritten);
 
 /// A linear path beside another one: y += x w^T.
 ///

@@ -108,9 +108,11 @@ class BasicMlp {
   /// Gradients of all parameters (overwritten) and, unless empty, of x. Follows forward with the
   /// same x and workspace. Inputs of several kinds go through as rows of one x. Scratch: what
   /// dense_backward takes, and gradients of two hidden layers.
-  /// @param grad_y [n, outputs]  @param[out] grad_x [n, inputs] or empty
+  /// @param grad_y [n, outputs]  @param[out] grad_x [n, inputs] or empty; added to where of_x says
+  /// so
   void backward(Context& context, MatrixView<const T> x, Workspace& workspace,
-                MatrixView<const T> grad_y, MatrixView<T> grad_x = {});
+                MatrixView<const T> grad_y, MatrixView<T> grad_x = {},
+                Gradient of_x = Gradient::overwritten);
 
   /// y = MLP(x) alone, for any number of rows. Scratch: at most 8192 rows of two hidden layers.
   void transform(Context& context, MatrixView<const T> x, MatrixView<T> y) const;

@@ -1,0 +1,126 @@
+// A flow in a file, and in double.
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "clipk/models/flow.hpp"
+
+namespace clipk {
+namespace {
+
+std::string of_block(std::string_view prefix, std::size_t block) {
+  return std::string(prefix) + "/block" + std::to_string(block) + "/";
+}
+
+bool is_permutation(const std::vector<std::int32_t>& order, std::int64_t n) {
+  std::vector<std::int32_t> sorted = order;
+  std::sort(sorted.begin(), sorted.end());
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    if (sorted[i] != static_cast<std::int32_t>(i)) return false;
+  }
+  return static_cast<std::int64_t>(order.size()) == n;
+}
+
+template <class T>
+std::vector<T> to_vector(Context& context, VectorView<const T> values) {
+  std::vector<T> host(static_cast<std::size_t>(values.size));
+  copy<T>(context, values, VectorView<T>(host.data(), values.size));
+  return host;
+}
+
+}  // namespace
+
+template <class T>
+BasicFlow<double> BasicFlow<T>::to_double(Context& context) const {
+  Context cpu = Context::cpu({.seed = context.seed(), .threads = 1});
+  BasicFlow<double> result(cpu, dim_, options_);
+  const std::vector<T> values = to_vector<T>(context, parameters_.all().values);
+  std::copy(values.begin(), values.end(), result.parameters().values.begin());
+  for (std::size_t b = 0; b < blocks_.size(); ++b) {
+    result.set_order(cpu, result.blocks_[b],
+                     to_vector<std::int32_t>(context, blocks_[b].order.flat()));
+  }
+  result.initialized_ = initialized_;
+  return result;
+}
+
+template <class T>
+void BasicFlow<T>::save(Context& context, ArchiveWriter& archive, std::string_view prefix) const {
+  const std::string p = std::string(prefix) + "/";
+  archive.add<std::int64_t>(p + "dim", dim_);
+  archive.add<std::int64_t>(p + "blocks", options_.blocks);
+  archive.add<std::int64_t>(p + "width", options_.width);
+  archive.add<std::int64_t>(p + "depth", options_.depth);
+  archive.add(p + "scale", to_string(options_.scale));
+  archive.add<float>(p + "clamp", options_.clamp);
+  archive.add<float>(p + "slope", options_.slope);
+  archive.add<std::uint8_t>(p + "initialized", initialized_ ? 1 : 0);
+  for (std::size_t b = 0; b < blocks_.size(); ++b) {
+    const Block& block = blocks_[b];
+    const std::string name = of_block(prefix, b);
+    archive.add(name + "order", to_vector<std::int32_t>(context, block.order.flat()));
+    archive.add(name + "shift", to_vector<T>(context, block.shift.values));
+    archive.add(name + "log_scale", to_vector<T>(context, block.log_scale.values));
+    block.first.save(context, archive, name + "first");
+    block.second.save(context, archive, name + "second");
+  }
+}
+
+template <class T>
+BasicFlow<T> BasicFlow<T>::load(Context& context, const ArchiveReader& archive,
+                                std::string_view prefix, std::int64_t dim) {
+  const std::string p = std::string(prefix) + "/";
+  const auto saved_dim = archive.number<std::int64_t>(p + "dim");
+  if (dim != 0 && saved_dim != dim) {
+    archive.fail("a flow of dimension " + std::to_string(dim), std::to_string(saved_dim));
+  }
+  BasicFlow flow(context, saved_dim,
+                 {.blocks = archive.number<std::int64_t>(p + "blocks"),
+                  .width = archive.number<std::int64_t>(p + "width"),
+                  .depth = archive.number<std::int64_t>(p + "depth"),
+                  .scale = coupling_scale_named(archive.text(p + "scale")),
+                  .clamp = archive.number<float>(p + "clamp"),
+                  .slope = archive.number<float>(p + "slope")});
+  flow.initialized_ = archive.number<std::uint8_t>(p + "initialized") != 0;
+  for (std::size_t b = 0; b < flow.blocks_.size(); ++b) {
+    Block& block = flow.blocks_[b];
+    const std::string name = of_block(prefix, b);
+    const auto order = archive.vector<std::int32_t>(name + "order");
+    if (!is_permutation(order, saved_dim)) {
+      archive.fail(
+          "'" + name + "order' to be a permutation of " + std::to_string(saved_dim) + " columns",
+          "another list of " + std::to_string(order.size()));
+    }
+    flow.set_order(context, block, order);
+    const auto read = [&](const std::string& entry, VectorView<T> to) {
+      const auto values = archive.vector<T>(entry);
+      if (static_cast<std::int64_t>(values.size()) != to.size) {
+        archive.fail("'" + entry + "' of " + std::to_string(to.size) + " numbers",
+                     std::to_string(values.size()));
+      }
+      copy<T>(context, VectorView<const T>(values.data(), to.size), to);
+    };
+    read(name + "shift", block.shift.values);
+    read(name + "log_scale", block.log_scale.values);
+    block.first.read(context, archive, name + "first");
+    block.second.read(context, archive, name + "second");
+  }
+  const std::vector<T> values = to_vector<T>(context, flow.parameters().values);
+  const auto bad =
+      std::find_if(values.begin(), values.end(), [](T v) { return !std::isfinite(v); });
+  if (bad != values.end()) archive.fail("finite parameters of the flow", std::to_string(*bad));
+  return flow;
+}
+
+template BasicFlow<double> BasicFlow<float>::to_double(Context&) const;
+template BasicFlow<double> BasicFlow<double>::to_double(Context&) const;
+template void BasicFlow<float>::save(Context&, ArchiveWriter&, std::string_view) const;
+template void BasicFlow<double>::save(Context&, ArchiveWriter&, std::string_view) const;
+template BasicFlow<float> BasicFlow<float>::load(Context&, const ArchiveReader&, std::string_view,
+                                                 std::int64_t);
+template BasicFlow<double> BasicFlow<double>::load(Context&, const ArchiveReader&, std::string_view,
+                                                   std::int64_t);
+
+}  // namespace clipk
