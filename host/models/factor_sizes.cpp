@@ -10,6 +10,7 @@
 #include "clipk/io/check_finite.hpp"
 #include "core/named.hpp"
 #include "cpu/gemm.hpp"
+#include "cpu/parallel.hpp"
 #include "metrics/host_rows.hpp"
 #include "ops/check.hpp"
 
@@ -20,6 +21,9 @@ constexpr const char* kName = "factor_sizes";
 // Steps of the pairs' generator that no epoch of a training reaches.
 constexpr std::uint32_t kPairStep = 0xFFFF0000u;
 constexpr std::uint32_t kShuffleStep = 0xFFFFF000u;
+constexpr Eigen::Index kMostVariates = 8;   // of a factor that are looked at
+constexpr Eigen::Index kKnownPairs = 4000;  // that neighbours are sought among
+constexpr Eigen::Index kNeighbours = 40;
 
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using FloatRows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -30,32 +34,56 @@ struct Moments {
   double mean_variance = 0;
 };
 
-Moments moments_of(MatrixView<const float> rows) {
-  Moments m;
-  m.rows.resize(rows.rows, rows.cols);
+RowMajor in_double(MatrixView<const float> rows) {
+  RowMajor result(rows.rows, rows.cols);
   for (std::int64_t i = 0; i < rows.rows; ++i) {
-    for (std::int64_t j = 0; j < rows.cols; ++j) m.rows(i, j) = static_cast<double>(rows(i, j));
+    for (std::int64_t j = 0; j < rows.cols; ++j) result(i, j) = static_cast<double>(rows(i, j));
   }
+  return result;
+}
+
+Moments moments_of(RowMajor rows) {
+  Moments m;
+  m.rows = std::move(rows);
   m.rows.rowwise() -= m.rows.colwise().mean().eval();
-  m.covariance = m.rows.transpose() * m.rows / static_cast<double>(rows.rows);
-  m.mean_variance = m.covariance.trace() / static_cast<double>(rows.cols);
+  m.covariance = m.rows.transpose() * m.rows / static_cast<double>(m.rows.rows());
+  m.mean_variance = m.covariance.trace() / static_cast<double>(m.rows.cols());
   if (!(m.mean_variance > 0)) check::fail(kName, "rows that differ", "all alike");
   return m;
 }
 
 // Mean of (a b^T + b a^T) / 2 over pairs of these rows.
-Eigen::MatrixXd pair_covariance(int threads, const FloatRows& rows, const FactorPairs::Draw& draw) {
+Eigen::MatrixXd pair_covariance(int threads, const FloatRows& rows,
+                                const std::vector<std::int32_t>& first,
+                                const std::vector<std::int32_t>& second) {
   // Sums of the partners by row leave one product of n rows, however many pairs there are.
   FloatRows partners = FloatRows::Zero(rows.rows(), rows.cols());
-  for (std::size_t p = 0; p < draw.first.size(); ++p) {
-    partners.row(draw.first[p]) += rows.row(draw.second[p]);
-  }
+  for (std::size_t p = 0; p < first.size(); ++p) partners.row(first[p]) += rows.row(second[p]);
   const std::int64_t dim = rows.cols();
   FloatRows sums(dim, dim);
   cpu::gemm(threads, cpu::Transpose::yes, cpu::Transpose::no, dim, dim, rows.rows(), 1.F,
             rows.data(), dim, partners.data(), dim, 0.F, sums.data(), dim);
-  const Eigen::MatrixXd one_way = sums.cast<double>() / static_cast<double>(draw.first.size());
+  const Eigen::MatrixXd one_way = sums.cast<double>() / static_cast<double>(first.size());
   return (one_way + one_way.transpose()) / 2;
+}
+
+// Principal components of unit variance, and all products of the first few of them.
+RowMajor with_products(const Moments& moments, std::int64_t product_columns) {
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(moments.covariance);
+  const Eigen::Index dim = moments.covariance.rows();
+  const Eigen::Index few = std::min<Eigen::Index>(dim, product_columns);
+  const Eigen::VectorXd scale =
+      (solver.eigenvalues().array().max(0) + 1e-6 * moments.mean_variance).sqrt().inverse();
+  RowMajor features(moments.rows.rows(), dim + few * (few + 1) / 2);
+  features.leftCols(dim) =
+      (moments.rows * (solver.eigenvectors() * scale.asDiagonal())).rowwise().reverse();
+  Eigen::Index at = dim;
+  for (Eigen::Index i = 0; i < few; ++i) {
+    for (Eigen::Index j = i; j < few; ++j, ++at) {
+      features.col(at) = features.col(i).cwiseProduct(features.col(j));
+    }
+  }
+  return features;
 }
 
 // The rows' own covariance becomes the identity (less what the ridge takes).
@@ -66,10 +94,72 @@ FloatRows whitened(const Moments& moments, double ridge) {
   return (moments.rows * (solver.eigenvectors() * scale.asDiagonal())).cast<float>();
 }
 
-std::vector<double> eigenvalues_downwards(const Eigen::MatrixXd& symmetric) {
+double largest_eigenvalue(const Eigen::MatrixXd& symmetric) {
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(symmetric, Eigen::EigenvaluesOnly);
-  const Eigen::VectorXd& values = solver.eigenvalues();
-  return {values.reverse().begin(), values.reverse().end()};
+  return solver.eigenvalues().reverse()[0];
+}
+
+// What of variate `q` of the second rows the `counted` ones of the first rows tell: R^2 of the mean
+// over nearest neighbours, on pairs that are not among them.
+double told(int threads, const RowMajor& first, const RowMajor& second,
+            const std::vector<Eigen::Index>& counted, Eigen::Index q) {
+  const Eigen::Index known = std::min<Eigen::Index>(first.rows() * 2 / 3, kKnownPairs);
+  const Eigen::Index tests = first.rows() - known;
+  const Eigen::Index near = std::clamp<Eigen::Index>(known / 10, 1, kNeighbours);
+  std::vector<double> errors(static_cast<std::size_t>(tests));
+  cpu::parallel_chunks(threads, tests, 64, [&](std::int64_t begin, std::int64_t count) {
+    std::vector<std::pair<double, Eigen::Index>> distances(static_cast<std::size_t>(known));
+    for (Eigen::Index t = begin; t < begin + count; ++t) {
+      for (Eigen::Index i = 0; i < known; ++i) {
+        double squared = 0;
+        for (const Eigen::Index c : counted) {
+          const double difference = first(i, c) - first(known + t, c);
+          squared += difference * difference;
+        }
+        distances[static_cast<std::size_t>(i)] = {squared, i};
+      }
+      std::partial_sort(distances.begin(), distances.begin() + near, distances.end());
+      double guess = 0;
+      for (auto at = distances.begin(); at != distances.begin() + near; ++at) {
+        guess += second(at->second, q) / static_cast<double>(near);
+      }
+      errors[static_cast<std::size_t>(t)] = std::pow(second(known + t, q) - guess, 2);
+    }
+  });
+  const auto values = second.col(q).segment(known, tests);
+  const double spread = (values.array() - values.mean()).square().sum();
+  return spread > 0 ? 1 - std::accumulate(errors.begin(), errors.end(), 0.0) / spread : 1;
+}
+
+// How many of the variates count.
+std::int64_t count_variates(int threads, const FloatRows& points, const FactorPairs::Draw& draw,
+                            const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>& solver,
+                            double threshold, const FactorSizeOptions& options) {
+  const Eigen::VectorXd correlations = solver.eigenvalues().reverse();
+  Eigen::Index some = 0;
+  while (some < std::min<Eigen::Index>(correlations.size(), kMostVariates) &&
+         correlations[some] > std::max(threshold, options.least_share * correlations[0])) {
+    ++some;
+  }
+  if (some < 2) return some;
+  const Eigen::MatrixXf axes =
+      solver.eigenvectors().rightCols(some).rowwise().reverse().cast<float>();
+  const auto variates = [&](const std::vector<std::int32_t>& rows) {
+    const auto count = static_cast<Eigen::Index>(
+        std::min<std::size_t>(rows.size(), static_cast<std::size_t>(kKnownPairs * 3 / 2)));
+    FloatRows chosen(count, points.cols());
+    for (Eigen::Index p = 0; p < count; ++p) {
+      chosen.row(p) = points.row(rows[static_cast<std::size_t>(p)]);
+    }
+    return RowMajor((chosen * axes).cast<double>());
+  };
+  const RowMajor first = variates(draw.first), second = variates(draw.second);
+  std::vector<Eigen::Index> counted{0};
+  for (Eigen::Index q = 1; q < some; ++q) {
+    if (told(threads, first, second, counted, q) < options.most_told * correlations[q])
+      counted.push_back(q);
+  }
+  return static_cast<std::int64_t>(counted.size());
 }
 
 std::vector<std::int64_t> by_softmax(const std::vector<double>& scores, std::int64_t dim) {
@@ -116,41 +206,51 @@ FactorSizes factor_sizes(Context& context, MatrixView<const float> rows, const F
     check::fail(kName, "at least 1 pair and 1 shuffle",
                 std::to_string(options.pairs) + " and " + std::to_string(options.shuffles));
   }
+  if (!(options.least_share >= 0 && options.most_told >= 0 && options.product_columns >= 0)) {
+    check::fail(kName, "least_share, most_told and product_columns of at least 0",
+                std::to_string(options.least_share) + ", " + std::to_string(options.most_told) +
+                    " and " + std::to_string(options.product_columns));
+  }
   if (!(options.ridge > 0 && std::isfinite(options.ridge))) {
     check::fail(kName, "a ridge above 0", std::to_string(options.ridge));
   }
   const HostRows<float> host(context, rows);
   check_finite(host.view(), kName);
   const bool softmax = options.rule == SizeRule::softmax;
-  const Moments moments = moments_of(host.view());
+  const Moments moments = moments_of(in_double(host.view()));
   const FloatRows points =
-      softmax ? FloatRows(moments.rows.cast<float>()) : whitened(moments, options.ridge);
+      softmax
+          ? FloatRows(moments.rows.cast<float>())
+          : whitened(moments_of(with_products(moments, options.product_columns)), options.ridge);
 
   FactorSizes result;
   std::vector<std::int64_t> sizes;
   for (std::int64_t f = 0; f < pairs.factors(); ++f) {
     const auto factor = static_cast<std::uint32_t>(f);
-    FactorPairs::Draw draw = pairs.draw_for(f, context.seed(), kPairStep + factor, options.pairs);
-    const Eigen::MatrixXd shared = pair_covariance(context.threads(), points, draw);
+    const FactorPairs::Draw draw =
+        pairs.draw_for(f, context.seed(), kPairStep + factor, options.pairs);
+    const Eigen::MatrixXd shared =
+        pair_covariance(context.threads(), points, draw.first, draw.second);
     if (softmax) {
       result.scores.push_back(shared.trace() / moments.covariance.trace());
       continue;
     }
-    std::vector<double> found = eigenvalues_downwards(shared);
+    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(shared);
+    const Eigen::VectorXd found = solver.eigenvalues().reverse();
+    std::vector<std::int32_t> torn = draw.second;
     Random random(context.seed(), RandomStream::pairs, kShuffleStep + factor);
     double threshold = 0;
     for (std::int64_t s = 0; s < options.shuffles; ++s) {
-      for (std::size_t i = draw.second.size(); i > 1; --i) {
-        std::swap(draw.second[i - 1], draw.second[random.below(i)]);
+      for (std::size_t i = torn.size(); i > 1; --i) {
+        std::swap(torn[i - 1], torn[random.below(i)]);
       }
-      const Eigen::MatrixXd torn = pair_covariance(context.threads(), points, draw);
-      threshold = std::max(threshold, eigenvalues_downwards(torn)[0]);
+      threshold = std::max(threshold, largest_eigenvalue(pair_covariance(context.threads(), points,
+                                                                         draw.first, torn)));
     }
-    sizes.push_back(
-        std::count_if(found.begin(), found.end(), [&](double value) { return value > threshold; }));
+    sizes.push_back(count_variates(context.threads(), points, draw, solver, threshold, options));
     result.scores.push_back(found[0]);
     result.thresholds.push_back(threshold);
-    result.correlations.push_back(std::move(found));
+    result.correlations.emplace_back(found.begin(), found.end());
   }
   if (softmax) sizes = by_softmax(result.scores, rows.cols);
   result.sizes = fitted(std::move(sizes), rows.cols);

@@ -34,7 +34,7 @@ std::vector<Factor> make_factors() {
 
 TEST(FactorPairs, EveryPairSharesTheFactorItIsDrawnFor) {
   const std::vector<Factor> factors = make_factors();
-  const FactorPairs pairs(factors, 120, {.tolerance = 0.1});
+  const FactorPairs pairs(factors, 120, {.marks = PairMarks::known, .tolerance = 0.1});
   const FactorPairs::Draw draw = pairs.draw(1, 0, 600);
   ASSERT_EQ(draw.first.size(), 600u);
   ASSERT_EQ(draw.shared.rows(), 600);

@@ -25,7 +25,7 @@ const char* to_string(PairMarks marks);
 PairMarks pair_marks_named(std::string_view name);
 
 struct FactorPairOptions {
-  PairMarks marks = PairMarks::known;
+  PairMarks marks = PairMarks::drawn;
   /// Two rows agree in a factor of values when in each of its columns at most this share of the
   /// rows lies between them.
   double tolerance = 0.005;

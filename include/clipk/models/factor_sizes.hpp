@@ -16,8 +16,10 @@ enum class SizeRule : std::uint8_t {
   /// (Esser, Rombach and Ommer's code). As that lies within [0, 1], no factor gets more than e
   /// times what another one gets, and the residual the most.
   softmax,
-  /// As many as there are directions in which the two rows of a pair go together: canonical
-  /// correlations above the largest that pairs of unrelated rows show.
+  /// As many numbers as it takes to say what the two rows of a pair share. Canonical variates of
+  /// pairs, of the columns and their products, are taken in falling order of their correlation; one
+  /// counts unless those counted before already tell it (a factor of one number, on a curve, has
+  /// many correlated variates).
   correlations,
 };
 const char* to_string(SizeRule rule);
@@ -27,22 +29,29 @@ SizeRule size_rule_named(std::string_view name);
 struct FactorSizeOptions {
   SizeRule rule = SizeRule::correlations;
   std::int64_t pairs = 20'000;  ///< of each factor, that it is estimated from
-  std::int64_t shuffles = 10;  ///< of `correlations`: how often pairs are torn apart for comparison
-  double ridge = 1e-3;         ///< of `correlations`: of the rows' mean variance, added to each
+
+  // Of `correlations`. A variate takes part while its correlation is above the largest of torn
+  // pairs and above `least_share` of the first one's. It counts if the nearest neighbours among
+  // those that count explain less than `most_told` of what pairs share of it.
+  std::int64_t shuffles = 3;  ///< how often pairs are torn apart for comparison
+  double least_share = 0.5;
+  double most_told = 0.5;
+  std::int64_t product_columns = 24;  ///< principal components whose products are taken
+  double ridge = 1e-6;                ///< of the mean variance, added to each
 };
 
 struct FactorSizes {
   std::vector<std::int64_t> sizes;  ///< [F + 1]: of every factor, then the residual's
   /// [F] softmax: s = sum over columns of cov(a, b) / sum of variances; correlations: the largest.
   std::vector<double> scores;
-  /// Of `correlations`: by factor, all D canonical correlations downwards, and the largest of torn
+  /// Of `correlations`: by factor, all canonical correlations downwards, and the largest of torn
   /// pairs.
   std::vector<std::vector<double>> correlations;
   std::vector<double> thresholds;
 };
 
 /// Sizes of the blocks of a code from pairs of rows. Every factor gets one column at least; where
-/// all together need more than there are, those that want most give up columns first.
+/// all together want more than there are, those that want most give up columns first.
 ///
 /// @param rows [n, D] on any device: what the code is made from
 /// @param pairs of these rows

@@ -1,0 +1,155 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "clipk/core/context.hpp"
+#include "clipk/core/matrix.hpp"
+#include "clipk/io/attributes.hpp"
+#include "clipk/models/factor_pairs.hpp"
+#include "clipk/models/factor_sizes.hpp"
+#include "clipk/models/flow.hpp"
+#include "clipk/ops/adam.hpp"
+#include "clipk/train/progress.hpp"
+#include "clipk/train/schedule.hpp"
+
+namespace clipk {
+
+struct IinOptions {
+  FlowOptions flow = {};
+
+  /// Columns of each factor's block; the residual gets the rest. Empty: estimated by `sizing`.
+  std::vector<std::int64_t> sizes = {};
+  FactorSizeOptions sizing = {};
+  FactorPairOptions pairs = {};
+
+  /// Correlation of a block's columns between two rows that share its factor, in [0, 1). The higher
+  /// it is, the more a factor is worth, and the better its block holds it alone.
+  double rho = 0.99;
+  /// Share of the epochs over which rho rises evenly to that; for a training that does not get away
+  /// from its start, where the factors' terms are large by 1 / (1 - rho^2).
+  double rho_warmup = 0;
+  /// Before every epoch after that, rho of each factor becomes the likeliest for the codes that its
+  /// pairs have. The density is then better and the separation worse: a rho that falls early leaves
+  /// its factor to the residual.
+  bool estimate_rho = false;
+
+  /// Standard deviation of Gaussian noise on the rows in training, in units of theirs (the root of
+  /// the mean variance of their columns). For rows that come without variances: a density of rows
+  /// that lie on a surface grows without bound.
+  double noise = 0;
+
+  std::int64_t epochs = 20;
+  std::int64_t pairs_per_epoch = 0;  ///< 0: as many as rows; without factors half as many
+  std::int64_t batch = 256;          ///< pairs a step
+  AdamOptions adam = {.beta1 = 0.5F, .beta2 = 0.9F};
+  double rate = 3e-3;
+  ScheduleOptions schedule = {.kind = Schedule::cosine, .warmup_steps = 50};
+  float clip_norm = 5;
+
+  /// Written every `checkpoint_every` epochs; where it exists, the training goes on from it, to the
+  /// same bytes. Removed by the caller.
+  std::filesystem::path checkpoint = {};
+  std::int64_t checkpoint_every = 1;
+  std::function<void(const Progress&)> progress = {};
+};
+
+/// Columns of a code that carry one factor, or none (the residual, the last block).
+struct IinBlock {
+  std::string name;
+  std::int64_t first = 0;
+  std::int64_t size = 0;
+  double rho = 0;  ///< as trained at the end; 0 of the residual
+};
+
+/// How likely rows are under the model, next to the rows it was fitted to.
+struct IinTypicality {
+  std::vector<double> log_density;  ///< nats
+  std::vector<double> share;        ///< of the fitted rows, that are less likely
+  /// 1 where a row leaves their range: less likely than .1 % of them, or a component of its code
+  /// below their smallest or above their largest.
+  std::vector<std::uint8_t> outside;
+};
+
+/// An invertible interpretation network: a flow T from rows (the latent codes of an autoencoder,
+/// embeddings) to codes whose blocks of columns carry one known factor each, and a last block what
+/// is left. Codes are standard normal; two rows that share a factor have correlated values in its
+/// block and independent ones in all others (pair_loss). A row is edited by changing a block of its
+/// code and going back by T^-1. Without factors it is a density model of rows.
+///
+/// Deterministic: yes; the same seed (the context's), data and device give the same bytes for any
+/// number of threads, and after a resume.
+/// Source: Esser, Rombach and Ommer, CVPR 2020.
+class Iin {
+ public:
+  /// @param rows [n, D] on any device, D at least 2
+  /// @param log_variance [n, D] of the normal distributions that rows are the means of, or empty:
+  ///   every epoch then draws its rows from these (Vae::posterior gives both)
+  /// @param factors of n rows each, or none
+  /// @throws Error for rows and factors as FactorPairs and factor_sizes do; if the shapes differ, a
+  ///   value is not finite, blocks are larger than the rows, an option makes no sense, the loss
+  ///   does not stay finite or the checkpoint is of another model.
+  static Iin fit(Context& context, MatrixView<const float> rows,
+                 MatrixView<const float> log_variance, const std::vector<Factor>& factors,
+                 const IinOptions& options);
+  static Iin fit(Context& context, MatrixView<const float> rows, const std::vector<Factor>& factors,
+                 const IinOptions& options) {
+    return fit(context, rows, {}, factors, options);
+  }
+  /// @throws Error for a file that is not a clipk iin model, or is of a newer version.
+  static Iin load(Context& context, const std::filesystem::path& path);
+
+  Iin(Iin&&) noexcept;
+  Iin& operator=(Iin&&) noexcept;
+  ~Iin();
+
+  std::int64_t dim() const;
+  std::int64_t factors() const;
+  /// One a factor in the order of the fit, then the residual (which may have no column).
+  const std::vector<IinBlock>& blocks() const;
+  /// The place of a block in blocks(). @throws Error that lists the names.
+  std::int64_t block_named(std::string_view name) const;
+  /// What the sizes come from; empty where they were given.
+  const FactorSizes& estimated_sizes() const;
+  /// Mean loss of every epoch, in nats a pair (pair_loss; rho at its value of the time).
+  const std::vector<double>& losses() const;
+  const Flow& flow() const;
+
+  // In all that follows rows are of D columns on any device, results on the context's device, and
+  // an Error is thrown if a width, a number of rows or a block does not fit.
+
+  /// Codes T(rows).
+  Matrix<float> transform(Context& context, MatrixView<const float> rows) const;
+  /// Rows T^-1(codes). @throws Error as Flow::inverse does.
+  Matrix<float> inverse(Context& context, MatrixView<const float> codes) const;
+
+  /// Rows with one block of their codes taken from `others` [m, D].
+  Matrix<float> swap(Context& context, MatrixView<const float> rows, MatrixView<const float> others,
+                     std::int64_t block) const;
+  /// Rows with one component of a block (from 0) set, in standard deviations.
+  Matrix<float> set(Context& context, MatrixView<const float> rows, std::int64_t block,
+                    std::int64_t component, float value) const;
+  /// Rows with one block moved towards that of `others`: by 0 not at all, by 1 as swap does.
+  Matrix<float> interpolate(Context& context, MatrixView<const float> rows,
+                            MatrixView<const float> others, std::int64_t block, float t) const;
+
+  /// log p of rows, in nats.
+  std::vector<double> log_density(Context& context, MatrixView<const float> rows) const;
+  IinTypicality typicality(Context& context, MatrixView<const float> rows) const;
+
+  /// Flow, blocks, and what typicality compares with. Atomic: after an error an older file is
+  /// untouched.
+  void save(Context& context, const std::filesystem::path& path) const;
+
+ private:
+  struct Impl;
+  explicit Iin(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace clipk
