@@ -24,6 +24,7 @@ constexpr std::uint32_t kShuffleStep = 0xFFFFF000u;
 constexpr Eigen::Index kMostVariates = 8;   // of a factor that are looked at
 constexpr Eigen::Index kKnownPairs = 4000;  // that neighbours are sought among
 constexpr Eigen::Index kNeighbours = 40;
+constexpr Eigen::Index kRowsAFeature = 10;  // at least: with fewer, torn pairs correlate as others
 
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using FloatRows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -52,26 +53,46 @@ Moments moments_of(RowMajor rows) {
   return m;
 }
 
-// Mean of (a b^T + b a^T) / 2 over pairs of these rows.
-Eigen::MatrixXd pair_covariance(int threads, const FloatRows& rows,
-                                const std::vector<std::int32_t>& first,
-                                const std::vector<std::int32_t>& second) {
-  // Sums of the partners by row leave one product of n rows, however many pairs there are.
-  FloatRows partners = FloatRows::Zero(rows.rows(), rows.cols());
-  for (std::size_t p = 0; p < first.size(); ++p) partners.row(first[p]) += rows.row(second[p]);
+FloatRows chosen(const FloatRows& rows, const std::vector<std::int32_t>& indices) {
+  FloatRows result(static_cast<Eigen::Index>(indices.size()), rows.cols());
+  for (Eigen::Index p = 0; p < result.rows(); ++p) {
+    result.row(p) = rows.row(indices[static_cast<std::size_t>(p)]);
+  }
+  return result;
+}
+
+// Mean of x x^T.
+Eigen::MatrixXd second_moments(int threads, const FloatRows& rows) {
   const std::int64_t dim = rows.cols();
   FloatRows sums(dim, dim);
   cpu::gemm(threads, cpu::Transpose::yes, cpu::Transpose::no, dim, dim, rows.rows(), 1.F,
-            rows.data(), dim, partners.data(), dim, 0.F, sums.data(), dim);
-  const Eigen::MatrixXd one_way = sums.cast<double>() / static_cast<double>(first.size());
-  return (one_way + one_way.transpose()) / 2;
+            rows.data(), dim, rows.data(), dim, 0.F, sums.data(), dim);
+  return sums.cast<double>() / static_cast<double>(rows.rows());
 }
+
+// The rows of pairs, and their own covariance.
+struct PairRows {
+  FloatRows first, second;
+  Eigen::MatrixXd covariance;
+
+  PairRows(int threads, const FloatRows& rows, const FactorPairs::Draw& draw)
+      : first(chosen(rows, draw.first)),
+        second(chosen(rows, draw.second)),
+        covariance((second_moments(threads, first) + second_moments(threads, second)) / 2) {}
+
+  // Half the covariance of first - second, which is the covariance less what pairs share of it. Of
+  // near rows it is small, and would drown in the rounding of their products.
+  Eigen::MatrixXd apart(int threads, const FloatRows& partners) const {
+    return second_moments(threads, first - partners) / 2;
+  }
+};
 
 // Principal components of unit variance, and all products of the first few of them.
 RowMajor with_products(const Moments& moments, std::int64_t product_columns) {
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(moments.covariance);
   const Eigen::Index dim = moments.covariance.rows();
-  const Eigen::Index few = std::min<Eigen::Index>(dim, product_columns);
+  Eigen::Index few = std::min<Eigen::Index>(dim, product_columns);
+  while (few > 0 && kRowsAFeature * (dim + few * (few + 1) / 2) > moments.rows.rows()) --few;
   const Eigen::VectorXd scale =
       (solver.eigenvalues().array().max(0) + 1e-6 * moments.mean_variance).sqrt().inverse();
   RowMajor features(moments.rows.rows(), dim + few * (few + 1) / 2);
@@ -94,9 +115,18 @@ FloatRows whitened(const Moments& moments, double ridge) {
   return (moments.rows * (solver.eigenvectors() * scale.asDiagonal())).cast<float>();
 }
 
-double largest_eigenvalue(const Eigen::MatrixXd& symmetric) {
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(symmetric, Eigen::EigenvaluesOnly);
-  return solver.eigenvalues().reverse()[0];
+// Canonical variates of pairs as axes (columns), and their correlations downwards.
+struct Variates {
+  Eigen::VectorXd correlations;
+  Eigen::MatrixXd axes;
+};
+
+Variates variates_of(const Eigen::MatrixXd& apart, const Eigen::MatrixXd& covariance,
+                     double ridge) {
+  Eigen::MatrixXd ridged = covariance;
+  ridged.diagonal().array() += ridge;
+  const Eigen::GeneralizedSelfAdjointEigenSolver<Eigen::MatrixXd> solver(apart, ridged);
+  return {1 - solver.eigenvalues().array(), solver.eigenvectors()};
 }
 
 // What of variate `q` of the second rows the `counted` ones of the first rows tell: R^2 of the mean
@@ -132,32 +162,25 @@ double told(int threads, const RowMajor& first, const RowMajor& second,
 }
 
 // How many of the variates count.
-std::int64_t count_variates(int threads, const FloatRows& points, const FactorPairs::Draw& draw,
-                            const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>& solver,
+std::int64_t count_variates(int threads, const PairRows& pairs, const Variates& variates,
                             double threshold, const FactorSizeOptions& options) {
-  const Eigen::VectorXd correlations = solver.eigenvalues().reverse();
+  const Eigen::VectorXd& correlations = variates.correlations;
   Eigen::Index some = 0;
   while (some < std::min<Eigen::Index>(correlations.size(), kMostVariates) &&
          correlations[some] > std::max(threshold, options.least_share * correlations[0])) {
     ++some;
   }
   if (some < 2) return some;
-  const Eigen::MatrixXf axes =
-      solver.eigenvectors().rightCols(some).rowwise().reverse().cast<float>();
-  const auto variates = [&](const std::vector<std::int32_t>& rows) {
-    const auto count = static_cast<Eigen::Index>(
-        std::min<std::size_t>(rows.size(), static_cast<std::size_t>(kKnownPairs * 3 / 2)));
-    FloatRows chosen(count, points.cols());
-    for (Eigen::Index p = 0; p < count; ++p) {
-      chosen.row(p) = points.row(rows[static_cast<std::size_t>(p)]);
-    }
-    return RowMajor((chosen * axes).cast<double>());
+  const auto along = [&](const FloatRows& rows) {
+    const Eigen::Index count = std::min<Eigen::Index>(rows.rows(), kKnownPairs * 3 / 2);
+    return RowMajor(rows.topRows(count).cast<double>() * variates.axes.leftCols(some));
   };
-  const RowMajor first = variates(draw.first), second = variates(draw.second);
+  const RowMajor first = along(pairs.first), second = along(pairs.second);
   std::vector<Eigen::Index> counted{0};
   for (Eigen::Index q = 1; q < some; ++q) {
-    if (told(threads, first, second, counted, q) < options.most_told * correlations[q])
+    if (told(threads, first, second, counted, q) < options.most_told * correlations[q]) {
       counted.push_back(q);
+    }
   }
   return static_cast<std::int64_t>(counted.size());
 }
@@ -229,28 +252,27 @@ FactorSizes factor_sizes(Context& context, MatrixView<const float> rows, const F
     const auto factor = static_cast<std::uint32_t>(f);
     const FactorPairs::Draw draw =
         pairs.draw_for(f, context.seed(), kPairStep + factor, options.pairs);
-    const Eigen::MatrixXd shared =
-        pair_covariance(context.threads(), points, draw.first, draw.second);
+    const PairRows rows_of_pairs(context.threads(), points, draw);
+    const Eigen::MatrixXd& covariance = rows_of_pairs.covariance;
+    const Eigen::MatrixXd apart = rows_of_pairs.apart(context.threads(), rows_of_pairs.second);
     if (softmax) {
-      result.scores.push_back(shared.trace() / moments.covariance.trace());
+      result.scores.push_back((covariance - apart).trace() / moments.covariance.trace());
       continue;
     }
-    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(shared);
-    const Eigen::VectorXd found = solver.eigenvalues().reverse();
-    std::vector<std::int32_t> torn = draw.second;
+    const Variates variates = variates_of(apart, covariance, options.ridge);
     Random random(context.seed(), RandomStream::pairs, kShuffleStep + factor);
+    std::vector<std::int32_t> torn = draw.second;
     double threshold = 0;
     for (std::int64_t s = 0; s < options.shuffles; ++s) {
-      for (std::size_t i = torn.size(); i > 1; --i) {
-        std::swap(torn[i - 1], torn[random.below(i)]);
-      }
-      threshold = std::max(threshold, largest_eigenvalue(pair_covariance(context.threads(), points,
-                                                                         draw.first, torn)));
+      for (std::size_t i = torn.size(); i > 1; --i) std::swap(torn[i - 1], torn[random.below(i)]);
+      const Eigen::MatrixXd of_torn = rows_of_pairs.apart(context.threads(), chosen(points, torn));
+      threshold =
+          std::max(threshold, variates_of(of_torn, covariance, options.ridge).correlations[0]);
     }
-    sizes.push_back(count_variates(context.threads(), points, draw, solver, threshold, options));
-    result.scores.push_back(found[0]);
+    sizes.push_back(count_variates(context.threads(), rows_of_pairs, variates, threshold, options));
+    result.scores.push_back(variates.correlations[0]);
     result.thresholds.push_back(threshold);
-    result.correlations.emplace_back(found.begin(), found.end());
+    result.correlations.emplace_back(variates.correlations.begin(), variates.correlations.end());
   }
   if (softmax) sizes = by_softmax(result.scores, rows.cols);
   result.sizes = fitted(std::move(sizes), rows.cols);

@@ -45,16 +45,32 @@ struct Data {
   }
 };
 
-// Four classes lie apart on one axis, whatever their dimension; a circle takes two numbers.
+// Four classes lie apart on one axis, whatever their dimension; a circle takes two numbers; a curve
+// takes one, though all its powers go together in pairs.
 TEST(FactorSizes, CorrelationsCountTheNumbersThatPairsShare) {
   Context context = Context::cpu({.seed = 3});
-  const Data data;
+  Data data;
   const FactorSizes found = factor_sizes(context, data.rows, FactorPairs(data.factors, kRows));
   EXPECT_EQ(found.sizes, (std::vector<std::int64_t>{1, 2, kDim - 3}));
   ASSERT_EQ(found.correlations.size(), 2u);
   EXPECT_GT(found.correlations[0][2], 0.8);
   EXPECT_LT(found.correlations[0].back(), found.thresholds[0]);
   EXPECT_GT(found.scores[1], 0.9);
+
+  Factor level{.name = "level"};
+  level.values = Matrix<float>(kRows, 1);
+  Random random(10, RandomStream::data);
+  for (std::int64_t i = 0; i < kRows; ++i) {
+    const double u = 2 * random.uniform() - 1;
+    level.values(i, 0) = static_cast<float>(u);
+    data.rows(i, 0) = static_cast<float>(5 * u);
+    data.rows(i, 1) = static_cast<float>(5 * u * u);
+  }
+  std::vector<Factor> factors;
+  factors.push_back(std::move(level));
+  const FactorSizes curve = factor_sizes(context, data.rows, FactorPairs(factors, kRows));
+  EXPECT_EQ(curve.sizes, (std::vector<std::int64_t>{1, kDim - 1}));
+  EXPECT_GT(curve.correlations[0][1], 0.8);
 }
 
 // s = sum of covariances / sum of variances, then the softmax with 1 for the residual.

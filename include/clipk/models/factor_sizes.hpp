@@ -36,8 +36,9 @@ struct FactorSizeOptions {
   std::int64_t shuffles = 3;  ///< how often pairs are torn apart for comparison
   double least_share = 0.5;
   double most_told = 0.5;
-  std::int64_t product_columns = 24;  ///< principal components whose products are taken
-  double ridge = 1e-6;                ///< of the mean variance, added to each
+  /// Principal components whose products are taken: fewer where rows are less than ten a feature.
+  std::int64_t product_columns = 24;
+  double ridge = 1e-6;  ///< of the mean variance, added to each
 };
 
 struct FactorSizes {
