@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "clipk/core/context.hpp"
+#include "clipk/core/view.hpp"
+#include "clipk/io/attributes.hpp"
+#include "clipk/models/flow.hpp"
+#include "clipk/models/iin.hpp"
+#include "clipk/models/probe.hpp"
+
+namespace clipk {
+
+/// What a trained flow can be held to.
+struct FlowDiagnostics {
+  double nll = 0;           ///< -log p of held-out rows, nats a row
+  double nll_gaussian = 0;  ///< the same of a Gaussian with the training rows' mean and covariance
+  double round_trip_max = 0;         ///< largest |T^-1(T(x)) - x| over held-out rows, in float32
+  double round_trip_max_double = 0;  ///< the same flow in double, on the sample
+  double logdet_error = 0;  ///< largest |log_det - log |det J|| / max(1, |log |det J||) over the
+                            ///< sample, in double, J being the dense Jacobian
+  std::int64_t sample = 0;  ///< held-out rows that the last two are of
+};
+
+/// @param train [n, D], n > D  @param held_out [m, D], m at least 1, both on any device
+/// @param sample rows for the checks in double, spread evenly over held_out: each costs a forward
+///   and a backward pass of D rows
+/// @throws Error if widths or numbers of rows do not fit, or the training rows' covariance is
+///   singular. Deterministic: yes.
+FlowDiagnostics flow_diagnostics(Context& context, const Flow& flow, MatrixView<const float> train,
+                                 MatrixView<const float> held_out, std::int64_t sample = 16);
+
+/// How well each factor can be read from each block of the codes.
+struct Leakage {
+  /// [blocks][factors] Probe::scores on held-out rows; empty for a block without columns.
+  std::vector<std::vector<double>> scores;
+  std::vector<double> chance;  ///< [factors] chance_scores of the held-out rows
+};
+
+/// One probe a block, with all factors as its outputs, fitted on training rows.
+/// @param train [n, D], held_out [m, D]: rows, not codes, on any device
+/// @throws Error as Iin::transform and Probe do. Deterministic: yes.
+Leakage leakage(Context& context, const Iin& iin, MatrixView<const float> train,
+                const std::vector<Factor>& train_factors, MatrixView<const float> held_out,
+                const std::vector<Factor>& held_out_factors, const ProbeOptions& options = {});
+
+}  // namespace clipk
