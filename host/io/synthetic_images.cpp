@@ -14,28 +14,24 @@ namespace clipk {
 namespace {
 
 constexpr double kGround = 0.06;
-constexpr double kEdge = 1.5;
+constexpr double kEdge = 2;
 constexpr double kSide = 32;  // that lengths are given for
 
-const std::vector<std::string> kShapes{"bar", "half disc", "L", "triangle"};
-
-double box(double u, double v, double half_width, double half_height) {
-  return std::max(std::abs(u) - half_width, std::abs(v) - half_height);
-}
+// All are wider than high, so that a rotation means the same of each.
+const std::vector<std::string> kShapes{"bar", "chevron", "half disc"};
 
 // The distance of (u, v) to a shape of radius about 1, negative inside.
 double distance_to(std::int32_t shape, double u, double v) {
   switch (shape) {
     case 0:
-      return box(u, v, 1, .33);
-    case 1:
-      return std::max(std::hypot(u, v + .42) - 1, -(v + .42));
-    case 2:
-      return std::min(box(u + .45, v - .1, .27, .95), box(u - .1, v + .6, .82, .27));
-    default: {  // isosceles: apex (0, 1.1), base from (-.75, -.75) to (.75, -.75)
-      const double side = (std::abs(u) * 1.85 + (v - 1.1) * .75) / std::hypot(.75, 1.85);
-      return std::max(side, -.75 - v);
+      return std::max(std::abs(u) - 1, std::abs(v) - .36);
+    case 1: {  // two arms at right angles, up from (0, -.5)
+      const double across = v + .5 - std::abs(u), along = v + .5 + std::abs(u);
+      return std::max({std::abs(across) / std::numbers::sqrt2 - .3,
+                       along / std::numbers::sqrt2 - 1.25, -.35 - (v + .5)});
     }
+    default:
+      return std::max(std::hypot(u, v + .42) - 1, -(v + .42));
   }
 }
 

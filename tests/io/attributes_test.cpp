@@ -94,5 +94,16 @@ TEST(ClassFactor, NumbersLabels) {
   EXPECT_THROW(class_factor("class", {2}, {"cat", "dog"}), Error);
 }
 
+TEST_F(AttributesTest, SelectsRows) {
+  const auto factors = read("kind,p:x,p:y\na,1.5,2\nb,3,4\nc,5,6\n");
+  const Factor kind = select_rows(factors[0], {2, 0, 2});
+  EXPECT_EQ(kind.classes, (Classes{2, 0, 2}));
+  EXPECT_EQ(kind.class_names, (Names{"a", "b", "c"}));
+  const Factor p = select_rows(factors[1], {1});
+  ASSERT_EQ(p.values.rows(), 1);
+  EXPECT_EQ(p.values(0, 1), 4);
+  EXPECT_THROW(select_rows(factors[0], {3}), Error);
+}
+
 }  // namespace
 }  // namespace clipk::test

@@ -23,6 +23,9 @@ struct Factor {
   }
 };
 
+/// The factor of these rows alone, each in [0, rows()); class names stay.
+Factor select_rows(const Factor& factor, const std::vector<std::int64_t>& rows);
+
 /// A factor of labels: any whole numbers, negative ones not known.
 /// @param names of the labels from 0, or empty: a class is then named by its number
 /// @throws Error if a label that occurs has no name.

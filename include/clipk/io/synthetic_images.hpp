@@ -10,24 +10,24 @@ namespace clipk {
 
 /// How many images, and between which bounds their factors are drawn.
 struct SyntheticImagesOptions {
-  std::int64_t images = 20'000;
+  std::int64_t images = 22'000;
   std::int64_t side = 32;  ///< pixels; lengths below are for a side of 32 and scale with it
   std::uint64_t seed = 0;
   double smallest = 5, largest = 9;      ///< radius of the shape
-  double turn = 60;                      ///< degrees to either side
-  double reach = 5;                      ///< of the centre from the middle, along x and y
+  double turn = 45;                      ///< degrees to either side
+  double reach = 4;                      ///< of the centre from the middle, along x and y
   double first_hue = 0, last_hue = 240;  ///< degrees: red, and over yellow and green to blue
 };
 
 struct SyntheticImages {
   Matrix<float> pixels;         ///< [n, side * side * 3], from 0 to 1, row by row, red green blue
-  std::vector<Factor> factors;  ///< shape (bar, half disc, L, triangle), colour (hue in degrees),
+  std::vector<Factor> factors;  ///< shape (bar, chevron, half disc), colour (hue in degrees),
                                 ///< size (radius), rotation (degrees), position (x, y; up is plus)
 };
 
 /// Images whose factors are known: one shape of one colour on a dark ground. All factors are
 /// independent and uniform between their bounds, which leave none of them cyclic. Edges are as
-/// wide as 1.5 pixels of a side of 32.
+/// wide as 2 pixels of a side of 32.
 ///
 /// Deterministic: the same options give the same bytes on one machine; image i is the same whatever
 /// the number of images. @throws Error if an option is out of range.

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "clipk/io/attributes.hpp"
+
+namespace clipk {
+
+/// Words that tell the classes of one factor apart in captions.
+struct FactorWords {
+  struct Class {
+    std::string name;
+    std::vector<std::string> words;  ///< any of them; each may be several words in a row
+  };
+  std::string factor;
+  std::vector<Class> classes;
+};
+
+/// One factor a line, classes parted by commas, the words of a class by bars; the first word names
+/// the class. Empty lines and those that begin with # are left out:
+///
+///   animal: cat|kitten, dog|puppy, giraffe
+///   place: kitchen, living room|sofa
+///
+/// @throws Error that names file and line for a line without a colon, a factor of fewer than two
+///   classes or that comes twice, or a word that is empty or stands in two classes of a factor.
+std::vector<FactorWords> read_factor_words(const std::filesystem::path& path);
+
+/// Factors of captions: the class whose words a caption has. One with words of no class or of
+/// several is not known (-1). Words are compared as whole words without regard to (ASCII) case,
+/// and also with a plural s or es.
+std::vector<Factor> caption_factors(const std::vector<std::string>& captions,
+                                    const std::vector<FactorWords>& words);
+
+/// The lines of a text file. @throws Error if it cannot be read or is empty.
+std::vector<std::string> read_lines(const std::filesystem::path& path);
+
+}  // namespace clipk
