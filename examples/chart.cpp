@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <span>
 #include <utility>
 
 #include "clipk/core/error.hpp"
@@ -62,15 +63,15 @@ void put_data(std::string& script, const std::string& name, const Series& series
   script += "EOD\n";
 }
 
-// From the lowest to the highest value of all panels, bands and levels included, with some air.
-std::pair<double, double> y_range(const Figure& figure) {
+// From the lowest to the highest value of these panels, bands and levels included, with some air.
+std::pair<double, double> y_range(std::span<const Panel> panels) {
   double low = INFINITY, high = -INFINITY;
   const auto include = [&](double y) {
     if (!std::isfinite(y)) return;
     low = std::min(low, y);
     high = std::max(high, y);
   };
-  for (const Panel& panel : figure.panels) {
+  for (const Panel& panel : panels) {
     for (const Series& series : panel.series) {
       for (const auto* values : {&series.y, &series.low, &series.high}) {
         for (const double y : *values) include(y);
@@ -196,11 +197,12 @@ std::string to_png(const Figure& figure) {
   const double height = figure.height;
   script += fmt::format("set tmargin at screen {}\nset bmargin at screen {}\n", 1 - 85 / height,
                         105 / height);
-  const auto range = y_range(figure);
+  const auto common = y_range(figure.panels);
   for (std::size_t i = 0; i < figure.panels.size(); ++i) {
     const double left = static_cast<double>(i) * figure.panel_width;
     script += fmt::format("set lmargin at screen {}\nset rmargin at screen {}\n",
                           (left + 85) / width, (left + figure.panel_width - 30) / width);
+    const auto range = figure.own_scales ? y_range({&figure.panels[i], 1}) : common;
     script += panel_script(figure.panels[i], i, range, labels);
   }
   script += legend_script(figure, labels) + "unset multiplot\n";

@@ -31,12 +31,13 @@ struct Panel {
   bool percent_y = false;            ///< label .5 as 50 %
 };
 
-/// Panels side by side on one scale of y, which begins at 0 where no value is below; one legend
-/// below them.
+/// Panels side by side, by default on one scale of y, which begins at 0 where no value is below;
+/// one legend below them.
 struct Figure {
   std::string title = {};
   std::vector<Panel> panels = {};
-  int panel_width = 620;  ///< pixels
+  bool own_scales = false;  ///< every panel has its own scale of y
+  int panel_width = 620;    ///< pixels
   int height = 520;
 };
 
