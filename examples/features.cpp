@@ -22,15 +22,11 @@ const std::vector<std::string> kFashionClasses{"T-shirt/top", "Trouser",   "Pull
                                                "Bag",         "Ankle boot"};
 constexpr const char* kFashionPackage = "/usr/share/datasets/fashion-mnist";
 
-struct Part {
-  fs::path features, labels;
-};
-
 // Where the Debian package or the user has put it.
-std::vector<Part> fashion_mnist(bool full) {
+std::vector<LabelledFiles> fashion_mnist(bool full) {
   fs::path folder = data_folder("fashion-mnist");
   if (folder.empty()) folder = kFashionPackage;
-  std::vector<Part> parts;
+  std::vector<LabelledFiles> parts;
   for (const char* set : {"train", "t10k"}) {
     if (!full && set[0] == 't' && set[1] == 'r') continue;
     const fs::path features = folder / fmt::format("{}-images-idx3-ubyte.gz", set);
@@ -96,6 +92,14 @@ std::vector<std::string> read_names(const fs::path& path) {
 
 }  // namespace
 
+LabelledFiles fashion_mnist_test() {
+  return fashion_mnist(false).front();
+}
+
+const std::vector<std::string>& fashion_mnist_names() {
+  return kFashionClasses;
+}
+
 FeatureSource::FeatureSource(Program& program) {
   CLI::App& app = program.app();
   app.option_defaults()->group("Rows; without these Fashion-MNIST's 10,000 test images");
@@ -113,11 +117,11 @@ FeatureSource::FeatureSource(Program& program) {
 
 LabelledRows FeatureSource::load(Run& run) const {
   const bool own = !features_.empty();
-  const std::vector<Part> parts =
-      own ? std::vector<Part>{{features_, labels_}} : fashion_mnist(full_);
+  const std::vector<LabelledFiles> parts =
+      own ? std::vector<LabelledFiles>{{features_, labels_}} : fashion_mnist(full_);
   LabelledRows result;
   std::vector<std::int32_t> labels;
-  for (const Part& part : parts) {
+  for (const LabelledFiles& part : parts) {
     Matrix<float> rows = read_features(part.features);
     run.add_input("features", part.features);
     if (!part.labels.empty()) {

@@ -36,4 +36,12 @@ class FeatureSource {
   bool full_ = false;
 };
 
+/// The ten thousand test images of Fashion-MNIST (Debian's dataset-fashion-mnist, or
+/// data/fashion-mnist) and their labels. @throws Error where they are not found.
+struct LabelledFiles {
+  std::filesystem::path features, labels;
+};
+LabelledFiles fashion_mnist_test();
+const std::vector<std::string>& fashion_mnist_names();
+
 }  // namespace clipk::study

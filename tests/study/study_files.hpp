@@ -47,6 +47,7 @@ class StudyTest : public FileTest {
     nlohmann::ordered_json all = results(out);
     all["manifest"].erase("threads");
     for (const char* key : {"threads", "out", "checkpoint"}) all["manifest"]["options"].erase(key);
+    all.erase("seconds");
     for (auto& row : all["rows"]) row.erase("seconds");
     if (all.contains("tsne")) all["tsne"].erase("seconds");
     if (all.contains("summary")) {

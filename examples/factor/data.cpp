@@ -1,0 +1,239 @@
+#include "factor/data.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdio>
+#include <utility>
+
+#include "clipk/core/error.hpp"
+#include "clipk/io/caption_factors.hpp"
+#include "clipk/io/check_finite.hpp"
+#include "clipk/io/dataset.hpp"
+#include "clipk/io/embeddings.hpp"
+#include "clipk/io/npy.hpp"
+#include "clipk/io/synthetic_images.hpp"
+#include "features.hpp"
+#include "pairs.hpp"
+
+namespace clipk::study {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What COCO-500's captions are about often enough.
+const std::vector<FactorWords> kCocoWords{{"theme",
+                                           {{"airplane", {"airplane", "plane", "jet"}},
+                                            {"animal", {"cat", "dog", "giraffe"}},
+                                            {"bathroom", {"bathroom", "toilet"}},
+                                            {"kitchen", {"kitchen"}},
+                                            {"motorcycle", {"motorcycle", "motorbike"}}}}};
+constexpr std::int64_t kQuickImages = 4000;
+
+// Square pictures, grey or of three channels; else none.
+ImageShape guessed_shape(std::int64_t values) {
+  for (const std::int64_t channels : {1, 3}) {
+    const auto side = std::llround(std::sqrt(static_cast<double>(values / channels)));
+    if (side > 1 && side * side * channels == values) return {side, side, channels};
+  }
+  return {};
+}
+
+ImageShape shape_named(const std::string& text, std::int64_t values) {
+  if (text.empty()) return guessed_shape(values);
+  long long height = 0, width = 0, channels = 1;
+  int end = 0;
+  const int found =
+      std::sscanf(text.c_str(), "%lldx%lld%nx%lld%n", &height, &width, &end, &channels, &end);
+  if (found < 2 || end != static_cast<int>(text.size()) || height < 1 || width < 1 ||
+      (channels != 1 && channels != 3)) {
+    throw UsageError(fmt::format("--image-shape: expected HxW or HxWx3, as 28x28, got {}", text));
+  }
+  const ImageShape shape{height, width, channels};
+  if (shape.values() != values) {
+    throw Error(fmt::format("--image-shape {}: expected images of {} values, got {}", text,
+                            shape.values(), values));
+  }
+  return shape;
+}
+
+void check_rows(const std::vector<Factor>& factors, std::int64_t rows, const fs::path& attributes,
+                const fs::path& of) {
+  for (const Factor& factor : factors) {
+    if (factor.rows() == rows) continue;
+    throw Error(fmt::format("{}: expected {} rows, one for every row of {}, got {}",
+                            attributes.string(), rows, of.string(), factor.rows()));
+  }
+}
+
+std::string list_of(const std::vector<Factor>& factors) {
+  std::string text;
+  for (const Factor& factor : factors) {
+    text += (text.empty() ? "" : ", ") + factor.name;
+    if (factor.categorical()) text += fmt::format(" ({} classes)", factor.class_names.size());
+    if (factor.values.cols() > 1) text += fmt::format(" ({} values)", factor.values.cols());
+  }
+  return text;
+}
+
+}  // namespace
+
+FactorSource::FactorSource(Program& program) {
+  CLI::App& app = program.app();
+  app.option_defaults()->group("Rows and factors; without these generated images");
+  CLI::Option* data =
+      app.add_option("--data", data_,
+                     "generated (images of known factors), fashion-mnist (test images by class) or "
+                     "coco500 (CLIP vectors by words of their captions)")
+          ->check(one_of({"generated", "fashion-mnist", "coco500"}));
+  CLI::Option* generated = app.add_option("--generated", generated_, "Images to generate")
+                               ->check(whole_number(10, 10'000'000));
+  CLI::Option* images = app.add_option(
+      "--images", images_, "Pictures: .npy of shape (n, values), or IDX images (also .gz)");
+  app.add_option("--image-shape", shape_,
+                 "Of --images as HxW or HxWx3; without it square pictures are recognised")
+      ->needs(images);
+  CLI::Option* embeddings =
+      app.add_option("--embeddings", embeddings_, "Image vectors, .npy of shape (n, d)");
+  CLI::Option* attributes = app.add_option(
+      "--attributes", attributes_,
+      "What is known of every row: CSV with a column a factor, or labels as .npy or IDX");
+  app.add_option("--label-names", names_, "Text file: line i is the name of label i, from 0")
+      ->needs(attributes);
+  app.add_option("--texts", texts_, "Text vectors beside --embeddings, row i is image i's")
+      ->needs(embeddings);
+  CLI::Option* captions =
+      app.add_option("--captions", captions_, "Text file: line i is the caption of image i")
+          ->needs(embeddings);
+  CLI::Option* words =
+      app.add_option("--words", words_,
+                     "Factors by words of the captions, a line each: animal: cat|kitten, dog")
+          ->needs(captions);
+  data->excludes(images)->excludes(embeddings);
+  generated->excludes(images)->excludes(embeddings);
+  images->excludes(embeddings);
+  words->excludes(attributes);
+}
+
+FactorData FactorSource::load(Run& run) const {
+  if (!images_.empty()) {
+    if (attributes_.empty()) {
+      throw UsageError("expected --attributes beside --images, got --images alone");
+    }
+    return images(run, images_, attributes_,
+                  names_.empty() ? std::vector<std::string>{} : read_lines(names_));
+  }
+  if (!embeddings_.empty()) {
+    if (attributes_.empty() && words_.empty()) {
+      throw UsageError(
+          "expected --attributes, or --captions and --words, beside --embeddings, got neither");
+    }
+    return embeddings(run, embeddings_, texts_, captions_);
+  }
+  if (!attributes_.empty()) {
+    throw UsageError("expected --images or --embeddings beside --attributes, got neither");
+  }
+  if (data_ == "fashion-mnist") {
+    const auto [rows, labels] = fashion_mnist_test();
+    return images(run, rows, labels, fashion_mnist_names());
+  }
+  if (data_ == "coco500") {
+    const fs::path folder = data_folder("coco500");
+    if (folder.empty()) {
+      throw Error("expected COCO-500 under data/ (script/fetch-data gets it), got none");
+    }
+    return embeddings(run, folder / "image_embeddings.npy", folder / "text_embeddings.npy",
+                      folder / "captions.txt");
+  }
+  return generated(run);
+}
+
+FactorData FactorSource::generated(Run& run) const {
+  const SyntheticImagesOptions options{
+      .images = run.options().quick ? std::min(generated_, kQuickImages) : generated_,
+      .seed = run.options().seed};
+  SyntheticImages made = synthetic_images(options);
+  FactorData data;
+  data.rows = std::move(made.pixels);
+  data.factors = std::move(made.factors);
+  data.shape = {options.side, options.side, 3};
+  run.print(fmt::format("Generated images: {} of {} x {} pixels; {}", options.images, options.side,
+                        options.side, list_of(data.factors)));
+  run.add_generated_input("images", data.rows.view(),
+                          fmt::format("synthetic_images, seed {}", options.seed));
+  return data;
+}
+
+FactorData FactorSource::images(Run& run, const fs::path& rows, const fs::path& attributes,
+                                const std::vector<std::string>& names) const {
+  FactorData data;
+  data.rows = read_features(rows);
+  data.shape = shape_named(shape_, data.rows.cols());
+  run.add_input("images", rows);
+  data.factors = read_factors(run, attributes, names);
+  check_rows(data.factors, data.rows.rows(), attributes, rows);
+  run.print(fmt::format(
+      "{}: {} {}; {}", rows.string(), data.rows.rows(),
+      data.shape.known()
+          ? fmt::format("images of {} x {} pixels", data.shape.height, data.shape.width)
+          : fmt::format("rows of {} values (no square pictures: --image-shape)", data.rows.cols()),
+      list_of(data.factors)));
+  return data;
+}
+
+FactorData FactorSource::embeddings(Run& run, const fs::path& rows, const fs::path& texts,
+                                    const fs::path& captions) const {
+  FactorData data;
+  data.vectors = true;
+  data.rows = read_npy_matrix<float>(rows);
+  check_finite(data.rows.view(), rows.string());
+  normalize_embeddings(data.rows, rows.string());
+  run.add_input("embeddings", rows);
+  const auto expect_rows = [&](const fs::path& path, std::int64_t got) {
+    if (got == data.rows.rows()) return;
+    throw Error(fmt::format("{}: expected {} rows, one for every row of {}, got {}", path.string(),
+                            data.rows.rows(), rows.string(), got));
+  };
+  if (!texts.empty()) {
+    data.texts = read_npy_matrix<float>(texts);
+    expect_rows(texts, data.texts.rows());
+    if (data.texts.cols() != data.rows.cols()) {
+      throw Error(fmt::format("{}: expected rows of {} values as {} has, got {}", texts.string(),
+                              data.rows.cols(), rows.string(), data.texts.cols()));
+    }
+    check_finite(data.texts.view(), texts.string());
+    normalize_embeddings(data.texts, texts.string());
+    run.add_input("texts", texts);
+  }
+  if (!captions.empty()) {
+    data.captions = read_lines(captions);
+    expect_rows(captions, static_cast<std::int64_t>(data.captions.size()));
+    run.add_input("captions", captions);
+  }
+  if (!attributes_.empty()) {
+    data.factors = read_factors(run, attributes_,
+                                names_.empty() ? std::vector<std::string>{} : read_lines(names_));
+    check_rows(data.factors, data.rows.rows(), attributes_, rows);
+  } else {
+    data.factors =
+        caption_factors(data.captions, words_.empty() ? kCocoWords : read_factor_words(words_));
+    if (!words_.empty()) run.add_input("words", words_);
+  }
+  run.print(fmt::format("{}: {} vectors of dimension {}; {}", rows.string(), data.rows.rows(),
+                        data.rows.cols(), list_of(data.factors)));
+  return data;
+}
+
+std::vector<Factor> FactorSource::read_factors(Run& run, const fs::path& path,
+                                               const std::vector<std::string>& names) const {
+  run.add_input("attributes", path);
+  if (path.extension() == ".csv") {
+    if (!names.empty()) throw UsageError("--label-names: expected labels, got a CSV file");
+    return read_attributes(path);
+  }
+  std::vector<Factor> factors;
+  factors.push_back(class_factor("class", read_labels(path), names));
+  return factors;
+}
+
+}  // namespace clipk::study

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "clipk/core/matrix.hpp"
+#include "clipk/io/attributes.hpp"
+#include "clipk/models/iin.hpp"
+#include "clipk/models/probe.hpp"
+#include "factor/stage.hpp"
+
+namespace clipk::study {
+
+/// What edits of one factor did: its block is taken from another row (the donor), the code turned
+/// back and decoded, and the judge reads the result.
+struct EditScores {
+  std::int64_t edits = 0;
+  double success = 0;         ///< share in which the factor is now read as the donor's
+  std::vector<double> kept;   ///< [factors] share in which another is read as before; 1 for itself
+  std::vector<double> drift;  ///< [factors] how far another has moved on average: of values in
+                              ///< ranges, of classes the share that changed
+  double flagged = 0;         ///< share that left the range of the training rows
+};
+
+struct EditSettings {
+  std::int64_t edits = 1000;  ///< a factor, at most
+  double tolerance = 0.15;    ///< of a value's range: what counts as the same
+};
+
+/// These rows, in this order.
+Matrix<float> rows_of(MatrixView<const float> from, const std::vector<std::int64_t>& rows);
+
+/// Edits of held-out rows. Success is held against the donor's true factor, what was kept against
+/// the source's true factors; source and donor differ in the edited factor by more than the
+/// tolerance. Classes and values that are not known are left out.
+std::vector<EditScores> measure_edits(Context& context, const Iin& iin, const FirstStage& stage,
+                                      const Probe& judge, MatrixView<const float> codes,
+                                      const std::vector<Factor>& factors,
+                                      const EditSettings& settings, std::uint64_t seed);
+
+}  // namespace clipk::study

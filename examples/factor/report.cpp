@@ -1,0 +1,369 @@
+#include "factor/report.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "chart.hpp"
+#include "heatmap.hpp"
+#include "picture_grid.hpp"
+#include "table.hpp"
+
+namespace clipk::study {
+namespace {
+
+constexpr std::array<float, 5> kSweep{-3, -1.5F, 0, 1.5F, 3};
+constexpr std::int64_t kSweptRows = 8;
+constexpr std::size_t kSweptComponents = 8;  // over all factors
+constexpr std::int64_t kSwaps = 8;
+
+// The largest of the others: how far a factor can be read where it should not be.
+struct Leak {
+  double above_chance = 0;
+  std::size_t block = 0;
+};
+
+Leak largest_leak(const Leakage& leakage, std::size_t factor) {
+  Leak leak{.above_chance = -1};
+  for (std::size_t b = 0; b < leakage.scores.size(); ++b) {
+    if (leakage.scores[b].empty()) continue;  // a block without columns
+    const double above = leakage.scores[b][factor] - leakage.chance[factor];
+    if (b != factor && above > leak.above_chance) leak = {above, b};
+  }
+  return leak;
+}
+
+// The row of the largest cosine with a vector; rows have length one. `except` is left out.
+std::int64_t nearest_row(const float* vector, MatrixView<const float> rows, std::int64_t except) {
+  std::int64_t best = -1;
+  double largest = -HUGE_VAL;
+  for (std::int64_t i = 0; i < rows.rows; ++i) {
+    double dot = 0;
+    for (std::int64_t j = 0; j < rows.cols; ++j) dot += double{vector[j]} * double{rows(i, j)};
+    if (i != except && dot > largest) {
+      largest = dot;
+      best = i;
+    }
+  }
+  return best;
+}
+
+std::string shortened(const std::string& text) {
+  constexpr std::size_t kMost = 48;
+  return text.size() <= kMost ? text : text.substr(0, kMost - 3) + "...";
+}
+
+double least(const std::vector<double>& values) {
+  return *std::min_element(values.begin(), values.end());
+}
+
+}  // namespace
+
+std::string FactorReport::factor_name(std::size_t factor) const {
+  return factor < found_.data->factors.size() ? found_.data->factors[factor].name : "residual";
+}
+
+void FactorReport::write() {
+  add_rows();
+  print_table();
+  add_results();
+  if (found_.data->vectors && !found_.data->texts.empty()) add_neighbours();
+  if (found_.data->shape.known()) {
+    add_edit_picture();
+    add_swap_picture();
+  }
+  add_leakage_picture();
+  add_training_picture();
+}
+
+void FactorReport::add_rows() {
+  for (std::size_t f = 0; f < found_.data->factors.size(); ++f) {
+    const Leak leak = largest_leak(found_.leakage, f);
+    const EditScores& edits = found_.edits[f];
+    run_.add_row({{"factor", factor_name(f)},
+                  {"kind", found_.data->factors[f].categorical() ? "classes" : "values"},
+                  {"block_size", found_.iin->blocks()[f].size},
+                  {"rho", found_.iin->blocks()[f].rho},
+                  {"own_block", found_.leakage.scores[f][f]},
+                  {"chance", found_.leakage.chance[f]},
+                  {"largest_leak", leak.above_chance},
+                  {"leaks_into", factor_name(leak.block)},
+                  {"judge", found_.judge_scores[f]},
+                  {"edits", edits.edits},
+                  {"edit_success", edits.success},
+                  {"least_kept", least(edits.kept)},
+                  {"flagged", edits.flagged}});
+  }
+}
+
+void FactorReport::print_table() {
+  Table table({"factor", "block", "own block", "largest leak", "edits succeed", "others kept",
+               "out of range"});
+  for (std::size_t f = 0; f < found_.data->factors.size(); ++f) {
+    const Leak leak = largest_leak(found_.leakage, f);
+    const EditScores& edits = found_.edits[f];
+    const bool edited = edits.edits > 0;
+    table.add(
+        {factor_name(f), std::to_string(found_.iin->blocks()[f].size),
+         fmt::format("{} {:.3f}", found_.data->factors[f].categorical() ? "acc" : "R\u00b2",
+                     found_.leakage.scores[f][f]),
+         fmt::format("{:+.3f} ({})", leak.above_chance, factor_name(leak.block)),
+         edited ? fmt::format("{:.1f} %", 100 * edits.success) : "-",
+         edited && found_.edits.size() > 1 ? fmt::format("{:.1f} %", 100 * least(edits.kept)) : "-",
+         edited ? fmt::format("{:.1f} %", 100 * edits.flagged) : "-"});
+  }
+  run_.print(table.text());
+  const FlowDiagnostics& d = found_.diagnostics;
+  run_.print(fmt::format(
+      "Own block, leak: how well the factor is read from its block, and above chance from any "
+      "other."
+      "\nEdits: the block of a held-out row is taken from another one; a judge reads the decoded "
+      "result.\nHeld-out NLL {:.2f} nats a row (full-covariance Gaussian {:.2f}); round trip "
+      "{:.1e} "
+      "(double {:.1e}); log-determinant off by {:.1e} relative (double)",
+      d.nll, d.nll_gaussian, d.round_trip_max, d.round_trip_max_double, d.logdet_error));
+}
+
+void FactorReport::add_results() {
+  const std::vector<Factor>& factors = found_.data->factors;
+  Json names = Json::array(), sizes = Json::object(), leakage = Json::object();
+  Json success = Json::object(), drift = Json::object();
+  for (std::size_t f = 0; f < factors.size(); ++f) names.push_back(factors[f].name);
+  for (std::size_t b = 0; b < found_.iin->blocks().size(); ++b) {
+    sizes[factor_name(b)] = found_.iin->blocks()[b].size;
+    Json& row = leakage[factor_name(b)] = Json::object();
+    for (std::size_t f = 0; f < factors.size(); ++f) {
+      row[factors[f].name] =
+          found_.leakage.scores[b].empty() ? Json() : Json(found_.leakage.scores[b][f]);
+    }
+  }
+  Json& chance = leakage["chance"] = Json::object();
+  for (std::size_t f = 0; f < factors.size(); ++f) {
+    chance[factors[f].name] = found_.leakage.chance[f];
+    success[factors[f].name] = found_.edits[f].success;
+    Json& row = drift[factors[f].name] = Json::object();
+    for (std::size_t g = 0; g < factors.size(); ++g) {
+      if (g == f) continue;
+      row[factors[g].name] = {{"kept", found_.edits[f].kept[g]},
+                              {"mean", found_.edits[f].drift[g]}};
+    }
+  }
+  const FlowDiagnostics& d = found_.diagnostics;
+  run_.result("factors") = names;
+  run_.result("block_sizes") = sizes;
+  run_.result("nll") = d.nll;
+  run_.result("nll_gaussian") = d.nll_gaussian;
+  run_.result("round_trip_max") = d.round_trip_max;
+  run_.result("round_trip_max_double") = d.round_trip_max_double;
+  run_.result("logdet_error") = d.logdet_error;
+  run_.result("leakage") = leakage;
+  run_.result("edit_success") = success;
+  run_.result("off_target_drift") = drift;
+  run_.result("seconds") = found_.seconds;
+  run_.result("held_out") = found_.held_out.size();
+}
+
+void FactorReport::add_edit_picture() {
+  Context& context = run_.context();
+  const std::int64_t rows = std::min(kSweptRows, found_.held_out_codes.rows());
+  const MatrixView<const float> codes = found_.held_out_codes.view().row_range(0, rows);
+  std::vector<Matrix<float>> decoded;  // keeps what the grid shows
+  PictureGrid grid{.title = "One component of T(z) at a time, turned back and decoded",
+                   .note = "",
+                   .shape = found_.data->shape,
+                   .widest = 3000};
+  PictureGrid::Column input{.group = "", .name = "input"}, again{.group = "", .name = "again"};
+  decoded.push_back(found_.stage->decode(context, codes));
+  for (std::int64_t r = 0; r < rows; ++r) {
+    input.pictures.push_back(
+        found_.data->rows.view().row(found_.held_out[static_cast<std::size_t>(r)]));
+    again.pictures.push_back(decoded.front().view().row(r));
+  }
+  grid.columns = {input, again};
+  // The first component of every factor, then second ones while there is room.
+  const std::size_t factors = found_.data->factors.size();
+  std::size_t shown = std::min(factors, kSweptComponents);
+  std::int64_t flagged = 0, all = 0;
+  for (std::size_t f = 0; f < std::min(factors, kSweptComponents); ++f) {
+    const std::int64_t size = found_.iin->blocks()[f].size;
+    const std::int64_t second =
+        size > 1 && shown < kSweptComponents ? 2 : std::min<std::int64_t>(size, 1);
+    if (second == 2) ++shown;
+    for (std::int64_t component = 0; component < second; ++component) {
+      for (const float value : kSweep) {
+        const Matrix<float> edited =
+            found_.iin->set(context, codes, static_cast<std::int64_t>(f), component, value)
+                .to_host(context);
+        for (const std::uint8_t outside : found_.iin->typicality(context, edited).outside) {
+          flagged += outside;
+          ++all;
+        }
+        decoded.push_back(found_.stage->decode(context, edited));
+        PictureGrid::Column column{
+            .group =
+                second == 2 ? fmt::format("{} {}", factor_name(f), component + 1) : factor_name(f),
+            .name = fmt::format("{:g}", value)};
+        for (std::int64_t r = 0; r < rows; ++r) {
+          column.pictures.push_back(decoded.back().view().row(r));
+        }
+        grid.columns.push_back(std::move(column));
+      }
+    }
+  }
+  grid.note = fmt::format("{} of {} edits leave the range of the training rows", flagged, all);
+  run_.result("sweep_flagged") =
+      static_cast<double>(flagged) / static_cast<double>(std::max<std::int64_t>(all, 1));
+  run_.add_file("edits.png", to_png(grid));
+}
+
+void FactorReport::add_swap_picture() {
+  Context& context = run_.context();
+  const std::int64_t pairs = std::min(kSwaps, found_.held_out_codes.rows() / 2);
+  const MatrixView<const float> sources = found_.held_out_codes.view().row_range(0, pairs);
+  const MatrixView<const float> donors = found_.held_out_codes.view().row_range(pairs, pairs);
+  std::vector<Matrix<float>> decoded;
+  PictureGrid grid{.title = "a with one block of b", .note = "", .shape = found_.data->shape};
+  const auto add = [&](const std::string& group, const std::string& name,
+                       MatrixView<const float> pictures) {
+    PictureGrid::Column column{.group = group, .name = name};
+    for (std::int64_t r = 0; r < pairs; ++r) column.pictures.push_back(pictures.row(r));
+    grid.columns.push_back(std::move(column));
+  };
+  decoded.push_back(found_.stage->decode(context, sources));
+  decoded.push_back(found_.stage->decode(context, donors));
+  add("decoded", "a", decoded[0]);
+  add("decoded", "b", decoded[1]);
+  for (std::size_t f = 0; f < found_.iin->blocks().size(); ++f) {
+    if (found_.iin->blocks()[f].size == 0) continue;
+    decoded.push_back(found_.stage->decode(
+        context, found_.iin->swap(context, sources, donors, static_cast<std::int64_t>(f))));
+    add("a with b's", factor_name(f), decoded.back());
+  }
+  run_.add_file("swaps.png", to_png(grid));
+}
+
+// An edit of vectors, shown by what lies nearest before and after.
+void FactorReport::add_neighbours() {
+  Context& context = run_.context();
+  const MatrixView<const float> codes = found_.held_out_codes;
+  Json shown = Json::array();
+  Table table({"image", "edit", "nearest text before", "after"});
+  for (std::size_t f = 0; f < found_.data->factors.size(); ++f) {
+    const Factor& factor = found_.held_out_factors[f];
+    if (!factor.categorical()) continue;
+    std::vector<std::int64_t> sources, donors;
+    for (std::int64_t i = 0; i < factor.rows() && sources.size() < 6; ++i) {
+      for (std::int64_t j = 0; j < factor.rows(); ++j) {
+        const std::int64_t donor = (i + 1 + j) % factor.rows();
+        const std::int32_t from = factor.classes[static_cast<std::size_t>(i)];
+        const std::int32_t to = factor.classes[static_cast<std::size_t>(donor)];
+        if (from < 0 || to < 0 || from == to) continue;
+        sources.push_back(i);
+        donors.push_back(donor);
+        break;
+      }
+    }
+    if (sources.empty()) continue;
+    const Matrix<float> from = rows_of(codes, sources);
+    const Matrix<float> edited =
+        found_.iin->swap(context, from, rows_of(codes, donors), static_cast<std::int64_t>(f))
+            .to_host(context);
+    const Matrix<float> before = found_.stage->decode(context, from);
+    const Matrix<float> after = found_.stage->decode(context, edited);
+    const std::vector<std::uint8_t> outside = found_.iin->typicality(context, edited).outside;
+    const auto text_of = [&](MatrixView<const float> vectors, std::size_t row) {
+      return nearest_row(vectors.row(static_cast<std::int64_t>(row)), found_.data->texts, -1);
+    };
+    for (std::size_t e = 0; e < sources.size(); ++e) {
+      const std::int64_t image = found_.held_out[static_cast<std::size_t>(sources[e])];
+      const auto class_of = [&](std::int64_t row) {
+        return factor
+            .class_names[static_cast<std::size_t>(factor.classes[static_cast<std::size_t>(row)])];
+      };
+      const std::int64_t text_before = text_of(before, e), text_after = text_of(after, e);
+      Json entry{{"image", image},
+                 {"factor", factor.name},
+                 {"from", class_of(sources[e])},
+                 {"to", class_of(donors[e])},
+                 {"text_before", text_before},
+                 {"text_after", text_after},
+                 {"image_before", nearest_row(before.view().row(static_cast<std::int64_t>(e)),
+                                              found_.data->rows, image)},
+                 {"image_after", nearest_row(after.view().row(static_cast<std::int64_t>(e)),
+                                             found_.data->rows, image)},
+                 {"outside", outside[e] != 0}};
+      if (!found_.data->captions.empty()) {
+        const auto caption = [&](std::int64_t row) {
+          return found_.data->captions[static_cast<std::size_t>(row)];
+        };
+        entry["caption_before"] = caption(text_before);
+        entry["caption_after"] = caption(text_after);
+        table.add({std::to_string(image),
+                   fmt::format("{} to {}{}", class_of(sources[e]), class_of(donors[e]),
+                               outside[e] != 0 ? " (out of range)" : ""),
+                   shortened(caption(text_before)), shortened(caption(text_after))});
+      }
+      shown.push_back(std::move(entry));
+    }
+  }
+  run_.result("edits_shown") = shown;
+  if (!found_.data->captions.empty()) run_.print(table.text());
+}
+
+void FactorReport::add_leakage_picture() {
+  HeatmapPanel panel{.title = "", .x_label = "factor", .y_label = "read from block"};
+  for (std::size_t f = 0; f < found_.data->factors.size(); ++f) {
+    panel.columns.push_back(factor_name(f));
+  }
+  for (std::size_t b = 0; b < found_.leakage.scores.size(); ++b) {
+    if (found_.leakage.scores[b].empty()) continue;
+    panel.rows.push_back(fmt::format("{} ({})", factor_name(b), found_.iin->blocks()[b].size));
+    std::vector<double>& values = panel.values.emplace_back();
+    std::vector<std::string>& texts = panel.texts.emplace_back();
+    for (std::size_t f = 0; f < panel.columns.size(); ++f) {
+      const double chance = found_.leakage.chance[f];
+      const double score = found_.leakage.scores[b][f];
+      values.push_back(std::clamp((score - chance) / std::max(1 - chance, 1e-9), 0.0, 1.0));
+      texts.push_back(fmt::format("{:.2f}", score));
+    }
+  }
+  std::string chances;
+  for (std::size_t f = 0; f < panel.columns.size(); ++f) {
+    if (!found_.data->factors[f].categorical()) continue;
+    chances += fmt::format("{}{} {:.2f}", chances.empty() ? " (chance: " : ", ", panel.columns[f],
+                           found_.leakage.chance[f]);
+  }
+  Heatmap heatmap{.title = "R\u00b2 or accuracy" + chances + (chances.empty() ? "" : ")"),
+                  .panels = {panel},
+                  .cell = 64};
+  run_.add_file("leakage.png", to_png(heatmap));
+}
+
+void FactorReport::add_training_picture() {
+  const auto curve = [](const std::string& label, const std::vector<double>& values) {
+    Series series{.label = label};
+    for (std::size_t e = 0; e < values.size(); ++e) {
+      series.x.push_back(static_cast<double>(e + 1));
+      series.y.push_back(values[e]);
+    }
+    return series;
+  };
+  Figure figure{.title = "Training: loss in nats", .own_scales = true};
+  if (const std::vector<double> losses = found_.stage->losses(); losses.size() > 1) {
+    figure.panels.push_back({.title = "first stage",
+                             .x_label = "epoch",
+                             .y_label = "a row",
+                             .series = {curve("first stage", losses)}});
+  }
+  if (found_.iin->losses().size() > 1) {
+    figure.panels.push_back({.title = "interpretation",
+                             .x_label = "epoch",
+                             .y_label = "a pair",
+                             .series = {curve("interpretation", found_.iin->losses())}});
+  }
+  if (!figure.panels.empty()) run_.add_file("training.png", to_png(figure));
+}
+
+}  // namespace clipk::study

@@ -1,0 +1,386 @@
+// Can single factors of what embeddings hold be told apart, read and changed? A first stage (a
+// variational autoencoder of pictures, principal components of vectors) and an invertible
+// interpretation network on its codes, with edits that a judge reads. docs/factor_study.md.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "clipk/core/error.hpp"
+#include "clipk/core/random.hpp"
+#include "clipk/io/archive.hpp"
+#include "clipk/models/factor_pairs.hpp"
+#include "factor/data.hpp"
+#include "factor/edits.hpp"
+#include "factor/report.hpp"
+#include "factor/stage.hpp"
+#include "gnuplot.hpp"
+#include "study.hpp"
+
+namespace clipk::study {
+namespace {
+
+constexpr std::int64_t kFewRows = 5000;
+constexpr double kStageSteps = 2800, kIinSteps = 2800;  // for as many epochs as make these
+constexpr std::int64_t kBlocks = 6, kWidth = 128;
+constexpr double kRho = .99;
+// Of a few hundred vectors without a spread a large flow learns each by heart.
+constexpr std::int64_t kVectorBlocks = 2, kVectorWidth = 32;
+constexpr double kVectorSteps = 400, kVectorRho = .9, kVectorNoise = .3;
+constexpr std::int64_t kQuickShare = 4;
+constexpr std::int64_t kCheckpoints = 20;
+constexpr std::int64_t kJudgeRows = 10'000;  // real ones, and as many decoded ones
+
+struct Arguments {
+  StageSettings stage;
+  IinOptions iin;
+  std::string sizing;
+  std::string scale = "tanh";
+  double holdout = -1;
+  std::int64_t iin_epochs = 0;
+  EditSettings edits;
+};
+
+void add_options(CLI::App& app, Arguments& arguments) {
+  app.option_defaults()->group("The study");
+  arguments.stage.kind = "";
+  app.add_option("--first-stage", arguments.stage.kind,
+                 "vae, autoencoder, or pca; without it a vae for pictures, pca for embeddings")
+      ->check(one_of({"vae", "autoencoder", "pca"}));
+  app.add_option("--latent", arguments.stage.latent,
+                 "Dimension of the codes; 0: 12, and for pca of few rows 16")
+      ->check(whole_number(0, 1 << 20));
+  app.add_option("--layers", arguments.stage.hidden, "Hidden layers of the encoder")
+      ->delimiter(',')
+      ->check(whole_number(1, 1 << 20));
+  arguments.stage.sigma = .1;
+  app.add_option("--sigma", arguments.stage.sigma,
+                 "Of the vae's decoder: standard deviation of a value about what is decoded")
+      ->check(real_number(1e-6, 1e6));
+  app.add_option("--epochs", arguments.stage.epochs,
+                 "Of the first stage; 0: as many as make about 2800 steps")
+      ->check(whole_number(0, 1'000'000));
+  app.add_option("--iin-epochs", arguments.iin_epochs,
+                 "Of the interpretation; 0: as many as make about 2800 steps, for vectors 400")
+      ->check(whole_number(0, 1'000'000));
+  app.add_option("--blocks", arguments.iin.flow.blocks, "Of the flow; 0: 6, for vectors 2")
+      ->check(whole_number(0, 1000));
+  app.add_option("--width", arguments.iin.flow.width,
+                 "Of the flow's networks; 0: 128, for vectors 32")
+      ->check(whole_number(0, 1 << 16));
+  app.add_option("--depth", arguments.iin.flow.depth, "Hidden layers of the flow's networks")
+      ->check(whole_number(1, 100));
+  app.add_option("--scale", arguments.scale, "Of the couplings: tanh, atan or sigmoid")
+      ->check(one_of({"tanh", "atan", "sigmoid"}));
+  app.add_option("--block-sizes", arguments.iin.sizes,
+                 "Columns of every factor's block, as 2,1,1; without it they are estimated, and "
+                 "for classes of vectors one less than there are")
+      ->delimiter(',')
+      ->check(whole_number(0, 1 << 20));
+  app.add_option(
+         "--sizing", arguments.sizing,
+         "How they are estimated: correlations (canonical, of pairs; the default) or softmax "
+         "(the original's rule)")
+      ->check(one_of({"correlations", "softmax"}));
+  app.add_option("--rho", arguments.iin.rho,
+                 "Correlation of a block between two rows that share its factor; -1: 0.99, for "
+                 "vectors 0.9")
+      ->check(real_number(-1, .9999));
+  app.add_option("--noise", arguments.iin.noise,
+                 "Deviation of noise on codes in the interpretation's training, in units of "
+                 "theirs; -1: 0, for vectors 0.3")
+      ->check(real_number(-1, 100));
+  app.add_option("--holdout", arguments.holdout,
+                 "Share of the rows that nothing is trained on; -1: 0.1, of few rows 0.2")
+      ->check(real_number(-1, .9));
+  app.add_option("--edits", arguments.edits.edits, "Edits of every factor that are judged")
+      ->check(whole_number(1, 1'000'000));
+  app.add_option("--tolerance", arguments.edits.tolerance,
+                 "What counts as the same value, as a share of its range")
+      ->check(real_number(1e-6, 1));
+}
+
+// What depends on the data.
+void settle(Arguments& arguments, const Options& options, const FactorData& data) {
+  StageSettings& stage = arguments.stage;
+  const std::int64_t n = data.rows.rows();
+  if (stage.kind.empty()) stage.kind = data.vectors ? "pca" : "vae";
+  if (stage.latent == 0) {
+    stage.latent = std::min({std::int64_t{stage.kind == "pca" ? 16 : 12}, data.rows.cols(), n / 4});
+  }
+  if (stage.latent < 2) {
+    throw UsageError(fmt::format("--latent: expected at least 2 columns, got {}", stage.latent));
+  }
+  if (stage.latent > data.rows.cols()) {
+    throw Error(fmt::format("--latent: expected at most the {} values of a row, got {}",
+                            data.rows.cols(), stage.latent));
+  }
+  if (!arguments.iin.sizes.empty()) {
+    if (arguments.iin.sizes.size() != data.factors.size()) {
+      throw UsageError(fmt::format("--block-sizes: expected {} sizes, one a factor, got {}",
+                                   data.factors.size(), arguments.iin.sizes.size()));
+    }
+    std::int64_t sum = 0;
+    for (const std::int64_t size : arguments.iin.sizes) sum += size;
+    if (sum > stage.latent) {
+      throw UsageError(
+          fmt::format("--block-sizes: expected at most --latent {} columns together, got {}",
+                      stage.latent, sum));
+    }
+  }
+  IinOptions& iin = arguments.iin;
+  if (iin.flow.blocks == 0) iin.flow.blocks = data.vectors ? kVectorBlocks : kBlocks;
+  if (iin.flow.width == 0) iin.flow.width = data.vectors ? kVectorWidth : kWidth;
+  if (iin.rho < 0) iin.rho = data.vectors ? kVectorRho : kRho;
+  if (iin.noise < 0) iin.noise = data.vectors ? kVectorNoise : 0;
+  if (data.vectors && iin.sizes.empty() && arguments.sizing.empty()) {
+    // So few rows tell too little of the sizes; k classes lie in k - 1 dimensions.
+    const auto share = stage.latent / (static_cast<std::int64_t>(data.factors.size()) + 1);
+    for (const Factor& factor : data.factors) {
+      const auto classes = static_cast<std::int64_t>(factor.class_names.size());
+      const std::int64_t size = factor.categorical() ? classes - 1 : factor.values.cols();
+      iin.sizes.push_back(std::clamp<std::int64_t>(size, 1, std::max<std::int64_t>(share, 1)));
+    }
+  }
+  if (arguments.holdout < 0) arguments.holdout = n < kFewRows ? .2 : .1;
+  arguments.iin.flow.scale = coupling_scale_named(arguments.scale);
+  if (!arguments.sizing.empty()) iin.sizing.rule = size_rule_named(arguments.sizing);
+  const auto epochs = [&](double steps, std::int64_t batch) {
+    const double found = steps * static_cast<double>(batch) / static_cast<double>(n);
+    return std::max<std::int64_t>(std::llround(found), 1);
+  };
+  if (stage.epochs == 0) stage.epochs = epochs(kStageSteps, VaeOptions{}.batch);
+  arguments.iin.epochs = arguments.iin_epochs > 0 ? arguments.iin_epochs
+                                                  : epochs(data.vectors ? kVectorSteps : kIinSteps,
+                                                           std::min(arguments.iin.batch, n));
+  if (options.quick) {
+    stage.epochs = std::max<std::int64_t>(stage.epochs / kQuickShare, 1);
+    arguments.iin.epochs = std::max<std::int64_t>(arguments.iin.epochs / kQuickShare, 1);
+  }
+  arguments.iin.checkpoint_every = std::max<std::int64_t>(arguments.iin.epochs / kCheckpoints, 1);
+}
+
+// Rows for training and held-out ones, at random; of a class at least two stay in the training.
+struct Split {
+  std::vector<std::int64_t> train, held_out;
+};
+
+Split split_rows(const FactorData& data, double share, std::uint64_t seed) {
+  const std::int64_t n = data.rows.rows();
+  const auto wanted = static_cast<std::size_t>(std::llround(share * static_cast<double>(n)));
+  std::vector<std::vector<std::int64_t>> left;  // members of each class in the training
+  for (const Factor& factor : data.factors) {
+    std::vector<std::int64_t>& members = left.emplace_back(factor.class_names.size());
+    for (const std::int32_t c : factor.classes) {
+      if (c >= 0) ++members[static_cast<std::size_t>(c)];
+    }
+  }
+  Split split;
+  for (const std::int64_t row : Random(seed, RandomStream::data).permutation(n)) {
+    const auto at = static_cast<std::size_t>(row);
+    bool spare = split.held_out.size() < wanted;
+    for (std::size_t f = 0; spare && f < left.size(); ++f) {
+      if (!data.factors[f].categorical()) continue;
+      const std::int32_t c = data.factors[f].classes[at];
+      spare = c < 0 || left[f][static_cast<std::size_t>(c)] > 2;
+    }
+    (spare ? split.held_out : split.train).push_back(row);
+    for (std::size_t f = 0; spare && f < left.size(); ++f) {
+      if (!data.factors[f].categorical()) continue;
+      const std::int32_t c = data.factors[f].classes[at];
+      if (c >= 0) --left[f][static_cast<std::size_t>(c)];
+    }
+  }
+  std::sort(split.train.begin(), split.train.end());
+  return split;
+}
+
+std::vector<Factor> factors_of(const std::vector<Factor>& factors,
+                               const std::vector<std::int64_t>& rows) {
+  std::vector<Factor> result;
+  for (const Factor& factor : factors) result.push_back(select_rows(factor, rows));
+  return result;
+}
+
+class Study {
+  template <class Work>
+  auto timed(const std::string& label, const Work& work) {
+    const auto started = std::chrono::steady_clock::now();
+    auto result = work();
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    fmt::print(stderr, "{}: {:.1f} s\n", label, seconds);
+    return result;
+  }
+
+ public:
+  Study(Run& run, const FactorData& data, Arguments arguments)
+      : run_(run),
+        data_(data),
+        arguments_(std::move(arguments)),
+        terminal_(isatty(STDERR_FILENO) != 0) {
+    open_checkpoint();
+  }
+
+  void run() {
+    const auto started = std::chrono::steady_clock::now();
+    Context& context = run_.context();
+    const Split split = split_rows(data_, arguments_.holdout, run_.options().seed);
+    if (split.held_out.empty()) {
+      throw Error(fmt::format("--holdout {:g}: expected at least 1 row held out, got 0 of {}",
+                              arguments_.holdout, data_.rows.rows()));
+    }
+    const Matrix<float> rows = rows_of(data_.rows, split.train);
+    const std::vector<Factor> factors = factors_of(data_.factors, split.train);
+
+    StageSettings settings = arguments_.stage;
+    settings.checkpoint = part("stage");
+    settings.progress = bar("1/4 first stage");
+    const FirstStage stage = timed("1/4 first stage (" + settings.kind + ")",
+                                   [&] { return FirstStage::fit(context, rows, settings); });
+    const Matrix<float> codes = stage.encode(context, rows);
+
+    IinOptions options = arguments_.iin;
+    options.checkpoint = part("iin");
+    options.progress = bar("2/4 interpretation");
+    const Iin iin = timed("2/4 interpretation", [&] {
+      return Iin::fit(context, codes, stage.log_variance(context, rows), factors, options);
+    });
+
+    FactorFindings found;
+    found.data = &data_;
+    found.stage = &stage;
+    found.iin = &iin;
+    found.train = split.train;
+    found.held_out = split.held_out;
+    found.held_out_factors = factors_of(data_.factors, split.held_out);
+    found.codes = stage.encode(context, data_.rows).to_host(context);
+    found.held_out_codes = rows_of(found.codes, split.held_out);
+    const Matrix<float> held_out_rows = rows_of(data_.rows, split.held_out);
+    timed("3/4 diagnostics", [&] {
+      // As the flow was trained: on draws of the codes where they have a spread.
+      found.diagnostics = flow_diagnostics(context, iin.flow(), stage.sample(context, rows, 0),
+                                           stage.sample(context, held_out_rows, 1));
+      found.leakage =
+          leakage(context, iin, codes, factors, found.held_out_codes, found.held_out_factors);
+      return 0;
+    });
+    timed("4/4 edits", [&] {
+      const Probe judge = fit_judge(stage, rows, factors);
+      found.judge_scores = judge.scores(context, held_out_rows, found.held_out_factors);
+      found.edits = measure_edits(context, iin, stage, judge, found.held_out_codes,
+                                  found.held_out_factors, arguments_.edits, run_.options().seed);
+      return 0;
+    });
+    found.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    FactorReport(run_, found).write();
+    save(stage, iin, found);
+  }
+
+ private:
+  // What reads decoded pictures. It has seen real rows and decoded ones, so that the decoder's
+  // blur does not mislead it, but no edit.
+  Probe fit_judge(const FirstStage& stage, MatrixView<const float> rows,
+                  const std::vector<Factor>& factors) {
+    Context& context = run_.context();
+    const std::int64_t n = std::min(rows.rows, kJudgeRows);
+    const MatrixView<const float> real = rows.row_range(0, n);
+    const Matrix<float> decoded = stage.decode(context, stage.encode(context, real));
+    Matrix<float> both(2 * n, rows.cols);
+    std::vector<std::int64_t> from;
+    for (std::int64_t i = 0; i < 2 * n; ++i) {
+      const float* row = i < n ? real.row(i) : decoded.view().row(i - n);
+      std::copy_n(row, rows.cols, both.view().row(i));
+      from.push_back(i % n);
+    }
+    return Probe::fit(context, both, factors_of(factors, from),
+                      {.hidden = {256, 128}, .epochs = run_.options().quick ? 10 : 20});
+  }
+
+  void save(const FirstStage& stage, const Iin& iin, const FactorFindings& found) {
+    Context& context = run_.context();
+    run_.add_npy("codes.npy", Matrix<float>::copy_of(host_, found.codes));
+    run_.add_npy("interpreted.npy", iin.transform(context, found.codes).to_host(context));
+    std::vector<std::int32_t> held_out(found.held_out.begin(), found.held_out.end());
+    run_.add_npy("held_out.npy", held_out);
+    add_model("first_stage.clipk", [&](const auto& path) { stage.save(context, path); });
+    add_model("iin.clipk", [&](const auto& path) { iin.save(context, path); });
+  }
+
+  // Models are written to files of their own first, which go with the others at the end.
+  template <class Save>
+  void add_model(const std::string& name, const Save& save) {
+    const std::filesystem::path path =
+        std::filesystem::temp_directory_path() /
+        fmt::format("clipk-{}-{}", static_cast<long>(::getpid()), name);
+    save(path);
+    std::string bytes;
+    {
+      std::ifstream file(path, std::ios::binary);
+      bytes.assign(std::istreambuf_iterator<char>(file), {});
+    }
+    std::filesystem::remove(path);
+    run_.add_file(name, std::move(bytes));
+  }
+
+  // The checkpoint is a file that says what it is of, and one more beside it for each training.
+  void open_checkpoint() {
+    const std::filesystem::path& file = run_.options().checkpoint;
+    if (file.empty()) return;
+    const std::string fingerprint = run_.fingerprint();
+    if (std::filesystem::exists(file)) {
+      const ArchiveReader archive(file, "factor_study checkpoint", 1);
+      const std::string got = archive.text("fingerprint");
+      if (got != fingerprint) archive.fail("a checkpoint of " + fingerprint, "one of " + got);
+      return;
+    }
+    ArchiveWriter archive("factor_study checkpoint", 1);
+    archive.add("fingerprint", fingerprint);
+    archive.write(file);
+  }
+  std::filesystem::path part(const std::string& name) const {
+    std::filesystem::path path = run_.options().checkpoint;
+    return path.empty() ? path : path += "." + name;
+  }
+
+  std::function<void(const Progress&)> bar(const std::string& label) const {
+    if (!terminal_) return {};
+    return ProgressBar(std::cerr, true, label);
+  }
+  Run& run_;
+  const FactorData& data_;
+  Arguments arguments_;
+  bool terminal_;
+  Context host_ = Context::cpu();
+};
+
+}  // namespace
+}  // namespace clipk::study
+
+int main(int argc, char** argv) {
+  using namespace clipk::study;
+  Program program("factor_study",
+                  "Can single factors of what embeddings hold be told apart, read and changed?",
+                  {});
+  Arguments arguments;
+  arguments.iin.flow = {.blocks = 0, .width = 0, .depth = 2};
+  arguments.iin.rho = -1;
+  arguments.iin.noise = -1;
+  arguments.iin.rate = 3e-3;
+  add_options(program.app(), arguments);
+  const FactorSource source(program);
+  return program.run(argc, argv, [&](Run& run) {
+    const FactorData data = source.load(run);
+    settle(arguments, run.options(), data);
+    clipk::FactorPairs(data.factors, data.rows.rows());  // refuses what cannot be paired
+    check_charts();
+    Study(run, data, arguments).run();
+  });
+}
