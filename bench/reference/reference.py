@@ -276,6 +276,131 @@ def soft_assignment(device):
     return step
 
 
+def flow_coupling():
+    """Both couplings of a block as IIN writes them: dimension 64, networks of 3 hidden layers."""
+    from torch import nn
+
+    def network(last):
+        layers = [nn.Linear(32, 512), nn.LeakyReLU()]
+        for _ in range(2):
+            layers += [nn.Linear(512, 512), nn.LeakyReLU()]
+        return nn.Sequential(*layers, nn.Linear(512, 32), *last)
+
+    class Coupling(nn.Module):
+        def __init__(self, halves=2):
+            super().__init__()
+            self.s = nn.ModuleList(network([nn.Tanh()]) for _ in range(halves))
+            self.t = nn.ModuleList(network([]) for _ in range(halves))
+
+        def forward(self, x):
+            log_det = 0
+            for i, (s, t) in enumerate(zip(self.s, self.t)):
+                a, b = x.chunk(2, 1)
+                if i > 0:
+                    a, b = b, a
+                scale = s(a)
+                b = b * scale.exp() + t(a)
+                log_det = log_det + scale.sum(1)
+                x = torch.cat([a, b] if i == 0 else [b, a], 1)
+            return x, log_det
+
+    return Coupling
+
+
+def flow(blocks):
+    from torch import nn
+
+    class ActNorm(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.loc = nn.Parameter(torch.zeros(1, 64))
+            self.scale = nn.Parameter(torch.ones(1, 64))
+
+        def forward(self, x):
+            return self.scale * (x + self.loc), self.scale.abs().log().sum()
+
+    class Flow(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norms = nn.ModuleList(ActNorm() for _ in range(blocks))
+            self.couplings = nn.ModuleList(flow_coupling()() for _ in range(blocks))
+            self.orders = [torch.randperm(64) for _ in range(blocks)]
+
+        def forward(self, x):
+            log_det = 0
+            for norm, coupling, order in zip(self.norms, self.couplings, self.orders):
+                x, of_norm = norm(x)
+                x, of_coupling = coupling(x)
+                log_det = log_det + of_norm + of_coupling
+                x = x[:, order]
+            return x, log_det
+
+    return Flow()
+
+
+def forward_backward(model, rows, device):
+    torch.manual_seed(0)
+    model = model.to(device)
+    x = codes(rows, 64, device).requires_grad_()
+
+    def call():
+        model.zero_grad()
+        z, log_det = model(x)
+        (0.5 * (z * z).sum(1) - log_det).mean().backward()
+
+    return call
+
+
+def flow_step(device, rows, pairs=False, passes=1, fused=None):
+    """12 blocks, width 512, Adam; the loss of pairs that share one of two factors, or of rows."""
+    torch.manual_seed(0)
+    model = flow(12).to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, betas=(0.5, 0.9), fused=fused)
+    x = codes(rows, 64, device)
+    m = rows // 2
+    rho = torch.zeros(m, 64, device=device)
+    rho[0::2, :20] = 0.975
+    rho[1::2, 20:40] = 0.975
+
+    def step():
+        optimizer.zero_grad()
+        if passes == 1:
+            z, log_det = model(x)
+        else:
+            parts = [model(half) for half in x.chunk(2)]
+            z, log_det = (torch.cat(part) for part in zip(*parts))
+        if pairs:
+            a, b = z[:m], z[m:]
+            terms = a**2 + (b - rho * a) ** 2 / (1 - rho**2) + torch.log(1 - rho**2)
+            loss = (0.5 * terms.sum(1) - log_det[:m] - log_det[m:]).mean()
+        else:
+            loss = (0.5 * (z**2).sum(1) - log_det).mean()
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+for rows in (50, 512):
+    CASES[f"flow coupling, {rows} rows"] = (
+        lambda device, rows=rows: forward_backward(flow_coupling()(halves=1), rows, device), 31)
+    CASES[f"flow block, {rows} rows"] = (
+        lambda device, rows=rows: forward_backward(flow(1), rows, device), 31)
+for count in (25, 256):
+    for passes in (1, 2):
+        for fused in (None, True):
+            name = f"flow step, {count} pairs in {passes} pass" + ("es" if passes > 1 else "")
+            name += ", fused Adam" if fused else ""
+            CASES[name] = (
+                lambda device, count=count, passes=passes, fused=fused: flow_step(
+                    device, 2 * count, True, passes, fused), 15)
+for count in (26, 256):
+    for fused in (None, True):
+        name = f"flow step, {count} rows" + (", fused Adam" if fused else "")
+        CASES[name] = (
+            lambda device, count=count, fused=fused: flow_step(device, count, fused=fused), 15)
+
+
 def spread(first, count):
     """Numbers in [-.5, .5) of their indices; bench/kmeans_bench.cpp makes the same."""
     import numpy as np

@@ -7,6 +7,7 @@
 // after highway.h
 #include <hwy/contrib/math/math-inl.h>
 
+#include "cpu/few_rows.hpp"
 #include "cpu/gemm.hpp"
 #include "cpu/parallel.hpp"
 
@@ -189,9 +190,33 @@ bool wanted(BatchView<T> view) {
 
 }  // namespace
 
+namespace {
+
+// Layers side by side are deep in weights where their rows are few: a flow's couplings.
+void dense_few_rows(int threads, BatchView<const float> x, BatchView<const float> weight,
+                    MatrixView<const float> bias, Activation activation, BatchView<float> y) {
+  constexpr std::int64_t kOutputs = 128;  // of a task
+  const std::int64_t pieces = (y.cols + kOutputs - 1) / kOutputs;
+  parallel_for(threads, y.batch * pieces, [&](std::int64_t task) {
+    const std::int64_t b = task / pieces;
+    const std::int64_t first = task % pieces * kOutputs;
+    const std::int64_t count = std::min(kOutputs, y.cols - first);
+    const MatrixView<float> part = y[b].col_range(first, count);
+    few_rows_product(x[b], weight[b].row_range(first, count), part);
+    finish_rows(activation, bias.empty() ? nullptr : bias.row(b) + first, part);
+  });
+}
+
+}  // namespace
+
 template <class T>
 void dense(int threads, BatchView<const T> x, BatchView<const T> weight, MatrixView<const T> bias,
            Activation activation, BatchView<T> y) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (y.batch > 1 && y.rows <= kFewRows) {
+      return dense_few_rows(threads, x, weight, bias, activation, y);
+    }
+  }
   const GemmGrid grid = gemm_grid(y.rows, y.cols, x.cols);
   parallel_for(threads, y.batch * grid.tiles(), [&](std::int64_t task) {
     const std::int64_t b = task / grid.tiles();

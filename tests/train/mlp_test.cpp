@@ -136,7 +136,7 @@ TEST_P(MlpTest, GradientsFollowCentralDifferences) {
 // Towers compute what networks of their own compute: forward, all gradients and the input's, the
 // sum of theirs.
 TEST_P(MlpTest, TowersAreNetworksSideBySide) {
-  const double tolerance = on_cpu() ? 0 : 1e-6;
+  const double tolerance = 4e-6;  // sums of the same terms, in another order
   for (const auto& widths : {std::vector<std::int64_t>{5, 3}, {9, 17, 4}, {7, 16, 12, 3}}) {
     for (const MlpSkip skip : {MlpSkip::none, MlpSkip::trained}) {
       MlpOptions options = options_of(widths, skip);
