@@ -12,12 +12,11 @@ namespace clipk {
 
 /// Which of its factors a pair is said to share.
 enum class PairMarks : std::uint8_t {
-  /// The one it was drawn for. What it shares by chance, or because factors go together, counts as
-  /// not shared.
+  /// The one it was drawn for, as the reference does. What else it shares, by chance or because
+  /// factors go together, counts as not shared.
   drawn,
-  /// Every factor in which its two rows are known to agree, that one included: factors that go
-  /// together in the data (glasses and beard) are then told apart by the pairs in which they do
-  /// not.
+  /// Every factor in which its two rows are known to agree, that one included. Of factors that go
+  /// together in the data (glasses and beards) less of each then gets into the other's block.
   known,
 };
 const char* to_string(PairMarks marks);
@@ -25,7 +24,7 @@ const char* to_string(PairMarks marks);
 PairMarks pair_marks_named(std::string_view name);
 
 struct FactorPairOptions {
-  PairMarks marks = PairMarks::drawn;
+  PairMarks marks = PairMarks::known;
   /// Two rows agree in a factor of values when in each of its columns at most this share of the
   /// rows lies between them.
   double tolerance = 0.005;
