@@ -189,6 +189,7 @@ std::vector<std::int64_t> by_softmax(const std::vector<double>& scores, std::int
   double sum = std::exp(1.0);  // of the residual, whose score is 1
   for (const double score : scores) sum += std::exp(score);
   std::vector<std::int64_t> sizes;
+  sizes.reserve(scores.size() + 1);
   for (const double score : scores) {
     sizes.push_back(static_cast<std::int64_t>(std::exp(score) / sum * static_cast<double>(dim)));
   }
