@@ -28,6 +28,7 @@ namespace {
 
 constexpr std::int64_t kFewRows = 5000;
 constexpr double kStageSteps = 2800, kIinSteps = 2800;  // for as many epochs as make these
+constexpr std::int64_t kMostIinEpochs = 40;             // of fewer rows each is seen too often
 constexpr std::int64_t kBlocks = 6, kWidth = 128;
 constexpr double kRho = .99;
 // Of a few hundred vectors without a spread a large flow learns each by heart.
@@ -67,7 +68,8 @@ void add_options(CLI::App& app, Arguments& arguments) {
                  "Of the first stage; 0: as many as make about 2800 steps")
       ->check(whole_number(0, 1'000'000));
   app.add_option("--iin-epochs", arguments.iin_epochs,
-                 "Of the interpretation; 0: as many as make about 2800 steps, for vectors 400")
+                 "Of the interpretation; 0: as many as make about 2800 steps, at most 40; for "
+                 "vectors 400 steps")
       ->check(whole_number(0, 1'000'000));
   app.add_option("--blocks", arguments.iin.flow.blocks, "Of the flow; 0: 6, for vectors 2")
       ->check(whole_number(0, 1000));
@@ -156,13 +158,13 @@ void settle(Arguments& arguments, const Options& options, const FactorData& data
     return std::max<std::int64_t>(std::llround(found), 1);
   };
   if (stage.epochs == 0) stage.epochs = epochs(kStageSteps, VaeOptions{}.batch);
-  arguments.iin.epochs = arguments.iin_epochs > 0 ? arguments.iin_epochs
-                                                  : epochs(data.vectors ? kVectorSteps : kIinSteps,
-                                                           std::min(arguments.iin.batch, n));
-  if (options.quick) {
-    stage.epochs = std::max<std::int64_t>(stage.epochs / kQuickShare, 1);
-    arguments.iin.epochs = std::max<std::int64_t>(arguments.iin.epochs / kQuickShare, 1);
+  iin.epochs = arguments.iin_epochs;
+  if (iin.epochs == 0) {
+    const std::int64_t batch = std::min(iin.batch, n);
+    iin.epochs = data.vectors ? epochs(kVectorSteps, batch)
+                              : std::min(epochs(kIinSteps, batch), kMostIinEpochs);
   }
+  if (options.quick) stage.epochs = std::max<std::int64_t>(stage.epochs / kQuickShare, 1);
   arguments.iin.checkpoint_every = std::max<std::int64_t>(arguments.iin.epochs / kCheckpoints, 1);
 }
 
