@@ -316,20 +316,20 @@ class Study {
     add_model("iin.clipk", [&](const auto& path) { iin.save(context, path); });
   }
 
-  // Models are written to files of their own first, which go with the others at the end.
+  // A model's file is made elsewhere and read back, to appear with all others at the end.
   template <class Save>
   void add_model(const std::string& name, const Save& save) {
-    const std::filesystem::path path =
-        std::filesystem::temp_directory_path() /
-        fmt::format("clipk-{}-{}", static_cast<long>(::getpid()), name);
-    save(path);
-    std::string bytes;
-    {
-      std::ifstream file(path, std::ios::binary);
-      bytes.assign(std::istreambuf_iterator<char>(file), {});
-    }
-    std::filesystem::remove(path);
-    run_.add_file(name, std::move(bytes));
+    struct Temporary {
+      std::filesystem::path path = std::filesystem::temp_directory_path() /
+                                   fmt::format("clipk-{}.model", static_cast<long>(::getpid()));
+      ~Temporary() {
+        std::error_code error;  // a file that stays does no harm
+        std::filesystem::remove(path, error);
+      }
+    } const file;
+    save(file.path);
+    std::ifstream stream(file.path, std::ios::binary);
+    run_.add_file(name, {std::istreambuf_iterator<char>(stream), {}});
   }
 
   // The checkpoint is a file that says what it is of, and one more beside it for each training.
