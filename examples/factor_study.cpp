@@ -94,6 +94,9 @@ void add_options(CLI::App& app, Arguments& arguments) {
                  "Correlation of a block between two rows that share its factor; -1: 0.99, for "
                  "vectors 0.9")
       ->check(real_number(-1, .9999));
+  app.add_option("--rho-warmup", arguments.iin.rho_warmup,
+                 "Share of the interpretation's epochs over which rho rises from 0")
+      ->check(real_number(0, 1));
   app.add_option("--noise", arguments.iin.noise,
                  "Deviation of noise on codes in the interpretation's training, in units of "
                  "theirs; -1: 0, for vectors 0.3")
@@ -122,6 +125,23 @@ void settle(Arguments& arguments, const Options& options, const FactorData& data
   if (stage.latent > data.rows.cols()) {
     throw Error(fmt::format("--latent: expected at most the {} values of a row, got {}",
                             data.rows.cols(), stage.latent));
+  }
+  if (static_cast<std::int64_t>(data.factors.size()) > stage.latent) {
+    throw Error(fmt::format("--latent {}: expected a column for each of the {} factors, got fewer",
+                            stage.latent, data.factors.size()));
+  }
+  for (const Factor& factor : data.factors) {
+    if (factor.name == "residual" || factor.name == "chance") {
+      throw Error(fmt::format("expected another name for the factor {}, which the results use",
+                              factor.name));
+    }
+  }
+  for (const auto& [option, value] :
+       {std::pair{"--rho", arguments.iin.rho}, std::pair{"--noise", arguments.iin.noise},
+        std::pair{"--holdout", arguments.holdout}}) {
+    if (value < 0 && value != -1) {
+      throw UsageError(fmt::format("{}: expected a number from 0, or -1, got {:g}", option, value));
+    }
   }
   if (!arguments.iin.sizes.empty()) {
     if (arguments.iin.sizes.size() != data.factors.size()) {
@@ -238,6 +258,10 @@ class Study {
       throw Error(fmt::format("--holdout {:g}: expected at least 1 row held out, got 0 of {}",
                               arguments_.holdout, data_.rows.rows()));
     }
+    if (static_cast<std::int64_t>(split.train.size()) <= arguments_.stage.latent) {
+      throw Error(fmt::format("expected more than {} rows to train on, as many as --latent, got {}",
+                              arguments_.stage.latent, split.train.size()));
+    }
     const Matrix<float> rows = rows_of(data_.rows, split.train);
     const std::vector<Factor> factors = factors_of(data_.factors, split.train);
 
@@ -329,7 +353,12 @@ class Study {
     } const file;
     save(file.path);
     std::ifstream stream(file.path, std::ios::binary);
-    run_.add_file(name, {std::istreambuf_iterator<char>(stream), {}});
+    std::string bytes{std::istreambuf_iterator<char>(stream), {}};
+    if (!stream || bytes.empty()) {
+      throw Error(fmt::format("{}: expected the model that was saved there, got nothing",
+                              file.path.string()));
+    }
+    run_.add_file(name, std::move(bytes));
   }
 
   // The checkpoint is a file that says what it is of, and one more beside it for each training.

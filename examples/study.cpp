@@ -139,7 +139,9 @@ void Run::finish() {
   Json results{{"manifest", manifest_}, {"rows", rows_}};
   for (const auto& [key, value] : more_.items()) results[key] = value;
   add_file("results.csv", to_csv(rows_));
-  add_file("results.json", results.dump(2) + "\n");  // last: where it is, all is
+  // Text that is not UTF-8 (captions, names) is marked, and loses nobody's run.
+  const std::string text = results.dump(2, ' ', false, Json::error_handler_t::replace);
+  add_file("results.json", text + "\n");  // last: where it is, all is
   outputs_.write();
 }
 

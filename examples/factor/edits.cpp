@@ -86,8 +86,8 @@ std::vector<EditScores> measure_edits(Context& context, const Iin& iin, const Fi
     Random random(seed, RandomStream::data, static_cast<std::uint32_t>(f));
     const EditPairs pairs = draw_pairs(factors[f], ranges[f], settings, random);
     EditScores scores{.edits = static_cast<std::int64_t>(pairs.sources.size()),
-                      .kept = std::vector<double>(factors.size(), 1.0),
-                      .drift = std::vector<double>(factors.size(), 0.0)};
+                      .kept = std::vector<double>(factors.size(), NAN),
+                      .drift = std::vector<double>(factors.size(), NAN)};
     if (scores.edits == 0) {
       result.push_back(std::move(scores));
       continue;
@@ -108,8 +108,8 @@ std::vector<EditScores> measure_edits(Context& context, const Iin& iin, const Fi
         moved += off;
         ++count;
       }
-      (g == f ? scores.success : scores.kept[g]) = count > 0 ? same / count : 0;
-      if (g != f) scores.drift[g] = count > 0 ? moved / count : 0;
+      (g == f ? scores.success : scores.kept[g]) = same / count;  // NaN: no row tells
+      if (g != f) scores.drift[g] = moved / count;
     }
     const IinTypicality typicality = iin.typicality(context, edited);
     for (const std::uint8_t outside : typicality.outside) scores.flagged += outside;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -16,8 +17,8 @@ namespace clipk::study {
 /// back and decoded, and the judge reads the result.
 struct EditScores {
   std::int64_t edits = 0;
-  double success = 0;         ///< share in which the factor is now read as the donor's
-  std::vector<double> kept;   ///< [factors] share in which another is read as before; 1 for itself
+  double success = NAN;       ///< share in which the factor is now read as the donor's
+  std::vector<double> kept;   ///< [factors] share in which another is read as before; its own: NaN
   std::vector<double> drift;  ///< [factors] how far another has moved on average: of values in
                               ///< ranges, of classes the share that changed
   double flagged = 0;         ///< share that left the range of the training rows
@@ -33,7 +34,7 @@ Matrix<float> rows_of(MatrixView<const float> from, const std::vector<std::int64
 
 /// Edits of held-out rows. Success is held against the donor's true factor, what was kept against
 /// the source's true factors; source and donor differ in the edited factor by more than the
-/// tolerance. Classes and values that are not known are left out.
+/// tolerance. Classes that are not known are left out; a figure that no row tells is NaN.
 std::vector<EditScores> measure_edits(Context& context, const Iin& iin, const FirstStage& stage,
                                       const Probe& judge, MatrixView<const float> codes,
                                       const std::vector<Factor>& factors,

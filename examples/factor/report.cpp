@@ -52,11 +52,25 @@ std::int64_t nearest_row(const float* vector, MatrixView<const float> rows, std:
 
 std::string shortened(const std::string& text) {
   constexpr std::size_t kMost = 48;
-  return text.size() <= kMost ? text : text.substr(0, kMost - 3) + "...";
+  if (text.size() <= kMost) return text;
+  std::size_t end = kMost - 3;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // UTF-8
+  return text.substr(0, end) + "...";
 }
 
+// Of those that are numbers; NaN of none.
 double least(const std::vector<double>& values) {
-  return *std::min_element(values.begin(), values.end());
+  double smallest = NAN;
+  for (const double value : values) smallest = std::fmin(smallest, value);
+  return smallest;
+}
+
+Json json_of(double value) {
+  return std::isnan(value) ? Json() : Json(value);
+}
+
+std::string percent(double value) {
+  return std::isnan(value) ? "-" : fmt::format("{:.1f} %", 100 * value);
 }
 
 }  // namespace
@@ -69,7 +83,7 @@ void FactorReport::write() {
   add_rows();
   print_table();
   add_results();
-  if (found_.data->vectors && !found_.data->texts.empty()) add_neighbours();
+  if (found_.data->vectors) add_neighbours();
   if (found_.data->shape.known()) {
     add_edit_picture();
     add_swap_picture();
@@ -92,8 +106,8 @@ void FactorReport::add_rows() {
                   {"leaks_into", factor_name(leak.block)},
                   {"judge", found_.judge_scores[f]},
                   {"edits", edits.edits},
-                  {"edit_success", edits.success},
-                  {"least_kept", least(edits.kept)},
+                  {"edit_success", json_of(edits.success)},
+                  {"least_kept", json_of(least(edits.kept))},
                   {"flagged", edits.flagged}});
   }
 }
@@ -104,15 +118,12 @@ void FactorReport::print_table() {
   for (std::size_t f = 0; f < found_.data->factors.size(); ++f) {
     const Leak leak = largest_leak(found_.leakage, f);
     const EditScores& edits = found_.edits[f];
-    const bool edited = edits.edits > 0;
-    table.add(
-        {factor_name(f), std::to_string(found_.iin->blocks()[f].size),
-         fmt::format("{} {:.3f}", found_.data->factors[f].categorical() ? "acc" : "R\u00b2",
-                     found_.leakage.scores[f][f]),
-         fmt::format("{:+.3f} ({})", leak.above_chance, factor_name(leak.block)),
-         edited ? fmt::format("{:.1f} %", 100 * edits.success) : "-",
-         edited && found_.edits.size() > 1 ? fmt::format("{:.1f} %", 100 * least(edits.kept)) : "-",
-         edited ? fmt::format("{:.1f} %", 100 * edits.flagged) : "-"});
+    table.add({factor_name(f), std::to_string(found_.iin->blocks()[f].size),
+               fmt::format("{} {:.3f}", found_.data->factors[f].categorical() ? "acc" : "R\u00b2",
+                           found_.leakage.scores[f][f]),
+               fmt::format("{:+.3f} ({})", leak.above_chance, factor_name(leak.block)),
+               percent(edits.success), percent(least(edits.kept)),
+               edits.edits > 0 ? percent(edits.flagged) : "-"});
   }
   run_.print(table.text());
   const FlowDiagnostics& d = found_.diagnostics;
@@ -142,12 +153,12 @@ void FactorReport::add_results() {
   Json& chance = leakage["chance"] = Json::object();
   for (std::size_t f = 0; f < factors.size(); ++f) {
     chance[factors[f].name] = found_.leakage.chance[f];
-    success[factors[f].name] = found_.edits[f].success;
+    success[factors[f].name] = json_of(found_.edits[f].success);
     Json& row = drift[factors[f].name] = Json::object();
     for (std::size_t g = 0; g < factors.size(); ++g) {
       if (g == f) continue;
-      row[factors[g].name] = {{"kept", found_.edits[f].kept[g]},
-                              {"mean", found_.edits[f].drift[g]}};
+      row[factors[g].name] = {{"kept", json_of(found_.edits[f].kept[g])},
+                              {"mean", json_of(found_.edits[f].drift[g])}};
     }
   }
   const FlowDiagnostics& d = found_.diagnostics;
@@ -212,7 +223,11 @@ void FactorReport::add_edit_picture() {
       }
     }
   }
-  grid.note = fmt::format("{} of {} edits leave the range of the training rows", flagged, all);
+  grid.note =
+      fmt::format("{} of {} edits leave the range of the training rows{}", flagged, all,
+                  factors > kSweptComponents
+                      ? fmt::format("; {} more factors are not shown", factors - kSweptComponents)
+                      : "");
   run_.result("sweep_flagged") =
       static_cast<double>(flagged) / static_cast<double>(std::max<std::int64_t>(all, 1));
   run_.add_file("edits.png", to_png(grid));
@@ -224,6 +239,7 @@ void FactorReport::add_swap_picture() {
   const MatrixView<const float> sources = found_.held_out_codes.view().row_range(0, pairs);
   const MatrixView<const float> donors = found_.held_out_codes.view().row_range(pairs, pairs);
   std::vector<Matrix<float>> decoded;
+  std::int64_t flagged = 0;
   PictureGrid grid{.title = "a with one block of b", .note = "", .shape = found_.data->shape};
   const auto add = [&](const std::string& group, const std::string& name,
                        MatrixView<const float> pictures) {
@@ -237,10 +253,16 @@ void FactorReport::add_swap_picture() {
   add("decoded", "b", decoded[1]);
   for (std::size_t f = 0; f < found_.iin->blocks().size(); ++f) {
     if (found_.iin->blocks()[f].size == 0) continue;
-    decoded.push_back(found_.stage->decode(
-        context, found_.iin->swap(context, sources, donors, static_cast<std::int64_t>(f))));
+    const Matrix<float> edited =
+        found_.iin->swap(context, sources, donors, static_cast<std::int64_t>(f)).to_host(context);
+    for (const std::uint8_t outside : found_.iin->typicality(context, edited).outside) {
+      flagged += outside;
+    }
+    decoded.push_back(found_.stage->decode(context, edited));
     add("a with b's", factor_name(f), decoded.back());
   }
+  grid.note = fmt::format("{} of {} swaps leave the range of the training rows", flagged,
+                          pairs * (static_cast<std::int64_t>(grid.columns.size()) - 2));
   run_.add_file("swaps.png", to_png(grid));
 }
 
@@ -249,7 +271,7 @@ void FactorReport::add_neighbours() {
   Context& context = run_.context();
   const MatrixView<const float> codes = found_.held_out_codes;
   Json shown = Json::array();
-  Table table({"image", "edit", "nearest text before", "after"});
+  Table table({"image", "edit", "nearest image", "nearest text before", "after"});
   for (std::size_t f = 0; f < found_.data->factors.size(); ++f) {
     const Factor& factor = found_.held_out_factors[f];
     if (!factor.categorical()) continue;
@@ -273,8 +295,9 @@ void FactorReport::add_neighbours() {
     const Matrix<float> before = found_.stage->decode(context, from);
     const Matrix<float> after = found_.stage->decode(context, edited);
     const std::vector<std::uint8_t> outside = found_.iin->typicality(context, edited).outside;
-    const auto text_of = [&](MatrixView<const float> vectors, std::size_t row) {
-      return nearest_row(vectors.row(static_cast<std::int64_t>(row)), found_.data->texts, -1);
+    const auto near = [&](const Matrix<float>& vectors, std::size_t row, std::int64_t except) {
+      return nearest_row(vectors.view().row(static_cast<std::int64_t>(row)), found_.data->rows,
+                         except);
     };
     for (std::size_t e = 0; e < sources.size(); ++e) {
       const std::int64_t image = found_.held_out[static_cast<std::size_t>(sources[e])];
@@ -282,34 +305,38 @@ void FactorReport::add_neighbours() {
         return factor
             .class_names[static_cast<std::size_t>(factor.classes[static_cast<std::size_t>(row)])];
       };
-      const std::int64_t text_before = text_of(before, e), text_after = text_of(after, e);
       Json entry{{"image", image},
                  {"factor", factor.name},
                  {"from", class_of(sources[e])},
                  {"to", class_of(donors[e])},
-                 {"text_before", text_before},
-                 {"text_after", text_after},
-                 {"image_before", nearest_row(before.view().row(static_cast<std::int64_t>(e)),
-                                              found_.data->rows, image)},
-                 {"image_after", nearest_row(after.view().row(static_cast<std::int64_t>(e)),
-                                             found_.data->rows, image)},
+                 {"image_before", near(before, e, image)},
+                 {"image_after", near(after, e, image)},
                  {"outside", outside[e] != 0}};
-      if (!found_.data->captions.empty()) {
-        const auto caption = [&](std::int64_t row) {
-          return found_.data->captions[static_cast<std::size_t>(row)];
-        };
-        entry["caption_before"] = caption(text_before);
-        entry["caption_after"] = caption(text_after);
-        table.add({std::to_string(image),
-                   fmt::format("{} to {}{}", class_of(sources[e]), class_of(donors[e]),
-                               outside[e] != 0 ? " (out of range)" : ""),
-                   shortened(caption(text_before)), shortened(caption(text_after))});
+      std::vector<std::string> cells{
+          std::to_string(image),
+          fmt::format("{} to {}{}", class_of(sources[e]), class_of(donors[e]),
+                      outside[e] != 0 ? " (out of range)" : ""),
+          fmt::format("{} -> {}", entry["image_before"].get<std::int64_t>(),
+                      entry["image_after"].get<std::int64_t>())};
+      for (const char* when : {"before", "after"}) {
+        std::string& cell = cells.emplace_back("-");
+        if (found_.data->texts.empty()) continue;
+        const Matrix<float>& vectors = when[0] == 'b' ? before : after;
+        const std::int64_t text =
+            nearest_row(vectors.view().row(static_cast<std::int64_t>(e)), found_.data->texts, -1);
+        entry[fmt::format("text_{}", when)] = text;
+        cell = std::to_string(text);
+        if (found_.data->captions.empty()) continue;
+        const std::string& caption = found_.data->captions[static_cast<std::size_t>(text)];
+        entry[fmt::format("caption_{}", when)] = caption;
+        cell = shortened(caption);
       }
+      table.add(cells);
       shown.push_back(std::move(entry));
     }
   }
   run_.result("edits_shown") = shown;
-  if (!found_.data->captions.empty()) run_.print(table.text());
+  if (!shown.empty()) run_.print(table.text());
 }
 
 void FactorReport::add_leakage_picture() {

@@ -76,6 +76,25 @@ TEST_F(FactorRefusesTest, OptionsThatContradict) {
   expect_refused_run(kUsage, "beside --embeddings, got neither", {"--embeddings", path("x.npy")});
 }
 
+TEST_F(FactorRefusesTest, MoreFactorsThanColumns) {
+  std::string text = "a,b,c\n";
+  for (std::int64_t i = 0; i < kRows; ++i) text += i % 2 == 0 ? "1,1,1\n" : "2,2,2\n";
+  write_text("three.csv", text);
+  expect_refused_run(kData, "--latent 2: expected a column for each of the 3 factors",
+                     with(toy(), {"--attributes", path("three.csv"), "--latent", "2"}));
+}
+
+TEST_F(FactorRefusesTest, AFactorOfAReservedName) {
+  std::string text = "residual\n";
+  for (std::int64_t i = 0; i < kRows; ++i) text += i % 2 == 0 ? "a\n" : "b\n";
+  refuse_attributes(text, "expected another name for the factor residual");
+}
+
+TEST_F(FactorRefusesTest, NumbersBelowZero) {
+  expect_refused_run(kUsage, "--rho: expected a number from 0, or -1, got -0.5",
+                     with(toy(), {"--rho", "-.5"}));
+}
+
 TEST_F(FactorRefusesTest, CaptionsOfOtherRows) {
   write_text("c.txt", "a cat\na dog\n");
   write_text("w.txt", "animal: cat, dog\n");

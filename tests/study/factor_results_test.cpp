@@ -56,7 +56,8 @@ TEST_F(FactorStudyTest, TakesLabelsAndOtherStages) {
 
 TEST_F(FactorStudyTest, ShowsEditsOfVectorsByTheirTexts) {
   std::string captions;
-  for (std::int64_t i = 0; i < kRows; ++i) captions += i % 2 == 0 ? "a cat\n" : "two dogs\n";
+  for (std::int64_t i = 0; i < kRows; ++i)
+    captions += i % 2 == 0 ? "a cat\n" : "two dogs \xFF\n";  // not UTF-8
   write_text("c.txt", captions);
   write_text("w.txt", "animal: cat, dog\n");
   ASSERT_NO_FATAL_FAILURE(run_into("out", {"--embeddings", path("x.npy"),
