@@ -9,6 +9,8 @@
 // after highway.h
 #include <hwy/cache_control.h>
 
+#include "cpu/row_lanes-inl.hpp"
+
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -64,8 +66,8 @@ HWY_INLINE void tile(const float* HWY_RESTRICT x, std::int64_t x_stride,
     step([&](const float* p) HWY_ATTR { return hn::LoadU(d, p); }, k);
   }
   if (k < in) {
-    const auto rest = hn::FirstN(d, static_cast<std::size_t>(in - k));
-    step([&](const float* p) HWY_ATTR { return hn::MaskedLoad(rest, d, p); }, k);
+    const PartVector<float> rest{static_cast<std::size_t>(in - k)};
+    step([&](const float* p) HWY_ATTR { return rest.load(p); }, k);
   }
   const hn::CappedTag<float, 4> four;
   for (int r = 0; r < kR; ++r) {
@@ -91,8 +93,8 @@ void column(const float* x, std::int64_t x_stride, std::int64_t n, const float* 
       sum = hn::MulAdd(hn::LoadU(d, row + k), hn::LoadU(d, w + k), sum);
     }
     if (k < in) {
-      const auto rest = hn::FirstN(d, static_cast<std::size_t>(in - k));
-      sum = hn::MulAdd(hn::MaskedLoad(rest, d, row + k), hn::MaskedLoad(rest, d, w + k), sum);
+      const PartVector<float> rest{static_cast<std::size_t>(in - k)};
+      sum = hn::MulAdd(rest.load(row + k), rest.load(w + k), sum);
     }
     y[i * y_stride] = hn::GetLane(hn::SumOfLanes(d, sum));
   }
@@ -104,9 +106,9 @@ void product(MatrixView<const float> x, MatrixView<const float> w, MatrixView<fl
 #if HWY_TARGET != HWY_SCALAR
   for (; o + kCols <= w.rows; o += kCols) {
     // While these weights are used, the next ones come from memory.
-    const float* next = w.row(std::min(o + kCols, w.rows - 1));
+    const std::int64_t last = (w.rows - 1) * w.stride, next = (o + kCols) * w.stride;
     for (std::int64_t i = 0; i < n; i += kRows) {
-      const float* prefetched = std::min(next + i / kRows * in, w.row(w.rows - 1));
+      const float* prefetched = w.data + std::min(next + i / kRows * in, last);
       const auto run = [&](auto tile_of) HWY_ATTR {
         tile_of(x.row(i), x.stride, w.row(o), w.stride, in, prefetched, y.row(i) + o, y.stride);
       };

@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "cpu/parallel.hpp"
+#include "cpu/row_lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
@@ -47,10 +48,10 @@ double pair_row(std::int64_t cols, const T* a, const T* b, const T* shared,
           [&](auto v, T* to) HWY_ATTR { hn::StoreU(v, d, to); }, j);
     }
     if (j < end) {
-      const auto rest = hn::FirstN(d, static_cast<std::size_t>(end - j));
+      const PartVector<T> rest{static_cast<std::size_t>(end - j)};
       columns(
-          hn::MaskedLoad(rest, d, a + j), hn::MaskedLoad(rest, d, b + j),
-          [&](auto v, T* to) HWY_ATTR { hn::BlendedStore(v, rest, d, to); }, j);
+          rest.load(a + j), rest.load(b + j), [&](auto v, T* to) HWY_ATTR { rest.store(v, to); },
+          j);
     }
   }
   return hn::GetLane(hn::SumOfLanes(d, hn::Add(sum_a, sum_b)));

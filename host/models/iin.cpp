@@ -220,6 +220,12 @@ Iin Iin::fit(Context& context, MatrixView<const float> rows, MatrixView<const fl
       Impl{std::move(flow), std::move(blocks), std::move(estimated), std::move(losses), Range{}});
   Range& range = impl->range;
   range.log_density = impl->log_density(context, means);
+  for (const double density : range.log_density) {
+    if (!std::isfinite(density)) {
+      check::fail(kName, "finite log-densities of the rows at the end of the training",
+                  std::to_string(density));
+    }
+  }
   std::sort(range.log_density.begin(), range.log_density.end());
   const Matrix<float> codes = impl->codes(context, means).to_host(context);
   range.lowest.assign(codes.data(), codes.data() + codes.cols());
