@@ -32,4 +32,22 @@ std::uint16_t double_to_half(double value) {
                                     steps);
 }
 
+float bfloat16_to_float(std::uint16_t value) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16);
+}
+
+std::uint16_t double_to_bfloat16(double value) {
+  if (std::isnan(value)) return std::signbit(value) ? 0xFFC0u : 0x7FC0u;
+  // First to odd in float32 (towards zero, with the last bit set where anything was lost), so that
+  // the second rounding sees on which side of a tie the value was.
+  const auto nearest = static_cast<float>(value);
+  auto bits = std::bit_cast<std::uint32_t>(nearest);
+  if (std::isfinite(value) && static_cast<double>(nearest) != value) {
+    if (std::fabs(static_cast<double>(nearest)) > std::fabs(value)) --bits;
+    bits |= 1u;
+  }
+  if (std::isinf(value)) return static_cast<std::uint16_t>(bits >> 16);
+  return static_cast<std::uint16_t>((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
+}
+
 }  // namespace clipk

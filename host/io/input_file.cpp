@@ -6,12 +6,11 @@
 
 #include <cerrno>
 #include <cstring>
-
-#include "clipk/core/error.hpp"
+#include <string>
 
 namespace clipk::io {
 
-InputFile::InputFile(const std::filesystem::path& path, const char* what) : name_(path.string()) {
+InputFile::InputFile(const std::filesystem::path& path, const char* what) : Source(path.string()) {
   // Not blocking, so that a pipe without a writer is refused and not waited for.
   descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor_ < 0) fail(what, std::strerror(errno));
@@ -41,8 +40,10 @@ void InputFile::read(void* data, std::size_t bytes) {
   }
 }
 
-void InputFile::fail(const std::string& expected, const std::string& got) const {
-  throw Error(name_ + ": expected " + expected + ", got " + got);
+void InputFile::seek(std::int64_t offset) {
+  if (::lseek(descriptor_, offset, SEEK_SET) != offset) {
+    fail("to read from byte " + std::to_string(offset), std::strerror(errno));
+  }
 }
 
 }  // namespace clipk::io

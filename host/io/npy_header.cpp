@@ -5,6 +5,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "io/names.hpp"
+
 namespace clipk {
 
 namespace {
@@ -14,7 +16,7 @@ struct DTypeInfo {
   std::int64_t size;
 };
 // In the order of DType.
-constexpr std::array<DTypeInfo, 12> kDTypes{{{"bool", "b1", 1},
+constexpr std::array<DTypeInfo, 13> kDTypes{{{"bool", "b1", 1},
                                              {"int8", "i1", 1},
                                              {"int16", "i2", 2},
                                              {"int32", "i4", 4},
@@ -25,7 +27,8 @@ constexpr std::array<DTypeInfo, 12> kDTypes{{{"bool", "b1", 1},
                                              {"uint64", "u8", 8},
                                              {"float16", "f2", 2},
                                              {"float32", "f4", 4},
-                                             {"float64", "f8", 8}}};
+                                             {"float64", "f8", 8},
+                                             {"bfloat16", "", 2}}};
 const DTypeInfo& info(DType dtype) {
   return kDTypes[static_cast<std::size_t>(dtype)];
 }
@@ -45,17 +48,10 @@ constexpr std::string_view kMagic{"\x93NUMPY", 6};
 constexpr std::int64_t kMaximumHeader = 1 << 20;  // a real one has some hundred bytes
 constexpr std::size_t kMaximumRank = 64;          // as NumPy
 
-// In quotes. Bytes of a broken file may be anything, but a message is one line that prints.
-std::string printable(std::string_view text) {
-  std::string result = "'";
-  for (const char c : text.substr(0, 40)) result += c < ' ' || c > '~' ? '?' : c;
-  return result + "'";
-}
-
 // The text of the dictionary, a Python literal, read from left to right.
 class Dictionary {
  public:
-  Dictionary(std::string_view text, const InputFile& file) : text_(text), file_(file) {}
+  Dictionary(std::string_view text, const Source& file) : text_(text), file_(file) {}
 
   NpyHeader parse() {
     NpyHeader header;
@@ -158,7 +154,7 @@ class Dictionary {
     }
     for (std::size_t i = 0; i < kDTypes.size(); ++i) {
       const bool one_byte = kDTypes[i].size == 1;
-      if (number == kDTypes[i].code &&
+      if (!number.empty() && number == kDTypes[i].code &&
           (order == '<' || order == '>' || order == '=' || (order == '|' && one_byte))) {
         header.dtype = static_cast<DType>(i);
         header.big_endian = order == '>' && !one_byte;
@@ -169,7 +165,7 @@ class Dictionary {
   }
 
   std::string_view text_;
-  const InputFile& file_;
+  const Source& file_;
   std::size_t at_ = 0;
 };
 
@@ -194,7 +190,7 @@ std::int64_t element_count(const std::vector<std::int64_t>& shape) {
   return overflow ? -1 : count;
 }
 
-NpyHeader read_header(InputFile& file) {
+NpyHeader read_header(Source& file) {
   unsigned char start[12] = {};
   constexpr std::int64_t kFixed = 8;
   if (file.size() < kFixed) {

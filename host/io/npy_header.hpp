@@ -4,12 +4,12 @@
 #include <vector>
 
 #include "clipk/io/npy.hpp"
-#include "io/input_file.hpp"
+#include "io/source.hpp"
 
 namespace clipk::io {
 
-/// Reads and checks the header; the file then stands at the first element.
-NpyHeader read_header(InputFile& file);
+/// Reads and checks the header; the source then stands at the first element.
+NpyHeader read_header(Source& file);
 
 /// Magic, version, length, dictionary and padding: all bytes before the first element.
 std::string header_bytes(DType dtype, bool big_endian, bool fortran_order,

@@ -51,5 +51,36 @@ TEST(Half, RoundsAsNumpy) {
   EXPECT_EQ(double_to_half(-1e300), 0xFC00);
 }
 
+TEST(BFloat16, EveryValueIsExactBothWays) {
+  for (std::uint32_t bits = 0; bits < 65536; ++bits) {
+    const auto stored = static_cast<std::uint16_t>(bits);
+    const float value = bfloat16_to_float(stored);
+    ASSERT_EQ(std::bit_cast<std::uint32_t>(value), bits << 16);
+    if (std::isnan(value)) {
+      ASSERT_TRUE(std::isnan(bfloat16_to_float(double_to_bfloat16(value))));
+    } else {
+      ASSERT_EQ(double_to_bfloat16(value), stored);
+    }
+  }
+}
+
+// Half way between neighbours, and a hair off that: less than float32 resolves.
+TEST(BFloat16, RoundsToTheNearestTiesToEven) {
+  for (std::uint32_t bits = 0; bits < 0x7F7F; ++bits) {
+    const auto low = static_cast<std::uint16_t>(bits);
+    const auto high = static_cast<std::uint16_t>(bits + 1);
+    const double middle =
+        (static_cast<double>(bfloat16_to_float(low)) + bfloat16_to_float(high)) / 2;
+    ASSERT_EQ(double_to_bfloat16(middle), bits % 2 == 0 ? low : high) << bits;
+    ASSERT_EQ(double_to_bfloat16(std::nextafter(middle, 0)), low) << bits;
+    ASSERT_EQ(double_to_bfloat16(std::nextafter(middle, INFINITY)), high) << bits;
+    ASSERT_EQ(double_to_bfloat16(-std::nextafter(middle, INFINITY)), high | 0x8000) << bits;
+  }
+  EXPECT_EQ(double_to_bfloat16(0x1.FEp127), 0x7F7F);
+  EXPECT_EQ(double_to_bfloat16(0x1.FEFFFFFFFFp127), 0x7F7F);
+  EXPECT_EQ(double_to_bfloat16(0x1.FFp127), 0x7F80);
+  EXPECT_EQ(double_to_bfloat16(-1e300), 0xFF80);
+}
+
 }  // namespace
 }  // namespace clipk

@@ -27,6 +27,7 @@ enum class DType : std::uint8_t {
   float16,
   float32,
   float64,
+  bfloat16,  ///< of safetensors; .npy has none
 };
 
 const char* to_string(DType dtype);

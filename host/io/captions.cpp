@@ -1,0 +1,144 @@
+#include "clipk/io/captions.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+
+#include "clipk/core/error.hpp"
+#include "clipk/io/caption_factors.hpp"
+
+namespace clipk {
+namespace {
+
+// Where the first byte stands that no UTF-8 has there (Unicode, table 3-7: no overlong forms, no
+// surrogates, nothing beyond U+10FFFF).
+std::optional<std::size_t> invalid_utf8(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  for (std::size_t i = 0; i < text.size();) {
+    const unsigned first = byte(i);
+    std::size_t length = 1;
+    unsigned low = 0x80, high = 0xBF;  // of the second byte
+    if (first >= 0xC2 && first <= 0xDF) {
+      length = 2;
+    } else if (first >= 0xE0 && first <= 0xEF) {
+      length = 3;
+      if (first == 0xE0) low = 0xA0;
+      if (first == 0xED) high = 0x9F;
+    } else if (first >= 0xF0 && first <= 0xF4) {
+      length = 4;
+      if (first == 0xF0) low = 0x90;
+      if (first == 0xF4) high = 0x8F;
+    } else if (first >= 0x80) {
+      return i;
+    }
+    for (std::size_t k = 1; k < length; ++k) {
+      if (i + k >= text.size() || byte(i + k) < low || byte(i + k) > high) return i;
+      low = 0x80;
+      high = 0xBF;
+    }
+    i += length;
+  }
+  return std::nullopt;
+}
+
+std::string hexadecimal(unsigned char byte) {
+  constexpr const char* kDigits = "0123456789ABCDEF";
+  return std::string("0x") + kDigits[byte >> 4] + kDigits[byte & 15];
+}
+
+// `hash(i)` is equal where `equal(i, j)`.
+std::vector<std::vector<std::int64_t>> groups_of_equals(
+    std::int64_t count, const std::function<std::uint64_t(std::int64_t)>& hash,
+    const std::function<bool(std::int64_t, std::int64_t)>& equal) {
+  struct Chain {
+    std::int64_t next = -1;   // the first of another group under the same hash
+    std::int64_t group = -1;  // in `groups`, once there are two
+  };
+  std::vector<Chain> chains(static_cast<std::size_t>(count));
+  std::unordered_map<std::uint64_t, std::int64_t> first_of;
+  first_of.reserve(static_cast<std::size_t>(count));
+  std::vector<std::vector<std::int64_t>> groups;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto [found, is_new] = first_of.try_emplace(hash(i), i);
+    if (is_new) continue;
+    std::int64_t at = found->second;
+    while (!equal(at, i) && chains[static_cast<std::size_t>(at)].next >= 0) {
+      at = chains[static_cast<std::size_t>(at)].next;
+    }
+    Chain& chain = chains[static_cast<std::size_t>(at)];
+    if (!equal(at, i)) {
+      chain.next = i;
+      continue;
+    }
+    if (chain.group < 0) {
+      chain.group = static_cast<std::int64_t>(groups.size());
+      groups.push_back({at});
+    }
+    groups[static_cast<std::size_t>(chain.group)].push_back(i);
+  }
+  std::sort(groups.begin(), groups.end());
+  return groups;
+}
+
+}  // namespace
+
+std::vector<std::string> read_captions(const std::filesystem::path& path) {
+  std::vector<std::string> captions = read_lines(path);
+  if (captions[0].starts_with("\xEF\xBB\xBF")) captions[0].erase(0, 3);
+  for (std::size_t i = 0; i < captions.size(); ++i) {
+    const auto fail = [&](const std::string& expected, const std::string& got) {
+      throw Error(path.string() + ": expected " + expected + " on line " + std::to_string(i + 1) +
+                  ", got " + got);
+    };
+    const std::string& caption = captions[i];
+    if (const auto at = invalid_utf8(caption)) {
+      fail("UTF-8", "byte " + hexadecimal(static_cast<unsigned char>(caption[*at])) +
+                        " at its byte " + std::to_string(*at + 1));
+    }
+    if (caption.find('\0') != std::string::npos) fail("text", "a NUL byte");
+    if (caption.find_first_not_of(" \t\r\v\f") == std::string::npos) {
+      fail("a caption", caption.empty() ? "an empty line" : "a line of blanks");
+    }
+  }
+  return captions;
+}
+
+std::vector<std::string> read_captions(const std::filesystem::path& path, std::int64_t rows,
+                                       const std::string& rows_of) {
+  std::vector<std::string> captions = read_captions(path);
+  if (static_cast<std::int64_t>(captions.size()) != rows) {
+    throw Error(path.string() + ": expected " + std::to_string(rows) +
+                " captions, one for every row of " + rows_of + ", got " +
+                std::to_string(captions.size()));
+  }
+  return captions;
+}
+
+std::vector<std::vector<std::int64_t>> find_duplicate_rows(MatrixView<const float> matrix) {
+  const auto hash = [&](std::int64_t i) {
+    std::uint64_t value = 0xCBF29CE484222325;  // FNV-1a by words
+    for (std::int64_t j = 0; j < matrix.cols; ++j) {
+      value = (value ^ std::bit_cast<std::uint32_t>(matrix(i, j) + 0.0F)) * 0x100000001B3;
+    }
+    return value;
+  };
+  const auto equal = [&](std::int64_t i, std::int64_t j) {
+    return std::equal(matrix.row(i), matrix.row(i) + matrix.cols, matrix.row(j));
+  };
+  return groups_of_equals(matrix.rows, hash, equal);
+}
+
+std::vector<std::vector<std::int64_t>> find_duplicates(const std::vector<std::string>& texts) {
+  const auto text = [&](std::int64_t i) -> const std::string& {
+    return texts[static_cast<std::size_t>(i)];
+  };
+  return groups_of_equals(
+      static_cast<std::int64_t>(texts.size()),
+      [&](std::int64_t i) { return std::hash<std::string>{}(text(i)); },
+      [&](std::int64_t i, std::int64_t j) { return text(i) == text(j); });
+}
+
+}  // namespace clipk

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "clipk/core/matrix.hpp"
+#include "clipk/io/npy.hpp"
+#include "io/source.hpp"
+
+namespace clipk {
+class AtomicFile;
+}
+
+// Elements of arrays as files hold them, to and from those in memory: byte order, type and order of
+// the axes. Of the header only these and the shape count; the source stands at the first element.
+namespace clipk::io {
+
+/// All elements, in C order, converted as read_npy says. The source is then at its end.
+template <class T>
+NpyArray<T> read_array(Source& source, const NpyHeader& header);
+/// The same for rank 2, or rank 1 as [n, 1].
+template <class T>
+Matrix<T> read_matrix(Source& source, const NpyHeader& header);
+/// The same for rank 1, or shape [n, 1] or [1, n].
+template <class T>
+std::vector<T> read_vector(Source& source, const NpyHeader& header);
+
+/// The type that elements T are written as.
+template <class T>
+DType stored_type(const NpyFormat& format);
+
+/// @param row(i) is the i-th run of `run` elements in C order; there are `runs`
+template <class T>
+void write_elements(AtomicFile& file, const std::vector<std::int64_t>& shape, std::int64_t runs,
+                    std::int64_t run, const NpyFormat& format,
+                    const std::function<const T*(std::int64_t)>& row);
+
+}  // namespace clipk::io

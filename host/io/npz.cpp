@@ -1,0 +1,96 @@
+#include "clipk/io/npz.hpp"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+
+#include "clipk/core/error.hpp"
+#include "io/elements.hpp"
+#include "io/names.hpp"
+#include "io/npy_header.hpp"
+#include "io/zip_archive.hpp"
+
+namespace clipk {
+namespace {
+
+constexpr std::string_view kSuffix = ".npy";
+
+struct Npz {
+  explicit Npz(const std::filesystem::path& path) : archive(path) {
+    std::set<std::string> seen;
+    for (io::ZipArchive::Member member : archive.members()) {
+      if (!member.name.ends_with(kSuffix)) continue;
+      member.name.resize(member.name.size() - kSuffix.size());
+      if (!seen.insert(member.name).second) {
+        archive.file().fail("each array once", io::printable(member.name) + " twice");
+      }
+      arrays.push_back(std::move(member));
+    }
+  }
+  std::unique_ptr<io::Source> open(const io::ZipArchive::Member& member) {
+    return archive.open(member, io::member_name(archive.file().name(), member.name));
+  }
+  std::unique_ptr<io::Source> open(const std::string& name) {
+    std::vector<std::string> names;
+    for (const auto& member : arrays) {
+      if (member.name == name) return open(member);
+      names.push_back(member.name);
+    }
+    archive.file().fail("an array called " + io::printable(name), io::name_list(names));
+  }
+
+  io::ZipArchive archive;
+  std::vector<io::ZipArchive::Member> arrays;  // without suffix
+};
+
+}  // namespace
+
+std::vector<NpzEntry> list_npz(const std::filesystem::path& path) {
+  Npz npz(path);
+  std::vector<NpzEntry> entries;
+  for (const auto& member : npz.arrays) {
+    NpzEntry entry{.name = member.name, .header = {}, .problem = {}};
+    try {
+      entry.header = io::read_header(*npz.open(member));
+    } catch (const Error& error) {
+      entry.problem = error.what();
+    }
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+template <class T>
+NpyArray<T> read_npz(const std::filesystem::path& path, const std::string& name) {
+  Npz npz(path);
+  const auto member = npz.open(name);
+  return io::read_array<T>(*member, io::read_header(*member));
+}
+
+template <class T>
+Matrix<T> read_npz_matrix(const std::filesystem::path& path, const std::string& name) {
+  Npz npz(path);
+  const auto member = npz.open(name);
+  return io::read_matrix<T>(*member, io::read_header(*member));
+}
+
+template <class T>
+std::vector<T> read_npz_vector(const std::filesystem::path& path, const std::string& name) {
+  Npz npz(path);
+  const auto member = npz.open(name);
+  return io::read_vector<T>(*member, io::read_header(*member));
+}
+
+#define CLIPK_INSTANTIATE_NPZ(T)                                                           \
+  template NpyArray<T> read_npz<T>(const std::filesystem::path&, const std::string&);      \
+  template Matrix<T> read_npz_matrix<T>(const std::filesystem::path&, const std::string&); \
+  template std::vector<T> read_npz_vector<T>(const std::filesystem::path&, const std::string&);
+CLIPK_INSTANTIATE_NPZ(float)
+CLIPK_INSTANTIATE_NPZ(double)
+CLIPK_INSTANTIATE_NPZ(std::int32_t)
+CLIPK_INSTANTIATE_NPZ(std::int64_t)
+CLIPK_INSTANTIATE_NPZ(std::uint8_t)
+CLIPK_INSTANTIATE_NPZ(std::uint64_t)
+#undef CLIPK_INSTANTIATE_NPZ
+
+}  // namespace clipk

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <zip.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "io/input_file.hpp"
+
+namespace clipk::io {
+
+/// A zip archive, opened for reading by libzip.
+class ZipArchive {
+ public:
+  struct Member {
+    std::string name;
+    zip_uint64_t index = 0;
+  };
+
+  explicit ZipArchive(const std::filesystem::path& path);
+  ZipArchive(const ZipArchive&) = delete;
+  ZipArchive& operator=(const ZipArchive&) = delete;
+  ~ZipArchive();
+
+  const InputFile& file() const { return file_; }
+  const std::vector<Member>& members() const { return members_; }
+  /// The unpacked bytes of a member. What the archive says of it was checked.
+  /// @param name for messages
+  std::unique_ptr<Source> open(const Member& member, const std::string& name);
+
+ private:
+  InputFile file_;
+  zip_t* zip_ = nullptr;
+  std::vector<Member> members_;
+};
+
+}  // namespace clipk::io

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "clipk/core/matrix.hpp"
+#include "clipk/io/npy.hpp"
+
+// NumPy's .npz files: zip archives (zip64 too) of .npy files, stored (savez) or deflated
+// (savez_compressed).
+//
+// An archive may say anything of its sizes. Nothing is read or allocated before the size that a
+// member claims has been found equal to what its .npy header says, no larger than its packed bytes
+// can make, and these within the file. A member of more than 64 MiB that claims to be packed to
+// less than 1/200 is refused as a bomb. The checksum of what is read is compared.
+namespace clipk {
+
+struct NpzEntry {
+  std::string name;                 ///< without its ".npy", as NumPy's keys
+  std::optional<NpyHeader> header;  ///< none where it cannot be read as an array of numbers
+  std::string problem;              ///< why not, as an Error would say it
+};
+
+/// What is in an archive, in its order. Members that are not called NAME.npy are left out.
+/// @throws Error that names the path: no regular file, not a zip archive, two members of one name.
+std::vector<NpzEntry> list_npz(const std::filesystem::path& path);
+
+/// Reads one array as read_npy does.
+/// @throws Error as list_npz and read_npy do, messages begin with "PATH:NAME: expected"; also where
+/// there is no array of that name (the message lists those there are), it is encrypted or packed by
+/// something other than deflate, or its sizes or its checksum do not agree with what is there.
+template <class T>
+NpyArray<T> read_npz(const std::filesystem::path& path, const std::string& name);
+
+/// The same as read_npy_matrix.
+template <class T>
+Matrix<T> read_npz_matrix(const std::filesystem::path& path, const std::string& name);
+
+/// The same as read_npy_vector.
+template <class T>
+std::vector<T> read_npz_vector(const std::filesystem::path& path, const std::string& name);
+
+}  // namespace clipk

@@ -1,0 +1,243 @@
+#include "clipk/io/npz.hpp"
+
+#include <sys/stat.h>
+#include <zip.h>
+
+#include <cstring>
+#include <initializer_list>
+
+#include "io/broken_files.hpp"
+#include "io/files.hpp"
+
+namespace clipk {
+namespace {
+
+using test::error_of;
+using test::read_bytes;
+using test::write_bytes;
+
+std::filesystem::path golden(const std::string& name) {
+  return std::filesystem::path(CLIPK_TEST_DATA) / "npz" / (name + ".npz");
+}
+
+// Where the record of a member in the central directory stands.
+std::size_t central_record(const std::string& bytes, const std::string& member) {
+  for (std::size_t at = bytes.find("PK\1\2"); at != std::string::npos;
+       at = bytes.find("PK\1\2", at + 1)) {
+    if (bytes.compare(at + 46, member.size(), member) == 0) return at;
+  }
+  ADD_FAILURE() << "no member " << member;
+  return 0;
+}
+constexpr std::size_t kFlags = 8, kChecksum = 16, kPacked = 20, kSize = 24;
+
+std::uint32_t word(const std::string& bytes, std::size_t at) {
+  std::uint32_t value = 0;
+  std::memcpy(&value, bytes.data() + at, 4);
+  return value;
+}
+void set_word(std::string& bytes, std::size_t at, std::uint32_t value) {
+  std::memcpy(bytes.data() + at, &value, 4);
+}
+
+class NpzTest : public test::FileTest {
+ protected:
+  struct Member {
+    std::string name, content;
+    zip_int32_t method = ZIP_CM_DEFLATE;
+  };
+  void write_zip(const std::string& name, const std::vector<Member>& members) const {
+    zip_t* zip = zip_open(path(name).c_str(), ZIP_CREATE | ZIP_TRUNCATE, nullptr);
+    ASSERT_NE(zip, nullptr);
+    for (const Member& member : members) {
+      zip_source_t* source =
+          zip_source_buffer(zip, member.content.data(), member.content.size(), 0);
+      const zip_int64_t index = zip_file_add(zip, member.name.c_str(), source, 0);
+      ASSERT_GE(index, 0);
+      zip_set_file_compression(zip, static_cast<zip_uint64_t>(index), member.method, 0);
+    }
+    ASSERT_EQ(zip_close(zip), 0);
+  }
+  /// The Error of reading `member` of a golden file with a word of its central record changed.
+  std::string lie(const std::string& file, const std::string& member, std::size_t field,
+                  std::uint32_t value) const {
+    std::string bytes = read_bytes(golden(file));
+    set_word(bytes, central_record(bytes, member + ".npy") + field, value);
+    write_bytes(path("lie.npz"), bytes);
+    const std::string message = error_of([&] { read_npz_matrix<float>(path("lie.npz"), member); });
+    EXPECT_EQ(message.rfind(path("lie.npz").string(), 0), 0u) << message;
+    EXPECT_EQ(message.find('\n'), std::string::npos);
+    return message;
+  }
+};
+
+template <class T>
+void expect_counts(const Matrix<T>& matrix) {
+  ASSERT_EQ(matrix.rows(), 3);
+  ASSERT_EQ(matrix.cols(), 2);
+  for (int k = 0; k < 6; ++k) EXPECT_EQ(matrix(k / 2, k % 2), static_cast<T>(k));
+}
+
+TEST_F(NpzTest, ReadsWhatNumpyWrote) {
+  for (const char* name : {"stored", "deflated"}) {
+    SCOPED_TRACE(name);
+    for (const char* key : {"images", "texts", "fortran"}) {
+      expect_counts(read_npz_matrix<float>(golden(name), key));
+      expect_counts(read_npz_matrix<double>(golden(name), key));
+    }
+    EXPECT_EQ(read_npz_vector<std::int32_t>(golden(name), "labels"),
+              (std::vector<std::int32_t>{0, 1, 2}));
+    const auto cube = read_npz<float>(golden(name), "cube");
+    EXPECT_EQ(cube.shape, (std::vector<std::int64_t>{2, 3, 4}));
+    for (std::size_t k = 0; k < 24; ++k) EXPECT_EQ(cube.data[k], static_cast<float>(k));
+  }
+  expect_counts(read_npz_matrix<float>(golden("single"), "arr_0"));
+  expect_counts(read_npz_matrix<float>(golden("zip64"), "x"));
+  expect_counts(read_npz_matrix<float>(golden("zip64"), "y"));
+  const auto values = read_npz_vector<double>(golden("long"), "long");
+  ASSERT_EQ(values.size(), 300'001u);
+  for (std::size_t k = 0; k < values.size(); ++k) ASSERT_EQ(values[k], static_cast<double>(k % 5));
+}
+
+TEST_F(NpzTest, ListsWhatIsThere) {
+  for (const char* name : {"stored", "deflated"}) {
+    const auto entries = list_npz(golden(name));
+    ASSERT_EQ(entries.size(), 6u);
+    EXPECT_EQ(entries[0].name, "images");
+    EXPECT_EQ(entries[0].header->shape, (std::vector<std::int64_t>{3, 2}));
+    EXPECT_EQ(entries[1].header->dtype, DType::float16);
+    EXPECT_TRUE(entries[2].header->fortran_order);
+    EXPECT_EQ(entries[5].name, "names");
+    EXPECT_FALSE(entries[5].header.has_value());
+    EXPECT_HAS(entries[5].problem, ":names: expected a dtype of bool");
+  }
+  const auto other = list_npz(golden("other"));
+  ASSERT_EQ(other.size(), 2u);
+  EXPECT_EQ(other[0].name, "x");
+  EXPECT_HAS(other[1].problem, "npz:bad: expected a .npy header of 118 bytes, got a file of 90");
+  EXPECT_TRUE(list_npz(golden("empty")).empty());
+}
+
+TEST_F(NpzTest, RefusesWhatIsNotThere) {
+  EXPECT_HAS(error_of([] { read_npz_matrix<float>(golden("stored"), "image"); }),
+             "stored.npz: expected an array called 'image', got 'images', 'texts', 'fortran', "
+             "'labels', 'cube', 'names'");
+  EXPECT_HAS(error_of([] { read_npz_matrix<float>(golden("empty"), "x"); }), "'x', got none");
+  EXPECT_HAS(error_of([] { read_npz_matrix<float>(golden("twice"), "x"); }),
+             "expected each array once, got 'x' twice");
+  EXPECT_HAS(error_of([] { read_npz_matrix<float>(golden("stored"), "cube"); }),
+             "stored.npz:cube: expected an array of one or two dimensions, got shape (2, 3, 4)");
+  EXPECT_HAS(error_of([] { read_npz_vector<float>(golden("stored"), "images"); }),
+             "stored.npz:images: expected an array of one dimension, got shape (3, 2)");
+  EXPECT_HAS(error_of([] { read_npz_matrix<float>(golden("stored"), "names"); }), "got '<U1'");
+  std::vector<Member> many;
+  for (int i = 0; i < 13; ++i) many.push_back({"k\n" + std::to_string(i) + ".npy", "x"});
+  write_zip("many.npz", many);
+  EXPECT_HAS(error_of([&] { read_npz_matrix<float>(path("many.npz"), "x"); }),
+             "got 'k?0', 'k?1', 'k?2', 'k?3', 'k?4', 'k?5', 'k?6', 'k?7', 'k?8', 'k?9' and 3 more");
+}
+
+TEST_F(NpzTest, RefusesOtherFiles) {
+  const auto reason = [&](const std::string& bytes) {
+    write_bytes(path("bad.npz"), bytes);
+    return error_of([&] { list_npz(path("bad.npz")); });
+  };
+  EXPECT_HAS(reason(""), "bad.npz: expected a .npz file (a zip archive), got one that cannot be");
+  EXPECT_HAS(reason("\x93NUMPY and so on, for more bytes"), "Not a zip archive");
+  EXPECT_HAS(error_of([&] { list_npz(path("none.npz")); }), "No such file or directory");
+  EXPECT_HAS(error_of([&] { list_npz(path("")); }), "expected a .npz file, got a directory");
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  EXPECT_HAS(error_of([&] { list_npz(path("pipe")); }), "got a special file");
+}
+
+TEST_F(NpzTest, RefusesEncryptedAndOtherMethods) {
+  EXPECT_HAS(
+      error_of([] { read_npz_matrix<float>(golden("bzip2"), "x"); }),
+      "bzip2.npz:x: expected a member that is stored or deflated, got compression method 12");
+  std::string bytes = read_bytes(golden("deflated"));
+  const std::size_t record = central_record(bytes, "images.npy");
+  bytes[record + kFlags] = static_cast<char>(bytes[record + kFlags] | 1);
+  write_bytes(path("secret.npz"), bytes);
+  EXPECT_HAS(error_of([&] { read_npz_matrix<float>(path("secret.npz"), "images"); }),
+             "secret.npz:images: expected a member that is not encrypted, got one that is");
+}
+
+TEST_F(NpzTest, RefusesSizesThatLie) {
+  const std::string stored = read_bytes(golden("stored"));
+  const std::string deflated = read_bytes(golden("deflated"));
+  const std::uint32_t packed = word(deflated, central_record(deflated, "images.npy") + kPacked);
+  EXPECT_EQ(word(stored, central_record(stored, "images.npy") + kSize), 152u);
+  EXPECT_HAS(lie("stored", "images", kSize, 4'000'000'000u),
+             "expected a stored member as large as its bytes, got 4000000000 bytes from 152");
+  EXPECT_HAS(lie("stored", "images", kPacked, 4'000'000'000u),
+             "expected a member within a file of");
+  EXPECT_HAS(lie("deflated", "images", kPacked, 4'000'000'000u), "a member within a file of");
+  EXPECT_HAS(lie("deflated", "images", kSize, 4'000'000'000u),
+             "expected a size that deflate can reach, 1032 times its bytes, got 4000000000 bytes "
+             "from " +
+                 std::to_string(packed));
+  EXPECT_HAS(lie("deflated", "images", kSize, 200),
+             ":images: expected 152 bytes for shape (3, 2) of float32, got 200 (too long)");
+  EXPECT_HAS(lie("deflated", "images", kSize, 140), "got 140 (cut short)");
+  EXPECT_HAS(lie("deflated", "images", kSize, 4), "expected a .npy file, got a file of 4 bytes");
+  EXPECT_HAS(lie("deflated", "images", kPacked, 10), ":images: expected ");
+  EXPECT_HAS(lie("deflated", "images", kChecksum, 1), "expected a sound zip member, got CRC error");
+  EXPECT_HAS(lie("stored", "images", kChecksum, 1), "got CRC error");
+}
+
+// A member that holds more, or less, than both its sizes say.
+TEST_F(NpzTest, RefusesMembersOfAnotherSizeThanTheyHold) {
+  const std::string whole = read_bytes(std::filesystem::path(CLIPK_TEST_DATA) / "npy/f4_le.npy");
+  for (const int more : {-8, -1, 1, 4096}) {
+    SCOPED_TRACE(more);
+    std::string content = whole;
+    content.resize(static_cast<std::size_t>(static_cast<int>(whole.size()) + more), 'x');
+    write_zip("x.npz", {{"x.npy", content}});
+    std::string bytes = read_bytes(path("x.npz"));
+    set_word(bytes, central_record(bytes, "x.npy") + kSize,
+             static_cast<std::uint32_t>(whole.size()));
+    write_bytes(path("x.npz"), bytes);
+    EXPECT_HAS(error_of([&] { read_npz_matrix<float>(path("x.npz"), "x"); }),
+               more < 0 ? "(cut short)" : "(too long)");
+  }
+}
+
+// 68 MB of zeros in 68 kB: the size alone tells, so nothing of it is unpacked.
+TEST_F(NpzTest, RefusesBombs) {
+  std::string npy = "\x93NUMPY\x01";
+  npy += std::string("\0\x76\0", 3);
+  npy += "{'descr': '<f4', 'fortran_order': False, 'shape': (17000000, 1), }";
+  npy.resize(127, ' ');
+  npy += '\n';
+  npy.resize(68'000'128);
+  write_zip("bomb.npz", {{"x.npy", npy}});
+  const std::string reason =
+      "bomb.npz:x: expected at most 200 bytes for every packed one (no zip bomb), got 68000128 "
+      "bytes from ";
+  EXPECT_HAS(list_npz(path("bomb.npz")).at(0).problem, reason);
+  EXPECT_HAS(error_of([&] { read_npz_matrix<float>(path("bomb.npz"), "x"); }), reason);
+  // Stored it is as large as it says.
+  write_zip("fine.npz", {{"x.npy", npy, ZIP_CM_STORE}});
+  const auto entries = list_npz(path("fine.npz"));
+  EXPECT_EQ(entries.at(0).problem, "");
+  EXPECT_EQ(entries.at(0).header->size, 17'000'000);
+}
+
+TEST_F(NpzTest, SurvivesEveryBrokenByte) {
+  for (const char* name : {"stored", "deflated", "zip64", "bzip2", "other"}) {
+    SCOPED_TRACE(name);
+    const auto read = [](const std::filesystem::path& file) {
+      std::vector<double> values;
+      for (const NpzEntry& entry : list_npz(file)) {
+        if (!entry.header || entry.name == "cube") continue;
+        const auto more = read_npz<double>(file, entry.name).data;
+        values.insert(values.end(), more.begin(), more.end());
+      }
+      return values;
+    };
+    test::expect_survives_broken_bytes(golden(name), path("broken.npz"), read);
+  }
+}
+
+}  // namespace
+}  // namespace clipk
