@@ -1,0 +1,110 @@
+#include "metrics/column_products.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "clipk/io/check_finite.hpp"
+#include "cpu/gemm.hpp"
+#include "cpu/parallel.hpp"
+
+namespace clipk {
+namespace {
+
+constexpr std::int64_t kMomentBlocks = 1024;  // partial sums at most
+constexpr std::int64_t kMomentRows = 512;     // rows of a partial sum at least
+constexpr std::int64_t kRows = 1024;          // of a block of centred rows
+constexpr std::int64_t kCols = 4096;          // columns of it
+
+// Adds term(row, sums) of every row to sums [width]: partial sums of fixed blocks, in their order.
+template <class F>
+std::vector<double> sum_rows(int threads, std::int64_t n, std::int64_t width, F&& term) {
+  const std::int64_t grain = std::max(kMomentRows, (n + kMomentBlocks - 1) / kMomentBlocks);
+  const std::int64_t blocks = (n + grain - 1) / grain;
+  std::vector<double> partial(static_cast<std::size_t>(blocks * width));
+  cpu::parallel_chunks(threads, n, grain, [&](std::int64_t first, std::int64_t count) {
+    double* sums = partial.data() + first / grain * width;
+    for (std::int64_t i = first; i < first + count; ++i) term(i, sums);
+  });
+  std::vector<double> total(static_cast<std::size_t>(width));
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    for (std::int64_t j = 0; j < width; ++j) {
+      total[static_cast<std::size_t>(j)] += partial[static_cast<std::size_t>(b * width + j)];
+    }
+  }
+  return total;
+}
+
+// out [count, cols] = rows first... less the means, columns first_col...
+void centre(int threads, const ChosenRows& rows, const std::vector<double>& means,
+            std::int64_t first, std::int64_t count, std::int64_t first_col, std::int64_t cols,
+            double* out) {
+  cpu::parallel_chunks(threads, count, 64, [&](std::int64_t begin, std::int64_t some) {
+    const double* mean = means.data() + first_col;
+    for (std::int64_t i = begin; i < begin + some; ++i) {
+      const float* row = rows.row(first + i) + first_col;
+      double* to = out + i * cols;
+      for (std::int64_t j = 0; j < cols; ++j) to[j] = static_cast<double>(row[j]) - mean[j];
+    }
+  });
+}
+
+}  // namespace
+
+ColumnMoments column_moments(int threads, const ChosenRows& rows, const char* name) {
+  const std::int64_t n = rows.rows(), cols = rows.matrix.cols;
+  ColumnMoments moments;
+  // Beside the sum of a column, how many of its values differ from the first: whether it is
+  // constant must not hang on rounding.
+  const float* head = rows.row(0);
+  const std::vector<double> sums =
+      sum_rows(threads, n, 2 * cols, [&](std::int64_t i, double* partial) {
+        const float* row = rows.row(i);
+        for (std::int64_t j = 0; j < cols; ++j) partial[j] += static_cast<double>(row[j]);
+        for (std::int64_t j = 0; j < cols; ++j) partial[cols + j] += row[j] != head[j] ? 1.0 : 0.0;
+      });
+  const auto middle = sums.begin() + cols;
+  // A sum of float32 values cannot overflow float64: it is finite where all of them are.
+  if (!std::all_of(sums.begin(), middle, [](double sum) { return std::isfinite(sum); })) {
+    check_finite(rows.matrix, name);
+  }
+  for (auto sum = sums.begin(); sum != middle; ++sum) {
+    moments.means.push_back(*sum / static_cast<double>(n));
+  }
+  moments.squares = sum_rows(threads, n, cols, [&](std::int64_t i, double* partial) {
+    const float* row = rows.row(i);
+    for (std::int64_t j = 0; j < cols; ++j) {
+      const double deviation =
+          static_cast<double>(row[j]) - moments.means[static_cast<std::size_t>(j)];
+      partial[j] += deviation * deviation;
+    }
+  });
+  for (std::size_t j = 0; j < moments.squares.size(); ++j) {
+    if (middle[static_cast<std::ptrdiff_t>(j)] == 0) moments.squares[j] = 0;
+  }
+  return moments;
+}
+
+void centred_products(int threads, const ChosenRows& x, const ColumnMoments& x_moments,
+                      const ChosenRows& y, const ColumnMoments& y_moments,
+                      MatrixView<double> products) {
+  const std::int64_t n = x.rows(), c = x.matrix.cols, f = y.matrix.cols;
+  std::vector<double> a(static_cast<std::size_t>(kRows * std::min(c, kCols)));
+  std::vector<double> b(static_cast<std::size_t>(kRows * std::min(f, kCols)));
+  for (std::int64_t row = 0; row < c; row += kCols) {
+    const std::int64_t rows = std::min(kCols, c - row);
+    for (std::int64_t col = 0; col < f; col += kCols) {
+      const std::int64_t cols = std::min(kCols, f - col);
+      for (std::int64_t first = 0; first < n; first += kRows) {
+        const std::int64_t count = std::min(kRows, n - first);
+        centre(threads, x, x_moments.means, first, count, row, rows, a.data());
+        centre(threads, y, y_moments.means, first, count, col, cols, b.data());
+        cpu::gemm(threads, cpu::Transpose::yes, cpu::Transpose::no, rows, cols, count, 1.0,
+                  a.data(), rows, b.data(), cols, first == 0 ? 0.0 : 1.0, products.row(row) + col,
+                  products.stride);
+      }
+    }
+  }
+}
+
+}  // namespace clipk

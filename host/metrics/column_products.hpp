@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "clipk/core/view.hpp"
+
+namespace clipk {
+
+/// Rows of a host matrix: those of `index`, or all where it is empty.
+struct ChosenRows {
+  MatrixView<const float> matrix;
+  std::span<const std::int64_t> index = {};
+
+  std::int64_t rows() const {
+    return index.empty() ? matrix.rows : static_cast<std::int64_t>(index.size());
+  }
+  const float* row(std::int64_t i) const {
+    return matrix.row(index.empty() ? i : index[static_cast<std::size_t>(i)]);
+  }
+};
+
+/// What the columns of a matrix have each, in float64.
+struct ColumnMoments {
+  std::vector<double> means;
+  std::vector<double> squares;  ///< sum of squared deviations; 0 where all values are equal
+};
+
+/// @throws Error that begins with `name` if a value is not finite.
+ColumnMoments column_moments(int threads, const ChosenRows& rows, const char* name);
+
+/// products [c, f] = sum over the rows of (x - mean of x's column) (y - mean of y's column).
+/// Blocks of rows in order: the same bits for any number of threads.
+void centred_products(int threads, const ChosenRows& x, const ColumnMoments& x_moments,
+                      const ChosenRows& y, const ColumnMoments& y_moments,
+                      MatrixView<double> products);
+
+/// The same of the columns' ranks (equal values share the mean of theirs), each doubled so that it
+/// is whole; x_squares [c] and y_squares [f] are the ranks' own sums of squares.
+void rank_products(int threads, const ChosenRows& x, const ChosenRows& y,
+                   MatrixView<double> products, std::vector<double>& x_squares,
+                   std::vector<double>& y_squares);
+
+}  // namespace clipk

@@ -1,0 +1,142 @@
+#include "clipk/metrics/correlation.hpp"
+
+#include <algorithm>
+#include <boost/math/special_functions/beta.hpp>
+#include <boost/math/special_functions/erf.hpp>
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "cpu/parallel.hpp"
+#include "metrics/column_products.hpp"
+#include "metrics/correlation_table.hpp"
+#include "metrics/host_rows.hpp"
+#include "ops/check.hpp"
+
+namespace clipk {
+namespace {
+
+constexpr std::int64_t kMostRanked = std::int64_t{1} << 30;
+
+void check_pair(const char* op, double r, std::int64_t n) {
+  if (n < 3) check::fail(op, "n of 3 or more", std::to_string(n));
+  if (r < -1 || r > 1) check::fail(op, "r from -1 to 1", std::to_string(r));
+}
+
+}  // namespace
+
+double correlation_p_value(double r, std::int64_t n) {
+  check_pair("correlation_p_value", r, n);
+  if (std::isnan(r)) return 1;
+  // The tail I(1 - r^2; n / 2 - 1, 1 / 2), from the side where the argument is not rounded to 1.
+  const double half = static_cast<double>(n) / 2 - 1;
+  const double square = r * r;
+  if (square < 0.5) return boost::math::ibetac(0.5, half, square);
+  return boost::math::ibeta(half, 0.5, (1 - std::abs(r)) * (1 + std::abs(r)));
+}
+
+Interval correlation_interval(double r, std::int64_t n, double confidence, Correlation kind) {
+  constexpr const char* kName = "correlation_interval";
+  check_pair(kName, r, n);
+  if (!(confidence > 0 && confidence < 1)) {
+    check::fail(kName, "a confidence between 0 and 1", std::to_string(confidence));
+  }
+  if (std::isnan(r)) return {r, r, r};
+  if (n == 3) return {r, -1, 1};
+  const double spread = kind == Correlation::spearman ? 1 + r * r / 2 : 1;
+  const double error = std::sqrt(spread / static_cast<double>(n - 3));
+  const double reach = std::sqrt(2.0) * boost::math::erf_inv(confidence) * error;
+  const double z = std::atanh(r);
+  return {r, std::tanh(z - reach), std::tanh(z + reach)};
+}
+
+CorrelationTable chosen_correlations(Context& context, const char* op, const ChosenRows& x,
+                                     const ChosenRows& y, Correlation kind) {
+  const std::int64_t n = x.rows(), c = x.matrix.cols, f = y.matrix.cols;
+  if (n < 3) check::fail(op, "3 or more rows", std::to_string(n));
+  CorrelationTable table{Matrix<double>(c, f), Matrix<double>(c, f), Matrix<double>(c, f), n};
+  const int threads = context.threads();
+  ColumnMoments of_x = column_moments(threads, x, (std::string(op) + " coordinates").c_str());
+  ColumnMoments of_y = column_moments(threads, y, (std::string(op) + " features").c_str());
+  if (kind == Correlation::pearson) {
+    centred_products(threads, x, of_x, y, of_y, table.r);
+  } else {
+    if (n > kMostRanked) {
+      check::fail(op, "at most " + std::to_string(kMostRanked) + " rows to rank",
+                  std::to_string(n));
+    }
+    rank_products(threads, x, y, table.r, of_x.squares, of_y.squares);
+  }
+  cpu::parallel_chunks(threads, c * f, 256, [&](std::int64_t first, std::int64_t count) {
+    for (std::int64_t i = first; i < first + count; ++i) {
+      double& r = table.r.data()[i];
+      // Squares of float32 columns are far from both ends of float64's range.
+      const double square = of_x.squares[static_cast<std::size_t>(i / f)] *
+                            of_y.squares[static_cast<std::size_t>(i % f)];
+      r = square > 0 ? std::clamp(r / std::sqrt(square), -1.0, 1.0)
+                     : std::numeric_limits<double>::quiet_NaN();
+      table.p.data()[i] = correlation_p_value(r, n);
+    }
+  });
+  return table;
+}
+
+void adjust_together(std::span<CorrelationTable* const> tables, FalseDiscovery rule) {
+  const auto visit = [&](auto&& entry) {
+    for (CorrelationTable* table : tables) {
+      for (std::int64_t i = 0; i < table->r.flat().size; ++i) {
+        entry(table->r.data()[i], table->p.data()[i], table->q.data()[i]);
+      }
+    }
+  };
+  std::vector<double> p;
+  visit([&](double r, double value, double&) {
+    if (!std::isnan(r)) p.push_back(value);
+  });
+  const std::vector<double> adjusted = false_discovery_adjusted(p, rule);
+  auto next = adjusted.begin();
+  visit([&](double r, double, double& q) { q = std::isnan(r) ? 1 : *next++; });
+}
+
+CorrelationTable correlations(Context& context, MatrixView<const float> coordinates,
+                              MatrixView<const float> features, const CorrelationOptions& options) {
+  constexpr const char* kName = "correlations";
+  if (features.rows != coordinates.rows) {
+    check::fail(kName, "features of " + std::to_string(coordinates.rows) + " rows",
+                std::to_string(features.rows));
+  }
+  const HostRows<float> x(context, coordinates), y(context, features);
+  CorrelationTable table =
+      chosen_correlations(context, kName, {x.view()}, {y.view()}, options.kind);
+  CorrelationTable* const one[] = {&table};
+  adjust_together(one, options.rule);
+  return table;
+}
+
+std::vector<CorrelationEntry> strongest(const CorrelationTable& table, std::int64_t count,
+                                        std::int64_t feature) {
+  constexpr const char* kName = "strongest";
+  const std::int64_t f = table.r.cols();
+  if (count < 0) check::fail(kName, "a count of 0 or more", std::to_string(count));
+  if (feature < -1 || feature >= f) {
+    check::fail(kName, "a feature below " + std::to_string(f), std::to_string(feature));
+  }
+  std::vector<CorrelationEntry> entries;
+  for (std::int64_t i = 0; i < table.r.rows(); ++i) {
+    for (std::int64_t j = 0; j < f; ++j) {
+      if ((feature >= 0 && j != feature) || std::isnan(table.r(i, j))) continue;
+      entries.push_back({i, j, table.r(i, j), table.p(i, j), table.q(i, j)});
+    }
+  }
+  const auto kept = std::min(entries.size(), static_cast<std::size_t>(count));
+  std::partial_sort(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(kept),
+                    entries.end(), [](const CorrelationEntry& a, const CorrelationEntry& b) {
+                      if (std::abs(a.r) != std::abs(b.r)) return std::abs(a.r) > std::abs(b.r);
+                      if (a.coordinate != b.coordinate) return a.coordinate < b.coordinate;
+                      return a.feature < b.feature;
+                    });
+  entries.resize(kept);
+  return entries;
+}
+
+}  // namespace clipk

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "clipk/metrics/correlation.hpp"
+#include "metrics/column_products.hpp"
+
+namespace clipk {
+
+/// r and p of the chosen rows; q is left at zero, to be adjusted over a family.
+CorrelationTable chosen_correlations(Context& context, const char* op, const ChosenRows& x,
+                                     const ChosenRows& y, Correlation kind);
+
+}  // namespace clipk

@@ -1,0 +1,146 @@
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "cpu/gemm.hpp"
+#include "cpu/parallel.hpp"
+#include "metrics/column_products.hpp"
+
+namespace clipk {
+namespace {
+
+// Ranks held at a time: of the outer matrix as many columns as fit in the first, for each of which
+// the columns of the inner one are ranked again, in blocks of the second.
+constexpr std::int64_t kOuterBytes = std::int64_t{1} << 30;
+constexpr std::int64_t kInnerBytes = std::int64_t{1} << 27;
+constexpr std::int64_t kMostCols = 1024;
+constexpr std::int64_t kRows = 1024;  // of a block of ranks as float64
+
+// The bits of a float as an integer of the same order; 0 and -0 are equal.
+std::uint32_t ordered(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value == 0 ? 0.0F : value);
+  return (bits >> 31) != 0 ? ~bits : bits | 0x80000000U;
+}
+
+// Entries (key, index) in the order of their keys, by the digits of 11 bits from the lowest.
+void sort_by_key(std::vector<std::uint64_t>& entries, std::vector<std::uint64_t>& spare) {
+  constexpr std::size_t kFew = 4096;
+  if (entries.size() < kFew) {
+    std::sort(entries.begin(), entries.end());
+    return;
+  }
+  constexpr int kBits = 11;
+  constexpr std::uint64_t kMask = (1 << kBits) - 1;
+  spare.resize(entries.size());
+  for (int shift = 32; shift < 64; shift += kBits) {
+    std::array<std::size_t, kMask + 1> starts{};
+    for (const std::uint64_t entry : entries) ++starts[(entry >> shift) & kMask];
+    std::size_t sum = 0;
+    for (std::size_t& start : starts) sum += std::exchange(start, sum);
+    for (const std::uint64_t entry : entries) spare[starts[(entry >> shift) & kMask]++] = entry;
+    entries.swap(spare);
+  }
+}
+
+// Columns of ranks [cols, n]: twice the mean rank among equal values less n + 1, which is whole and
+// sums to zero.
+class RankBlock {
+ public:
+  RankBlock(std::int64_t most_cols, std::int64_t n)
+      : n_(n), values_(static_cast<std::size_t>(most_cols * n)) {}
+
+  void fill(int threads, const ChosenRows& rows, std::int64_t first_col, std::int64_t cols,
+            double* squares) {
+    // First the values themselves, each column in one piece.
+    cpu::parallel_chunks(threads, n_, 256, [&](std::int64_t first, std::int64_t count) {
+      for (std::int64_t j = 0; j < cols; ++j) {
+        std::int32_t* to = column(j);
+        for (std::int64_t i = first; i < first + count; ++i) {
+          to[i] = std::bit_cast<std::int32_t>(rows.row(i)[first_col + j]);
+        }
+      }
+    });
+    cpu::parallel_for(threads, cols, [&](std::int64_t j) { squares[j] = rank(column(j)); });
+  }
+
+  // out [cols, count] of ranks first...
+  void convert(int threads, std::int64_t cols, std::int64_t first, std::int64_t count,
+               double* out) const {
+    cpu::parallel_chunks(threads, cols, 16, [&](std::int64_t begin, std::int64_t some) {
+      for (std::int64_t j = begin; j < begin + some; ++j) {
+        std::copy_n(values_.data() + j * n_ + first, count, out + j * count);
+      }
+    });
+  }
+
+ private:
+  std::int32_t* column(std::int64_t j) { return values_.data() + j * n_; }
+
+  // Replaces values by ranks; returns their sum of squares.
+  double rank(std::int32_t* values) const {
+    std::vector<std::uint64_t> entries(static_cast<std::size_t>(n_)), spare;
+    for (std::int64_t i = 0; i < n_; ++i) {
+      const std::uint64_t key = ordered(std::bit_cast<float>(values[i]));
+      entries[static_cast<std::size_t>(i)] = key << 32 | static_cast<std::uint64_t>(i);
+    }
+    sort_by_key(entries, spare);
+    double square = 0;
+    for (std::int64_t first = 0; first < n_;) {
+      std::int64_t last = first + 1;
+      const std::uint64_t key = entries[static_cast<std::size_t>(first)] >> 32;
+      while (last < n_ && entries[static_cast<std::size_t>(last)] >> 32 == key) ++last;
+      const auto rank = static_cast<std::int32_t>(first + last - n_);
+      for (std::int64_t i = first; i < last; ++i) {
+        values[static_cast<std::uint32_t>(entries[static_cast<std::size_t>(i)])] = rank;
+      }
+      square += static_cast<double>(last - first) * static_cast<double>(rank) * rank;
+      first = last;
+    }
+    return square;
+  }
+
+  std::int64_t n_;
+  std::vector<std::int32_t> values_;
+};
+
+std::int64_t block_cols(std::int64_t bytes, std::int64_t n, std::int64_t cols) {
+  const std::int64_t most = std::clamp<std::int64_t>(bytes / (4 * n), 1, kMostCols);
+  const std::int64_t blocks = std::max<std::int64_t>((cols + most - 1) / most, 1);
+  return (cols + blocks - 1) / blocks;  // blocks of nearly one size
+}
+
+}  // namespace
+
+void rank_products(int threads, const ChosenRows& x, const ChosenRows& y,
+                   MatrixView<double> products, std::vector<double>& x_squares,
+                   std::vector<double>& y_squares) {
+  const std::int64_t n = x.rows(), c = x.matrix.cols, f = y.matrix.cols;
+  x_squares.resize(static_cast<std::size_t>(c));
+  y_squares.resize(static_cast<std::size_t>(f));
+  const std::int64_t x_cols = block_cols(kOuterBytes, n, c);
+  const std::int64_t y_cols = block_cols(kInnerBytes, n, f);
+  RankBlock x_ranks(x_cols, n), y_ranks(y_cols, n);
+  std::vector<double> a(static_cast<std::size_t>(x_cols * kRows));
+  std::vector<double> b(static_cast<std::size_t>(y_cols * kRows));
+  for (std::int64_t row = 0; row < c; row += x_cols) {
+    const std::int64_t rows = std::min(x_cols, c - row);
+    x_ranks.fill(threads, x, row, rows, x_squares.data() + row);
+    for (std::int64_t col = 0; col < f; col += y_cols) {
+      const std::int64_t cols = std::min(y_cols, f - col);
+      y_ranks.fill(threads, y, col, cols, y_squares.data() + col);
+      for (std::int64_t first = 0; first < n; first += kRows) {
+        const std::int64_t count = std::min(kRows, n - first);
+        x_ranks.convert(threads, rows, first, count, a.data());
+        y_ranks.convert(threads, cols, first, count, b.data());
+        cpu::gemm(threads, cpu::Transpose::no, cpu::Transpose::yes, rows, cols, count, 1.0,
+                  a.data(), count, b.data(), count, first == 0 ? 0.0 : 1.0, products.row(row) + col,
+                  products.stride);
+      }
+    }
+  }
+}
+
+}  // namespace clipk

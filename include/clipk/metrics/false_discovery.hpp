@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace clipk {
+
+/// Which false discovery rate is kept.
+enum class FalseDiscovery : std::uint8_t {
+  benjamini_hochberg,   ///< tests that are independent or depend positively
+  benjamini_yekutieli,  ///< any dependence; larger by 1 + 1/2 + ... + 1/m
+};
+
+/// Adjusted p-values of a family of m tests: calling those at or below alpha discoveries keeps the
+/// expected share of false ones among them at alpha. As scipy.stats.false_discovery_control.
+///
+/// The i-th smallest p becomes the least p_(j) m / j of j >= i, at most 1.
+///
+/// @param p [m], may be empty
+/// @return [m], in the order of p
+/// @throws Error if a p-value is not within [0, 1]. Deterministic: yes.
+/// Sources: Benjamini and Hochberg, JRSS B 57 (1995); Benjamini and Yekutieli, Annals of Statistics
+/// 29 (2001).
+std::vector<double> false_discovery_adjusted(
+    std::span<const double> p, FalseDiscovery rule = FalseDiscovery::benjamini_hochberg);
+
+}  // namespace clipk
