@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <optional>
+#include <system_error>
 
 #include "clipk/core/error.hpp"
+#include "clipk/io/array_file.hpp"
 #include "clipk/io/check_finite.hpp"
-#include "clipk/io/npy.hpp"
 #include "io/npy_header.hpp"
 
 namespace clipk {
@@ -50,15 +52,61 @@ EmbeddingPairs prepared(EmbeddingPairs pairs, const std::string& images, const s
   return pairs;
 }
 
+bool is_folder(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::is_directory(path, error);
+}
+
+struct PairNames {
+  const char* images;
+  const char* texts;
+};
+// Of the arrays in a file that holds both modalities under names people use.
+std::optional<PairNames> names_of_both(const std::filesystem::path& path) {
+  const ArrayPath parts = split_array_path(path);
+  if (!parts.name.empty()) return std::nullopt;
+  const auto format = array_format(parts.file);
+  if (format != ArrayFormat::npz && format != ArrayFormat::safetensors) return std::nullopt;
+  const std::vector<ArrayEntry> entries = list_arrays(parts.file);
+  const auto has = [&](const std::string& name) {
+    return std::any_of(entries.begin(), entries.end(),
+                       [&](const ArrayEntry& entry) { return entry.name == name; });
+  };
+  constexpr PairNames kNames[] = {
+      {"images", "texts"}, {"image_embeddings", "text_embeddings"}, {"img_emb", "text_emb"}};
+  for (const PairNames& names : kNames) {
+    if (has(names.images) && has(names.texts)) return names;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
+Matrix<float> read_embeddings(const std::filesystem::path& path, Modality modality) {
+  if (is_folder(path)) return read_clip_retrieval(path, modality);
+  return read_array_matrix<float>(path);
+}
+
 EmbeddingPairs read_pairs(const std::filesystem::path& images, const std::filesystem::path& texts) {
-  return prepared({read_npy_matrix<float>(images), read_npy_matrix<float>(texts)}, images.string(),
-                  texts.string());
+  return prepared(
+      {read_embeddings(images, Modality::image), read_embeddings(texts, Modality::text)},
+      images.string(), texts.string());
 }
 
 EmbeddingPairs read_pairs(const std::filesystem::path& path) {
-  const NpyArray<float> array = read_npy<float>(path);
+  if (is_folder(path)) {
+    check_clip_retrieval_pairs(path);
+    return prepared(
+        {read_clip_retrieval(path, Modality::image), read_clip_retrieval(path, Modality::text)},
+        path.string() + " (images)", path.string() + " (texts)");
+  }
+  if (const auto both = names_of_both(path)) {
+    const std::string images = path.string() + ":" + both->images;
+    const std::string texts = path.string() + ":" + both->texts;
+    return prepared({read_array_matrix<float>(images), read_array_matrix<float>(texts)}, images,
+                    texts);
+  }
+  const NpyArray<float> array = read_array<float>(path);
   const auto& shape = array.shape;
   if (shape.size() != 3 || shape[0] != 2) {
     throw Error(path.string() + ": expected image and text vectors of shape (2, n, d), got " +

@@ -198,10 +198,6 @@ void fix_signs(RowMajor& rows) {
 
 }  // namespace
 
-const char* to_string(Modality modality) {
-  return modality == Modality::image ? "image" : "text";
-}
-
 const char* to_string(Centering centering) {
   switch (centering) {
     case Centering::per_modality:

@@ -265,8 +265,9 @@ TEST_F(DatasetTest, FeaturesThatAreNone) {
   const auto reason = [&](const std::string& bytes) {
     return error_of([&] { read_features(file(bytes)); });
   };
-  EXPECT_HAS(reason(""), "x: expected a .npy or IDX file (plain or gzip), got a file of 0 bytes");
-  EXPECT_HAS(reason("PNG picture"), "a .npy or IDX file (plain or gzip), got other bytes");
+  EXPECT_HAS(reason(""),
+             "x: expected a .npy, .npz, safetensors or IDX file, got a file of 0 bytes");
+  EXPECT_HAS(reason("PNG picture"), "a .npy, .npz, safetensors or IDX file, got other bytes");
   EXPECT_HAS(reason(idx(8, {5}, "abcde")), "expected images of shape");
   EXPECT_HAS(error_of([&] { read_features(path("none")); }), "No such file or directory");
   write_npy(path("empty.npy"), Matrix<float>(0, 5));
@@ -306,7 +307,7 @@ TEST_F(DatasetTest, LabelsThatAreNone) {
   write_bytes(path("y"), idx(8, {3, 2, 2}, counting(12)));
   EXPECT_HAS(reason(), "expected labels of shape (n,), n at least 1, got (3, 2, 2)");
   write_bytes(path("y"), "label\n1\n");
-  EXPECT_HAS(reason(), "expected a .npy or IDX file (plain or gzip), got other bytes");
+  EXPECT_HAS(reason(), "expected a .npy, .npz, safetensors or IDX file, got other bytes");
 }
 
 // Debian's dataset-fashion-mnist.

@@ -203,7 +203,7 @@ TEST_F(ClusterRefusesTest, LabelsThatAreNoIntegers) {
                  {"--labels", path("h.npy")});
   expect_refused(kData, "x.npy: expected an array of one dimension, got shape (120, 12)",
                  {"--labels", path("x.npy")});
-  expect_refused_file("--labels", "a .npy or IDX file (plain or gzip), got other bytes",
+  expect_refused_file("--labels", "a .npy, .npz, safetensors or IDX file, got other bytes",
                       "label\n1\n2\n");
 }
 
@@ -219,7 +219,7 @@ TEST_F(ClusterRefusesTest, LabelNames) {
 }
 
 TEST_F(ClusterRefusesTest, Files) {
-  const std::string either = "a .npy or IDX file (plain or gzip), got ";
+  const std::string either = "a .npy, .npz, safetensors or IDX file, got ";
   for (const char* option : {"--features", "--labels"}) {
     expect_refused(kData, "none: expected " + either + "No such file or directory",
                    {option, path("none")});

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "clipk/core/matrix.hpp"
+#include "clipk/io/clip_retrieval.hpp"
 
 namespace clipk {
 
@@ -16,12 +17,21 @@ struct EmbeddingPairs {
   std::int64_t dim() const { return images.cols(); }
 };
 
-/// Reads one .npy file a modality, [n, d] of any number type; checks them (check_pairs) and divides
-/// every row by its length, which undoes what float16 files lose (norms of .9995 to 1.0006).
+/// Vectors of one modality, [n, d] of any number type as they are: "FILE" or "FILE:NAME" as
+/// read_array_matrix takes it, or a clip-retrieval folder, of which these are the vectors of the
+/// modality.
+/// @throws Error as read_array_matrix and read_clip_retrieval do.
+Matrix<float> read_embeddings(const std::filesystem::path& path, Modality modality);
+
+/// Reads both modalities (read_embeddings); checks them (check_pairs) and divides every row by its
+/// length, which undoes what float16 files lose (norms of .9995 to 1.0006).
 /// @throws Error that names the file; also where all rows of a modality have one direction.
 EmbeddingPairs read_pairs(const std::filesystem::path& images, const std::filesystem::path& texts);
 
-/// The same from one file of shape (2, n, d): images, then texts.
+/// The same from one place: an array of shape (2, n, d), images first ("FILE" or "FILE:NAME"); a
+/// .npz or safetensors file with two arrays called images and texts, image_embeddings and
+/// text_embeddings, or img_emb and text_emb; or a clip-retrieval folder, where both modalities must
+/// have the same parts (check_clip_retrieval_pairs).
 EmbeddingPairs read_pairs(const std::filesystem::path& pairs);
 
 /// What embeddings must be before anything is computed from them.

@@ -2,10 +2,9 @@
 
 #include <cstdint>
 
-namespace clipk {
+#include "clipk/core/modality.hpp"
 
-/// Which of the two kinds of embedding a row is.
-enum class Modality : std::uint8_t { image, text };
+namespace clipk {
 
 /// What is subtracted from rows before a linear map. The two modalities of CLIP lie apart by a
 /// constant offset; `pooled` keeps it, and it then takes the first component.
@@ -15,7 +14,6 @@ enum class Centering : std::uint8_t {
   none,
 };
 
-const char* to_string(Modality modality);
 const char* to_string(Centering centering);
 
 }  // namespace clipk

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstdint>
+
+namespace clipk {
+
+/// Which of the two kinds of embedding a row is.
+enum class Modality : std::uint8_t { image, text };
+
+constexpr const char* to_string(Modality modality) {
+  return modality == Modality::image ? "image" : "text";
+}
+
+}  // namespace clipk

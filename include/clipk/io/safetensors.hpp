@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "clipk/core/matrix.hpp"
+#include "clipk/io/npy.hpp"
+
+// Files of safetensors: https://huggingface.co/docs/safetensors. A header in JSON says the type,
+// the shape and the place of every tensor; their elements follow, little-endian, in C order.
+//
+// A header may say anything: nothing is allocated before it has been found within the file and at
+// most 100 MB long, with each name once, and the tensors as large as their shapes say, side by side
+// without gaps to the very end of the file.
+namespace clipk {
+
+class AtomicFile;
+
+struct SafetensorsEntry {
+  std::string name;
+  std::string type;            ///< as the file calls it: "F32", "BF16", ...
+  std::optional<DType> dtype;  ///< none for what clipk does not read: 4 to 8 bit floats, complex
+  std::vector<std::int64_t> shape;
+  std::int64_t offset = 0;  ///< of the first element from the start of the file
+  std::int64_t bytes = 0;
+};
+
+struct SafetensorsHeader {
+  std::vector<SafetensorsEntry> tensors;  ///< by rising offset
+  std::map<std::string, std::string> metadata;
+};
+
+/// @throws Error that names the path, what was expected and what came: no regular file, a header
+/// that is cut short, too long, not JSON, has another form, or lies (see above).
+SafetensorsHeader read_safetensors_header(const std::filesystem::path& path);
+
+/// Reads one tensor of any rank and converts it as read_npy does.
+/// @throws Error as read_safetensors_header does, messages of the tensor begin with "PATH:NAME:
+/// expected"; also where there is none of that name (the message lists those there are), it has a
+/// type that clipk does not read, or a value does not convert.
+template <class T>
+NpyArray<T> read_safetensors(const std::filesystem::path& path, const std::string& name);
+
+/// The same for rank 2, or rank 1 as [n, 1].
+template <class T>
+Matrix<T> read_safetensors_matrix(const std::filesystem::path& path, const std::string& name);
+
+/// The same for rank 1, or shape [n, 1] or [1, n].
+template <class T>
+std::vector<T> read_safetensors_vector(const std::filesystem::path& path, const std::string& name);
+
+/// A host matrix or vector to write.
+struct SafetensorsTensor {
+  std::string name;
+  std::variant<MatrixView<const float>, MatrixView<const double>, std::span<const std::int32_t>,
+               std::span<const std::int64_t>>
+      values;
+  /// Another type than that of the values; the rules are those of write_npy.
+  std::optional<DType> dtype = std::nullopt;
+};
+
+/// Writes tensors atomically (AtomicFile), in the order of the reference implementation: wide types
+/// first, then by name.
+/// @throws Error with path and reason: names that come twice, are not UTF-8 or "__metadata__",
+/// metadata that is not UTF-8, values on another device or that the type cannot hold, a full disk.
+void write_safetensors(const std::filesystem::path& path,
+                       const std::vector<SafetensorsTensor>& tensors,
+                       const std::map<std::string, std::string>& metadata = {});
+/// The same into an open file, which the caller commits.
+void write_safetensors(AtomicFile& file, const std::vector<SafetensorsTensor>& tensors,
+                       const std::map<std::string, std::string>& metadata = {});
+
+}  // namespace clipk

@@ -1,0 +1,151 @@
+#include "clipk/io/array_file.hpp"
+
+#include <cmath>
+
+#include "clipk/io/dataset.hpp"
+#include "clipk/io/embeddings.hpp"
+#include "clipk/io/safetensors.hpp"
+#include "io/broken_files.hpp"
+#include "io/files.hpp"
+
+namespace clipk {
+namespace {
+
+namespace fs = std::filesystem;
+using test::error_of;
+using test::write_bytes;
+
+class ArrayFileTest : public test::FileTest {
+ protected:
+  static fs::path golden(const std::string& name) { return fs::path(CLIPK_TEST_DATA) / name; }
+  static void expect_counts(const Matrix<float>& matrix) {
+    ASSERT_EQ(matrix.rows(), 3);
+    ASSERT_EQ(matrix.cols(), 2);
+    for (int k = 0; k < 6; ++k) EXPECT_EQ(matrix(k / 2, k % 2), static_cast<float>(k));
+  }
+  /// Written under a name that says nothing.
+  fs::path idx(const std::string& bytes) const {
+    write_bytes(path("x"), bytes);
+    return path("x");
+  }
+};
+
+const std::string kIdxImages{"\0\0\x08\x02\0\0\0\x03\0\0\0\x02\0\1\2\3\4\5", 18};
+// Of so many labels that they could be the length of a header, the first of them '{'.
+const std::string kIdxLabels = std::string("\0\0\x08\x01\0\0\0\x03", 8) + "{\1\2";
+
+TEST_F(ArrayFileTest, KnowsFilesByTheirContent) {
+  EXPECT_EQ(array_format(golden("npy/f4_le.npy")), ArrayFormat::npy);
+  EXPECT_EQ(array_format(golden("npz/stored.npz")), ArrayFormat::npz);
+  EXPECT_EQ(array_format(golden("npz/empty.npz")), ArrayFormat::npz);
+  EXPECT_EQ(array_format(golden("safetensors/plain.safetensors")), ArrayFormat::safetensors);
+  EXPECT_EQ(array_format(idx(kIdxImages)), ArrayFormat::idx);
+  EXPECT_EQ(array_format(idx(kIdxLabels)), ArrayFormat::idx);
+  EXPECT_EQ(array_format(idx("\x1F\x8B\x08 gzip")), ArrayFormat::idx);
+  EXPECT_EQ(array_format(idx(std::string("\0\0\1\0\0\0\0\0{", 9))), ArrayFormat::safetensors);
+  EXPECT_EQ(array_format(idx("shape,size\n")), std::nullopt);
+  EXPECT_EQ(array_format(idx("")), std::nullopt);
+  EXPECT_HAS(error_of([&] { array_format(path("none")); }),
+             "expected a .npy, .npz, safetensors or IDX file, got No such file or directory");
+  EXPECT_HAS(error_of([&] { read_array<float>(idx("shape,size\n")); }),
+             "x: expected a .npy, .npz, safetensors or IDX file, got other bytes");
+  EXPECT_HAS(error_of([&] { list_arrays(idx("abc")); }), "got a file of 3 bytes");
+}
+
+TEST_F(ArrayFileTest, ReadsOneArrayOfAnyFile) {
+  expect_counts(read_array_matrix<float>(golden("npy/f2_be.npy")));
+  expect_counts(read_array_matrix<float>(golden("npz/deflated.npz:texts")));
+  expect_counts(read_array_matrix<float>(golden("npz/single.npz")));
+  expect_counts(read_array_matrix<float>(golden("safetensors/written.safetensors:images")));
+  expect_counts(read_array_matrix<float>(golden("safetensors/plain.safetensors")));
+  expect_counts(read_array_matrix<float>(idx(kIdxImages)));
+  expect_counts(read_features(golden("npz/stored.npz:fortran")));
+  EXPECT_EQ(read_features(idx(kIdxImages))(2, 1), 5.0F / 255);
+  const std::vector<std::int32_t> labels{0, 1, 2};
+  EXPECT_EQ(read_labels(golden("npz/stored.npz:labels")), labels);
+  EXPECT_EQ(read_labels(golden("safetensors/written.safetensors:small")), labels);
+  EXPECT_EQ(read_array_vector<std::int32_t>(idx(kIdxLabels)),
+            (std::vector<std::int32_t>{123, 1, 2}));
+  EXPECT_EQ(read_array<float>(golden("safetensors/types.safetensors:cube")).shape.size(), 3u);
+  EXPECT_EQ(read_features(golden("clip_retrieval")).rows(), 9);
+}
+
+TEST_F(ArrayFileTest, NamesMayHaveColonsAndSoMayFiles) {
+  const Matrix<float> x = read_array_matrix<float>(golden("npy/f4_le.npy"));
+  write_safetensors(path("a:b"), {{"model:layer:weight", x.view()}, {"y", x.view()}});
+  expect_counts(read_array_matrix<float>(path("a:b:model:layer:weight")));
+  const ArrayPath parts = split_array_path(path("a:b:model:layer:weight"));
+  EXPECT_EQ(parts.file, path("a:b"));
+  EXPECT_EQ(parts.name, "model:layer:weight");
+  EXPECT_EQ(split_array_path(path("a:b")).name, "");
+  EXPECT_EQ(split_array_path(path("none:y")).file, path("none:y"));
+  write_npy(path("n.npz:y"), x);
+  expect_counts(read_array_matrix<float>(path("n.npz:y")));
+}
+
+TEST_F(ArrayFileTest, AsksForANameWhereThereAreSeveral) {
+  EXPECT_EQ(error_of([&] { read_array_matrix<float>(golden("npz/stored.npz")); }),
+            golden("npz/stored.npz").string() +
+                ": expected one of its arrays by name, as FILE:NAME, got 'images', 'texts', "
+                "'fortran', 'labels', 'cube', 'names'");
+  EXPECT_HAS(error_of([&] { read_array_matrix<float>(golden("npz/empty.npz")); }),
+             "empty.npz: expected an array, got none");
+  EXPECT_HAS(error_of([&] { read_array_matrix<float>(golden("npz/stored.npz:none")); }),
+             "stored.npz: expected an array called 'none', got 'images'");
+  EXPECT_HAS(error_of([&] { read_labels(golden("npy/vector.npy:y")); }),
+             "vector.npy: expected no name of an array behind this file, which holds one, got 'y'");
+  // Of one array of numbers beside others that are none, no name is asked.
+  expect_counts(read_array_matrix<float>(golden("npz/other.npz")));
+}
+
+TEST_F(ArrayFileTest, ListsArrays) {
+  const auto npz = list_arrays(golden("npz/stored.npz"));
+  ASSERT_EQ(npz.size(), 6u);
+  EXPECT_EQ(npz[4].name, "cube");
+  EXPECT_EQ(npz[4].shape, (std::vector<std::int64_t>{2, 3, 4}));
+  EXPECT_HAS(npz[5].problem, "expected a dtype");
+  for (const ArrayEntry& entry : list_arrays(golden("safetensors/types.safetensors"))) {
+    EXPECT_EQ(entry.problem, entry.name == "F8_E4M3" ? "F8_E4M3 is not read" : "");
+  }
+  EXPECT_EQ(list_arrays(golden("npy/vector.npy")).at(0).shape, std::vector<std::int64_t>{5});
+  EXPECT_EQ(list_arrays(idx(kIdxImages)).at(0).shape, (std::vector<std::int64_t>{3, 2}));
+}
+
+TEST_F(ArrayFileTest, PairsOfOneFile) {
+  Matrix<float> images(5, 3);
+  Matrix<float> texts(5, 3);
+  for (int k = 0; k < 15; ++k) {
+    images.data()[k] = std::sin(static_cast<float>(k));
+    texts.data()[k] = std::cos(static_cast<float>(k));
+  }
+  const std::vector<std::int32_t> more{1, 2};
+  for (const auto& [i, t] : {std::pair{"images", "texts"},
+                             {"image_embeddings", "text_embeddings"},
+                             {"img_emb", "text_emb"}}) {
+    write_safetensors(path("p"), {{i, images.view()}, {t, texts.view()}, {"more", more}});
+    const EmbeddingPairs pairs = read_pairs(path("p"));
+    EXPECT_NEAR(pairs.images(0, 1) / pairs.images(0, 2), images(0, 1) / images(0, 2), 1e-6);
+    EXPECT_NEAR(pairs.texts(4, 1) / pairs.texts(4, 2), texts(4, 1) / texts(4, 2), 1e-6);
+  }
+  EXPECT_EQ(read_pairs(path("p").string() + ":img_emb", path("p").string() + ":text_emb").size(),
+            5);
+  write_safetensors(path("p"), {{"images", images.view()}, {"more", more}});
+  EXPECT_HAS(error_of([&] { read_pairs(path("p")); }),
+             "by name, as FILE:NAME, got 'images', 'more'");
+  write_safetensors(path("p"), {{"images", images.view()}, {"texts", more}});
+  EXPECT_HAS(error_of([&] { read_pairs(path("p")); }),
+             "p:texts: expected 5 rows as in " + path("p").string() + ":images, got 2");
+  EXPECT_EQ(read_pairs(golden("npz/deflated.npz:cube")).size(), 3);  // of shape (2, 3, 4)
+}
+
+TEST_F(ArrayFileTest, SurvivesEveryBrokenByte) {
+  for (const char* name : {"npy/f4_le.npy", "npz/single.npz", "safetensors/plain.safetensors"}) {
+    test::expect_survives_broken_bytes(golden(name), path("broken"), [](const fs::path& file) {
+      read_features(file);
+      read_array<double>(file);
+    });
+  }
+}
+
+}  // namespace
+}  // namespace clipk
