@@ -106,6 +106,10 @@ CASES = [
      "permute columns 65536x256", 1),
     ("invertible leaky ReLU, 65536x256", "invertible_leaky_relu_bench", r"^leaky_both/n:65536/",
      "invertible leaky ReLU 65536x256", 1),
+    ("correlations with p and q, 20000x512 to 200, Pearson (NumPy, SciPy)", "correlation_bench",
+     r"^correlation/pearson/n:20000/f:200/", "correlations 20000x512 to 200, Pearson", 1),
+    ("correlations with p and q, 20000x512 to 200, Spearman (NumPy, SciPy)", "correlation_bench",
+     r"^correlation/spearman/n:20000/f:200/", "correlations 20000x512 to 200, Spearman", 1),
 ]
 
 

@@ -586,6 +586,34 @@ def leaky(device):
     return step
 
 
+def correlation(ranks):
+    """Every coordinate against every feature: r, two-sided p, Benjamini and Hochberg's q, float64."""
+    import numpy
+    from scipy import special, stats
+
+    n, c, f = 20000, 512, 200
+    x, y = codes(n, c, "cpu").numpy(), codes(n, f, "cpu").numpy()
+
+    def call():
+        a, b = (stats.rankdata(v, axis=0) if ranks else v.astype(numpy.float64) for v in (x, y))
+        a, b = a - a.mean(0), b - b.mean(0)
+        r = a.T @ b / numpy.sqrt(numpy.outer((a * a).sum(0), (b * b).sum(0)))
+        p = special.betainc(n / 2 - 1, 0.5, (1 - r) * (1 + r))
+        return r, p, stats.false_discovery_control(p, axis=None)
+
+    return call
+
+
+@case("correlations 20000x512 to 200, Pearson", 5)
+def correlation_pearson(device):
+    return correlation(ranks=False)
+
+
+@case("correlations 20000x512 to 200, Spearman", 3)
+def correlation_spearman(device):
+    return correlation(ranks=True)
+
+
 def measure(call, repeats, device):
     for _ in range(min(3, repeats - 1)):
         call()

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "clipk/io/check_finite.hpp"
-#include "cpu/gemm.hpp"
+#include "cpu/cross_products.hpp"
 #include "cpu/parallel.hpp"
 
 namespace clipk {
@@ -35,16 +35,25 @@ std::vector<double> sum_rows(int threads, std::int64_t n, std::int64_t width, F&
   return total;
 }
 
-// out [count, cols] = rows first... less the means, columns first_col...
+// Columns first_col... of rows first... less their means, in panels.
+template <class Panels>
 void centre(int threads, const ChosenRows& rows, const std::vector<double>& means,
             std::int64_t first, std::int64_t count, std::int64_t first_col, std::int64_t cols,
-            double* out) {
+            Panels& panels) {
+  constexpr std::int64_t kWidth = Panels::width();
   cpu::parallel_chunks(threads, count, 64, [&](std::int64_t begin, std::int64_t some) {
-    const double* mean = means.data() + first_col;
     for (std::int64_t i = begin; i < begin + some; ++i) {
-      const float* row = rows.row(first + i) + first_col;
-      double* to = out + i * cols;
-      for (std::int64_t j = 0; j < cols; ++j) to[j] = static_cast<double>(row[j]) - mean[j];
+      for (std::int64_t j = 0; j < cols; j += kWidth) {
+        const float* row = rows.row(first + i) + first_col + j;
+        const double* mean = means.data() + first_col + j;
+        double* to = panels.panel(j / kWidth) + i * kWidth;
+        if (j + kWidth <= cols) {
+          for (std::int64_t l = 0; l < kWidth; ++l) to[l] = static_cast<double>(row[l]) - mean[l];
+        } else {
+          for (std::int64_t l = 0; l < cols - j; ++l) to[l] = static_cast<double>(row[l]) - mean[l];
+          std::fill(to + cols - j, to + kWidth, 0.0);
+        }
+      }
     }
   });
 }
@@ -89,19 +98,18 @@ void centred_products(int threads, const ChosenRows& x, const ColumnMoments& x_m
                       const ChosenRows& y, const ColumnMoments& y_moments,
                       MatrixView<double> products) {
   const std::int64_t n = x.rows(), c = x.matrix.cols, f = y.matrix.cols;
-  std::vector<double> a(static_cast<std::size_t>(kRows * std::min(c, kCols)));
-  std::vector<double> b(static_cast<std::size_t>(kRows * std::min(f, kCols)));
+  cpu::LeftPanels left(std::min(n, kRows), std::min(c, kCols));
+  cpu::RightPanels right(std::min(n, kRows), std::min(f, kCols));
   for (std::int64_t row = 0; row < c; row += kCols) {
     const std::int64_t rows = std::min(kCols, c - row);
     for (std::int64_t col = 0; col < f; col += kCols) {
       const std::int64_t cols = std::min(kCols, f - col);
+      const MatrixView<double> block = products.row_range(row, rows).col_range(col, cols);
       for (std::int64_t first = 0; first < n; first += kRows) {
         const std::int64_t count = std::min(kRows, n - first);
-        centre(threads, x, x_moments.means, first, count, row, rows, a.data());
-        centre(threads, y, y_moments.means, first, count, col, cols, b.data());
-        cpu::gemm(threads, cpu::Transpose::yes, cpu::Transpose::no, rows, cols, count, 1.0,
-                  a.data(), rows, b.data(), cols, first == 0 ? 0.0 : 1.0, products.row(row) + col,
-                  products.stride);
+        centre(threads, x, x_moments.means, first, count, row, rows, left);
+        centre(threads, y, y_moments.means, first, count, col, cols, right);
+        cpu::cross_products(threads, left, right, count, block);
       }
     }
   }

@@ -30,7 +30,7 @@ struct ColumnMoments {
 /// @throws Error that begins with `name` if a value is not finite.
 ColumnMoments column_moments(int threads, const ChosenRows& rows, const char* name);
 
-/// products [c, f] = sum over the rows of (x - mean of x's column) (y - mean of y's column).
+/// products [c, f] += sum over the rows of (x - mean of x's column) (y - mean of y's column).
 /// Blocks of rows in order: the same bits for any number of threads.
 void centred_products(int threads, const ChosenRows& x, const ColumnMoments& x_moments,
                       const ChosenRows& y, const ColumnMoments& y_moments,

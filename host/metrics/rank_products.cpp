@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "cpu/gemm.hpp"
+#include "cpu/cross_products.hpp"
 #include "cpu/parallel.hpp"
 #include "metrics/column_products.hpp"
 
@@ -18,6 +18,7 @@ constexpr std::int64_t kOuterBytes = std::int64_t{1} << 30;
 constexpr std::int64_t kInnerBytes = std::int64_t{1} << 27;
 constexpr std::int64_t kMostCols = 1024;
 constexpr std::int64_t kRows = 1024;  // of a block of ranks as float64
+constexpr std::int64_t kLine = 16;    // columns that are read together: a cache line
 
 // The bits of a float as an integer of the same order; 0 and -0 are equal.
 std::uint32_t ordered(float value) {
@@ -56,22 +57,36 @@ class RankBlock {
             double* squares) {
     // First the values themselves, each column in one piece.
     cpu::parallel_chunks(threads, n_, 256, [&](std::int64_t first, std::int64_t count) {
-      for (std::int64_t j = 0; j < cols; ++j) {
-        std::int32_t* to = column(j);
+      for (std::int64_t j = 0; j < cols; j += kLine) {
+        const std::int64_t some = std::min(kLine, cols - j);
         for (std::int64_t i = first; i < first + count; ++i) {
-          to[i] = std::bit_cast<std::int32_t>(rows.row(i)[first_col + j]);
+          const float* from = rows.row(i) + first_col + j;
+          for (std::int64_t l = 0; l < some; ++l) {
+            column(j + l)[i] = std::bit_cast<std::int32_t>(from[l]);
+          }
         }
       }
     });
-    cpu::parallel_for(threads, cols, [&](std::int64_t j) { squares[j] = rank(column(j)); });
+    cpu::parallel_chunks(threads, cols, 8, [&](std::int64_t first, std::int64_t count) {
+      std::vector<std::uint64_t> entries(static_cast<std::size_t>(n_)), spare;
+      for (std::int64_t j = first; j < first + count; ++j) {
+        squares[j] = rank(column(j), entries, spare);
+      }
+    });
   }
 
-  // out [cols, count] of ranks first...
+  // Ranks first... in panels.
+  template <class Panels>
   void convert(int threads, std::int64_t cols, std::int64_t first, std::int64_t count,
-               double* out) const {
-    cpu::parallel_chunks(threads, cols, 16, [&](std::int64_t begin, std::int64_t some) {
-      for (std::int64_t j = begin; j < begin + some; ++j) {
-        std::copy_n(values_.data() + j * n_ + first, count, out + j * count);
+               Panels& panels) const {
+    constexpr std::int64_t kWidth = Panels::width();
+    cpu::parallel_for(threads, (cols + kWidth - 1) / kWidth, [&](std::int64_t p) {
+      double* to = panels.panel(p);
+      const std::int64_t width = std::min(kWidth, cols - p * kWidth);
+      if (width < kWidth) std::fill_n(to, count * kWidth, 0.0);
+      for (std::int64_t l = 0; l < width; ++l) {
+        const std::int32_t* from = values_.data() + (p * kWidth + l) * n_ + first;
+        for (std::int64_t i = 0; i < count; ++i) to[i * kWidth + l] = from[i];
       }
     });
   }
@@ -80,8 +95,8 @@ class RankBlock {
   std::int32_t* column(std::int64_t j) { return values_.data() + j * n_; }
 
   // Replaces values by ranks; returns their sum of squares.
-  double rank(std::int32_t* values) const {
-    std::vector<std::uint64_t> entries(static_cast<std::size_t>(n_)), spare;
+  double rank(std::int32_t* values, std::vector<std::uint64_t>& entries,
+              std::vector<std::uint64_t>& spare) const {
     for (std::int64_t i = 0; i < n_; ++i) {
       const std::uint64_t key = ordered(std::bit_cast<float>(values[i]));
       entries[static_cast<std::size_t>(i)] = key << 32 | static_cast<std::uint64_t>(i);
@@ -123,21 +138,20 @@ void rank_products(int threads, const ChosenRows& x, const ChosenRows& y,
   const std::int64_t x_cols = block_cols(kOuterBytes, n, c);
   const std::int64_t y_cols = block_cols(kInnerBytes, n, f);
   RankBlock x_ranks(x_cols, n), y_ranks(y_cols, n);
-  std::vector<double> a(static_cast<std::size_t>(x_cols * kRows));
-  std::vector<double> b(static_cast<std::size_t>(y_cols * kRows));
+  cpu::LeftPanels left(std::min(n, kRows), x_cols);
+  cpu::RightPanels right(std::min(n, kRows), y_cols);
   for (std::int64_t row = 0; row < c; row += x_cols) {
     const std::int64_t rows = std::min(x_cols, c - row);
     x_ranks.fill(threads, x, row, rows, x_squares.data() + row);
     for (std::int64_t col = 0; col < f; col += y_cols) {
       const std::int64_t cols = std::min(y_cols, f - col);
       y_ranks.fill(threads, y, col, cols, y_squares.data() + col);
+      const MatrixView<double> block = products.row_range(row, rows).col_range(col, cols);
       for (std::int64_t first = 0; first < n; first += kRows) {
         const std::int64_t count = std::min(kRows, n - first);
-        x_ranks.convert(threads, rows, first, count, a.data());
-        y_ranks.convert(threads, cols, first, count, b.data());
-        cpu::gemm(threads, cpu::Transpose::no, cpu::Transpose::yes, rows, cols, count, 1.0,
-                  a.data(), count, b.data(), count, first == 0 ? 0.0 : 1.0, products.row(row) + col,
-                  products.stride);
+        x_ranks.convert(threads, rows, first, count, left);
+        y_ranks.convert(threads, cols, first, count, right);
+        cpu::cross_products(threads, left, right, count, block);
       }
     }
   }
