@@ -24,8 +24,9 @@ constexpr double kZero = 1e-6;
 // Cosines of permutations are float32: one this close below the observed counts as a hit.
 constexpr float kClose = 4e-6F;
 
-std::vector<double> mean_of(const Matrix<float>& unit, VectorView<const float> given,
-                            const char* name) {
+// The mean that was given, or that of so many rows of `unit`.
+std::vector<double> mean_of(const Matrix<float>& unit, const std::vector<std::int64_t>& rows,
+                            VectorView<const float> given, const char* name) {
   std::vector<double> mean(static_cast<std::size_t>(unit.cols()));
   if (!given.empty()) {
     if (given.size != unit.cols()) {
@@ -38,11 +39,11 @@ std::vector<double> mean_of(const Matrix<float>& unit, VectorView<const float> g
     std::copy(given.begin(), given.end(), mean.begin());
     return mean;
   }
-  for (std::int64_t i = 0; i < unit.rows(); ++i) {
+  for (const std::int64_t i : rows) {
     const float* row = unit.view().row(i);
     for (std::size_t j = 0; j < mean.size(); ++j) mean[j] += static_cast<double>(row[j]);
   }
-  for (double& value : mean) value /= static_cast<double>(unit.rows());
+  for (double& value : mean) value /= static_cast<double>(rows.size());
   return mean;
 }
 
@@ -56,7 +57,9 @@ double scale_to_unit(double* row, std::int64_t d) {
 
 // Texts centred and scaled to length one.
 Matrix<double> centred_texts(const Matrix<float>& unit, VectorView<const float> given) {
-  const std::vector<double> mean = mean_of(unit, given, "text_mean");
+  std::vector<std::int64_t> all(static_cast<std::size_t>(unit.rows()));
+  std::iota(all.begin(), all.end(), std::int64_t{0});
+  const std::vector<double> mean = mean_of(unit, all, given, "text_mean");
   Matrix<double> texts(unit.rows(), unit.cols());
   for (std::int64_t i = 0; i < unit.rows(); ++i) {
     for (std::int64_t j = 0; j < unit.cols(); ++j) {
@@ -229,8 +232,8 @@ std::vector<NamedCluster> cluster_names(Context& context, MatrixView<const float
   }
 
   const std::int64_t k = static_cast<std::int64_t>(named.size()), m = texts.rows, d = images.cols;
-  const Centres centres(unit, mean_of(unit, options.image_mean, "image_mean"), std::move(rows),
-                        std::move(counts));
+  std::vector<double> mean = mean_of(unit, rows, options.image_mean, "image_mean");
+  const Centres centres(unit, std::move(mean), std::move(rows), std::move(counts));
   std::vector<double> centre(static_cast<std::size_t>(k * d));
   const auto [shortest, length] = centres.compute(clusters, centre.data());
   if (length < kZero) {

@@ -8,8 +8,10 @@
 #include <string>
 
 #include "clipk/core/error.hpp"
+#include "clipk/models/kmeans.hpp"
 #include "metrics/labelings.hpp"
 #include "support/arrays.hpp"
+#include "support/coco500.hpp"
 
 namespace clipk::test {
 namespace {
@@ -79,27 +81,30 @@ TEST(ClusterNames, PlantedThemesAreFound) {
 TEST(ClusterNames, CosinesAreThoseOfTheDefinition) {
   const Planted data = planted(50, 1.5, 3);
   std::vector<std::int32_t> labels = data.labels;
-  labels[3] = labels[17] = -1;  // in no cluster, but part of the mean
+  labels[3] = labels[17] = -1;
   const std::int64_t d = data.images.cols();
-  const auto centred = [d](const Matrix<float>& rows) {
+  const auto centred = [d](const Matrix<float>& rows, const std::vector<std::int32_t>& counted) {
     std::vector<std::vector<double>> unit;
     std::vector<double> mean(static_cast<std::size_t>(d));
+    double count = 0;
     for (std::int64_t i = 0; i < rows.rows(); ++i) {
       std::vector<double> row(rows.view().row(i), rows.view().row(i) + d);
       double square = 0;
       for (const double value : row) square += value * value;
-      for (std::size_t j = 0; j < row.size(); ++j) {
-        row[j] /= std::sqrt(square);
-        mean[j] += row[j] / static_cast<double>(rows.rows());
+      for (double& value : row) value /= std::sqrt(square);
+      if (counted[static_cast<std::size_t>(i)] >= 0) {
+        ++count;
+        for (std::size_t j = 0; j < row.size(); ++j) mean[j] += row[j];
       }
       unit.push_back(row);
     }
     for (auto& row : unit) {
-      for (std::size_t j = 0; j < row.size(); ++j) row[j] -= mean[j];
+      for (std::size_t j = 0; j < row.size(); ++j) row[j] -= mean[j] / count;
     }
     return unit;
   };
-  const auto images = centred(data.images), texts = centred(data.texts);
+  const auto images = centred(data.images, labels);
+  const auto texts = centred(data.texts, std::vector<std::int32_t>(40));
   const auto cosine = [&](std::int32_t label, std::int64_t text) {
     std::vector<double> centre(static_cast<std::size_t>(d));
     for (std::size_t i = 0; i < images.size(); ++i) {
@@ -201,6 +206,22 @@ TEST(ClusterNames, DoNotDependOnThreads) {
     EXPECT_EQ(a[c].margin, b[c].margin);
     EXPECT_EQ(a[c].names[2].text, b[c].names[2].text);
   }
+}
+
+TEST(ClusterNames, OfCocoAreCaptionsOfTheirImages) {
+  CLIPK_COCO500_OR_SKIP(data, false);
+  Context context = cpu();
+  const KMeans fit = KMeans::fit(context, data.images, {.k = 8, .spherical = true});
+  const auto named = cluster_names(context, data.images, fit.labels(), data.texts);
+  std::int64_t own = 0, found = 0;
+  for (const NamedCluster& cluster : named) {
+    for (const NamingText& name : cluster.names) {
+      own += fit.labels()[static_cast<std::size_t>(name.text)] == cluster.label;
+    }
+    found += cluster.q <= 0.05;
+  }
+  EXPECT_GE(own, 20);  // of 24, where 3 are expected by chance
+  EXPECT_GE(found, 6);
 }
 
 template <class Call>

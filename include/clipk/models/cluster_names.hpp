@@ -15,7 +15,8 @@ struct ClusterNamesOptions {
   std::int64_t permutations = 999;  ///< of the labels, for the p-values; 0: none, and p and q are 1
   FalseDiscovery rule = FalseDiscovery::benjamini_hochberg;  ///< over the clusters
   /// Means [d] of unit rows of a larger bank of the same modality, on the host; empty: the mean of
-  /// the rows given.
+  /// the labelled images, and of the texts. A bank's mean leaves in what all the clusters share;
+  /// permuted ones share it too, so that p is larger.
   VectorView<const float> image_mean = {};
   VectorView<const float> text_mean = {};
 };
@@ -44,7 +45,7 @@ struct NamedCluster {
 ///
 /// Rows are scaled to length one, and each modality is centred by its own mean, which takes the gap
 /// between the two away; a cluster's centre is the mean of its rows so centred, and texts are
-/// compared with it by cosine.
+/// compared with it by cosine. So a name says what sets a cluster apart from the others.
 ///
 /// The p-value asks whether the best text is nearer than chance would have it: labels are permuted
 /// among the labelled rows, which keeps the clusters' sizes. It does not ask whether there are
@@ -55,7 +56,7 @@ struct NamedCluster {
 /// Runs on the host whatever the context's device. Time: O(permutations n d + permutations k m d).
 /// Memory: both modalities once more in float32. Deterministic: yes, for any number of threads.
 ///
-/// @param images [n, d]  @param labels [n], negative: in no cluster (but part of the mean)
+/// @param images [n, d]  @param labels [n], negative: in no cluster, and left out
 /// @param texts [m, d]
 /// @return one entry for each label that occurs, rising
 /// @throws Error if a shape differs, a value is not finite, a row has length zero, fewer than 2
