@@ -13,12 +13,14 @@
 #include "cpu/gemm.hpp"
 #include "cpu/parallel.hpp"
 #include "metrics/host_rows.hpp"
+#include "metrics/row_dot.hpp"
 #include "ops/check.hpp"
 
 namespace clipk {
 namespace {
 
 constexpr const char* kName = "retrieval";
+constexpr const char* kBiased = "retrieval_with_bias";
 constexpr std::int64_t kTileRows = 256;
 constexpr std::int64_t kTileCols = 1024;
 
@@ -29,31 +31,16 @@ struct Side {
   Matrix<float> unit;
 };
 
-// In eight lanes, added in a fixed order: the same rows always give the same bits.
-double dot(const float* a, const float* b, std::int64_t n) {
-  std::array<double, 8> lanes{};
-  std::int64_t k = 0;
-  for (; k + 8 <= n; k += 8) {
-    for (std::size_t l = 0; l < 8; ++l) {
-      lanes[l] += static_cast<double>(a[k + static_cast<std::int64_t>(l)]) *
-                  static_cast<double>(b[k + static_cast<std::int64_t>(l)]);
-    }
-  }
-  double sum = std::accumulate(lanes.begin(), lanes.end(), 0.0);
-  for (; k < n; ++k) sum += static_cast<double>(a[k]) * static_cast<double>(b[k]);
-  return sum;
-}
-
-Side prepare(int threads, MatrixView<const float> rows, const char* name) {
-  check_finite(rows, std::string(kName) + " " + name);
+Side prepare(const char* op, int threads, MatrixView<const float> rows, const char* name) {
+  check_finite(rows, std::string(op) + " " + name);
   Side side{rows, std::vector<double>(static_cast<std::size_t>(rows.rows)),
             Matrix<float>(rows.rows, rows.cols)};
   cpu::parallel_chunks(threads, rows.rows, 256, [&](std::int64_t first, std::int64_t count) {
     for (std::int64_t i = first; i < first + count; ++i) {
       const float* row = rows.row(i);
-      const double length = std::sqrt(dot(row, row, rows.cols));
+      const double length = std::sqrt(row_dot(row, row, rows.cols));
       if (length == 0) {
-        check::fail(kName, std::string(name) + " of length above 0",
+        check::fail(op, std::string(name) + " of length above 0",
                     "a zero vector in row " + std::to_string(i));
       }
       side.lengths[static_cast<std::size_t>(i)] = length;
@@ -65,80 +52,180 @@ Side prepare(int threads, MatrixView<const float> rows, const char* name) {
   return side;
 }
 
-// The comparison that counts, in double: is candidate j ahead of the partner of query i?
-bool ahead(const Side& queries, const Side& candidates, std::int64_t i, std::int64_t j,
-           double partner) {
-  const double cosine = dot(queries.rows.row(i), candidates.rows.row(j), queries.rows.cols) /
-                        candidates.lengths[static_cast<std::size_t>(j)];
-  return cosine > partner || (cosine == partner && j < i);
-}
+// A number a candidate, added to its cosines, and what it is to a float32 tile: from the middle of
+// all, so that little is lost.
+struct Bias {
+  std::span<const double> exact;
+  std::vector<float> rounded;
+  double window = 0;  // twice the worst rounding that it adds to a similarity
 
-// One tile of float32 similarities, compared with the partners' by rows and by columns. A
-// similarity inside [low, high] of its query is too close to tell.
-class Counter {
+  explicit Bias(std::span<const double> bias = {}) : exact(bias) {
+    if (bias.empty()) return;
+    const auto [lowest, highest] = std::minmax_element(bias.begin(), bias.end());
+    middle_ = *lowest / 2 + *highest / 2;
+    const double half = *highest - middle_;
+    for (const double value : bias) rounded.push_back(static_cast<float>(value - middle_));
+    window = 2 * (1 + half) * std::numeric_limits<float>::epsilon() +
+             8 * std::max(std::fabs(*lowest), std::fabs(*highest)) *
+                 std::numeric_limits<double>::epsilon();
+  }
+  double of(std::int64_t j) const { return exact.empty() ? 0 : exact[static_cast<std::size_t>(j)]; }
+  // As `rounded` has it.
+  double centred(std::int64_t j) const { return of(j) - middle_; }
+
+ private:
+  double middle_ = 0;
+};
+
+// One direction: which candidates are ahead of the partner of a query. A float32 similarity inside
+// the window around the partner's is too close to tell.
+class Direction {
  public:
-  Counter(const Side& images, const Side& texts)
-      : images_(images), texts_(texts), n_(images.rows.rows) {
+  Direction(const Side& queries, const Side& candidates, const Bias& bias,
+            std::span<const std::int32_t> partners)
+      : queries_(queries), candidates_(candidates), bias_(bias), partners_(partners) {
     // Twice the worst rounding of a float32 product of unit vectors: d + 4 half-epsilons.
     const double window =
-        static_cast<double>(images.rows.cols + 4) * std::numeric_limits<float>::epsilon();
-    for (std::int64_t i = 0; i < n_; ++i) {
-      const double product = dot(images.rows.row(i), texts.rows.row(i), images.rows.cols);
-      const auto s = static_cast<std::size_t>(i);
-      by_image_.push_back(product / texts.lengths[s]);
-      by_text_.push_back(product / images.lengths[s]);
-      const double cosine = product / texts.lengths[s] / images.lengths[s];
-      low_.push_back(static_cast<float>(cosine - window));
-      high_.push_back(static_cast<float>(cosine + window));
+        static_cast<double>(queries.rows.cols + 4) * std::numeric_limits<float>::epsilon() +
+        bias.window;
+    for (std::int64_t i = 0; i < queries.rows.rows; ++i) {
+      const std::int64_t partner = partner_of(i);
+      score_.push_back(score(i, partner));
+      const double cosine = product(i, partner) / queries.lengths[static_cast<std::size_t>(i)];
+      low_.push_back(static_cast<float>(cosine + bias.centred(partner) - window));
+      high_.push_back(static_cast<float>(cosine + bias.centred(partner) + window));
     }
   }
 
-  // tile [rows, cols] = similarities of images first_row... and texts first_col...
-  void count(const float* tile, std::int64_t first_row, std::int64_t rows, std::int64_t first_col,
-             std::int64_t cols, std::int32_t* image_ranks, std::int32_t* text_ranks) const {
-    const float* low = low_.data() + first_col;
-    const float* high = high_.data() + first_col;
-    for (std::int64_t r = 0; r < rows; ++r) {
-      const float* s = tile + r * cols;
-      const float row_low = low_[static_cast<std::size_t>(first_row + r)];
-      const float row_high = high_[static_cast<std::size_t>(first_row + r)];
-      std::int32_t better = 0, close = 0;
-      for (std::int64_t c = 0; c < cols; ++c) {
-        better += s[c] > row_high;
-        text_ranks[c] += s[c] > high[c];
-        close += (s[c] >= row_low) & (s[c] <= row_high);
-        close += (s[c] >= low[c]) & (s[c] <= high[c]);
-      }
-      image_ranks[r] += better;
-      if (close > 0) settle(s, first_row + r, first_col, cols, image_ranks[r], text_ranks);
-    }
+  std::int64_t partner_of(std::int64_t i) const {
+    return partners_.empty() ? i : partners_[static_cast<std::size_t>(i)];
+  }
+  const float* low() const { return low_.data(); }
+  const float* high() const { return high_.data(); }
+
+  // The comparison that counts, in double: is candidate j ahead of the partner of query i?
+  bool ahead(std::int64_t i, std::int64_t j) const {
+    if (j == partner_of(i)) return false;
+    const double other = score(i, j);
+    const double partner = score_[static_cast<std::size_t>(i)];
+    return other > partner || (other == partner && j < partner_of(i));
+  }
+  // The same for a float32 similarity, which settles it unless it is too close.
+  bool within(float similarity, std::int64_t i) const {
+    const auto q = static_cast<std::size_t>(i);
+    return similarity >= low_[q] && similarity <= high_[q];
   }
 
  private:
-  void settle(const float* s, std::int64_t i, std::int64_t first_col, std::int64_t cols,
-              std::int32_t& image_rank, std::int32_t* text_ranks) const {
-    const auto within = [&](float value, std::int64_t query) {
-      const auto q = static_cast<std::size_t>(query);
-      return value >= low_[q] && value <= high_[q];
-    };
-    for (std::int64_t c = 0; c < cols; ++c) {
-      const std::int64_t j = first_col + c;
-      if (j == i) continue;
-      if (within(s[c], i)) {
-        image_rank += ahead(images_, texts_, i, j, by_image_[static_cast<std::size_t>(i)]);
-      }
-      if (within(s[c], j)) {
-        text_ranks[c] += ahead(texts_, images_, j, i, by_text_[static_cast<std::size_t>(j)]);
-      }
-    }
+  double product(std::int64_t i, std::int64_t j) const {
+    return row_dot(queries_.rows.row(i), candidates_.rows.row(j), queries_.rows.cols) /
+           candidates_.lengths[static_cast<std::size_t>(j)];
+  }
+  // The score times the query's length, which saves a rounding and keeps the order.
+  double score(std::int64_t i, std::int64_t j) const {
+    return product(i, j) + bias_.of(j) * queries_.lengths[static_cast<std::size_t>(i)];
   }
 
-  const Side& images_;
-  const Side& texts_;
-  std::int64_t n_;
-  std::vector<double> by_image_, by_text_;  // the partner's product over the candidate's length
+  const Side& queries_;
+  const Side& candidates_;
+  const Bias& bias_;
+  std::span<const std::int32_t> partners_;
+  std::vector<double> score_;  // of the partner
   std::vector<float> low_, high_;
 };
+
+// A tile of similarities of queries i = first_row... and candidates first_col..., by rows.
+void count_rows(const Direction& direction, const float* tile, std::int64_t first_row,
+                std::int64_t rows, std::int64_t first_col, std::int64_t cols, std::int32_t* ranks) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float* s = tile + r * cols;
+    const float low = direction.low()[first_row + r];
+    const float high = direction.high()[first_row + r];
+    std::int32_t better = 0, close = 0;
+    for (std::int64_t c = 0; c < cols; ++c) {
+      better += s[c] > high;
+      close += (s[c] >= low) & (s[c] <= high);
+    }
+    for (std::int64_t c = 0; close > 0 && c < cols; ++c) {
+      if (!direction.within(s[c], first_row + r)) continue;
+      better += direction.ahead(first_row + r, first_col + c);
+      --close;
+    }
+    ranks[r] += better;
+  }
+}
+
+// The same tile by columns: they are the queries of the other direction.
+void count_columns(const Direction& direction, const float* tile, std::int64_t first_row,
+                   std::int64_t rows, std::int64_t first_col, std::int64_t cols,
+                   std::int32_t* ranks) {
+  const float* low = direction.low() + first_col;
+  const float* high = direction.high() + first_col;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float* s = tile + r * cols;
+    std::int32_t close = 0;
+    for (std::int64_t c = 0; c < cols; ++c) {
+      ranks[c] += s[c] > high[c];
+      close += (s[c] >= low[c]) & (s[c] <= high[c]);
+    }
+    for (std::int64_t c = 0; close > 0 && c < cols; ++c) {
+      if (!direction.within(s[c], first_col + c)) continue;
+      ranks[c] += direction.ahead(first_col + c, first_row + r);
+      --close;
+    }
+  }
+}
+
+// Runs visit(tile, first_row, rows, first_col, cols) over the table of similarities; the tiles of
+// one row of tiles one after another.
+template <class Visit>
+void for_tiles(int threads, const Side& queries, const Side& candidates, Visit&& visit) {
+  const std::int64_t m = candidates.rows.rows, d = queries.rows.cols;
+  cpu::parallel_chunks(
+      threads, queries.rows.rows, kTileRows, [&](std::int64_t row, std::int64_t rows) {
+        std::vector<float> tile(static_cast<std::size_t>(rows * std::min(kTileCols, m)));
+        for (std::int64_t col = 0; col < m; col += kTileCols) {
+          const std::int64_t cols = std::min(kTileCols, m - col);
+          cpu::gemm(1, cpu::Transpose::no, cpu::Transpose::yes, rows, cols, d, 1.0F,
+                    queries.unit.view().row(row), d, candidates.unit.view().row(col), d, 0.0F,
+                    tile.data(), cols);
+          visit(tile.data(), row, rows, col, cols);
+        }
+      });
+}
+
+void check_bias(std::span<const double> bias, std::int64_t candidates) {
+  if (static_cast<std::int64_t>(bias.size()) != candidates) {
+    check::fail(kBiased, "a bias of size " + std::to_string(candidates),
+                std::to_string(bias.size()));
+  }
+  const auto bad =
+      std::find_if(bias.begin(), bias.end(), [](double b) { return !std::isfinite(b); });
+  if (bad != bias.end()) {
+    check::fail(kBiased, "a finite bias",
+                std::to_string(*bad) + " for candidate " + std::to_string(bad - bias.begin()));
+  }
+}
+
+void check_partners(std::span<const std::int32_t> partners, std::int64_t queries,
+                    std::int64_t candidates) {
+  if (partners.empty()) {
+    if (queries != candidates) {
+      check::fail(kBiased, std::to_string(queries) + " candidates, or partners",
+                  std::to_string(candidates) + " candidates without partners");
+    }
+    return;
+  }
+  if (static_cast<std::int64_t>(partners.size()) != queries) {
+    check::fail(kBiased, "partners of size " + std::to_string(queries),
+                std::to_string(partners.size()));
+  }
+  for (std::size_t i = 0; i < partners.size(); ++i) {
+    if (partners[i] >= 0 && partners[i] < candidates) continue;
+    check::fail(kBiased, "partners from 0 to " + std::to_string(candidates - 1),
+                std::to_string(partners[i]) + " for query " + std::to_string(i));
+  }
+}
 
 }  // namespace
 
@@ -183,29 +270,56 @@ Retrieval retrieval(Context& context, MatrixView<const float> images,
   const HostRows<float> host_images(context, images);
   const HostRows<float> host_texts(context, texts);
   const int threads = context.threads();
-  const Side a = prepare(threads, host_images.view(), "images");
-  const Side b = prepare(threads, host_texts.view(), "texts");
-  const Counter counter(a, b);
-  const std::int64_t n = images.rows;
-  const std::int64_t d = images.cols;
-  std::vector<std::int32_t> image_ranks(static_cast<std::size_t>(n));
-  std::vector<std::int32_t> text_ranks(static_cast<std::size_t>(n));
-  cpu::parallel_chunks(threads, n, kTileRows, [&](std::int64_t row, std::int64_t rows) {
-    std::vector<float> tile(static_cast<std::size_t>(rows * std::min(kTileCols, n)));
-    std::vector<std::int32_t> counts(static_cast<std::size_t>(std::min(kTileCols, n)));
-    for (std::int64_t col = 0; col < n; col += kTileCols) {
-      const std::int64_t cols = std::min(kTileCols, n - col);
-      cpu::gemm(1, cpu::Transpose::no, cpu::Transpose::yes, rows, cols, d, 1.0F,
-                a.unit.view().row(row), d, b.unit.view().row(col), d, 0.0F, tile.data(), cols);
-      std::fill(counts.begin(), counts.end(), 0);
-      counter.count(tile.data(), row, rows, col, cols, image_ranks.data() + row, counts.data());
-      for (std::int64_t c = 0; c < cols; ++c) {
-        std::atomic_ref(text_ranks[static_cast<std::size_t>(col + c)])
-            .fetch_add(counts[static_cast<std::size_t>(c)], std::memory_order_relaxed);
-      }
-    }
-  });
+  const Side a = prepare(kName, threads, host_images.view(), "images");
+  const Side b = prepare(kName, threads, host_texts.view(), "texts");
+  const Bias none;
+  const Direction forward(a, b, none, {});
+  const Direction backward(b, a, none, {});
+  const auto n = static_cast<std::size_t>(images.rows);
+  std::vector<std::int32_t> image_ranks(n), text_ranks(n);
+  for_tiles(threads, a, b,
+            [&](const float* tile, std::int64_t row, std::int64_t rows, std::int64_t col,
+                std::int64_t cols) {
+              count_rows(forward, tile, row, rows, col, cols, image_ranks.data() + row);
+              std::array<std::int32_t, kTileCols> counts{};
+              count_columns(backward, tile, row, rows, col, cols, counts.data());
+              for (std::int64_t c = 0; c < cols; ++c) {
+                std::atomic_ref(text_ranks[static_cast<std::size_t>(col + c)])
+                    .fetch_add(counts[static_cast<std::size_t>(c)], std::memory_order_relaxed);
+              }
+            });
   return {retrieval_scores(std::move(image_ranks)), retrieval_scores(std::move(text_ranks))};
+}
+
+RetrievalScores retrieval_with_bias(Context& context, MatrixView<const float> queries,
+                                    MatrixView<const float> candidates,
+                                    std::span<const double> bias,
+                                    std::span<const std::int32_t> partners) {
+  if (candidates.cols != queries.cols) {
+    check::fail(kBiased, "candidates of " + std::to_string(queries.cols) + " columns",
+                std::to_string(candidates.cols));
+  }
+  if (queries.rows < 1) check::fail(kBiased, "at least 1 query", "0");
+  check_bias(bias, candidates.rows);
+  check_partners(partners, queries.rows, candidates.rows);
+  const HostRows<float> host_queries(context, queries);
+  const HostRows<float> host_candidates(context, candidates);
+  const int threads = context.threads();
+  const Side a = prepare(kBiased, threads, host_queries.view(), "queries");
+  const Side b = prepare(kBiased, threads, host_candidates.view(), "candidates");
+  const Bias biases(bias);
+  const Direction direction(a, b, biases, partners);
+  std::vector<std::int32_t> ranks(static_cast<std::size_t>(queries.rows));
+  for_tiles(
+      threads, a, b,
+      [&](float* tile, std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols) {
+        const float* shift = biases.rounded.data() + col;
+        for (std::int64_t r = 0; r < rows; ++r) {
+          for (std::int64_t c = 0; c < cols; ++c) tile[r * cols + c] += shift[c];
+        }
+        count_rows(direction, tile, row, rows, col, cols, ranks.data() + row);
+      });
+  return retrieval_scores(std::move(ranks));
 }
 
 }  // namespace clipk

@@ -4,8 +4,7 @@
 #include <cstring>
 #include <string>
 
-#include "clipk/core/error.hpp"
-#include "support/arrays.hpp"
+#include "metrics/rows.hpp"
 #include "support/coco500.hpp"
 
 namespace clipk::test {
@@ -37,21 +36,6 @@ std::vector<std::int32_t> plain_ranks(MatrixView<const float> queries,
     ranks.push_back(rank);
   }
   return ranks;
-}
-
-Matrix<float> random_rows(std::int64_t n, std::int64_t d, std::uint64_t seed) {
-  Context context = cpu();
-  const std::vector<float> values = normals(n * d, seed);
-  return Matrix<float>::copy_of(context, MatrixView<const float>(values.data(), n, d));
-}
-
-// Texts are noisy images, so that ranks spread.
-Matrix<float> noisy(const Matrix<float>& rows, std::uint64_t seed, float noise) {
-  Matrix<float> result = random_rows(rows.rows(), rows.cols(), seed);
-  for (std::int64_t i = 0; i < rows.rows() * rows.cols(); ++i) {
-    result.data()[i] = rows.data()[i] + noise * result.data()[i];
-  }
-  return result;
 }
 
 TEST(Retrieval, RanksAreThoseOfTheDefinition) {
@@ -117,13 +101,10 @@ TEST(Retrieval, StridedViewsAndThreadsChangeNothing) {
 }
 
 std::string message(MatrixView<const float> images, MatrixView<const float> texts) {
-  Context context = cpu();
-  try {
+  return error_of([&] {
+    Context context = cpu();
     retrieval(context, images, texts);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  });
 }
 
 TEST(Retrieval, BadInputIsNamed) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "clipk/core/context.hpp"
@@ -38,6 +39,21 @@ struct Retrieval {
 /// Deterministic: yes.
 Retrieval retrieval(Context& context, MatrixView<const float> images,
                     MatrixView<const float> texts);
+
+/// One direction, with a number added to every candidate's cosine: score = cosine + bias. Biases
+/// are those of reranking.hpp, or any.
+///
+/// Ranks are those of float64 arithmetic, as above; with all biases 0 they are retrieval's.
+///
+/// @param queries [n, d]  @param candidates [m, d]  @param bias [m], finite
+/// @param partners [n] the candidate that belongs to each query; may be empty where m = n: row i
+/// @throws Error if a shape differs, there is no query, a partner is not a candidate, a value is
+///   not finite, or a row has length zero.
+/// Deterministic: yes.
+RetrievalScores retrieval_with_bias(Context& context, MatrixView<const float> queries,
+                                    MatrixView<const float> candidates,
+                                    std::span<const double> bias,
+                                    std::span<const std::int32_t> partners = {});
 
 /// The scores that follow from ranks.
 RetrievalScores retrieval_scores(std::vector<std::int32_t> ranks);

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "clipk/core/context.hpp"
+#include "clipk/core/view.hpp"
+
+// Corrections for hubs. Each is one number a candidate, added to its cosine with any query
+// (retrieval_with_bias): it lowers candidates that are near to everything. It is computed from a
+// bank of queries. With the test queries themselves as the bank it is transductive: the test
+// queries are looked at together, and what one finds depends on the others. With other queries as
+// the bank every test query is judged by itself.
+namespace clipk {
+
+/// CSLS: minus half the mean of a candidate's k largest cosines to the bank.
+///
+/// The other half of CSLS, the query's own mean, moves all its candidates alike and no rank.
+/// Cosines are float64. Runs on the host whatever the context's device; the table is never held.
+///
+/// @param bank [b, d]  @param candidates [m, d]; rows of any length above 0
+/// @return [m]
+/// @throws Error if the widths differ, there is no candidate, k is not from 1 to min(b, 120), a
+///   value is not finite, or a row has length zero.
+/// Deterministic: yes, whatever the number of threads. Source: Conneau et al. 2018, Word
+/// Translation without Parallel Data.
+std::vector<double> csls_bias(Context& context, MatrixView<const float> bank,
+                              MatrixView<const float> candidates, std::int64_t k = 10);
+
+struct SinkhornOptions {
+  double beta = 50;  ///< inverse temperature: the table is exp(beta cosine)
+  std::int64_t max_iterations = 1000;
+  double tolerance = 1e-6;  ///< of residual
+};
+
+struct SinkhornBias {
+  /// [m] log v_c / beta, v_c being the factor of candidate c's column; their mean is 0
+  std::vector<double> bias;
+  std::int64_t iterations = 0;
+  /// The largest relative error of a row's sum where the columns' sums are right: at most the
+  /// tolerance, unless max_iterations came first.
+  double residual = 0;
+};
+
+/// Sinkhorn: the table exp(beta cosine) [b, m] with its rows and columns scaled in turn until all
+/// rows have the same sum and all columns have the same sum; by logarithms, so that no beta
+/// overflows. A candidate near to everything gets a small factor.
+SinkhornBias sinkhorn_bias(Context& context, MatrixView<const float> bank,
+                           MatrixView<const float> candidates, const SinkhornOptions& options = {});
+
+}  // namespace clipk
