@@ -103,12 +103,14 @@ const std::vector<std::string>& fashion_mnist_names() {
 FeatureSource::FeatureSource(Program& program) {
   CLI::App& app = program.app();
   app.option_defaults()->group("Rows; without these Fashion-MNIST's 10,000 test images");
-  CLI::Option* features = app.add_option(
-      "--features", features_, "Rows to cluster: .npy of shape (n, d), or IDX images (also .gz)");
+  CLI::Option* features =
+      app.add_option("--features", features_,
+                     "Rows to cluster (n, d): .npy, .npz or .safetensors (FILE:NAME of several), "
+                     "IDX images (also .gz), or a clip-retrieval folder");
   CLI::Option* labels =
       app.add_option("--labels", labels_,
-                     "The class of every row: .npy of n whole numbers, or IDX labels (also .gz); "
-                     "negative: not known")
+                     "The class of every row: n whole numbers as .npy, .npz, .safetensors or IDX "
+                     "(also .gz); negative: not known")
           ->needs(features);
   app.add_option("--label-names", names_, "Text file: line i is the name of label i, from 0")
       ->needs(labels);

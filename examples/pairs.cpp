@@ -31,11 +31,16 @@ std::filesystem::path data_folder(const std::string& name) {
 PairSource::PairSource(Program& program) {
   CLI::App& app = program.app();
   app.option_defaults()->group("Pairs; without these COCO-500 (script/fetch-data), else synthetic");
-  CLI::Option* images = app.add_option("--images", images_, "Image vectors, .npy of shape (n, d)");
+  CLI::Option* images = app.add_option(
+      "--images", images_,
+      "Image vectors (n, d): .npy, .npz or .safetensors (FILE:NAME of several), or a "
+      "clip-retrieval folder");
   CLI::Option* texts =
-      app.add_option("--texts", texts_, "Text vectors, .npy of shape (n, d); row i is image i's");
-  CLI::Option* pairs =
-      app.add_option("--pairs", pairs_, "Both in one .npy of shape (2, n, d), images first");
+      app.add_option("--texts", texts_, "Text vectors as --images; row i is image i's");
+  CLI::Option* pairs = app.add_option(
+      "--pairs", pairs_,
+      "Both in one array of shape (2, n, d), images first; in a .npz or .safetensors of "
+      "arrays images and texts; or a clip-retrieval folder");
   CLI::Option* generated =
       app.add_option("--synthetic", generated_, "Generate so many pairs instead, 0 for none")
           ->check(whole_number(0, 10'000'000));

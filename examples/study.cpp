@@ -6,6 +6,8 @@
 #include <new>
 
 #include "clipk/core/error.hpp"
+#include "clipk/io/array_file.hpp"
+#include "clipk/io/clip_retrieval.hpp"
 #include "clipk/io/npy.hpp"
 #include "clipk/io/sha256.hpp"
 
@@ -70,6 +72,29 @@ Json option_value(const CLI::Option& option) {
   return list;
 }
 
+// Of a clip-retrieval folder what the readers take: one modality, or both for pairs.
+std::vector<std::filesystem::path> files_of_folder(const std::string& name,
+                                                   const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  for (const Modality modality : {Modality::image, Modality::text}) {
+    if (name != "pairs" && (name == "texts") != (modality == Modality::text)) continue;
+    const auto more = clip_retrieval_files(folder, modality);
+    files.insert(files.end(), more.begin(), more.end());
+  }
+  return files;
+}
+
+// Null for IDX, whose shape takes reading it all, for text, and for several arrays.
+Json shape_of(const std::filesystem::path& file, const std::string& array) {
+  const auto format = array_format(file);
+  if (!format || *format == ArrayFormat::idx) return {};
+  std::vector<ArrayEntry> entries = list_arrays(file);
+  std::erase_if(entries, [&](const ArrayEntry& entry) {
+    return array.empty() ? !entry.problem.empty() : entry.name != array;
+  });
+  return entries.size() == 1 ? Json(entries[0].shape) : Json();
+}
+
 }  // namespace
 
 Run::Run(Options options, Context context, Json manifest)
@@ -85,9 +110,15 @@ Context Run::context_for(std::uint64_t seed) const {
 }
 
 void Run::add_input(const std::string& name, const std::filesystem::path& path) {
-  Json input{{"name", name}, {"path", path.string()}};
-  input["shape"] = path.extension() == ".npy" ? Json(read_npy_header(path).shape) : Json();
-  input["sha256"] = sha256_file(path);
+  if (std::filesystem::is_directory(path)) {
+    for (const auto& file : files_of_folder(name, path)) add_input(name, file);
+    return;
+  }
+  const auto [file, array] = split_array_path(path);
+  Json input{{"name", name}, {"path", file.string()}};
+  if (!array.empty()) input["array"] = array;
+  input["shape"] = shape_of(file, array);
+  input["sha256"] = sha256_file(file);
   manifest_["inputs"].push_back(std::move(input));
 }
 

@@ -11,7 +11,6 @@
 #include "clipk/io/check_finite.hpp"
 #include "clipk/io/dataset.hpp"
 #include "clipk/io/embeddings.hpp"
-#include "clipk/io/npy.hpp"
 #include "clipk/io/synthetic_images.hpp"
 #include "features.hpp"
 #include "pairs.hpp"
@@ -88,16 +87,20 @@ FactorSource::FactorSource(Program& program) {
           ->check(one_of({"generated", "fashion-mnist", "coco500"}));
   CLI::Option* generated = app.add_option("--generated", generated_, "Images to generate")
                                ->check(whole_number(10, 10'000'000));
-  CLI::Option* images = app.add_option(
-      "--images", images_, "Pictures: .npy of shape (n, values), or IDX images (also .gz)");
+  CLI::Option* images = app.add_option("--images", images_,
+                                       "Pictures (n, values): .npy, .npz or .safetensors "
+                                       "(FILE:NAME of several), or IDX images (also .gz)");
   app.add_option("--image-shape", shape_,
                  "Of --images as HxW or HxWx3; without it square pictures are recognised")
       ->needs(images);
-  CLI::Option* embeddings =
-      app.add_option("--embeddings", embeddings_, "Image vectors, .npy of shape (n, d)");
+  CLI::Option* embeddings = app.add_option(
+      "--embeddings", embeddings_,
+      "Image vectors (n, d): .npy, .npz or .safetensors (FILE:NAME of several), or a "
+      "clip-retrieval folder");
   CLI::Option* attributes = app.add_option(
       "--attributes", attributes_,
-      "What is known of every row: CSV with a column a factor, or labels as .npy or IDX");
+      "What is known of every row: CSV with a column a factor, or labels as .npy, .npz, "
+      ".safetensors or IDX");
   app.add_option("--label-names", names_, "Text file: line i is the name of label i, from 0")
       ->needs(attributes);
   app.add_option("--texts", texts_, "Text vectors beside --embeddings, row i is image i's")
@@ -185,7 +188,7 @@ FactorData FactorSource::embeddings(Run& run, const fs::path& rows, const fs::pa
                                     const fs::path& captions) const {
   FactorData data;
   data.vectors = true;
-  data.rows = read_npy_matrix<float>(rows);
+  data.rows = read_embeddings(rows, Modality::image);
   check_finite(data.rows.view(), rows.string());
   normalize_embeddings(data.rows, rows.string());
   run.add_input("embeddings", rows);
@@ -195,7 +198,7 @@ FactorData FactorSource::embeddings(Run& run, const fs::path& rows, const fs::pa
                             data.rows.rows(), rows.string(), got));
   };
   if (!texts.empty()) {
-    data.texts = read_npy_matrix<float>(texts);
+    data.texts = read_embeddings(texts, Modality::text);
     expect_rows(texts, data.texts.rows());
     if (data.texts.cols() != data.rows.cols()) {
       throw Error(fmt::format("{}: expected rows of {} values as {} has, got {}", texts.string(),

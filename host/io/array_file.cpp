@@ -97,9 +97,10 @@ std::optional<ArrayFormat> array_format(const std::filesystem::path& file) {
   if (begins("\x93N"sv)) return ArrayFormat::npy;
   if (begins("PK\3\4"sv) || begins("PK\5\6"sv)) return ArrayFormat::npz;
   if (begins("\x1F\x8B"sv)) return ArrayFormat::idx;
-  // A header's length in 8 bytes, and its JSON. IDX labels may have that byte there too, but of
-  // their 8 bytes before it the last 4 are a count, above 0, and as a length it would be vast.
-  const bool json = opened.size() >= 9 && start[8] == '{';
+  // A header's length in 8 bytes (the last of them 0, which no text has), and its JSON. IDX labels
+  // may have that byte there too, but of their 8 bytes before it the last 4 are a count, above 0,
+  // and as a length it would be vast.
+  const bool json = opened.size() >= 9 && start[7] == 0 && start[8] == '{';
   const bool vast = std::any_of(start + 4, start + 8, [](unsigned char byte) { return byte != 0; });
   if (json && !(begins("\0\0"sv) && vast)) return ArrayFormat::safetensors;
   if (begins("\0\0"sv)) return ArrayFormat::idx;

@@ -130,7 +130,8 @@ TEST_F(ProgramTest, RefusesWrongUsageWithStatus2) {
 }
 
 TEST_F(ProgramTest, RefusesBadDataWithStatus1) {
-  expect_refused({"--pairs", path("none.npy")}, 1, "none.npy: expected a .npy file, got No such");
+  expect_refused({"--pairs", path("none.npy")}, 1,
+                 "none.npy: expected a .npy, .npz, safetensors or IDX file, got No such");
   test::write_bytes(path("half.npy"), "\x93NUMPY\x01");
   expect_refused({"--pairs", path("half.npy")}, 1,
                  "half.npy: expected a .npy file, got a file of 7");

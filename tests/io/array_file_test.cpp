@@ -44,6 +44,7 @@ TEST_F(ArrayFileTest, KnowsFilesByTheirContent) {
   EXPECT_EQ(array_format(idx("\x1F\x8B\x08 gzip")), ArrayFormat::idx);
   EXPECT_EQ(array_format(idx(std::string("\0\0\1\0\0\0\0\0{", 9))), ArrayFormat::safetensors);
   EXPECT_EQ(array_format(idx("shape,size\n")), std::nullopt);
+  EXPECT_EQ(array_format(idx("A photo {of} a cat")), std::nullopt);
   EXPECT_EQ(array_format(idx("")), std::nullopt);
   EXPECT_HAS(error_of([&] { array_format(path("none")); }),
              "expected a .npy, .npz, safetensors or IDX file, got No such file or directory");

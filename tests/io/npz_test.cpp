@@ -1,13 +1,13 @@
 #include "clipk/io/npz.hpp"
 
 #include <sys/stat.h>
-#include <zip.h>
 
 #include <cstring>
 #include <initializer_list>
 
 #include "io/broken_files.hpp"
 #include "io/files.hpp"
+#include "io/zip_files.hpp"
 
 namespace clipk {
 namespace {
@@ -42,21 +42,8 @@ void set_word(std::string& bytes, std::size_t at, std::uint32_t value) {
 
 class NpzTest : public test::FileTest {
  protected:
-  struct Member {
-    std::string name, content;
-    zip_int32_t method = ZIP_CM_DEFLATE;
-  };
-  void write_zip(const std::string& name, const std::vector<Member>& members) const {
-    zip_t* zip = zip_open(path(name).c_str(), ZIP_CREATE | ZIP_TRUNCATE, nullptr);
-    ASSERT_NE(zip, nullptr);
-    for (const Member& member : members) {
-      zip_source_t* source =
-          zip_source_buffer(zip, member.content.data(), member.content.size(), 0);
-      const zip_int64_t index = zip_file_add(zip, member.name.c_str(), source, 0);
-      ASSERT_GE(index, 0);
-      zip_set_file_compression(zip, static_cast<zip_uint64_t>(index), member.method, 0);
-    }
-    ASSERT_EQ(zip_close(zip), 0);
+  void write_zip(const std::string& name, const std::vector<test::ZipMember>& members) const {
+    test::write_zip(path(name), members);
   }
   /// The Error of reading `member` of a golden file with a word of its central record changed.
   std::string lie(const std::string& file, const std::string& member, std::size_t field,
@@ -130,7 +117,7 @@ TEST_F(NpzTest, RefusesWhatIsNotThere) {
   EXPECT_HAS(error_of([] { read_npz_vector<float>(golden("stored"), "images"); }),
              "stored.npz:images: expected an array of one dimension, got shape (3, 2)");
   EXPECT_HAS(error_of([] { read_npz_matrix<float>(golden("stored"), "names"); }), "got '<U1'");
-  std::vector<Member> many;
+  std::vector<test::ZipMember> many;
   for (int i = 0; i < 13; ++i) many.push_back({"k\n" + std::to_string(i) + ".npy", "x"});
   write_zip("many.npz", many);
   EXPECT_HAS(error_of([&] { read_npz_matrix<float>(path("many.npz"), "x"); }),
@@ -202,14 +189,9 @@ TEST_F(NpzTest, RefusesMembersOfAnotherSizeThanTheyHold) {
   }
 }
 
-// 68 MB of zeros in 68 kB: the size alone tells, so nothing of it is unpacked.
+// 68 MB in 68 kB: the size alone tells, so nothing of it is unpacked.
 TEST_F(NpzTest, RefusesBombs) {
-  std::string npy = "\x93NUMPY\x01";
-  npy += std::string("\0\x76\0", 3);
-  npy += "{'descr': '<f4', 'fortran_order': False, 'shape': (17000000, 1), }";
-  npy.resize(127, ' ');
-  npy += '\n';
-  npy.resize(68'000'128);
+  const std::string npy = test::npy_of_zeros(17'000'000);
   write_zip("bomb.npz", {{"x.npy", npy}});
   const std::string reason =
       "bomb.npz:x: expected at most 200 bytes for every packed one (no zip bomb), got 68000128 "

@@ -223,7 +223,12 @@ TEST_F(ClusterRefusesTest, Files) {
   for (const char* option : {"--features", "--labels"}) {
     expect_refused(kData, "none: expected " + either + "No such file or directory",
                    {option, path("none")});
-    expect_refused(kData, ": expected " + either + "a directory", {option, path("")});
+    const bool folder_reads = std::string(option) == "--features";
+    expect_refused(kData,
+                   folder_reads
+                       ? ": expected a clip-retrieval folder with img_emb/img_emb_N.npy, got none"
+                       : ": expected " + either + "a directory",
+                   {option, path("")});
     expect_refused_file(option, either + "a file of 0 bytes", "");
     expect_refused_file(option, either + "other bytes", "1.0 2.0 3.0\n");
   }

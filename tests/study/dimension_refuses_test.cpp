@@ -94,9 +94,13 @@ TEST_F(RefusesTest, TooFewPairs) {
 }
 
 TEST_F(RefusesTest, Files) {
-  expect_refused(kData, "none.npy: expected a .npy file, got No such file or directory",
-                 {"--images", path("none.npy")});
-  expect_refused(kData, path("").string() + ": expected a .npy file, got a directory",
+  expect_refused(
+      kData,
+      "none.npy: expected a .npy, .npz, safetensors or IDX file, got No such file or directory",
+      {"--images", path("none.npy")});
+  expect_refused(kData,
+                 path("").string() +
+                     ": expected a clip-retrieval folder with text_emb/text_emb_N.npy, got none",
                  {"--texts", path("")});
   const std::string bytes = read_bytes(path("i.npy"));
   for (const std::size_t size : {std::size_t{0}, std::size_t{20}, bytes.size() - 1}) {
