@@ -1,0 +1,140 @@
+#include "cpu/cross_entropy_loss.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/cross_entropy_loss.cpp"
+#include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
+#include <hwy/highway.h>
+// after highway.h
+#include <hwy/contrib/math/math-inl.h>
+
+#include "cpu/parallel.hpp"
+#include "cpu/row_lanes-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace clipk::cpu::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// The lanes of a place that lie inside the row; `other` in the rest.
+template <class T>
+HWY_INLINE hn::Vec<hn::ScalableTag<T>> inside(WholeVector<T>, hn::Vec<hn::ScalableTag<T>> v, T) {
+  return v;
+}
+template <class T>
+HWY_INLINE hn::Vec<hn::ScalableTag<T>> inside(PartVector<T> place, hn::Vec<hn::ScalableTag<T>> v,
+                                              T other) {
+  const hn::ScalableTag<T> d;
+  return hn::IfThenElse(hn::FirstN(d, place.count), v, hn::Set(d, other));
+}
+
+// The loss of one row, and its gradient unless `grad` is null; `grad` may be `row`.
+template <class T>
+HWY_INLINE double entropy_row(const T* row, std::int64_t classes, std::int32_t label, T share,
+                              T* grad) {
+  const hn::ScalableTag<T> d;
+  constexpr T kLowest = -std::numeric_limits<T>::infinity();
+  auto highest = hn::Set(d, kLowest);
+  for_row<T>(classes, [&](auto place, std::int64_t j) HWY_ATTR {
+    highest = hn::Max(highest, inside<T>(place, place.load(row + j), kLowest));
+  });
+  const T top = hn::GetLane(hn::MaxOfLanes(d, highest));
+  const T of_label = row[label];
+  auto sums = hn::Zero(d);
+  for_row<T>(classes, [&](auto place, std::int64_t j) HWY_ATTR {
+    const auto below = hn::Sub(place.load(row + j), hn::Set(d, top));
+    // Exp gives 0 for NaN, which must not pass.
+    const auto e = hn::IfThenElse(hn::IsNaN(below), below, hn::Exp(d, below));
+    sums = hn::Add(sums, inside<T>(place, e, T{0}));
+    if (grad != nullptr) place.store(e, grad + j);
+  });
+  const T sum = hn::GetLane(hn::SumOfLanes(d, sums));
+  if (grad != nullptr) {
+    const auto factor = hn::Set(d, share / sum);
+    for_row<T>(classes, [&](auto place, std::int64_t j) HWY_ATTR {
+      place.store(hn::Mul(place.load(grad + j), factor), grad + j);
+    });
+    grad[label] -= share;
+  }
+  return std::log(static_cast<double>(sum)) - static_cast<double>(of_label - top);
+}
+
+template <class T>
+double entropy_rows(MatrixView<const T> logits, const std::int32_t* labels, T share,
+                    MatrixView<T> grad) {
+  double sum = 0;
+  for (std::int64_t i = 0; i < logits.rows; ++i) {
+    T* const g = grad.data == nullptr ? nullptr : grad.row(i);
+    if (labels[i] >= 0) {
+      sum += entropy_row(logits.row(i), logits.cols, labels[i], share, g);
+    } else if (g != nullptr) {
+      std::fill_n(g, logits.cols, T{0});
+    }
+  }
+  return sum;
+}
+
+double entropy_rows_float(MatrixView<const float> logits, const std::int32_t* labels, float share,
+                          MatrixView<float> grad) {
+  return entropy_rows(logits, labels, share, grad);
+}
+double entropy_rows_double(MatrixView<const double> logits, const std::int32_t* labels,
+                           double share, MatrixView<double> grad) {
+  return entropy_rows(logits, labels, share, grad);
+}
+
+}  // namespace clipk::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace clipk::cpu {
+
+HWY_EXPORT(entropy_rows_float);
+HWY_EXPORT(entropy_rows_double);
+
+namespace {
+
+constexpr std::int64_t kSerialSize = 1 << 13;  // takes less time than waking a second thread
+
+double entropy_rows(MatrixView<const float> logits, const std::int32_t* labels, float share,
+                    MatrixView<float> grad) {
+  return HWY_DYNAMIC_DISPATCH(entropy_rows_float)(logits, labels, share, grad);
+}
+double entropy_rows(MatrixView<const double> logits, const std::int32_t* labels, double share,
+                    MatrixView<double> grad) {
+  return HWY_DYNAMIC_DISPATCH(entropy_rows_double)(logits, labels, share, grad);
+}
+
+template <class T>
+void whole(int threads, MatrixView<const T> logits, VectorView<const std::int32_t> labels,
+           double share, VectorView<double> parts, VectorView<double> loss, MatrixView<T> grad) {
+  if (logits.rows * logits.cols < kSerialSize) threads = 1;
+  parallel_chunks(
+      threads, logits.rows, kCrossEntropyRows, [&](std::int64_t first, std::int64_t count) {
+        parts[first / kCrossEntropyRows] =
+            entropy_rows(logits.row_range(first, count), labels.data + first, static_cast<T>(share),
+                         grad.data == nullptr ? grad : grad.row_range(first, count));
+      });
+  double sum = 0;
+  for (const double part : parts) sum += part;
+  loss[0] += share * sum;
+}
+
+}  // namespace
+
+void cross_entropy_loss(int threads, MatrixView<const float> logits,
+                        VectorView<const std::int32_t> labels, double share,
+                        VectorView<double> parts, VectorView<double> loss, MatrixView<float> grad) {
+  whole(threads, logits, labels, share, parts, loss, grad);
+}
+void cross_entropy_loss(int threads, MatrixView<const double> logits,
+                        VectorView<const std::int32_t> labels, double share,
+                        VectorView<double> parts, VectorView<double> loss,
+                        MatrixView<double> grad) {
+  whole(threads, logits, labels, share, parts, loss, grad);
+}
+
+}  // namespace clipk::cpu
+#endif
