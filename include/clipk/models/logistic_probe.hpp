@@ -1,0 +1,119 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "clipk/core/context.hpp"
+#include "clipk/core/matrix.hpp"
+#include "clipk/core/view.hpp"
+
+namespace clipk {
+
+struct LogisticProbeOptions {
+  double c = 1;  ///< as in scikit-learn: the smaller, the smaller the weights
+  /// Columns are shifted and scaled to mean 0 and deviation 1 over the rows of the fit; those that
+  /// do not vary there count nothing.
+  bool standardize = false;
+  std::int64_t max_iterations = 1000;
+  double tolerance = 1e-6;  ///< on the largest derivative of the mean loss
+};
+
+/// How well a linear map tells classes apart: multinomial logistic regression with an L2 penalty,
+///   sum over rows of -log softmax(W x + b)_label + |W|^2 / (2 C),
+/// the intercepts b free, as scikit-learn's LogisticRegression. Of two classes it is that of one
+/// vector w = W_1 - W_0: the penalty is |w|^2 / (2 C) (that is |W|^2 / C).
+///
+/// Minimised by L-BFGS from zero. On the CPU all arithmetic is float64; on a GPU products are
+/// float32 and sums over rows and all state float64. Deterministic: yes; the same data, device and
+/// options give the same bytes for any number of threads.
+class LogisticProbe {
+ public:
+  /// @param rows [n, d] on any device  @param labels [n], on the host: a class each, any number
+  ///   from 0, or below 0 for a row that is left out
+  /// @throws Error if the sizes differ, there are no columns, fewer than two classes, a value that
+  ///   is not finite, or an option that makes no sense.
+  static LogisticProbe fit(Context& context, MatrixView<const float> rows,
+                           std::span<const std::int32_t> labels,
+                           const LogisticProbeOptions& options = {});
+
+  LogisticProbe(LogisticProbe&&) noexcept;
+  LogisticProbe& operator=(LogisticProbe&&) noexcept;
+  ~LogisticProbe();
+
+  std::int64_t input_dim() const;
+  const std::vector<std::int32_t>& classes() const;  ///< the labels of the fit, upwards: k of them
+  double c() const;
+  double loss() const;              ///< what was minimised, divided by the rows with a label
+  double gradient() const;          ///< its largest derivative at the end
+  std::int64_t iterations() const;  ///< of L-BFGS
+  bool converged() const;           ///< the gradient is within the tolerance
+
+  /// [k, d] and [k], for rows as they are given, standardised or not: logits = W x + b.
+  Matrix<double> weights() const;
+  std::vector<double> intercepts() const;
+
+  /// The probability of each class [m, k], on the host, of rows [m, d] of any device.
+  /// @throws Error if the width differs.
+  Matrix<double> probabilities(Context& context, MatrixView<const float> rows) const;
+  /// The likeliest class of each row (a label; of equal ones the lowest).
+  std::vector<std::int32_t> predict(Context& context, MatrixView<const float> rows) const;
+  /// The share of the rows with a label whose class is predicted; a class that the fit did not see
+  /// is a miss. @throws Error also if the sizes differ or no row has a label.
+  double accuracy(Context& context, MatrixView<const float> rows,
+                  std::span<const std::int32_t> labels) const;
+
+  /// Writes the model as one archive of kind "logistic_probe model", atomically. @throws Error
+  void save(const std::filesystem::path& path) const;
+  /// @throws Error if the file is not a whole "logistic_probe model" archive.
+  static LogisticProbe load(const std::filesystem::path& path);
+
+ private:
+  struct Impl;
+  explicit LogisticProbe(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// What cross-validation found. Every row with a label is predicted once, by a probe that did not
+/// see it.
+struct LogisticCrossValidation {
+  double accuracy = 0;                    ///< share of these rows that are predicted right
+  std::vector<double> fold_accuracy;      ///< the same of each fold
+  std::vector<std::int32_t> fold;         ///< [n] of each row; -1 without a label
+  std::vector<std::int32_t> predictions;  ///< [n]; -1 without a label
+};
+
+/// Cross-validated accuracy. Folds are stratified and drawn by the context's seed: the rows of a
+/// class, in random order, go to the folds in turn, each class from where the last one ended.
+/// @param rows [n, d] on any device  @param labels [n], as in LogisticProbe::fit
+/// @throws Error as LogisticProbe::fit, for folds below 2 or above the rows with a label, or a
+/// class
+///   of a single row (no probe could know it when it is asked for). Deterministic: yes.
+LogisticCrossValidation cross_validate(Context& context, MatrixView<const float> rows,
+                                       std::span<const std::int32_t> labels, std::int64_t folds = 5,
+                                       const LogisticProbeOptions& options = {});
+
+/// What a choice of C is made from.
+struct LogisticSearch {
+  std::vector<double> candidates = {1e-3, 1e-2, 1e-1, 1, 10, 100, 1000};
+  double held_out = 0.2;  ///< share of each class's rows that judge
+};
+
+struct LogisticChoice {
+  double c = 0;                  ///< of the highest accuracy; of equal ones the smallest
+  std::vector<double> accuracy;  ///< of each candidate, on the rows held out
+  std::int64_t held_out = 0;     ///< how many these are
+};
+
+/// C by a validation split, stratified and drawn by the context's seed; of each class at least one
+/// row judges and at least one is learned from. The probe itself is then fitted to all rows.
+/// @param options all but its c
+/// @throws Error as LogisticProbe::fit, without candidates, for a share outside (0, 1), or a class
+///   of a single row. Deterministic: yes.
+LogisticChoice choose_c(Context& context, MatrixView<const float> rows,
+                        std::span<const std::int32_t> labels, const LogisticSearch& search = {},
+                        const LogisticProbeOptions& options = {});
+
+}  // namespace clipk
