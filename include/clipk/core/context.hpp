@@ -12,9 +12,10 @@ namespace clipk {
 
 class Arena;
 
+/// What a context is made with.
 struct ContextOptions {
-  std::uint64_t seed = 0;
-  Precision precision = Precision::fp32;
+  std::uint64_t seed = 0;                 ///< behind every random number
+  Precision precision = Precision::fp32;  ///< of matrix products on CUDA
   int threads = 0;  ///< CPU threads; 0 takes all there are. Results do not depend on it.
 };
 
@@ -22,6 +23,7 @@ struct ContextOptions {
 /// memory, the seed and the precision. Not thread-safe: one context a thread.
 class Context {
  public:
+  /// A context on the CPU.
   static Context cpu(const ContextOptions& options = {});
   /// @throws Error where there is no usable GPU (or the library was built without CUDA).
   static Context cuda(const ContextOptions& options = {}, int ordinal = 0);
@@ -31,18 +33,21 @@ class Context {
   /// 0, or the first GPU is older than compute capability 8.0.
   static bool cuda_available();
 
+  /// Takes over what the other one holds, which can then only be assigned to or destroyed.
   Context(Context&&) noexcept;
+  /// As the constructor that moves.
   Context& operator=(Context&&) noexcept;
   ~Context();
 
-  Device device() const;
+  Device device() const;  ///< where operations run and their arrays lie
+  /// As they were given; threads() has the number that 0 stands for.
   const ContextOptions& options() const;
-  std::uint64_t seed() const { return options().seed; }
-  Precision precision() const { return options().precision; }
-  int threads() const;          ///< as resolved: at least 1
-  int multiprocessors() const;  ///< of the GPU; 1 on the CPU
-  CUstream_st* stream() const;  ///< null on the CPU
-  Arena& scratch();
+  std::uint64_t seed() const { return options().seed; }        ///< of the options
+  Precision precision() const { return options().precision; }  ///< of the options
+  int threads() const;                                         ///< as resolved: at least 1
+  int multiprocessors() const;                                 ///< of the GPU; 1 on the CPU
+  CUstream_st* stream() const;                                 ///< null on the CPU
+  Arena& scratch();  ///< memory that operations reuse; taken through Scratch
   /// Waits until all work given to this context has ended. @throws Error if any of it failed.
   void synchronize();
 

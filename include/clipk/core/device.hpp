@@ -5,7 +5,10 @@
 namespace clipk {
 
 /// Where a buffer lives and an operation runs.
-enum class Device : std::uint8_t { cpu, cuda };
+enum class Device : std::uint8_t {
+  cpu,   ///< host memory, the CPU twins
+  cuda,  ///< the memory of a GPU, the CUDA kernels
+};
 
 /// Arithmetic of matrix products on CUDA. The CPU always computes in float32.
 enum class Precision : std::uint8_t {
@@ -14,6 +17,7 @@ enum class Precision : std::uint8_t {
   bf16,  ///< inputs rounded to bfloat16 (7 bits), float32 accumulate, tensor cores
 };
 
+/// The name that messages and files use.
 const char* to_string(Device device);
 const char* to_string(Precision precision);
 

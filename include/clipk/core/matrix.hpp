@@ -23,6 +23,7 @@ class Matrix {
   Matrix(Context& context, std::int64_t rows, std::int64_t cols);
   Matrix(Matrix&& other) noexcept
       : buffer_(std::move(other.buffer_)), view_(std::exchange(other.view_, {})) {}
+  /// What it held is freed; the other one is empty afterwards.
   Matrix& operator=(Matrix&& other) noexcept {
     if (this == &other) return *this;
     buffer_ = std::move(other.buffer_);
@@ -30,15 +31,24 @@ class Matrix {
     return *this;
   }
 
+  /// How many rows it has.
   std::int64_t rows() const { return view_.rows; }
+  /// How many columns it has.
   std::int64_t cols() const { return view_.cols; }
+  /// Where its elements lie.
   Device device() const { return view_.device; }
+  /// The first element; null if it never had one.
   T* data() const { return view_.data; }
+  /// Whether it has no element.
   bool empty() const { return view_.empty(); }
 
+  /// All of it, as what operations take.
   MatrixView<T> view() { return view_; }
+  /// The same, to read.
   MatrixView<const T> view() const { return view_; }
-  operator MatrixView<T>() { return view_; }              // NOLINT: views are meant to be free
+  /// Passes where a view is wanted.
+  operator MatrixView<T>() { return view_; }  // NOLINT: views are meant to be free
+  /// The same, to read.
   operator MatrixView<const T>() const { return view_; }  // NOLINT
   /// All elements as one vector.
   VectorView<T> flat() { return {view_.data, rows() * cols(), device()}; }

@@ -17,14 +17,18 @@ class Buffer {
   /// @throws Error that says what was asked for when memory runs out.
   Buffer(Device device, std::size_t bytes);
   Buffer(Buffer&& other) noexcept { swap(other); }
+  /// Both exchange what they hold.
   Buffer& operator=(Buffer&& other) noexcept {
     swap(other);
     return *this;
   }
   ~Buffer();
 
+  /// The first byte; null if there is none.
   void* data() const { return data_; }
+  /// How many there are.
   std::size_t bytes() const { return bytes_; }
+  /// Where they lie.
   Device device() const { return device_; }
 
  private:
@@ -42,6 +46,7 @@ class Buffer {
 /// Taken through Scratch; chunks are merged into one when the outermost Scratch ends.
 class Arena {
  public:
+  /// Empty; it allocates when something is first taken.
   explicit Arena(Device device) : device_(device) {}
   std::size_t capacity() const;  ///< bytes held
   /// How often memory was allocated; constant once a training step has run.
@@ -64,6 +69,7 @@ class Arena {
 /// A scope of scratch memory: everything taken from it is given back when it ends.
 class Scratch {
  public:
+  /// Begins where the context's arena stands.
   explicit Scratch(Context& context);
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
@@ -76,6 +82,7 @@ class Scratch {
             arena_.device_};
   }
   template <class T>
+  /// Rows without padding between them.
   MatrixView<T> matrix(std::int64_t rows, std::int64_t cols) {
     return {vector<T>(rows * cols).data, rows, cols, arena_.device_};
   }
@@ -107,6 +114,7 @@ void copy(Context& context, std::type_identity_t<MatrixView<const T>> from, Matr
                      to.stride * sizeof(T), from.cols * sizeof(T), from.rows);
 }
 template <class T>
+/// The same for vectors of equal size.
 void copy(Context& context, std::type_identity_t<VectorView<const T>> from, VectorView<T> to) {
   copy<T>(context, MatrixView<const T>(from.data, 1, from.size, from.device),
           MatrixView<T>(to.data, 1, to.size, to.device));

@@ -5,8 +5,12 @@
 namespace clipk {
 
 /// Which of the two kinds of embedding a row is.
-enum class Modality : std::uint8_t { image, text };
+enum class Modality : std::uint8_t {
+  image,  ///< of an image
+  text,   ///< of a text
+};
 
+/// The name that messages and files use.
 constexpr const char* to_string(Modality modality) {
   return modality == Modality::image ? "image" : "text";
 }

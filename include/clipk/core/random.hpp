@@ -23,16 +23,16 @@ constexpr std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_t, 4
 
 /// The uses a seed is split between: each has a counter space of its own.
 enum class RandomStream : std::uint32_t {
-  general,
-  weights,
-  shuffle,
-  quadruples,
-  bootstrap,
-  data,
-  clusters,
-  corruption,
-  pairs,
-  flow
+  general,     ///< whatever has none of its own
+  weights,     ///< how networks start
+  shuffle,     ///< orders of rows in mini-batches
+  quadruples,  ///< of quad_hinge_loss
+  bootstrap,   ///< resamples, permutations
+  data,        ///< generated data
+  clusters,    ///< starts of k-means
+  corruption,  ///< of corrupt and posterior
+  pairs,       ///< of rows that share a factor
+  flow,        ///< permutations of flows
 };
 
 /// The block that belongs to (seed, stream, step, index). Every random number of the library is
@@ -54,10 +54,12 @@ constexpr std::uint32_t random_below(std::uint32_t bits, std::uint32_t n) {
 /// A sequence of random numbers on the host, from one stream of a seed.
 class Random {
  public:
+  /// @param step tells the sequences of one seed and stream apart
   explicit Random(std::uint64_t seed, RandomStream stream = RandomStream::general,
                   std::uint32_t step = 0)
       : seed_(seed), stream_(stream), step_(step) {}
 
+  /// 32 uniform bits.
   std::uint32_t bits();
   /// Uniform in [0, 1), 24 bits.
   float uniform();

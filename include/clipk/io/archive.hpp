@@ -51,6 +51,7 @@ class ArchiveWriter {
   }
   template <class T>
   void add(std::string_view name, const std::vector<T>& vector);
+  /// A number, as an entry of rank 0.
   template <class T>
   requires ArchiveNumber<T>
   void add(std::string_view name, T value);
@@ -80,7 +81,8 @@ class ArchiveReader {
   ArchiveReader(const std::filesystem::path& path, std::string_view kind,
                 std::uint32_t max_version);
 
-  std::uint32_t version() const { return version_; }
+  std::uint32_t version() const { return version_; }  ///< of the content, as the writer gave it
+  /// Whether there is an entry of that name.
   bool has(std::string_view name) const { return entries_.find(name) != entries_.end(); }
   std::vector<std::string> names() const;  ///< sorted
 
@@ -91,9 +93,12 @@ class ArchiveReader {
   template <class T>
   void read(std::string_view name, MatrixView<T> out) const;
   template <class T>
+  /// A vector.
   std::vector<T> vector(std::string_view name) const;
   template <class T>
+  /// A number.
   T number(std::string_view name) const;
+  /// A text.
   std::string text(std::string_view name) const;
 
   /// For checks of content: throws "PATH: expected EXPECTED, got GOT".

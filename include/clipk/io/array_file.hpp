@@ -13,7 +13,13 @@
 // content, not by name.
 namespace clipk {
 
-enum class ArrayFormat : std::uint8_t { npy, npz, safetensors, idx };
+/// What array_format tells apart.
+enum class ArrayFormat : std::uint8_t {
+  npy,          ///< one array
+  npz,          ///< a zip archive of arrays
+  safetensors,  ///< tensors under a header in JSON
+  idx,          ///< one array, plain or gzip
+};
 
 /// What a file is by its first bytes; none for anything else.
 /// @throws Error if it cannot be read.
@@ -21,8 +27,8 @@ std::optional<ArrayFormat> array_format(const std::filesystem::path& file);
 
 /// One array of a file that may hold several.
 struct ArrayPath {
-  std::filesystem::path file;
-  std::string name;  ///< empty: not said
+  std::filesystem::path file;  ///< as the operating system knows it
+  std::string name;            ///< empty: not said
 };
 
 /// Reads "FILE:NAME". Without a colon, or where a file is called so with the colon, it is a file
@@ -30,10 +36,11 @@ struct ArrayPath {
 /// which a file exists.
 ArrayPath split_array_path(const std::filesystem::path& path);
 
+/// One array that list_arrays found.
 struct ArrayEntry {
-  std::string name;  ///< empty in a file that holds one array without a name
-  std::vector<std::int64_t> shape;
-  std::string problem;  ///< why it cannot be read as numbers; empty where it can
+  std::string name;                 ///< empty in a file that holds one array without a name
+  std::vector<std::int64_t> shape;  ///< empty for a scalar
+  std::string problem;              ///< why it cannot be read as numbers; empty where it can
 };
 
 /// The arrays of a file by their headers. An IDX file's size may be wrong for all that.

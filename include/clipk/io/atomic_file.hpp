@@ -20,6 +20,7 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile();
 
+  /// Where the file will stand once it is committed.
   const std::filesystem::path& path() const { return path_; }
   /// Appends. @throws Error with path and reason, for example on a full disk.
   void write(const void* data, std::size_t bytes);

@@ -12,12 +12,13 @@ namespace clipk {
 /// Something that is known of every row and varies between rows: a class (shape, category), or one
 /// or more numbers (size; a position of two columns).
 struct Factor {
-  std::string name = {};
+  std::string name = {};                      ///< as users read it
   std::vector<std::int32_t> classes = {};     ///< [n], an index into class_names, -1: not known
   std::vector<std::string> class_names = {};  ///< by rising label or name
   Matrix<float> values = {};                  ///< [n, m] on the host, in place of classes
 
-  bool categorical() const { return values.empty(); }
+  bool categorical() const { return values.empty(); }  ///< whether it holds classes, not values
+  /// Rows that it is known of, or known not to be.
   std::int64_t rows() const {
     return categorical() ? static_cast<std::int64_t>(classes.size()) : values.rows();
   }

@@ -10,12 +10,13 @@ namespace clipk {
 
 /// Words that tell the classes of one factor apart in captions.
 struct FactorWords {
+  /// A class and what it is told by.
   struct Class {
-    std::string name;
+    std::string name;                ///< its first word
     std::vector<std::string> words;  ///< any of them; each may be several words in a row
   };
-  std::string factor;
-  std::vector<Class> classes;
+  std::string factor;          ///< name of the factor
+  std::vector<Class> classes;  ///< at least two
 };
 
 /// One factor a line, classes parted by commas, the words of a class by bars; the first word names

@@ -13,8 +13,8 @@ struct EmbeddingPairs {
   Matrix<float> images;  ///< [n, d]
   Matrix<float> texts;   ///< [n, d]
 
-  std::int64_t size() const { return images.rows(); }
-  std::int64_t dim() const { return images.cols(); }
+  std::int64_t size() const { return images.rows(); }  ///< pairs
+  std::int64_t dim() const { return images.cols(); }   ///< columns of both
 };
 
 /// Vectors of one modality, [n, d] of any number type as they are: "FILE" or "FILE:NAME" as

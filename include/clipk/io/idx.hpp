@@ -14,6 +14,7 @@
 // twice the bytes that really are there, and nothing is inflated beyond the size in the header.
 namespace clipk {
 
+/// How read_idx_images scales.
 struct IdxImageOptions {
   /// Pixels are divided by it: 255 takes bytes to [0, 1].
   float divisor = 1;

@@ -14,31 +14,34 @@ namespace clipk {
 
 class AtomicFile;
 
+/// Types of an element in files.
 enum class DType : std::uint8_t {
-  boolean,
-  int8,
-  int16,
-  int32,
-  int64,
-  uint8,
-  uint16,
-  uint32,
-  uint64,
-  float16,
-  float32,
-  float64,
+  boolean,   ///< one byte, 0 or 1
+  int8,      ///< signed
+  int16,     ///< signed
+  int32,     ///< signed
+  int64,     ///< signed
+  uint8,     ///< unsigned
+  uint16,    ///< unsigned
+  uint32,    ///< unsigned
+  uint64,    ///< unsigned
+  float16,   ///< 11 significant bits
+  float32,   ///< 24
+  float64,   ///< 53
   bfloat16,  ///< of safetensors; .npy has none
 };
 
+/// NumPy's name of it.
 const char* to_string(DType dtype);
+/// Bytes of one element.
 std::int64_t item_size(DType dtype);
 
 /// What a .npy file says of itself.
 struct NpyHeader {
-  int version = 1;
-  DType dtype = DType::float32;
-  bool big_endian = false;
-  bool fortran_order = false;
+  int version = 1;                  ///< of the format: 1 to 3
+  DType dtype = DType::float32;     ///< of an element
+  bool big_endian = false;          ///< byte order of the elements
+  bool fortran_order = false;       ///< whether the first index runs fastest
   std::vector<std::int64_t> shape;  ///< empty for a scalar
   std::int64_t size = 1;            ///< elements
   std::int64_t data_offset = 0;     ///< bytes before the first element
@@ -47,15 +50,15 @@ struct NpyHeader {
 /// An array of any rank, in C order whatever the order of its file.
 template <class T>
 struct NpyArray {
-  std::vector<std::int64_t> shape;
-  std::vector<T> data;
+  std::vector<std::int64_t> shape;  ///< empty for a scalar
+  std::vector<T> data;              ///< as many as the shape says
 };
 
 /// How to write. Without a dtype it is that of T.
 struct NpyFormat {
-  std::optional<DType> dtype = std::nullopt;
-  bool big_endian = false;
-  bool fortran_order = false;
+  std::optional<DType> dtype = std::nullopt;  ///< of an element in the file
+  bool big_endian = false;                    ///< byte order of the elements
+  bool fortran_order = false;                 ///< whether the first index runs fastest
 };
 
 /// Reads the header and checks it against the size of the file.

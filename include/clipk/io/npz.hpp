@@ -17,6 +17,7 @@
 // less than 1/200 is refused as a bomb. The checksum of what is read is compared.
 namespace clipk {
 
+/// One member of an archive.
 struct NpzEntry {
   std::string name;                 ///< without its ".npy", as NumPy's keys
   std::optional<NpyHeader> header;  ///< none where it cannot be read as an array of numbers

@@ -22,18 +22,20 @@ namespace clipk {
 
 class AtomicFile;
 
+/// One tensor as the header describes it.
 struct SafetensorsEntry {
-  std::string name;
+  std::string name;            ///< unique in its file
   std::string type;            ///< as the file calls it: "F32", "BF16", ...
   std::optional<DType> dtype;  ///< none for what clipk does not read: 4 to 8 bit floats, complex
-  std::vector<std::int64_t> shape;
-  std::int64_t offset = 0;  ///< of the first element from the start of the file
-  std::int64_t bytes = 0;
+  std::vector<std::int64_t> shape;  ///< empty for a scalar
+  std::int64_t offset = 0;          ///< of the first element from the start of the file
+  std::int64_t bytes = 0;           ///< of all its elements
 };
 
+/// What a safetensors file says of itself.
 struct SafetensorsHeader {
-  std::vector<SafetensorsEntry> tensors;  ///< by rising offset
-  std::map<std::string, std::string> metadata;
+  std::vector<SafetensorsEntry> tensors;        ///< by rising offset
+  std::map<std::string, std::string> metadata;  ///< free texts, which readers need not know
 };
 
 /// @throws Error that names the path, what was expected and what came: no regular file, a header
@@ -57,9 +59,10 @@ std::vector<T> read_safetensors_vector(const std::filesystem::path& path, const 
 
 /// A host matrix or vector to write.
 struct SafetensorsTensor {
-  std::string name;
+  std::string name;  ///< unique among those written together
   std::variant<MatrixView<const float>, MatrixView<const double>, std::span<const std::int32_t>,
                std::span<const std::int64_t>>
+      /// on the host
       values;
   /// Another type than that of the values; the rules are those of write_npy.
   std::optional<DType> dtype = std::nullopt;

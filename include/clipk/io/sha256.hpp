@@ -13,8 +13,10 @@ namespace clipk {
 /// SHA-256 (FIPS 180-4) of bytes that come in pieces.
 class Sha256 {
  public:
+  /// 32 bytes, in the order in which they are written down.
   using Digest = std::array<std::uint8_t, 32>;
 
+  /// Appends bytes to what is hashed.
   void update(const void* data, std::size_t bytes);
   /// Of all bytes so far. Nothing may follow it.
   Digest digest();

@@ -10,15 +10,18 @@ namespace clipk {
 
 /// How many images, and between which bounds their factors are drawn.
 struct SyntheticImagesOptions {
-  std::int64_t images = 22'000;
-  std::int64_t side = 32;  ///< pixels; lengths below are for a side of 32 and scale with it
-  std::uint64_t seed = 0;
-  double smallest = 5, largest = 9;      ///< radius of the shape
-  double turn = 45;                      ///< degrees to either side
-  double reach = 4;                      ///< of the centre from the middle, along x and y
-  double first_hue = 0, last_hue = 240;  ///< degrees: red, and over yellow and green to blue
+  std::int64_t images = 22'000;  ///< how many
+  std::int64_t side = 32;        ///< pixels; lengths below are for a side of 32 and scale with it
+  std::uint64_t seed = 0;        ///< behind every image
+  double smallest = 5;           ///< least radius of the shape
+  double largest = 9;            ///< and largest
+  double turn = 45;              ///< degrees to either side
+  double reach = 4;              ///< of the centre from the middle, along x and y
+  double first_hue = 0;          ///< degrees: red
+  double last_hue = 240;         ///< over yellow and green to blue
 };
 
+/// Images and what is known of them.
 struct SyntheticImages {
   Matrix<float> pixels;         ///< [n, side * side * 3], from 0 to 1, row by row, red green blue
   std::vector<Factor> factors;  ///< shape (bar, chevron, half disc), colour (hue in degrees),

@@ -9,9 +9,9 @@ namespace clipk {
 /// How many pairs, and of what dimension. The other figures are those of 500 COCO pairs under
 /// CLIP ViT-B/16, and seldom need a change.
 struct SyntheticPairsOptions {
-  std::int64_t pairs = 500;
-  std::int64_t dim = 512;  ///< at least 4
-  std::uint64_t seed = 0;
+  std::int64_t pairs = 500;  ///< how many
+  std::int64_t dim = 512;    ///< at least 4
+  std::uint64_t seed = 0;    ///< behind every number
 };
 
 /// Pairs that look like CLIP's: two narrow cones a gap apart, a decaying spectrum, and a part that

@@ -7,17 +7,18 @@
 
 namespace clipk {
 
+/// How intervals are drawn.
 struct BootstrapOptions {
-  std::int64_t resamples = 10000;
-  double confidence = 0.95;
-  std::uint64_t seed = 0;
+  std::int64_t resamples = 10000;  ///< draws of n rows with replacement
+  double confidence = 0.95;        ///< of the interval, inside (0, 1)
+  std::uint64_t seed = 0;          ///< behind the draws
 };
 
 /// An estimate and its confidence interval.
 struct Interval {
-  double estimate = 0;
-  double low = 0;
-  double high = 0;
+  double estimate = 0;  ///< from the rows as they are
+  double low = 0;       ///< lower end
+  double high = 0;      ///< upper end
 };
 
 /// Percentile bootstrap of the difference mean(a) - mean(b) of two measurements of the same n

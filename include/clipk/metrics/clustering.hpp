@@ -15,9 +15,10 @@ namespace clipk {
 
 /// How many points each class has in each cluster.
 struct Contingency {
+  /// A class and a cluster that have points in common.
   struct Cell {
-    std::int32_t row = 0;
-    std::int32_t col = 0;
+    std::int32_t row = 0;    ///< index into classes
+    std::int32_t col = 0;    ///< index into clusters
     std::int64_t count = 0;  ///< above 0
   };
   std::vector<Cell> cells;             ///< those that are not 0, by row, then by column
@@ -28,7 +29,9 @@ struct Contingency {
   std::int64_t points = 0;             ///< the sum of all cells
   std::int64_t missing = 0;            ///< points left out
 
+  /// Different classes.
   std::int64_t rows() const { return static_cast<std::int64_t>(row_sums.size()); }
+  /// Different clusters.
   std::int64_t cols() const { return static_cast<std::int64_t>(col_sums.size()); }
   /// The whole table, [rows, cols].
   Matrix<std::int64_t> dense() const;
@@ -48,7 +51,12 @@ Contingency contingency(VectorView<const std::int32_t> truth,
 Contingency contingency(MatrixView<const std::int64_t> counts);
 
 /// The mean of the two entropies that normalises NMI and AMI.
-enum class Normalizer : std::uint8_t { arithmetic, geometric, min, max };
+enum class Normalizer : std::uint8_t {
+  arithmetic,  ///< (a + b) / 2
+  geometric,   ///< sqrt(a b)
+  min,         ///< the smaller one
+  max,         ///< the larger one
+};
 
 /// Mutual information of class and cluster.
 double mutual_info(const Contingency& table);
@@ -110,19 +118,20 @@ std::vector<std::int32_t> matched_classes(const Contingency& table);
 
 /// All of the above, with the arithmetic mean.
 struct ClusteringScores {
-  double ami = 0;
-  double ari = 0;
-  double fmi = 0;
-  double nmi = 0;
-  double homogeneity = 0;
-  double completeness = 0;
-  double v_measure = 0;
+  double ami = 0;             ///< adjusted_mutual_info
+  double ari = 0;             ///< adjusted_rand_index
+  double fmi = 0;             ///< fowlkes_mallows
+  double nmi = 0;             ///< normalized_mutual_info
+  double homogeneity = 0;     ///< MI / H(class)
+  double completeness = 0;    ///< MI / H(cluster)
+  double v_measure = 0;       ///< with beta = 1
   double acc = 0;             ///< hungarian_accuracy
   std::int64_t classes = 0;   ///< different labels in truth
   std::int64_t clusters = 0;  ///< different labels in predicted
   std::int64_t points = 0;    ///< with a label in both
   std::int64_t missing = 0;   ///< left out
 };
+/// All scores of one table.
 ClusteringScores clustering_scores(const Contingency& table);
 ClusteringScores clustering_scores(VectorView<const std::int32_t> truth,
                                    VectorView<const std::int32_t> predicted);

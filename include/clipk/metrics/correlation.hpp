@@ -14,14 +14,16 @@
 
 namespace clipk {
 
+/// What is correlated.
 enum class Correlation : std::uint8_t {
   pearson,   ///< of the values; with a feature of 0 and 1 it is the point-biserial correlation
   spearman,  ///< Pearson's of the ranks, equal values sharing the mean of theirs
 };
 
+/// How correlations are taken and judged.
 struct CorrelationOptions {
-  Correlation kind = Correlation::pearson;
-  FalseDiscovery rule = FalseDiscovery::benjamini_hochberg;
+  Correlation kind = Correlation::pearson;                   ///< of values or of ranks
+  FalseDiscovery rule = FalseDiscovery::benjamini_hochberg;  ///< how q follows from p
 };
 
 /// Every coordinate against every feature. Where a column is constant over the rows there is no
@@ -94,9 +96,11 @@ void adjust_together(std::span<CorrelationTable* const> tables, FalseDiscovery r
 
 /// One entry of a table.
 struct CorrelationEntry {
-  std::int64_t coordinate = 0;
-  std::int64_t feature = 0;
-  double r = 0, p = 1, q = 1;
+  std::int64_t coordinate = 0;  ///< row of the table
+  std::int64_t feature = 0;     ///< column of the table
+  double r = 0;                 ///< as in the table
+  double p = 1;                 ///< likewise
+  double q = 1;                 ///< likewise
 };
 
 /// The `count` entries of the largest |r| (fewer if there are not so many), equal ones in the

@@ -40,9 +40,10 @@ double order_error(Context& context, const PairRows& high, const PairRows& low);
 /// The same for distances at hand.  @param d [M]  @param e [M], on the host, none negative
 double order_error(Context& context, VectorView<const float> d, VectorView<const float> e);
 
+/// An order error that was estimated from a sample.
 struct SampledError {
-  double error = 0;
-  double standard_error = 0;
+  double error = 0;           ///< the estimate
+  double standard_error = 0;  ///< of the estimate, over samples
 };
 
 /// order_error estimated from `count` quadruples: two different pairs of the block, uniformly from

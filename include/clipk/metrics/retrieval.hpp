@@ -17,14 +17,15 @@ struct RetrievalScores {
   std::int64_t matched = 0;  ///< queries with rank 0
   double top1 = 0;           ///< matched / n, which is R@1
   double r5 = 0;             ///< share of the queries with rank below 5
-  double r10 = 0;
-  double mean_rank = 0;    ///< counted from 1
-  double median_rank = 0;  ///< counted from 1; the mean of the middle two when n is even
+  double r10 = 0;            ///< share of the queries with rank below 10
+  double mean_rank = 0;      ///< counted from 1
+  double median_rank = 0;    ///< counted from 1; the mean of the middle two when n is even
 };
 
+/// The scores of both directions.
 struct Retrieval {
-  RetrievalScores image_to_text;
-  RetrievalScores text_to_image;
+  RetrievalScores image_to_text;  ///< images are the queries
+  RetrievalScores text_to_image;  ///< texts are the queries
 };
 
 /// Retrieval by cosine in both directions among n pairs: row i of images belongs to row i of texts.

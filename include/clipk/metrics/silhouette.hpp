@@ -8,8 +8,9 @@
 
 namespace clipk {
 
+/// How silhouettes are measured.
 struct SilhouetteOptions {
-  Metric metric = Metric::euclidean;
+  Metric metric = Metric::euclidean;  ///< of the rows
   /// Above so many rows the mean is taken over as many drawn without replacement, each still
   /// compared with all rows: an unbiased estimate. (scikit-learn's sample_size also thins out the
   /// rows compared with.) 0: all rows.

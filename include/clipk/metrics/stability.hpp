@@ -10,7 +10,7 @@ namespace clipk {
 struct Stability {
   double mean = 0;                ///< of the adjusted Rand index over all pairs of labelings
   double standard_deviation = 0;  ///< over the pairs, with pairs - 1 below; 0 for a single pair
-  std::int64_t pairs = 0;
+  std::int64_t pairs = 0;         ///< of labelings that were compared
 };
 
 /// Stability of a clustering over seeds: near 1 where every run finds the same partition. Points

@@ -19,7 +19,7 @@ namespace clipk {
 
 /// What becomes of a row before the network sees it.
 enum class RowScaling : std::uint8_t {
-  none,
+  none,  ///< as they are
   /// Rows of one length: each is scaled to a mean square of its values of 0.2 (that of images of
   /// clothes from 0 to 1). Brightness no longer tells rows apart, and the rows' unit does not
   /// matter. A row of zeros stays.
@@ -27,16 +27,18 @@ enum class RowScaling : std::uint8_t {
   /// The same after a row's own mean is taken from it, which also forgets the level of its values.
   standardized,
 };
+/// The name that files and options use.
 const char* to_string(RowScaling scaling);
 /// By the name that to_string gives. @throws Error that lists the names.
 RowScaling row_scaling_named(std::string_view name);
 
+/// How an autoencoder is built and trained.
 struct AutoencoderOptions {
   std::vector<std::int64_t> hidden = {500, 500, 2000};  ///< of the encoder; the decoder mirrors it
-  std::int64_t code = 10;
-  Activation activation = Activation::relu;
-  Init init = Init::fan_in_uniform;
-  RowScaling scaling = RowScaling::standardized;
+  std::int64_t code = 10;                               ///< columns of a code
+  Activation activation = Activation::relu;             ///< of the hidden layers
+  Init init = Init::fan_in_uniform;                     ///< of the weights
+  RowScaling scaling = RowScaling::standardized;        ///< of the rows
 
   // Corruption of the input while the whole net is trained; the clean row is what must come back.
   float dropout = 0;  ///< probability with which a value becomes 0 (and the others are raised)
@@ -55,18 +57,18 @@ struct AutoencoderOptions {
   float code_whitening = 0.5F;
 
   // Training, of each layer and of the whole net.
-  std::int64_t epochs = 5;  ///< for tens of thousands of rows; fewer rows need more of them
-  std::int64_t batch = 256;
-  Optimizer optimizer = Optimizer::sgd;
-  double rate = 1;        ///< for the loss as a mean over rows and columns
-  float momentum = 0.9F;  ///< of sgd
-  ScheduleOptions schedule = {.kind = Schedule::linear};
+  std::int64_t epochs = 5;   ///< for tens of thousands of rows; fewer rows need more of them
+  std::int64_t batch = 256;  ///< rows a step
+  Optimizer optimizer = Optimizer::sgd;  ///< of every stage
+  double rate = 1;                       ///< for the loss as a mean over rows and columns
+  float momentum = 0.9F;                 ///< of sgd
+  ScheduleOptions schedule = {.kind = Schedule::linear};  ///< of the learning rate
 
   /// Where it exists, the training goes on from it, to the same bytes. Removed by the caller.
   /// While layers are trained alone, FILE.layer0, ... lie beside it.
   std::filesystem::path checkpoint;
-  std::int64_t checkpoint_every = 1;  ///< epochs
-  std::function<void(const Progress&)> progress;
+  std::int64_t checkpoint_every = 1;              ///< epochs
+  std::function<void(const Progress&)> progress;  ///< called after every step and epoch
 };
 
 /// An autoencoder of rows: a network to a code of a few columns and one back, trained to the least
@@ -86,13 +88,15 @@ class Autoencoder {
   /// @throws Error for a file that is not a clipk autoencoder model.
   static Autoencoder load(Context& context, const std::filesystem::path& path);
 
+  /// Takes over the model; the other one can then only be assigned to or destroyed.
   Autoencoder(Autoencoder&&) noexcept;
+  /// As the constructor that moves.
   Autoencoder& operator=(Autoencoder&&) noexcept;
   ~Autoencoder();
 
-  std::int64_t input_dim() const;
-  std::int64_t code_dim() const;
-  RowScaling scaling() const;
+  std::int64_t input_dim() const;  ///< columns of a row
+  std::int64_t code_dim() const;   ///< columns of a code
+  RowScaling scaling() const;      ///< of rows, before the network sees them
   /// Mean loss of every epoch of the whole net.
   const std::vector<double>& losses() const;
   /// The same of each layer's own training; empty without a greedy start.

@@ -9,10 +9,11 @@
 
 namespace clipk {
 
+/// Layers of an encoder; the decoder mirrors them.
 struct AutoencoderShape {
   std::vector<std::int64_t> widths;          ///< of the encoder: inputs, hidden layers, code
   Activation activation = Activation::relu;  ///< of the hidden layers; code and output are linear
-  Init init = Init::glorot_uniform;
+  Init init = Init::glorot_uniform;          ///< of the weights of both
 };
 
 /// An encoder and its mirror image as decoder, and room for parameters of the caller's (cluster
@@ -32,12 +33,17 @@ class BasicAutoencoderNetwork {
   /// The same networks on parameters of their own, with other room between them (0 at first).
   BasicAutoencoderNetwork copy(Context& context, std::int64_t between = 0) const;
 
+  /// As it was made with.
   const AutoencoderShape& shape() const { return shape_; }
-  std::int64_t inputs() const { return encoder_.inputs(); }
-  std::int64_t code() const { return encoder_.outputs(); }
+  std::int64_t inputs() const { return encoder_.inputs(); }  ///< columns of a row
+  std::int64_t code() const { return encoder_.outputs(); }   ///< columns of a code
+  /// The network from rows to codes.
   BasicMlp<T>& encoder() { return encoder_; }
+  /// The network from codes to rows.
   BasicMlp<T>& decoder() { return decoder_; }
+  /// The network from rows to codes.
   const BasicMlp<T>& encoder() const { return encoder_; }
+  /// The network from codes to rows.
   const BasicMlp<T>& decoder() const { return decoder_; }
 
   /// [between]
@@ -50,11 +56,15 @@ class BasicAutoencoderNetwork {
   /// What a step of up to `rows` rows keeps: planned once by the caller, reused in every step.
   struct Workspace {
     Workspace() = default;
+    /// For steps of at most `rows` rows of this network.
     Workspace(Context& context, const BasicAutoencoderNetwork& network, std::int64_t rows);
 
-    typename BasicMlp<T>::Workspace encoder, decoder;
-    Matrix<T> codes, grad_codes;    ///< [rows, code]
-    Matrix<T> output, grad_output;  ///< [rows, inputs]
+    typename BasicMlp<T>::Workspace encoder;  ///< its hidden layers
+    typename BasicMlp<T>::Workspace decoder;  ///< its hidden layers
+    Matrix<T> codes;                          ///< [rows, code]
+    Matrix<T> grad_codes;                     ///< of a loss, likewise
+    Matrix<T> output;                         ///< [rows, inputs]
+    Matrix<T> grad_output;                    ///< of a loss, likewise
   };
 
   /// workspace.codes = encoder(x) in its first n rows. @param x [n, inputs]
@@ -80,7 +90,7 @@ class BasicAutoencoderNetwork {
   BasicMlp<T> encoder_, decoder_;
 };
 
-using AutoencoderNetwork = BasicAutoencoderNetwork<float>;
+using AutoencoderNetwork = BasicAutoencoderNetwork<float>;  ///< In float32, as models hold it.
 extern template class BasicAutoencoderNetwork<float>;
 extern template class BasicAutoencoderNetwork<double>;
 

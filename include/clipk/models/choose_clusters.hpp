@@ -9,6 +9,7 @@
 
 namespace clipk {
 
+/// What choose_clusters tries.
 struct ChooseClustersOptions {
   std::vector<std::int64_t> candidates = {2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20};  ///< values of k
   std::int64_t runs = 5;  ///< k-means of every k, at least 2, each with a seed of its own
@@ -20,11 +21,12 @@ struct ChooseClustersOptions {
 
 /// One k: how much the partitions agree that different seeds and samples lead to.
 struct ClusterCandidate {
-  std::int64_t k = 0;
+  std::int64_t k = 0;   ///< clusters
   Stability stability;  ///< adjusted Rand index over the pairs of runs
   double inertia = 0;  ///< mean over the runs of the squared distance of a fitted row to its centre
 };
 
+/// What choose_clusters found.
 struct ClusterChoice {
   /// The largest k whose stability is within `slack` of the best: coarser partitions of clear
   /// clusters can be as stable, finer ones are not.

@@ -10,6 +10,7 @@
 
 namespace clipk {
 
+/// How clusters are named and names judged.
 struct ClusterNamesOptions {
   std::int64_t names = 3;           ///< texts named for each cluster, or all where there are fewer
   std::int64_t permutations = 999;  ///< of the labels, for the p-values; 0: none, and p and q are 1
@@ -18,7 +19,7 @@ struct ClusterNamesOptions {
   /// the labelled images, and of the texts. A bank's mean leaves in what all the clusters share;
   /// permuted ones share it too, so that p is larger.
   VectorView<const float> image_mean = {};
-  VectorView<const float> text_mean = {};
+  VectorView<const float> text_mean = {};  ///< of the texts
 };
 
 /// A text that lies near a cluster's centre.
@@ -28,9 +29,10 @@ struct NamingText {
   double elsewhere = 0;   ///< its highest cosine to the centre of any other cluster
 };
 
+/// A cluster, the texts that name it, and how sure they are.
 struct NamedCluster {
-  std::int32_t label = 0;
-  std::int64_t size = 0;
+  std::int32_t label = 0;         ///< of the cluster
+  std::int64_t size = 0;          ///< images that bear the label
   std::vector<NamingText> names;  ///< nearest first; among equal cosines the lower row first
   /// How much better the first text fits this cluster than any other: cosine - elsewhere. At or
   /// below 0 it names another cluster at least as well.

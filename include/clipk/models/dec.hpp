@@ -38,52 +38,55 @@ struct DecUpdate {
   double label_change = 1;
   double loss = 0;        ///< mean loss of the steps since the last healthy update; 0 at the start
   double divergence = 0;  ///< KL(P||Q), the mean over the rows, under the new target
-  std::vector<double> masses;  ///< [k] mean of q over the rows
-  std::vector<double> shares;  ///< [k] of the rows by their largest q
-  double smallest_centre_distance = 0;
+  std::vector<double> masses;           ///< [k] mean of q over the rows
+  std::vector<double> shares;           ///< [k] of the rows by their largest q
+  double smallest_centre_distance = 0;  ///< Euclidean, between the two nearest
   double entropy = 0;        ///< of q, the mean over the rows in nats: log k is no decision at all
   bool alarm = false;        ///< collapsed: see DecGuard
   bool rolled_back = false;  ///< the state of the last healthy update was put back
 };
 
+/// Why a training ended.
 enum class DecStop : std::uint8_t {
   labels_settled,  ///< the label change fell below the tolerance
-  max_steps,
-  collapsed,  ///< too many alarms
+  max_steps,       ///< as many as were asked for
+  collapsed,       ///< too many alarms
 };
+/// The name that files and messages use.
 const char* to_string(DecStop stop);
 
+/// How DEC is started, trained and watched.
 struct DecOptions {
-  std::int64_t k = 10;
+  std::int64_t k = 10;         ///< clusters
   std::int64_t restarts = 20;  ///< of the k-means that the centres start from
   /// That k-means sees the codes denoised so; the centres start at the means of the codes
   /// themselves. 0 iterations: k-means of the codes.
   ManifoldDenoisingOptions denoising = {.iterations = 0};
   /// Under von_mises_fisher codes and centres are scaled to length one first.
   SoftAssignmentOptions soft = {};
-  bool balanced = false;  ///< balanced_target in place of target_distribution
-  BalancedTargetOptions balance = {};
+  bool balanced = false;               ///< balanced_target in place of target_distribution
+  BalancedTargetOptions balance = {};  ///< of balanced_target
 
   double gamma = 1;  ///< weight of the clustering loss, KL(P||Q) as a mean over rows
   /// IDEC: weight of the mean squared error of the reconstruction; the decoder is then trained too.
   double reconstruction = 0;
 
-  std::int64_t batch = 256;
+  std::int64_t batch = 256;            ///< rows a step
   std::int64_t update_interval = 140;  ///< steps between two updates of the target
-  std::int64_t max_steps = 20'000;
+  std::int64_t max_steps = 20'000;     ///< after which it ends anyway
   double tolerance = 1e-3;  ///< of the label change against the last update; 0 never stops by it
 
-  Optimizer optimizer = Optimizer::sgd;
-  double rate = 0.01;
-  float momentum = 0.9F;  ///< of sgd
-  ScheduleOptions schedule = {};
+  Optimizer optimizer = Optimizer::sgd;  ///< of encoder, centres and decoder
+  double rate = 0.01;                    ///< before the schedule and the guard's cuts
+  float momentum = 0.9F;                 ///< of sgd
+  ScheduleOptions schedule = {};         ///< of the learning rate
 
-  DecGuard guard = {};
+  DecGuard guard = {};  ///< against collapse
 
   /// Written every `checkpoint_every` updates and at the end; where it exists, the training goes on
   /// from it, to the same bytes. Removed by the caller.
   std::filesystem::path checkpoint;
-  std::int64_t checkpoint_every = 1;
+  std::int64_t checkpoint_every = 1;  ///< updates
   /// After every step and update; an epoch is the steps from one update to the next.
   std::function<void(const Progress&)> progress;
   std::function<void(const DecUpdate&)> on_update;
@@ -111,22 +114,25 @@ class Dec {
   /// @throws Error for a file that is not a clipk dec model.
   static Dec load(Context& context, const std::filesystem::path& path);
 
+  /// Takes over the model; the other one can then only be assigned to or destroyed.
   Dec(Dec&&) noexcept;
+  /// As the constructor that moves.
   Dec& operator=(Dec&&) noexcept;
   ~Dec();
 
-  std::int64_t k() const;
-  std::int64_t input_dim() const;
-  std::int64_t code_dim() const;
-  RowScaling scaling() const;  ///< of the autoencoder, whose part it is to see rows so
-  const SoftAssignmentOptions& soft() const;
+  std::int64_t k() const;          ///< clusters
+  std::int64_t input_dim() const;  ///< columns of a row
+  std::int64_t code_dim() const;   ///< columns of a code
+  RowScaling scaling() const;      ///< of the autoencoder, whose part it is to see rows so
+  const SoftAssignmentOptions& soft() const;              ///< the kernel of q
   const Matrix<float>& centres() const;                   ///< [k, code], on the host
   const std::vector<std::int32_t>& labels() const;        ///< [n] of the fit's rows: the largest q
   const std::vector<std::int32_t>& start_labels() const;  ///< [n] of the k-means at the start
   const std::vector<DecUpdate>& history() const;          ///< every update, those undone as well
-  DecStop stop() const;
-  std::int64_t steps() const;   ///< behind the model's state
-  std::int64_t alarms() const;  ///< times the training was rolled back
+  DecStop stop() const;                                   ///< why the training ended
+  std::int64_t steps() const;                             ///< behind the model's state
+  std::int64_t alarms() const;                            ///< times the training was rolled back
+  /// Whether that was for too many alarms.
   bool collapsed() const { return stop() == DecStop::collapsed; }
 
   /// @param rows [m, d], seen or not, on any device

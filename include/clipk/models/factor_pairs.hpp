@@ -19,12 +19,14 @@ enum class PairMarks : std::uint8_t {
   /// together in the data (glasses and beards) less of each then gets into the other's block.
   known,
 };
+/// The name that files and options use.
 const char* to_string(PairMarks marks);
 /// By the name that to_string gives. @throws Error that lists the names.
 PairMarks pair_marks_named(std::string_view name);
 
+/// How pairs are drawn and marked.
 struct FactorPairOptions {
-  PairMarks marks = PairMarks::known;
+  PairMarks marks = PairMarks::known;  ///< what a pair is said to share
   /// Two rows agree in a factor of values when in each of its columns at most this share of the
   /// rows lies between them.
   double tolerance = 0.005;
@@ -45,14 +47,20 @@ class FactorPairs {
   FactorPairs(const std::vector<Factor>& factors, std::int64_t rows,
               const FactorPairOptions& options = {});
 
+  /// Of the data that pairs are drawn from.
   std::int64_t rows() const { return rows_; }
+  /// How many there are.
   std::int64_t factors() const { return static_cast<std::int64_t>(known_.size()); }
+  /// Of a factor, by its place.
   const std::string& name(std::int64_t factor) const;
+  /// As they were given.
   const FactorPairOptions& options() const { return options_; }
 
+  /// Pairs of rows.
   struct Draw {
-    std::vector<std::int32_t> first, second;  ///< [n] rows, never the same one
-    Matrix<float> shared;                     ///< [n, factors] 1 where the pair shares one, or 0
+    std::vector<std::int32_t> first;   ///< [n] rows
+    std::vector<std::int32_t> second;  ///< [n] rows, never the same one
+    Matrix<float> shared;              ///< [n, factors] 1 where the pair shares one, or 0
   };
   /// n pairs. Pair p is drawn for factor p mod factors(): its first row is any of those where that
   /// is known, the second any other that agrees with it. Without factors pairs are neighbours in a

@@ -22,25 +22,28 @@ enum class SizeRule : std::uint8_t {
   /// many correlated variates).
   correlations,
 };
+/// The name that files and options use.
 const char* to_string(SizeRule rule);
 /// By the name that to_string gives. @throws Error that lists the names.
 SizeRule size_rule_named(std::string_view name);
 
+/// How factor_sizes counts.
 struct FactorSizeOptions {
-  SizeRule rule = SizeRule::correlations;
-  std::int64_t pairs = 20'000;  ///< of each factor, that it is estimated from
+  SizeRule rule = SizeRule::correlations;  ///< which way of counting
+  std::int64_t pairs = 20'000;             ///< of each factor, that it is estimated from
 
   // Of `correlations`. A variate takes part while its correlation is above the largest of torn
   // pairs and above `least_share` of the first one's. It counts if the nearest neighbours among
   // those that count explain less than `most_told` of what pairs share of it.
   std::int64_t shuffles = 3;  ///< how often pairs are torn apart for comparison
-  double least_share = 0.5;
-  double most_told = 0.5;
+  double least_share = 0.5;   ///< see above
+  double most_told = 0.5;     ///< see above
   /// Principal components whose products are taken: fewer where rows are less than ten a feature.
   std::int64_t product_columns = 24;
   double ridge = 1e-6;  ///< of the mean variance, added to each
 };
 
+/// What factor_sizes found.
 struct FactorSizes {
   std::vector<std::int64_t> sizes;  ///< [F + 1]: of every factor, then the residual's
   /// [F] softmax: s = sum over columns of cov(a, b) / sum of variances; correlations: the largest.
@@ -48,7 +51,7 @@ struct FactorSizes {
   /// Of `correlations`: by factor, all canonical correlations downwards, and the largest of torn
   /// pairs.
   std::vector<std::vector<double>> correlations;
-  std::vector<double> thresholds;
+  std::vector<double> thresholds;  ///< [F] the largest correlation of torn pairs
 };
 
 /// Sizes of the blocks of a code from pairs of rows. Every factor gets one column at least; where

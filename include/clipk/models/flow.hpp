@@ -12,14 +12,15 @@
 
 namespace clipk {
 
+/// Layers of a flow.
 struct FlowOptions {
-  std::int64_t blocks = 12;
+  std::int64_t blocks = 12;  ///< one after the other
   std::int64_t width = 512;  ///< of the hidden layers of the networks s and t
   std::int64_t depth = 3;    ///< hidden layers, leaky ReLU of slope .01 between them
-  CouplingScale scale = CouplingScale::tanh;
-  float clamp = 1;  ///< every coupling scales by e^-clamp ... e^clamp
+  CouplingScale scale = CouplingScale::tanh;  ///< what bounds the log-scales
+  float clamp = 1;                            ///< every coupling scales by e^-clamp ... e^clamp
   float slope = 1;  ///< of an invertible leaky ReLU after every ActNorm; 1 for none
-  Init init = Init::fan_in_uniform;
+  Init init = Init::fan_in_uniform;  ///< of the networks s and t
   bool zero_last = true;  ///< the last layer of s and t starts at 0: every coupling as the identity
 };
 
@@ -42,14 +43,15 @@ class BasicFlow {
   /// @throws Error if dim is below 2 or an option makes no sense.
   BasicFlow(Context& context, std::int64_t dim, FlowOptions options = {});
 
-  std::int64_t dim() const { return dim_; }
+  std::int64_t dim() const { return dim_; }  ///< columns of a row
+  /// As they were given.
   const FlowOptions& options() const { return options_; }
   /// Trained numbers, without padding.
   std::int64_t parameter_count() const;
   /// Everything that is trained, one array on the device (what lies between its parts stays 0).
   BasicParameterSlice<T> parameters() { return parameters_.all(); }
 
-  bool initialized() const { return initialized_; }
+  bool initialized() const { return initialized_; }  ///< whether ActNorm has its values
   /// ActNorm of every block from x [n, dim], n at least 1, such that what leaves it has mean 0 and
   /// standard deviation 1 in every column. @throws Error if it was called before, or if x holds
   /// values that are not finite.
@@ -59,7 +61,9 @@ class BasicFlow {
   class Workspace {
    public:
     Workspace() = default;
+    /// For at most `rows` rows of this flow.
     Workspace(Context& context, const BasicFlow& flow, std::int64_t rows);
+    /// The most rows that it is for.
     std::int64_t rows() const { return rows_; }
 
    private:
@@ -149,7 +153,7 @@ class BasicFlow {
   std::vector<Block> blocks_;
 };
 
-using Flow = BasicFlow<float>;
+using Flow = BasicFlow<float>;  ///< In float32, as models hold it.
 extern template class BasicFlow<float>;
 extern template class BasicFlow<double>;
 

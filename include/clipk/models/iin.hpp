@@ -20,13 +20,14 @@
 
 namespace clipk {
 
+/// How an Iin is built and trained.
 struct IinOptions {
-  FlowOptions flow = {};
+  FlowOptions flow = {};  ///< layers of T
 
   /// Columns of each factor's block; the residual gets the rest. Empty: estimated by `sizing`.
   std::vector<std::int64_t> sizes = {};
-  FactorSizeOptions sizing = {};
-  FactorPairOptions pairs = {};
+  FactorSizeOptions sizing = {};  ///< of blocks, where none are given
+  FactorPairOptions pairs = {};   ///< how they are drawn and marked
 
   /// Correlation of a block's columns between two rows that share its factor, in [0, 1). The higher
   /// it is, the more a factor is worth, and the better its block holds it alone.
@@ -44,27 +45,28 @@ struct IinOptions {
   /// that lie on a surface grows without bound.
   double noise = 0;
 
-  std::int64_t epochs = 20;
+  std::int64_t epochs = 20;          ///< passes of pairs_per_epoch pairs
   std::int64_t pairs_per_epoch = 0;  ///< 0: as many as rows; without factors half as many
   std::int64_t batch = 256;          ///< pairs a step
-  AdamOptions adam = {.beta1 = 0.5F, .beta2 = 0.9F};
-  double rate = 3e-3;
+  AdamOptions adam = {.beta1 = 0.5F, .beta2 = 0.9F};  ///< moments that forget fast
+  double rate = 3e-3;                                 ///< before the schedule
+  /// Of the learning rate.
   ScheduleOptions schedule = {.kind = Schedule::cosine, .warmup_steps = 50};
-  float clip_norm = 5;
+  float clip_norm = 5;  ///< largest norm of a gradient; 0 for any
 
   /// Written every `checkpoint_every` epochs; where it exists, the training goes on from it, to the
   /// same bytes. Removed by the caller.
   std::filesystem::path checkpoint = {};
-  std::int64_t checkpoint_every = 1;
-  std::function<void(const Progress&)> progress = {};
+  std::int64_t checkpoint_every = 1;                   ///< epochs
+  std::function<void(const Progress&)> progress = {};  ///< called after every step and epoch
 };
 
 /// Columns of a code that carry one factor, or none (the residual, the last block).
 struct IinBlock {
-  std::string name;
-  std::int64_t first = 0;
-  std::int64_t size = 0;
-  double rho = 0;  ///< as trained at the end; 0 of the residual
+  std::string name;        ///< of the factor; "residual" of the last block
+  std::int64_t first = 0;  ///< its first column
+  std::int64_t size = 0;   ///< its columns
+  double rho = 0;          ///< as trained at the end; 0 of the residual
 };
 
 /// How likely rows are under the model, next to the rows it was fitted to.
@@ -97,6 +99,7 @@ class Iin {
   static Iin fit(Context& context, MatrixView<const float> rows,
                  MatrixView<const float> log_variance, const std::vector<Factor>& factors,
                  const IinOptions& options);
+  /// The same of rows that are not means of anything.
   static Iin fit(Context& context, MatrixView<const float> rows, const std::vector<Factor>& factors,
                  const IinOptions& options) {
     return fit(context, rows, {}, factors, options);
@@ -104,12 +107,14 @@ class Iin {
   /// @throws Error for a file that is not a clipk iin model, or is of a newer version.
   static Iin load(Context& context, const std::filesystem::path& path);
 
+  /// Takes over the model; the other one can then only be assigned to or destroyed.
   Iin(Iin&&) noexcept;
+  /// As the constructor that moves.
   Iin& operator=(Iin&&) noexcept;
   ~Iin();
 
-  std::int64_t dim() const;
-  std::int64_t factors() const;
+  std::int64_t dim() const;      ///< columns of a row and of a code
+  std::int64_t factors() const;  ///< blocks but for the residual
   /// One a factor in the order of the fit, then the residual (which may have no column).
   const std::vector<IinBlock>& blocks() const;
   /// The place of a block in blocks(). @throws Error that lists the names.
@@ -118,7 +123,7 @@ class Iin {
   const FactorSizes& estimated_sizes() const;
   /// Mean loss of every epoch, in nats a pair (pair_loss; rho at its value of the time).
   const std::vector<double>& losses() const;
-  const Flow& flow() const;
+  const Flow& flow() const;  ///< the map T
 
   // In all that follows rows are of D columns on any device, results on the context's device, and
   // an Error is thrown if a width, a number of rows or a block does not fit.
@@ -140,6 +145,7 @@ class Iin {
 
   /// log p of rows, in nats.
   std::vector<double> log_density(Context& context, MatrixView<const float> rows) const;
+  /// How likely rows are, next to those of the fit.
   IinTypicality typicality(Context& context, MatrixView<const float> rows) const;
 
   /// Flow, blocks, and what typicality compares with. Atomic: after an error an older file is

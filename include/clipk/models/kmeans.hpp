@@ -9,10 +9,11 @@
 
 namespace clipk {
 
+/// How k-means is started and when it ends.
 struct KMeansOptions {
-  std::int64_t k = 10;
-  std::int64_t restarts = 10;
-  std::int64_t max_iterations = 300;
+  std::int64_t k = 10;                ///< clusters
+  std::int64_t restarts = 10;         ///< starts, of which the lowest inertia wins
+  std::int64_t max_iterations = 300;  ///< of each run
   /// A run ends when the squared moves of its centres sum to at most this part of the mean variance
   /// of the columns (as in scikit-learn), or when no label changes. 0: the latter alone.
   double tolerance = 1e-4;
@@ -50,21 +51,23 @@ class KMeans {
   static KMeans fit(Context& context, MatrixView<const float> rows,
                     const KMeansOptions& options = {});
 
-  std::int64_t k() const { return centres_.rows(); }
-  std::int64_t dim() const { return centres_.cols(); }
+  std::int64_t k() const { return centres_.rows(); }    ///< clusters
+  std::int64_t dim() const { return centres_.cols(); }  ///< columns of a row
+  /// Whether rows and centres are scaled to length one.
   bool spherical() const { return spherical_; }
   const Matrix<float>& centres() const { return centres_; }            ///< [k, d], on the host
   const std::vector<std::int32_t>& labels() const { return labels_; }  ///< [n] of the fit's rows
   double inertia() const { return runs_[best_].inertia; }  ///< float64, from plain differences
-  std::int64_t iterations() const { return runs_[best_].iterations; }
+  std::int64_t iterations() const { return runs_[best_].iterations; }  ///< of the best run
   const std::vector<KMeansRun>& runs() const { return runs_; }  ///< all restarts, in their order
-  std::size_t best_run() const { return best_; }
+  std::size_t best_run() const { return best_; }                ///< its place in runs()
 
   /// Labels of new rows [n, d], on any device: the nearest centre, of equal ones the lower.
   std::vector<std::int32_t> predict(Context& context, MatrixView<const float> rows) const;
 
   /// Centres and runs; the labels of the fit's rows as well. @throws Error with path and reason.
   void save(const std::filesystem::path& path) const;
+  /// What save wrote. @throws Error for a file that is not a clipk kmeans model.
   static KMeans load(const std::filesystem::path& path);
 
  private:

@@ -7,6 +7,7 @@
 
 namespace clipk {
 
+/// How denoise_manifold averages.
 struct ManifoldDenoisingOptions {
   std::int64_t neighbors = 20;   ///< of a row, itself among them: 2 to 128
   std::int64_t iterations = 30;  ///< of averaging; the neighbours stay those of the rows as given

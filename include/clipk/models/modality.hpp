@@ -11,9 +11,10 @@ namespace clipk {
 enum class Centering : std::uint8_t {
   per_modality,  ///< from each modality its own mean
   pooled,        ///< from both the mean of all rows
-  none,
+  none,          ///< nothing is subtracted
 };
 
+/// The name that files and options use.
 const char* to_string(Centering centering);
 
 }  // namespace clipk

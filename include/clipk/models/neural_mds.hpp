@@ -27,23 +27,27 @@ enum class MdsStart : std::uint8_t {
   retrieval_axes,  ///< keeps top-1 on new pairs better
 };
 
+/// The name that files and options use.
 const char* to_string(MdsObjective objective);
+/// The name that files and options use.
 const char* to_string(MdsStart start);
 
 /// Weights of the losses over the three kinds of pairs. The weight of a loss that is 0 is not
 /// computed.
 struct MdsBlocks {
-  float image_image = 0;
-  float text_text = 0;
-  float image_text = 0;
+  float image_image = 0;  ///< between images
+  float text_text = 0;    ///< between texts
+  float image_text = 0;   ///< between an image and a text
 };
 
+/// How a map is built and trained.
 struct NeuralMdsOptions {
-  MdsObjective objective = MdsObjective::isotonic;
-  std::int64_t dim = 64;              ///< D'
+  MdsObjective objective = MdsObjective::isotonic;  ///< what it keeps
+  std::int64_t dim = 64;                            ///< D'
   std::int64_t hidden = 512;          ///< width of the hidden layer; 0 leaves a linear map
   bool network_per_modality = false;  ///< two maps instead of one for images and texts
-  MdsStart start = MdsStart::pca;
+  MdsStart start = MdsStart::pca;     ///< where P starts
+  /// Weights of the losses.
   MdsBlocks blocks{.image_image = 0.05F, .text_text = 0.05F, .image_text = 1};
 
   // Quadruples of the isotonic objective.
@@ -54,9 +58,9 @@ struct NeuralMdsOptions {
   float margin = 0.01F;   ///< in units of the distance of two unrelated rows
 
   // Training. Every step sees all rows.
-  std::int64_t epochs = 200;
-  std::int64_t steps_per_epoch = 2;
-  double rate = 4e-3;  ///< of Adam; falls to 0 along a cosine
+  std::int64_t epochs = 200;         ///< passes of steps_per_epoch steps
+  std::int64_t steps_per_epoch = 2;  ///< each over all rows
+  double rate = 4e-3;                ///< of Adam; falls to 0 along a cosine
 
   /// For maps of rows that are not seen: the share of the pairs that is set aside to choose the
   /// number of epochs, by the mean reciprocal rank of retrieval among them. The map is then fitted
@@ -67,7 +71,7 @@ struct NeuralMdsOptions {
   /// Where it exists, the training goes on from it, to the same bytes; with an inner split so does
   /// the choice of epochs, from a second file, FILE.inner. Both are removed by the caller.
   std::filesystem::path checkpoint;
-  std::function<void(const Progress&)> progress;
+  std::function<void(const Progress&)> progress;  ///< called after every step and epoch
 };
 
 /// Neural multidimensional scaling: a network g from the D dimensions of an embedding space to D'
@@ -95,12 +99,14 @@ class NeuralMds {
   /// @throws Error for a file that is not a clipk neural_mds model.
   static NeuralMds load(Context& context, const std::filesystem::path& path);
 
+  /// Takes over the map; the other one can then only be assigned to or destroyed.
   NeuralMds(NeuralMds&&) noexcept;
+  /// As the constructor that moves.
   NeuralMds& operator=(NeuralMds&&) noexcept;
   ~NeuralMds();
 
-  std::int64_t input_dim() const;
-  std::int64_t dim() const;
+  std::int64_t input_dim() const;  ///< D, columns of a row
+  std::int64_t dim() const;        ///< D', columns of a code
   /// Epochs behind the weights: options.epochs, or what the inner split chose.
   std::int64_t epochs() const;
   /// Mean loss of every epoch.

@@ -11,9 +11,10 @@
 
 namespace clipk {
 
+/// How the axes are found.
 struct PcaOptions {
-  Centering centering = Centering::per_modality;
-  std::int64_t components = 0;  ///< to keep; 0 keeps all D
+  Centering centering = Centering::per_modality;  ///< what is subtracted first
+  std::int64_t components = 0;                    ///< to keep; 0 keeps all D
 };
 
 /// Principal components: one orthonormal basis for images and texts, from the eigenvectors of the
@@ -32,9 +33,10 @@ class Pca {
   /// On one set of rows, which counts as both modalities.  @param rows [n, D], n >= 2
   static Pca fit(Context& context, MatrixView<const float> rows, const PcaOptions& options = {});
 
-  std::int64_t input_dim() const { return dim_; }
+  std::int64_t input_dim() const { return dim_; }  ///< columns of a row
+  /// Of at most input_dim().
   std::int64_t components_kept() const { return static_cast<std::int64_t>(variance_.size()); }
-  Centering centering() const { return centering_; }
+  Centering centering() const { return centering_; }  ///< what was subtracted
   /// [components, D]: orthonormal rows, by falling variance.
   MatrixView<const double> components() const;
   /// [D]: what is subtracted from the rows of a modality.

@@ -13,19 +13,20 @@
 
 namespace clipk {
 
+/// How a probe is built and trained.
 struct ProbeOptions {
   std::vector<std::int64_t> hidden = {128, 128};  ///< none: a linear probe
-  std::int64_t epochs = 30;
+  std::int64_t epochs = 30;                       ///< at least; see least_steps
   /// Few rows are seen in more epochs than that, so many that there are this many steps.
   std::int64_t least_steps = 1500;
-  std::int64_t batch = 256;
-  double rate = 2e-3;  ///< of Adam, falling to 0 as a cosine does
-  float weight_decay = 1e-4F;
+  std::int64_t batch = 256;    ///< rows a step
+  double rate = 2e-3;          ///< of Adam, falling to 0 as a cosine does
+  float weight_decay = 1e-4F;  ///< decoupled, as AdamW's
   /// Share of the rows that tells when the probe is at its best: the parameters of that epoch are
   /// kept. At 0, or where it is less than a row, those of the last epoch.
   double held_out = 0.1;
   std::uint32_t network = 0;  ///< tells probes of one seed apart: each starts from its own weights
-  std::function<void(const Progress&)> progress = {};
+  std::function<void(const Progress&)> progress = {};  ///< called after every step and epoch
 };
 
 /// How well factors can be read from rows: one network with ReLU and all factors as outputs, by
@@ -46,11 +47,13 @@ class Probe {
   static Probe fit(Context& context, MatrixView<const float> rows,
                    const std::vector<Factor>& factors, const ProbeOptions& options = {});
 
+  /// Takes over the probe; the other one can then only be assigned to or destroyed.
   Probe(Probe&&) noexcept;
+  /// As the constructor that moves.
   Probe& operator=(Probe&&) noexcept;
   ~Probe();
 
-  std::int64_t input_dim() const;
+  std::int64_t input_dim() const;             ///< columns of a row
   const std::vector<double>& losses() const;  ///< mean loss of every epoch
   std::int64_t best_epoch() const;            ///< epochs behind the parameters that were kept
 

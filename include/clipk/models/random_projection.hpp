@@ -18,8 +18,8 @@ class RandomProjection {
   /// @throws Error if a dimension is below 1 or output_dim > input_dim.
   RandomProjection(std::int64_t input_dim, std::int64_t output_dim, std::uint64_t seed);
 
-  std::int64_t input_dim() const { return matrix_.cols(); }
-  std::int64_t output_dim() const { return matrix_.rows(); }
+  std::int64_t input_dim() const { return matrix_.cols(); }   ///< D, columns of a row
+  std::int64_t output_dim() const { return matrix_.rows(); }  ///< D', columns of a projected row
   /// R / sqrt(D') [D', D], on the host.
   MatrixView<const float> matrix() const { return matrix_; }
 

@@ -8,6 +8,7 @@
 
 namespace clipk {
 
+/// How retrieval_axes weighs directions.
 struct RetrievalAxesOptions {
   /// How far the directions in which images and texts vary most are scaled down: near 0 all that
   /// vary count alike, a large value leaves them alone. In units of the mean variance of a

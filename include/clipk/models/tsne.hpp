@@ -12,6 +12,7 @@
 
 namespace clipk {
 
+/// How a map is made.
 struct TsneOptions {
   /// Effective number of neighbours; 3 perplexity + 1 are searched, which is fast up to the 128 of
   /// `nearest` (42), and above from stored blocks of distances.
@@ -19,12 +20,12 @@ struct TsneOptions {
   std::int64_t iterations = 1000;  ///< in all
   /// So many iterations first, with attraction exaggerated and little momentum.
   std::int64_t exaggeration_iterations = 250;
-  float exaggeration = 12;
-  float early_momentum = 0.5F;
-  float momentum = 0.8F;
+  float exaggeration = 12;      ///< factor of the attraction at first
+  float early_momentum = 0.5F;  ///< of the velocity at first
+  float momentum = 0.8F;        ///< of the velocity afterwards
   float rate = 0;  ///< for the gradient without the factor 4; 0 takes max(200, n / exaggeration)
   float max_step = 5;  ///< of a point in one iteration, in units of the map; 0 for any length
-  TsneMethod method = TsneMethod::automatic;
+  TsneMethod method = TsneMethod::automatic;  ///< of the repulsion
 
   /// Where it exists the fit goes on from it, to the same bytes; the caller removes it.
   std::filesystem::path checkpoint{};
@@ -34,14 +35,15 @@ struct TsneOptions {
   std::function<void(const Progress&)> progress{};
 };
 
+/// How new rows are put onto a map.
 struct TsneTransformOptions {
-  double perplexity = 5;        ///< of the new rows among the fitted ones
-  std::int64_t neighbors = 25;  ///< whose median is the start
-  std::int64_t iterations = 250;
-  float rate = 0.1F;
-  float momentum = 0.8F;
-  float exaggeration = 1.5F;
-  float max_step = 0.25F;
+  double perplexity = 5;          ///< of the new rows among the fitted ones
+  std::int64_t neighbors = 25;    ///< whose median is the start
+  std::int64_t iterations = 250;  ///< of gradient descent
+  float rate = 0.1F;              ///< for the gradient without the factor 4
+  float momentum = 0.8F;          ///< of the velocity
+  float exaggeration = 1.5F;      ///< factor of the attraction
+  float max_step = 0.25F;         ///< of a point in one iteration, in units of the map
 };
 
 /// A map of rows in two dimensions by t-SNE: neighbours stay neighbours.
@@ -70,9 +72,9 @@ class Tsne {
   double kl() const { return kl_; }
   /// Whether kl() is from all pairs (up to 100,000 rows); else Z is that of the grid (3e-5).
   bool kl_exact() const { return kl_exact_; }
-  double perplexity() const { return perplexity_; }
-  std::int64_t iterations() const { return iterations_; }
-  double seconds() const { return seconds_; }  ///< of the fit
+  double perplexity() const { return perplexity_; }        ///< as the fit was asked for
+  std::int64_t iterations() const { return iterations_; }  ///< that the fit took
+  double seconds() const { return seconds_; }              ///< of the fit
 
   /// Puts new rows onto the finished map, which does not move: from the median of the nearest
   /// fitted rows, gradient descent on KL(p_i || q_i) of every new row against the fitted ones.

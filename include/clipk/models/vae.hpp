@@ -16,11 +16,12 @@
 
 namespace clipk {
 
+/// How a variational autoencoder is built and trained.
 struct VaeOptions {
   std::vector<std::int64_t> hidden = {512, 256};  ///< of the encoder; the decoder mirrors it
-  std::int64_t code = 64;
-  Activation activation = Activation::relu;
-  Init init = Init::fan_in_uniform;
+  std::int64_t code = 64;                         ///< columns of a code
+  Activation activation = Activation::relu;       ///< of the hidden layers
+  Init init = Init::fan_in_uniform;               ///< of the weights
 
   /// Standard deviation of a row's values about what the decoder gives, in the rows' unit: the
   /// smaller, the more a code keeps of its row and the less alike codes and N(0, I) are. (As the
@@ -28,21 +29,22 @@ struct VaeOptions {
   float sigma = 0.1F;
 
   std::int64_t epochs = 30;  ///< for tens of thousands of rows; fewer rows need more of them
-  std::int64_t batch = 128;
-  AdamOptions adam = {};
-  double rate = 1e-3;
-  ScheduleOptions schedule = {.kind = Schedule::cosine};
+  std::int64_t batch = 128;  ///< rows a step
+  AdamOptions adam = {};     ///< constants of the optimizer
+  double rate = 1e-3;        ///< before the schedule
+  ScheduleOptions schedule = {.kind = Schedule::cosine};  ///< of the learning rate
 
   /// Written every `checkpoint_every` epochs; where it exists, the training goes on from it, to the
   /// same bytes. Removed by the caller.
   std::filesystem::path checkpoint = {};
-  std::int64_t checkpoint_every = 1;
-  std::function<void(const Progress&)> progress = {};
+  std::int64_t checkpoint_every = 1;                   ///< epochs
+  std::function<void(const Progress&)> progress = {};  ///< called after every step and epoch
 };
 
 /// For each row the normal distribution of its code, on the context's device.
 struct VaePosterior {
-  Matrix<float> mean, log_variance;  ///< [m, code]
+  Matrix<float> mean;          ///< [m, code]
+  Matrix<float> log_variance;  ///< [m, code]
 };
 
 /// A variational autoencoder of rows: the encoder gives a normal distribution of codes with
@@ -65,13 +67,15 @@ class Vae {
   /// @throws Error for a file that is not a clipk vae model.
   static Vae load(Context& context, const std::filesystem::path& path);
 
+  /// Takes over the model; the other one can then only be assigned to or destroyed.
   Vae(Vae&&) noexcept;
+  /// As the constructor that moves.
   Vae& operator=(Vae&&) noexcept;
   ~Vae();
 
-  std::int64_t input_dim() const;
-  std::int64_t code_dim() const;
-  float sigma() const;
+  std::int64_t input_dim() const;  ///< columns of a row
+  std::int64_t code_dim() const;   ///< columns of a code
+  float sigma() const;             ///< as in VaeOptions
   /// Mean loss of every epoch, nats a row.
   const std::vector<double>& losses() const;
 
@@ -80,6 +84,7 @@ class Vae {
   /// @returns [m, code] on the context's device
   /// @throws Error if the width differs. Deterministic: yes.
   Matrix<float> encode(Context& context, MatrixView<const float> rows) const;
+  /// The distribution of every row's code: the means that encode gives, and log-variances.
   VaePosterior posterior(Context& context, MatrixView<const float> rows) const;
   /// A draw of every row's code. @param draw another number gives other noise, by the context's
   /// seed  @returns [m, code]

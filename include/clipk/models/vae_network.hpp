@@ -16,13 +16,19 @@ class BasicVaeNetwork {
   /// @param shape widths: inputs, hidden layers, code. Weights are drawn from the context's seed.
   BasicVaeNetwork(Context& context, AutoencoderShape shape);
 
+  /// As it was made with.
   const AutoencoderShape& shape() const { return shape_; }
-  std::int64_t inputs() const { return decoder_.outputs(); }
-  std::int64_t code() const { return decoder_.inputs(); }
+  std::int64_t inputs() const { return decoder_.outputs(); }  ///< columns of a row
+  std::int64_t code() const { return decoder_.inputs(); }     ///< columns of a code
+  /// The network from rows to means and log-variances.
   BasicMlp<T>& encoder() { return encoder_; }
+  /// The network from codes to rows.
   BasicMlp<T>& decoder() { return decoder_; }
+  /// The network from rows to means and log-variances.
   const BasicMlp<T>& encoder() const { return encoder_; }
+  /// The network from codes to rows.
   const BasicMlp<T>& decoder() const { return decoder_; }
+  /// Of both, in one array.
   BasicParameterSlice<T> parameters() { return parameters_.all(); }
 
   /// Of the encoder's output [n, 2 code].
@@ -31,6 +37,7 @@ class BasicVaeNetwork {
     return heads.col_range(0, code());
   }
   template <class U>
+  /// The other half of it.
   MatrixView<U> log_variance(MatrixView<U> heads) const {
     return heads.col_range(code(), code());
   }
@@ -38,12 +45,17 @@ class BasicVaeNetwork {
   /// What a step of up to `rows` rows keeps: planned once by the caller, reused in every step.
   struct Workspace {
     Workspace() = default;
+    /// For steps of at most `rows` rows of this network.
     Workspace(Context& context, const BasicVaeNetwork& network, std::int64_t rows);
 
-    typename BasicMlp<T>::Workspace encoder, decoder;
-    Matrix<T> heads, grad_heads;    // [rows, 2 code]
-    Matrix<T> codes, grad_codes;    // [rows, code]
-    Matrix<T> output, grad_output;  // [rows, inputs]
+    typename BasicMlp<T>::Workspace encoder;  ///< its hidden layers
+    typename BasicMlp<T>::Workspace decoder;  ///< its hidden layers
+    Matrix<T> heads;                          ///< [rows, 2 code]
+    Matrix<T> grad_heads;                     ///< of a loss, likewise
+    Matrix<T> codes;                          ///< [rows, code]
+    Matrix<T> grad_codes;                     ///< of a loss, likewise
+    Matrix<T> output;                         ///< [rows, inputs]
+    Matrix<T> grad_output;                    ///< of a loss, likewise
   };
 
   /// Overwrites the gradients with those of the batch's loss (see Vae), and adds it to `loss` [1].
@@ -63,7 +75,7 @@ class BasicVaeNetwork {
   BasicMlp<T> encoder_, decoder_;
 };
 
-using VaeNetwork = BasicVaeNetwork<float>;
+using VaeNetwork = BasicVaeNetwork<float>;  ///< In float32, as models hold it.
 extern template class BasicVaeNetwork<float>;
 extern template class BasicVaeNetwork<double>;
 

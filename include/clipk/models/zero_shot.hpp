@@ -11,12 +11,14 @@
 
 namespace clipk {
 
+/// A class for every image.
 struct ZeroShotPredictions {
   std::vector<std::int32_t> classes;  ///< [n] the class of the highest cosine, of equal ones the
                                       ///< lower
   std::vector<float> cosines;         ///< [n] to that class
 };
 
+/// How well predictions agree with labels.
 struct ZeroShotAccuracy {
   double top1 = 0;             ///< share of the rows with a label that are predicted right
   double mean_per_class = 0;   ///< mean over the classes that occur of each one's share
@@ -41,9 +43,9 @@ class ZeroShot {
   ZeroShot(Context& context, MatrixView<const float> prompts, std::span<const std::int32_t> classes,
            std::vector<std::string> names = {});
 
-  std::int64_t classes() const { return ensembles_.rows(); }
-  std::int64_t dim() const { return ensembles_.cols(); }
-  const std::vector<std::string>& class_names() const { return names_; }
+  std::int64_t classes() const { return ensembles_.rows(); }  ///< classes
+  std::int64_t dim() const { return ensembles_.cols(); }      ///< columns of an embedding
+  const std::vector<std::string>& class_names() const { return names_; }  ///< [k], given or numbers
   MatrixView<const float> ensembles() const { return ensembles_; }  ///< [k, d] unit rows, host
 
   /// Cosine of every image to every class: out [n, k] on the context's device.

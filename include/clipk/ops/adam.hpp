@@ -7,9 +7,9 @@ namespace clipk {
 
 /// Constants of Adam; the learning rate comes with every step.
 struct AdamOptions {
-  float beta1 = 0.9F;
-  float beta2 = 0.999F;
-  float epsilon = 1e-8F;
+  float beta1 = 0.9F;      ///< of the mean of the gradients
+  float beta2 = 0.999F;    ///< of the mean of their squares
+  float epsilon = 1e-8F;   ///< keeps the step finite where gradients vanish
   float weight_decay = 0;  ///< decoupled (AdamW): parameters shrink by learning rate times this
 };
 

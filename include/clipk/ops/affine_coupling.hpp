@@ -15,12 +15,14 @@ enum class CouplingScale : std::uint8_t {
   sigmoid,  ///< f = 2 / (1 + e^-a) - 1
 };
 
+/// The name that files and options use.
 const char* to_string(CouplingScale scale);
 /// @throws Error that lists the names.
 CouplingScale coupling_scale_named(std::string_view name);
 
+/// What bounds the scales of a coupling.
 struct AffineCouplingOptions {
-  CouplingScale scale = CouplingScale::tanh;
+  CouplingScale scale = CouplingScale::tanh;  ///< which f
   float clamp = 1;  ///< above 0, at most 80: every scale lies in [e^-clamp, e^clamp]
 };
 

@@ -7,14 +7,16 @@
 
 namespace clipk {
 
+/// What is done to a value.
 enum class Corruption : std::uint8_t {
   dropout,  ///< a value becomes 0 with probability `amount`, and is divided by 1 - amount otherwise
   gaussian,  ///< a normal number of standard deviation `amount` is added
 };
 
+/// How a batch is corrupted.
 struct CorruptOptions {
-  Corruption kind = Corruption::dropout;
-  float amount = 0.2F;     ///< of dropout in [0, 1), of gaussian at least 0
+  Corruption kind = Corruption::dropout;  ///< dropout or noise
+  float amount = 0.2F;                    ///< of dropout in [0, 1), of gaussian at least 0
   std::uint32_t site = 0;  ///< tells the places of a step apart: each draws numbers of its own
 };
 

@@ -7,12 +7,23 @@
 
 namespace clipk {
 
-enum class Activation : std::uint8_t { identity, relu, leaky_relu /* slope .01 */, tanh, sigmoid };
+/// What a layer applies to every sum.
+enum class Activation : std::uint8_t {
+  identity,    ///< s
+  relu,        ///< max(s, 0)
+  leaky_relu,  ///< s, and .01 s below 0
+  tanh,        ///< tanh(s)
+  sigmoid,     ///< 1 / (1 + e^-s)
+};
 
+/// The name that files and options use.
 const char* to_string(Activation activation);
 
 /// What becomes of what a gradient's memory held before.
-enum class Gradient : std::uint8_t { overwritten, added };
+enum class Gradient : std::uint8_t {
+  overwritten,  ///< it is lost
+  added,        ///< the gradient is added to it
+};
 
 /// A fully connected layer: y = activation(x w^T + bias).
 ///

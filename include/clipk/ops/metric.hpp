@@ -13,6 +13,7 @@ enum class Metric : std::uint8_t {
   cosine,             ///< 1 - x.y / (|x| |y|), in [0, 2]; rows of length zero are an error
 };
 
+/// The name that files and options use.
 const char* to_string(Metric metric);
 
 }  // namespace clipk

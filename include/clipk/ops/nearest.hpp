@@ -8,8 +8,9 @@
 
 namespace clipk {
 
+/// What nearest counts as near.
 struct NearestOptions {
-  Metric metric = Metric::euclidean;
+  Metric metric = Metric::euclidean;  ///< between rows
   /// Leave out database row i for query row i (a search of a set within itself).
   bool exclude_self = false;
 };

@@ -14,6 +14,6 @@ struct BasicPairTarget {
   MatrixView<const T> rows_y{};       ///< [m, D]
   Metric metric = Metric::euclidean;  ///< of the rows
 };
-using PairTarget = BasicPairTarget<float>;
+using PairTarget = BasicPairTarget<float>;  ///< In float32, as models hold it.
 
 }  // namespace clipk

@@ -7,6 +7,7 @@
 
 namespace clipk {
 
+/// Where a draw belongs and what its divergence weighs.
 struct PosteriorOptions {
   float weight = 1;        ///< of the divergence in the loss, finite
   std::uint32_t site = 0;  ///< tells the places of a step apart: each draws numbers of its own

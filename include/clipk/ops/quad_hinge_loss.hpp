@@ -21,13 +21,14 @@ enum class QuadForm : std::uint8_t {
   gather,     ///< the four rows of every quadruple are read
 };
 
+/// Which quadruples are drawn, and what they weigh.
 struct QuadHingeOptions {
-  std::int64_t count = 0;  ///< quadruples to draw
-  float margin = 0;
-  float weight = 1;  ///< factor of the loss and its gradient
-  QuadDraw draw = QuadDraw::query;
-  QuadForm form = QuadForm::automatic;
-  std::uint64_t seed = 0;
+  std::int64_t count = 0;               ///< quadruples to draw
+  float margin = 0;                     ///< by which the nearer pair has to be nearer
+  float weight = 1;                     ///< factor of the loss and its gradient
+  QuadDraw draw = QuadDraw::query;      ///< where they come from
+  QuadForm form = QuadForm::automatic;  ///< how the loss is computed
+  std::uint64_t seed = 0;               ///< behind the draw, with the step
 };
 
 /// What a draw by query needs beside the distances: for every row its nearest columns, for every

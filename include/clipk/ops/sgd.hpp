@@ -5,8 +5,9 @@
 
 namespace clipk {
 
+/// Constants of gradient descent; the learning rate comes with every step.
 struct SgdOptions {
-  float momentum = 0.9F;
+  float momentum = 0.9F;   ///< of the velocity
   float weight_decay = 0;  ///< decoupled: parameters shrink by learning rate times this
 };
 

@@ -13,12 +13,14 @@ enum class SoftKernel : std::uint8_t {
   von_mises_fisher,  ///< exp(kappa z . m), for points and centres of length one
 };
 
+/// The name that files and options use.
 const char* to_string(SoftKernel kernel);
 
+/// The kernel and its one number.
 struct SoftAssignmentOptions {
-  SoftKernel kernel = SoftKernel::student_t;
-  float alpha = 1;   ///< degrees of freedom, above 0
-  float kappa = 20;  ///< concentration, above 0
+  SoftKernel kernel = SoftKernel::student_t;  ///< alpha is student_t's, kappa von_mises_fisher's
+  float alpha = 1;                            ///< degrees of freedom, above 0
+  float kappa = 20;                           ///< concentration, above 0
 };
 
 /// The share of every centre in every point:

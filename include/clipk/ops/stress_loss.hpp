@@ -6,6 +6,7 @@
 
 namespace clipk {
 
+/// What the misfit of a pair counts.
 struct StressOptions {
   float weight = 1;  ///< factor of the loss and its gradient
   float scale = 1;   ///< s in (e_ij - s d_ij)^2

@@ -19,6 +19,7 @@ void target_distribution(Context& context, MatrixView<const float> q,
 void target_distribution(Context& context, MatrixView<const double> q,
                          VectorView<const double> column_sums, MatrixView<double> p);
 
+/// How balanced_target sharpens and balances.
 struct BalancedTargetOptions {
   float power = 2;      ///< of q, above 0
   int iterations = 50;  ///< of Sinkhorn, at least 1

@@ -15,7 +15,7 @@ struct BasicTsneAffinities {
   VectorView<const std::int32_t> columns;  ///< [entries]
   VectorView<const T> values;              ///< [entries]
 };
-using TsneAffinities = BasicTsneAffinities<float>;
+using TsneAffinities = BasicTsneAffinities<float>;  ///< In float32, as models hold it.
 
 /// The attractive part of t-SNE's gradient, with k_ij = 1 / (1 + |y_i - others_j|^2):
 ///   forces_i = sum_j p_ij k_ij (y_i - others_j),   loss = sum_ij p_ij log(1 + |y_i - others_j|^2)

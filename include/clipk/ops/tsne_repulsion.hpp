@@ -14,8 +14,10 @@ enum class TsneMethod : std::uint8_t {
   fft,        ///< interpolation on a grid, convolution by FFT: O(n + m + area log area)
 };
 
+/// Up to so many pairs the automatic method is the exact one.
 inline constexpr std::int64_t kTsneExactPairs = std::int64_t{4000} * 4000;
 
+/// The name that files and options use.
 const char* to_string(TsneMethod method);
 
 /// The repulsive part of t-SNE's gradient before it is normalised, with k_ij = 1 / (1 + |y_i -

@@ -5,6 +5,7 @@
 
 namespace clipk {
 
+/// What a step of t-SNE's gradient descent takes.
 struct TsneUpdateOptions {
   float rate = 200;        ///< for the gradient without the factor 4
   float momentum = 0.8F;   ///< of the velocity

@@ -23,24 +23,29 @@ enum class Init : std::uint8_t {
 /// A linear path x P^T beside the layers: y = x P^T + MLP(x). P starts at 0; set it through
 /// BasicMlp::skip_weight (to PCA's axes, for example).
 enum class MlpSkip : std::uint8_t {
-  none,
+  none,     ///< the layers alone
   fixed,    ///< P is not among the parameters: weight decay pulls y to x P^T
   trained,  ///< P is a parameter
 };
 
+/// The name that files and options use.
 const char* to_string(Init init);
+/// The name that files and options use.
 const char* to_string(MlpSkip skip);
 /// By the name that to_string gives. @throws Error that lists the names.
 Init init_named(std::string_view name);
+/// The same of a skip path.
 MlpSkip mlp_skip_named(std::string_view name);
+/// The same of an activation.
 Activation activation_named(std::string_view name);
 
+/// Layers of a network and how they start.
 struct MlpOptions {
   std::vector<std::int64_t> widths;          ///< inputs, hidden layers, outputs: at least two
   Activation activation = Activation::relu;  ///< of the hidden layers; the output is linear
-  Init init = Init::kaiming_uniform;
-  bool zero_last = false;  ///< the last layer starts at 0
-  MlpSkip skip = MlpSkip::none;
+  Init init = Init::kaiming_uniform;         ///< of the weights
+  bool zero_last = false;                    ///< the last layer starts at 0
+  MlpSkip skip = MlpSkip::none;              ///< a linear path beside the layers
   std::uint32_t network =
       0;  ///< tells the networks of one model apart: each draws weights of its own
   /// So many networks of these widths side by side on one input, whose outputs lie side by side:
@@ -64,9 +69,12 @@ class BasicMlp {
   /// Numbers that the parameters take, padding included.
   static std::int64_t parameter_size(const MlpOptions& options);
 
+  /// As they were given.
   const MlpOptions& options() const { return options_; }
-  std::int64_t inputs() const { return options_.widths.front(); }
+  std::int64_t inputs() const { return options_.widths.front(); }  ///< columns of x
+  /// Columns of y, of all towers.
   std::int64_t outputs() const { return options_.towers * options_.widths.back(); }
+  /// Hidden ones and the output.
   int layers() const { return static_cast<int>(options_.widths.size()) - 1; }
   /// Trained numbers, without padding.
   std::int64_t parameter_count() const;
@@ -74,15 +82,17 @@ class BasicMlp {
   /// Everything that is trained, padding included.
   VectorView<T> parameters() { return slice_.values; }
   VectorView<const T> parameters() const { return slice_.values; }
-  VectorView<T> gradients() { return slice_.gradients; }
+  VectorView<T> gradients() { return slice_.gradients; }  ///< of parameters(), in the same form
 
   /// [towers * out, in]: one tower's rows after the other's
   MatrixView<T> weight(int layer) { return weight_in(slice_.values, layer); }
   MatrixView<const T> weight(int layer) const { return weight_in(slice_.values, layer); }
   VectorView<T> bias(int layer) { return bias_in(slice_.values, layer); }  ///< [towers * out]
-  VectorView<const T> bias(int layer) const { return bias_in(slice_.values, layer); }
+  VectorView<const T> bias(int layer) const { return bias_in(slice_.values, layer); }  ///< to read
   MatrixView<T> skip_weight();  ///< P [outputs, inputs]; empty without a skip path
+  /// In the form of weight(layer).
   MatrixView<T> weight_gradient(int layer) { return weight_in(slice_.gradients, layer); }
+  /// In the form of bias(layer).
   VectorView<T> bias_gradient(int layer) { return bias_in(slice_.gradients, layer); }
   MatrixView<T> skip_gradient();  ///< empty unless the path is trained
 
@@ -91,7 +101,9 @@ class BasicMlp {
   class Workspace {
    public:
     Workspace() = default;
+    /// For at most `rows` rows of this network.
     Workspace(Context& context, const BasicMlp& mlp, std::int64_t rows);
+    /// The most rows that it is for.
     std::int64_t rows() const { return rows_; }
 
    private:
@@ -155,7 +167,7 @@ class BasicMlp {
   Matrix<T> fixed_skip_;
 };
 
-using Mlp = BasicMlp<float>;
+using Mlp = BasicMlp<float>;  ///< In float32, as models hold it.
 extern template class BasicMlp<float>;
 extern template class BasicMlp<double>;
 

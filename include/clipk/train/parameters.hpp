@@ -10,8 +10,8 @@ namespace clipk {
 /// Trained numbers and their gradients, of the same size, owned by somebody else.
 template <class T>
 struct BasicParameterSlice {
-  VectorView<T> values;
-  VectorView<T> gradients;
+  VectorView<T> values;     ///< the numbers
+  VectorView<T> gradients;  ///< of a loss, in the same places
 };
 
 /// The parameters of the parts of a model (networks, cluster centres) in one array on the device,
@@ -25,10 +25,11 @@ class BasicParameters {
   ///   16 elements; what lies between belongs to no part and stays 0.
   BasicParameters(Context& context, const std::vector<std::int64_t>& sizes);
 
-  int parts() const { return static_cast<int>(sizes_.size()); }
-  BasicParameterSlice<T> part(int index) const;
+  int parts() const { return static_cast<int>(sizes_.size()); }  ///< how many there are
+  BasicParameterSlice<T> part(int index) const;                  ///< without the padding after it
   /// Parts first ... first + count - 1 and what lies between.
   BasicParameterSlice<T> parts(int first, int count) const;
+  /// With the padding between the parts.
   BasicParameterSlice<T> all() const { return slice(0, values_.cols()); }
 
  private:
@@ -44,8 +45,8 @@ constexpr std::int64_t aligned_parameters(std::int64_t size) {
   return (size + kAlign - 1) / kAlign * kAlign;
 }
 
-using ParameterSlice = BasicParameterSlice<float>;
-using Parameters = BasicParameters<float>;
+using ParameterSlice = BasicParameterSlice<float>;  ///< In float32, as models hold it.
+using Parameters = BasicParameters<float>;          ///< In float32, as models hold it.
 extern template class BasicParameters<float>;
 extern template class BasicParameters<double>;
 

@@ -15,7 +15,7 @@ struct Progress {
   std::int64_t epochs = 0;  ///< of the whole training
   std::int64_t step = 0;    ///< steps that were taken, over all epochs
   std::int64_t steps = 0;   ///< of the whole training
-  double loss = std::numeric_limits<double>::quiet_NaN();
+  double loss = std::numeric_limits<double>::quiet_NaN();           ///< of the training
   double held_out_loss = std::numeric_limits<double>::quiet_NaN();  ///< NaN without held-out data
   double rate = 0;     ///< learning rate of the last step
   double seconds = 0;  ///< since run() began
@@ -28,7 +28,9 @@ struct Progress {
 /// second), or about ten plain lines. The stream must outlive it.
 class ProgressBar {
  public:
+  /// @param terminal whether it may draw over what it drew  @param label stands before the bar
   ProgressBar(std::ostream& out, bool terminal, std::string label = "");
+  /// Draws where training stands, if it is time to.
   void operator()(const Progress& progress);
 
   /// Whether std::cout or std::cerr is a terminal; false for any other stream.

@@ -36,6 +36,7 @@ class TrainingProblem {
 
   /// Both [p], contiguous on the context's device, and the same memory in every call.
   virtual VectorView<float> parameters() = 0;
+  /// In the places of parameters().
   virtual VectorView<float> gradients() = 0;
   /// Rows that are shuffled into batches; 0 if the problem draws samples of its own.
   virtual std::int64_t rows() const = 0;
@@ -57,51 +58,60 @@ class TrainingProblem {
   virtual std::string fingerprint() const = 0;
   /// State beside the parameters that a resumed training needs.
   virtual void save_state(Context&, ArchiveWriter&) const {}
+  /// What save_state wrote, before the first step.
   virtual void load_state(Context&, const ArchiveReader&) {}
 };
 
-enum class Optimizer : std::uint8_t { adam, sgd };
+/// Which operation updates the parameters.
+enum class Optimizer : std::uint8_t {
+  adam,  ///< with AdamOptions
+  sgd,   ///< with SgdOptions
+};
+/// The name that files and options use.
 const char* to_string(Optimizer optimizer);
+/// By the name that to_string gives. @throws Error that lists the names.
 Optimizer optimizer_named(std::string_view name);
 
 /// Stops when the held-out loss has not fallen by more than min_delta for `patience` epochs, and
 /// puts the best parameters back, whichever way the training ends. The parameters before the first
 /// epoch take part. Off while patience is 0.
 struct EarlyStopping {
-  std::int64_t patience = 0;
-  double min_delta = 0;
+  std::int64_t patience = 0;  ///< epochs without a better loss; 0 for never
+  double min_delta = 0;       ///< by which a loss has to be better
 };
 
+/// How a problem is trained.
 struct TrainerOptions {
-  std::int64_t epochs = 100;
-  std::int64_t batch = 256;  ///< rows a step, the last one of an epoch shorter; 0 takes all rows
+  std::int64_t epochs = 100;  ///< passes over the rows, or steps_per_epoch steps
+  std::int64_t batch = 256;   ///< rows a step, the last one of an epoch shorter; 0 takes all rows
   /// Steps an epoch where a step takes all rows or draws samples of its own.
   std::int64_t steps_per_epoch = 1;
 
-  Optimizer optimizer = Optimizer::adam;
-  AdamOptions adam = {};
-  SgdOptions sgd = {};
-  double rate = 1e-3;
-  ScheduleOptions schedule = {};
-  float clip_norm = 0;  ///< largest norm of a gradient; 0 for any
+  Optimizer optimizer = Optimizer::adam;  ///< of the parameters
+  AdamOptions adam = {};                  ///< constants of Adam, where it is the optimizer
+  SgdOptions sgd = {};                    ///< constants of SGD, where it is the optimizer
+  double rate = 1e-3;                     ///< before the schedule
+  ScheduleOptions schedule = {};          ///< of the learning rate
+  float clip_norm = 0;                    ///< largest norm of a gradient; 0 for any
 
-  EarlyStopping early_stopping = {};
+  EarlyStopping early_stopping = {};  ///< off by default
   /// Written every `checkpoint_every` epochs and at the end; where it exists when run() begins,
   /// the training goes on from it, to the same bytes as if it had never stopped.
   std::filesystem::path checkpoint = {};
-  std::int64_t checkpoint_every = 1;
+  std::int64_t checkpoint_every = 1;  ///< epochs
 
   bool graph = true;                                   ///< CUDA: capture the step into a graph
   std::function<void(const Progress&)> progress = {};  ///< after every step and every epoch
 };
 
+/// How a training went.
 struct TrainingResult {
-  std::int64_t epochs = 0;  ///< that were run, those before a checkpoint included
-  std::int64_t steps = 0;
-  bool stopped_early = false;
-  std::int64_t best_epoch = 0;  ///< epochs after which the held-out loss was best; 0 is the start
-  double best_held_out_loss = 0;
-  std::vector<double> loss;           ///< [epochs] mean loss
+  std::int64_t epochs = 0;        ///< that were run, those before a checkpoint included
+  std::int64_t steps = 0;         ///< that were run, likewise
+  bool stopped_early = false;     ///< before the last epoch
+  std::int64_t best_epoch = 0;    ///< epochs after which the held-out loss was best; 0 is the start
+  double best_held_out_loss = 0;  ///< 0 without held-out data
+  std::vector<double> loss;       ///< [epochs] mean loss
   std::vector<double> held_out_loss;  ///< [epochs + 1], the first before training; or empty
   double seconds = 0;                 ///< of this run
 };
