@@ -10,7 +10,7 @@ namespace clipk {
 
 /// How unevenly the candidates are found: a hub is among the top k of many queries.
 struct Hubness {
-  std::int64_t k = 0;
+  std::int64_t k = 0;  ///< as it was asked for
   /// [m] in how many queries' top k a candidate is; k n in all
   std::vector<std::int32_t> occurrences;
   /// Third standardised moment of the occurrences (of the population, as scipy.stats.skew): 0 for

@@ -27,16 +27,18 @@ namespace clipk {
 std::vector<double> csls_bias(Context& context, MatrixView<const float> bank,
                               MatrixView<const float> candidates, std::int64_t k = 10);
 
+/// When Sinkhorn's scaling ends, and how sharp the table is.
 struct SinkhornOptions {
-  double beta = 50;  ///< inverse temperature: the table is exp(beta cosine)
-  std::int64_t max_iterations = 1000;
-  double tolerance = 1e-6;  ///< of residual
+  double beta = 50;                    ///< inverse temperature: the table is exp(beta cosine)
+  std::int64_t max_iterations = 1000;  ///< of rows and columns
+  double tolerance = 1e-6;             ///< of residual
 };
 
+/// A bias for every candidate, and how far the scaling came.
 struct SinkhornBias {
   /// [m] log v_c / beta, v_c being the factor of candidate c's column; their mean is 0
   std::vector<double> bias;
-  std::int64_t iterations = 0;
+  std::int64_t iterations = 0;  ///< that were taken
   /// The largest relative error of a row's sum where the columns' sums are right: at most the
   /// tolerance, unless max_iterations came first.
   double residual = 0;
