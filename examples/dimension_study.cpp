@@ -1,47 +1,23 @@
 // How far can the dimension of paired image and text embeddings fall before top-1 retrieval gets
 // worse? PCA, random projection, and Neural MDS, isometric and isotonic; docs/dimension_study.md.
 
-#include <fmt/format.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <chrono>
-#include <cmath>
-#include <iostream>
-
-#include "clipk/core/error.hpp"
-#include "clipk/core/random.hpp"
-#include "dimension/report.hpp"
-#include "fit_store.hpp"
-#include "gnuplot.hpp"
+#include "dimension/dimension_study.hpp"
 #include "pairs.hpp"
 #include "study.hpp"
 
 namespace clipk::study {
 namespace {
 
-constexpr std::int64_t kQuadsPerPair = 1600;  // the deck's 8,000,000 for 5000 pairs
-constexpr std::int64_t kFewestPairs = 3;      // two distances, so that there is an order of them
-
-struct Arguments {
-  DimensionSettings settings{.dims = {512, 256, 192, 128, 64, 32, 16},
-                             .methods = {"pca", "random", "isometric", "isotonic"},
-                             .holdout = 0.5,
-                             .splits = 5,
-                             .margin = 0.02};
-  std::int64_t quads = 0;
-  std::string quads_from = "query";
-  const CLI::Option* dims = nullptr;
-};
-
-void add_options(CLI::App& app, Arguments& arguments) {
+// Adds the options; returns that of the dimensions.
+const CLI::Option* add_options(CLI::App& app, DimensionArguments& arguments) {
   DimensionSettings& settings = arguments.settings;
   app.option_defaults()->group("The study");
-  arguments.dims = app.add_option("--dims", settings.dims,
-                                  "Dimensions D' to try, as 64,32; left out: those of the default "
-                                  "that the data has")
-                       ->delimiter(',')
-                       ->check(whole_number(1, 1 << 20));
+  const CLI::Option* dims =
+      app.add_option("--dims", settings.dims,
+                     "Dimensions D' to try, as 64,32; left out: those of the default "
+                     "that the data has")
+          ->delimiter(',')
+          ->check(whole_number(1, 1 << 20));
   app.add_option("--methods", settings.methods,
                  "Maps to try, as pca,isotonic: pca, random (projection), isometric (Neural MDS "
                  "that keeps distances), isotonic (that keeps their order)")
@@ -63,165 +39,8 @@ void add_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--splits", settings.splits, "Random splits")->check(whole_number(1, 1000));
   app.add_option("--margin", settings.margin, "Loss of top-1 that would not matter")
       ->check(real_number(0, 1));
+  return dims;
 }
-
-EmbeddingPairs chosen(const EmbeddingPairs& pairs, const std::vector<std::int64_t>& rows) {
-  const auto count = static_cast<std::int64_t>(rows.size());
-  EmbeddingPairs result{Matrix<float>(count, pairs.dim()), Matrix<float>(count, pairs.dim())};
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t row = rows[static_cast<std::size_t>(i)];
-    std::copy_n(pairs.images.view().row(row), pairs.dim(), result.images.view().row(i));
-    std::copy_n(pairs.texts.view().row(row), pairs.dim(), result.texts.view().row(i));
-  }
-  return result;
-}
-
-std::vector<Split> make_splits(std::int64_t n, const DimensionSettings& settings,
-                               std::uint64_t seed) {
-  std::vector<Split> splits;
-  if (settings.holdout == 0) return splits;
-  const auto held =
-      static_cast<std::int64_t>(std::llround(settings.holdout * static_cast<double>(n)));
-  if (held < kFewestPairs || n - held < kFewestPairs) {
-    throw Error(fmt::format("--holdout {}: expected at least {} pairs on each side, got {} of {}",
-                            settings.holdout, kFewestPairs, held, n));
-  }
-  for (int s = 0; s < settings.splits; ++s) {
-    auto order = Random(seed, RandomStream::shuffle, static_cast<std::uint32_t>(s)).permutation(n);
-    std::sort(order.begin(), order.begin() + held);
-    std::sort(order.begin() + held, order.end());
-    splits.push_back({{order.begin() + held, order.end()}, {order.begin(), order.begin() + held}});
-  }
-  return splits;
-}
-
-// What the options ask of the data.
-void check_data(const EmbeddingPairs& pairs, const Arguments& arguments,
-                DimensionSettings& settings) {
-  if (pairs.size() < kFewestPairs) {
-    throw Error(fmt::format("expected at least {} pairs to compare distances, got {}", kFewestPairs,
-                            pairs.size()));
-  }
-  const auto too_many = [&](int dim) { return dim > pairs.dim(); };
-  const auto first = std::find_if(settings.dims.begin(), settings.dims.end(), too_many);
-  if (first == settings.dims.end()) return;
-  if (arguments.dims->count() == 0 && settings.dims.back() <= pairs.dim()) {
-    std::erase_if(settings.dims, too_many);
-    return;
-  }
-  throw Error(fmt::format("--dims: expected at most {}, the width of the embeddings, got {}",
-                          pairs.dim(), *first));
-}
-
-// Fits everything that the study needs, or finds it in the checkpoint.
-class Study {
- public:
-  Study(Run& run, const EmbeddingPairs& pairs, const DimensionSettings& settings,
-        const std::string& fingerprint)
-      : run_(run),
-        pairs_(pairs),
-        settings_(settings),
-        splits_(make_splits(pairs.size(), settings, run.options().seed)),
-        store_("dimension_study checkpoint", 1, run.options().checkpoint, fingerprint),
-        terminal_(isatty(STDERR_FILENO) != 0),
-        fits_(settings.methods.size() * settings.dims.size() * (1 + splits_.size())) {}
-
-  void run() {
-    DimensionReport report(run_.context(), baseline(), splits_, settings_.margin);
-    report.add_baseline(run_);
-    std::vector<Result> results;
-    for (const std::string& method : settings_.methods) {
-      for (const int dim : settings_.dims) {
-        Result& result = results.emplace_back();
-        result.method = method;
-        result.dim = dim;
-      }
-    }
-    fit_all(results);
-    for (std::size_t s = 0; s < splits_.size(); ++s) fit_split(s, results);
-    for (const Result& result : results) report.add(run_, result);
-    report.finish(run_);
-  }
-
- private:
-  Result baseline() {
-    Result result;
-    result.method = "none";
-    result.dim = static_cast<int>(pairs_.dim());
-    result.all = measure_baseline(run_.context(), pairs_);
-    for (const Split& split : splits_) {
-      result.train.push_back(measure_baseline(run_.context(), chosen(pairs_, split.train)));
-      result.held.push_back(measure_baseline(run_.context(), chosen(pairs_, split.held)));
-    }
-    return result;
-  }
-
-  void fit_all(std::vector<Result>& results) {
-    Fitter fitter(run_.context(), pairs_, settings_, /*generalize=*/false);
-    for (Result& result : results) {
-      const Outcome& outcome = fit(fitter, result, "all", nullptr);
-      result.all = outcome.train;
-      result.all_seconds = outcome.seconds;
-      for (const char* modality : {"images", "texts"}) {
-        const Matrix<float>& codes = modality[0] == 'i' ? outcome.images : outcome.texts;
-        run_.add_npy(fmt::format("{}_{}_{}.npy", modality, result.method, result.dim),
-                     Matrix<float>::copy_of(host_, codes));
-      }
-    }
-  }
-
-  void fit_split(std::size_t s, std::vector<Result>& results) {
-    const EmbeddingPairs train = chosen(pairs_, splits_[s].train);
-    const EmbeddingPairs held = chosen(pairs_, splits_[s].held);
-    Fitter fitter(run_.context(), train, settings_, /*generalize=*/true);
-    for (Result& result : results) {
-      const Outcome& outcome = fit(fitter, result, std::to_string(s), &held, &train);
-      result.train.push_back(outcome.train);
-      result.held.push_back(*outcome.held);
-      result.split_seconds += outcome.seconds;
-    }
-  }
-
-  const Outcome& fit(Fitter& fitter, const Result& result, const std::string& split,
-                     const EmbeddingPairs* held, const EmbeddingPairs* train = nullptr) {
-    const std::string key = fmt::format("{}/{}/{}", result.method, result.dim, split);
-    ++fit_;
-    if (const Outcome* known = store_.find(key)) return *known;
-    const std::string label = fmt::format(
-        "{}/{} {} {} {}", fit_, fits_, result.method, result.dim,
-        held == nullptr ? "all pairs" : "split " + std::to_string(std::stoi(split) + 1));
-    const auto start = std::chrono::steady_clock::now();
-    std::vector<const EmbeddingPairs*> sets{train == nullptr ? &pairs_ : train};
-    if (held != nullptr) sets.push_back(held);
-
-    Outcome outcome;
-    std::function<void(const Progress&)> progress;
-    if (terminal_) progress = ProgressBar(std::cerr, true, label);
-    std::vector<Codes> codes = fitter.codes(result.method, result.dim, sets, store_.part_file(key),
-                                            progress, outcome.epochs);
-    outcome.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    outcome.train = measure(run_.context(), *sets[0], codes[0]);
-    if (held != nullptr) {
-      outcome.held = measure(run_.context(), *held, codes[1]);
-    } else {
-      outcome.images = std::move(codes[0].images);
-      outcome.texts = std::move(codes[0].texts);
-    }
-    if (!terminal_) fmt::print(stderr, "{}: {:.1f} s\n", label, outcome.seconds);
-    return store_.add(key, std::move(outcome));
-  }
-
-  Run& run_;
-  Context host_ = Context::cpu();
-  const EmbeddingPairs& pairs_;
-  const DimensionSettings& settings_;
-  std::vector<Split> splits_;
-  FitStore<Outcome> store_;
-  bool terminal_;
-  std::size_t fits_;
-  std::size_t fit_ = 0;
-};
 
 }  // namespace
 }  // namespace clipk::study
@@ -232,23 +51,14 @@ int main(int argc, char** argv) {
                   "How far can the dimension of paired embeddings fall before top-1 retrieval gets "
                   "worse?",
                   {.epochs = 200});
-  Arguments arguments;
-  add_options(program.app(), arguments);
+  DimensionArguments arguments;
+  const CLI::Option* dims = add_options(program.app(), arguments);
   const PairSource source(program);
   return program.run(argc, argv, [&](Run& run) {
-    DimensionSettings& settings = arguments.settings;
-    check_distinct("--dims", settings.dims);
-    check_distinct("--methods", settings.methods);
-    const clipk::EmbeddingPairs pairs = source.load(run);
-    check_data(pairs, arguments, settings);
-    check_charts();
-    settings.epochs =
-        run.options().quick ? std::min(run.options().epochs, 20) : run.options().epochs;
-    settings.draw = arguments.quads_from == "query" ? clipk::QuadDraw::query : clipk::QuadDraw::all;
-    settings.pairs = pairs.size();
-    settings.quads = arguments.quads == 0 ? kQuadsPerPair * pairs.size() : arguments.quads;
-    run.print(fmt::format("{} pairs of {} dimensions on {}", pairs.size(), pairs.dim(),
-                          to_string(run.context().device())));
-    Study(run, pairs, settings, run.fingerprint()).run();
+    check_distinct("--dims", arguments.settings.dims);
+    check_distinct("--methods", arguments.settings.methods);
+    arguments.dims_chosen = dims->count() > 0;
+    arguments.epochs = run.options().epochs;
+    run_dimension_study(run, source.load(run), arguments);
   });
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <set>
 
 #include "clipk/core/error.hpp"
 
@@ -31,12 +32,22 @@ void Outputs::add(const std::string& name, std::function<void(AtomicFile&)> writ
   files_.emplace_back(name, std::move(write));
 }
 
+void Outputs::take(const std::string& folder, Outputs& other) {
+  for (auto& [name, write] : other.files_)
+    add((std::filesystem::path(folder) / name).string(), std::move(write));
+  other.files_.clear();
+}
+
 void Outputs::write() {
-  std::error_code error;
-  std::filesystem::create_directories(folder_, error);
-  if (error) {
-    throw Error(
-        fmt::format("{}: expected to make the folder, got {}", folder_.string(), error.message()));
+  std::set<std::filesystem::path> folders{folder_};
+  for (const auto& [name, write] : files_) folders.insert((folder_ / name).parent_path());
+  for (const std::filesystem::path& folder : folders) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error) {
+      throw Error(
+          fmt::format("{}: expected to make the folder, got {}", folder.string(), error.message()));
+    }
   }
   std::deque<AtomicFile> open;
   for (const auto& [name, write] : files_) write(open.emplace_back(folder_ / name));

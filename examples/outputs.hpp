@@ -21,9 +21,13 @@ class Outputs {
   explicit Outputs(std::filesystem::path folder);
 
   const std::filesystem::path& folder() const { return folder_; }
-  /// A file under this name; `write` is called at the end with the open file.
+  /// A file under this name, which may lie in a folder below ("part/x.npy"); `write` is called at
+  /// the end with the open file.
   void add(const std::string& name, std::function<void(AtomicFile&)> write);
-  /// Makes the folder and writes all files, in the order they were added.
+  /// All files of another set, into a folder of this one (empty: the same); the other is empty
+  /// then.
+  void take(const std::string& folder, Outputs& other);
+  /// Makes the folders and writes all files, in the order they were added.
   void write();
 
  private:

@@ -138,7 +138,8 @@ std::string Run::fingerprint() const {
   for (const char* key : {"commit", "threads"}) basis.erase(key);
   for (const char* key : {"threads", "out", "checkpoint"}) basis["options"].erase(key);
   for (Json& input : basis["inputs"]) input.erase("path");
-  for (const char* key : {"images", "texts", "pairs", "features", "labels"}) {
+  for (const char* key :
+       {"images", "texts", "pairs", "features", "labels", "captions", "label-names"}) {
     basis["options"].erase(key);  // they count by their content
   }
   const std::string text = basis.dump();
@@ -148,7 +149,17 @@ std::string Run::fingerprint() const {
          to_hex(sha.digest()).substr(0, 12);
 }
 
+Run& Run::part(const std::string& name) {
+  Options options = options_;
+  options.out /= name;
+  if (!options.checkpoint.empty()) options.checkpoint += "." + name;
+  std::unique_ptr<Run> part(new Run(options, context_of(options), manifest_));
+  part->silent_ = true;
+  return *parts_.emplace_back(name, std::move(part)).second;
+}
+
 void Run::print(std::string_view line) {
+  if (silent_) return;
   fmt::print("{}\n", line);
   std::fflush(stdout);
 }
@@ -166,14 +177,29 @@ void Run::add_file(const std::string& file, std::string content) {
   outputs_.add(file, [content = std::move(content)](AtomicFile& out) { out.write(content); });
 }
 
-void Run::finish() {
+void Run::add_last_file(const std::string& file, std::string content) {
+  last_ = {file, std::move(content)};
+}
+
+void Run::add_results() {
   Json results{{"manifest", manifest_}, {"rows", rows_}};
   for (const auto& [key, value] : more_.items()) results[key] = value;
   add_file("results.csv", to_csv(rows_));
   // Text that is not UTF-8 (captions, names) is marked, and loses nobody's run.
   const std::string text = results.dump(2, ' ', false, Json::error_handler_t::replace);
   add_file("results.json", text + "\n");  // last: where it is, all is
-  outputs_.write();
+  if (!last_.first.empty()) add_file(last_.first, std::move(last_.second));
+}
+
+void Run::finish() {
+  Outputs all(outputs_.folder());
+  for (auto& [name, part] : parts_) {
+    part->add_results();
+    all.take(name, part->outputs_);
+  }
+  add_results();
+  all.take("", outputs_);
+  all.write();
 }
 
 Program::Program(std::string name, std::string description, Options defaults)

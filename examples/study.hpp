@@ -2,9 +2,11 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "clipk/core/matrix.hpp"
@@ -28,7 +30,7 @@ struct Options {
 
 /// One run of a program: its context, and everything it will leave in --out. Nothing is written
 /// before the body has returned; then `results.json`, `results.csv` and all other files appear
-/// together.
+/// together, those of its parts too.
 class Run {
  public:
   const Options& options() const { return options_; }
@@ -53,14 +55,24 @@ class Run {
   /// What else the study found: a further key of results.json, after `manifest` and `rows`.
   Json& result(const std::string& key) { return more_[key]; }
 
+  /// A study within this one: with its context, seed, options and inputs so far, but with results
+  /// of its own in a folder of this name below --out, and a checkpoint of its own. It prints
+  /// nothing. Its files appear together with those of this run.
+  Run& part(const std::string& name);
+  /// Program, version, device, options and the inputs so far, as results.json will hold them.
+  const Json& manifest() const { return manifest_; }
+
   /// Files beside results.json; the matrix lies on the host.
   void add_npy(const std::string& file, Matrix<float> matrix);
   void add_npy(const std::string& file, std::vector<std::int32_t> vector);
   void add_file(const std::string& file, std::string content);
+  /// The one file that appears after all others: where it is, everything is.
+  void add_last_file(const std::string& file, std::string content);
 
  private:
   friend class Program;
   Run(Options options, Context context, Json manifest);
+  void add_results();
   void finish();
 
   Options options_;
@@ -69,6 +81,9 @@ class Run {
   Json manifest_;
   Json rows_ = Json::array();
   Json more_ = Json::object();
+  std::pair<std::string, std::string> last_;  // name and content
+  bool silent_ = false;
+  std::vector<std::pair<std::string, std::unique_ptr<Run>>> parts_;
 };
 
 /// A program's options and its way through main:

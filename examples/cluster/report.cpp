@@ -180,10 +180,9 @@ void ClusterReport::print_table() {
   for (const Column& column : columns) head.emplace_back(column.head);
   head.emplace_back("stability");
   Table table(head);
-  Json summary = Json::object();
   for (const std::string& method : methods()) {
     std::vector<std::string> cells{method};
-    Json& of_method = summary[method] = Json::object();
+    Json& of_method = summary_[method] = Json::object();
     for (const Column& column : columns) {
       const Spread spread = spread_of(run_.rows(), method, column.key);
       cells.push_back(text_of(spread, column.digits));
@@ -209,7 +208,27 @@ void ClusterReport::print_table() {
           ? fmt::format("{} rows without a label are left out of the scores. ",
                         run_.rows()[0]["missing_labels"].get<std::int64_t>())
           : ""));
-  run_.result("summary") = summary;
+  run_.result("summary") = summary_;
+}
+
+std::vector<MethodFindings> ClusterReport::findings() const {
+  std::vector<MethodFindings> found;
+  for (const std::string& method : methods()) {
+    MethodFindings& of = found.emplace_back();
+    of.method = method;
+    const auto mean = [&](const char* key) {
+      const Spread spread = spread_of(run_.rows(), method, key);
+      return spread.count == 0 ? NAN : spread.mean;
+    };
+    of.silhouette = mean("silhouette");
+    of.ami = mean("ami");
+    of.acc = mean("acc");
+    const Json& stability = summary_.at(method).at("stability");
+    if (stability.is_number()) of.stability = stability;
+    of.labels = first(method).labels;
+    of.sizes = sizes_of(of.labels);
+  }
+  return found;
 }
 
 void ClusterReport::add_confusion() {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cluster/fits.hpp"
@@ -19,6 +21,25 @@ struct ClusterMap {
   std::int64_t iterations = 0;
 };
 
+/// What one method found: figures are means over its seeds, NaN where there are none.
+struct MethodFindings {
+  std::string method;
+  double stability = NAN;  ///< mean ARI between two seeds; NaN of one
+  double silhouette = NAN;
+  double ami = NAN, acc = NAN;       ///< against the labels
+  std::vector<std::int32_t> labels;  ///< [n] of the first seed
+  std::vector<std::int64_t> sizes;   ///< of its clusters, from 0
+};
+
+/// What the cluster study has found.
+struct ClusterFindings {
+  std::int64_t rows = 0, k = 0;
+  std::vector<std::pair<std::int64_t, double>> candidates;  ///< k and its stability; k was chosen
+  int seeds = 0;
+  std::vector<MethodFindings> methods;
+  double one_nn = NAN;  ///< on the map
+};
+
 /// Scores of all fits; table, pictures, and rows of results.json.
 class ClusterReport {
  public:
@@ -29,6 +50,8 @@ class ClusterReport {
   void add(const std::string& method, std::uint64_t seed, const ClusterFit& fit);
   /// Prints the table, and draws the pictures. @param map nothing where none was wanted
   void finish(const std::optional<ClusterMap>& map);
+  /// After finish().
+  std::vector<MethodFindings> findings() const;
 
  private:
   struct Entry {
@@ -46,6 +69,7 @@ class ClusterReport {
   const LabelledRows& data_;
   MatrixView<const float> rows_;
   std::vector<Entry> entries_;
+  Json summary_ = Json::object();  // of each method, over its seeds
 };
 
 }  // namespace clipk::study

@@ -145,7 +145,7 @@ Json DimensionReport::smallest_dims() const {
     for (const bool held_out : {false, true}) {
       if (held_out && splits_.empty()) continue;
       Json i2t, t2i;  // null while no dimension will do
-      for (const Change& change : changes_) {
+      for (const DimensionChange& change : changes_) {
         if (change.method != method || change.held_out != held_out) continue;
         const auto take = [&](const Interval& interval, Json& best) {
           if (interval.low <= -margin_) return;
@@ -182,7 +182,7 @@ Figure DimensionReport::figure() const {
       panel.levels = {{fmt::format("all {} dimensions", baseline_.dim), level}};
       for (const std::string& method : methods_) {
         Series series{.label = method};
-        for (const Change& change : changes_) {
+        for (const DimensionChange& change : changes_) {
           if (change.method != method || change.held_out != held_out) continue;
           const Interval& interval = image_query ? change.i2t : change.t2i;
           series.x.push_back(change.dim);
@@ -197,6 +197,27 @@ Figure DimensionReport::figure() const {
     }
   }
   return figure;
+}
+
+DimensionFindings DimensionReport::findings() const {
+  DimensionFindings found{.pairs = static_cast<std::int64_t>(baseline_.all.i2t_ranks.size()),
+                          .dim = baseline_.dim,
+                          .splits = static_cast<int>(splits_.size()),
+                          .margin = margin_,
+                          .changes = changes_};
+  const auto mean = [](const std::vector<double>& hits) {
+    double sum = 0;
+    for (const double hit : hits) sum += hit;
+    return sum / static_cast<double>(hits.size());
+  };
+  const Hits all = hits(baseline_, /*held_out=*/false);
+  found.i2t_top1 = mean(all.i2t);
+  found.t2i_top1 = mean(all.t2i);
+  if (splits_.empty()) return found;
+  const Hits held = hits(baseline_, /*held_out=*/true);
+  found.held_i2t_top1 = mean(held.i2t);
+  found.held_t2i_top1 = mean(held.t2i);
+  return found;
 }
 
 void DimensionReport::finish(Run& run) const {
@@ -250,7 +271,7 @@ void DimensionReport::finish(Run& run) const {
   run.print(dims.text());
 
   Json intervals = Json::array();
-  for (const Change& change : changes_) {
+  for (const DimensionChange& change : changes_) {
     intervals.push_back({{"method", change.method},
                          {"dim", change.dim},
                          {"split", change.held_out ? "heldout" : "all"},

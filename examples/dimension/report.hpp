@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cmath>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -30,6 +32,26 @@ struct Split {
   std::vector<std::int64_t> train, held;
 };
 
+/// The change of top-1 of one method and dimension against the full one.
+struct DimensionChange {
+  std::string method;
+  int dim = 0;
+  bool held_out = false;  ///< of pairs that were not fitted
+  Interval i2t, t2i;
+};
+
+/// What the dimension study has found.
+struct DimensionFindings {
+  std::int64_t pairs = 0;
+  int dim = 0;  ///< of the rows as they are
+  int splits = 0;
+  double margin = 0;
+  double i2t_top1 = 0, t2i_top1 = 0;  ///< of the rows as they are, all pairs
+  /// The same among the pairs that a split holds out, which are fewer; NaN without splits.
+  double held_i2t_top1 = NAN, held_t2i_top1 = NAN;
+  std::vector<DimensionChange> changes = {};
+};
+
 /// Compares results with the baseline and writes them down.
 class DimensionReport {
  public:
@@ -41,16 +63,9 @@ class DimensionReport {
   void add_baseline(Run& run) { add_rows(run, baseline_); }
   /// Table, `smallest_dim`, `intervals` and quality.png.
   void finish(Run& run) const;
+  DimensionFindings findings() const;
 
  private:
-  /// The change of top-1 against the baseline.
-  struct Change {
-    std::string method;
-    int dim = 0;
-    bool held_out = false;
-    Interval i2t, t2i;
-  };
-
   void add_rows(Run& run, const Result& result) const;
   Hits hits(const Result& result, bool held_out) const;
   Json smallest_dims() const;
@@ -61,7 +76,7 @@ class DimensionReport {
   std::vector<Split> splits_;
   double margin_;
   std::vector<std::string> methods_;  // in the order they came
-  std::vector<Change> changes_;
+  std::vector<DimensionChange> changes_;
 };
 
 }  // namespace clipk::study

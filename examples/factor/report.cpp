@@ -92,6 +92,32 @@ void FactorReport::write() {
   add_training_picture();
 }
 
+FactorFindings FactorReport::findings() const {
+  FactorFindings found{.rows = found_.data->rows.rows(),
+                       .held_out = static_cast<std::int64_t>(found_.held_out.size()),
+                       .latent = found_.stage->latent()};
+  for (std::size_t f = 0; f < found_.data->factors.size(); ++f) {
+    const Factor& held_out = found_.held_out_factors[f];
+    const Leak leak = largest_leak(found_.leakage, f);
+    found.factors.push_back(
+        {.name = factor_name(f),
+         .classes = static_cast<std::int64_t>(held_out.class_names.size()),
+         .block_size = found_.iin->blocks()[f].size,
+         .tested = held_out.categorical()
+                       ? std::count_if(held_out.classes.begin(), held_out.classes.end(),
+                                       [](std::int32_t c) { return c >= 0; })
+                       : held_out.rows(),
+         .own_block = found_.leakage.scores[f].empty() ? NAN : found_.leakage.scores[f][f],
+         .chance = found_.leakage.chance[f],
+         .leak = leak.above_chance,
+         .leaks_into = factor_name(leak.block),
+         .edits = found_.edits[f].edits,
+         .success = found_.edits[f].success,
+         .flagged = found_.edits[f].flagged});
+  }
+  return found;
+}
+
 void FactorReport::add_rows() {
   for (std::size_t f = 0; f < found_.data->factors.size(); ++f) {
     const Leak leak = largest_leak(found_.leakage, f);

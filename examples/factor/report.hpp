@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -15,8 +16,8 @@
 
 namespace clipk::study {
 
-/// What the factor study has found, for the report.
-struct FactorFindings {
+/// What the factor study has fitted and measured, for the report.
+struct FactorModels {
   const FactorData* data = nullptr;
   const FirstStage* stage = nullptr;
   const Iin* iin = nullptr;
@@ -31,11 +32,31 @@ struct FactorFindings {
   double seconds = 0;
 };
 
+/// What was found of one factor. Shares are NaN where no row tells.
+struct FactorFinding {
+  std::string name;
+  std::int64_t classes = 0;          ///< 0: of values
+  std::int64_t block_size = 0;       ///< columns
+  std::int64_t tested = 0;           ///< held-out rows on which it is known
+  double own_block = 0, chance = 0;  ///< read from its own block: accuracy or R^2
+  double leak = 0;                   ///< read from elsewhere, above chance: the largest
+  std::string leaks_into;            ///< from which block
+  std::int64_t edits = 0;
+  double success = NAN, flagged = 0;  ///< of edits: judged as meant; outside the training's range
+};
+
+/// What the factor study has found.
+struct FactorFindings {
+  std::int64_t rows = 0, held_out = 0, latent = 0;
+  std::vector<FactorFinding> factors = {};
+};
+
 /// Rows of results.json, the table on the terminal, pictures and arrays.
 class FactorReport {
  public:
-  FactorReport(Run& run, const FactorFindings& findings) : run_(run), found_(findings) {}
+  FactorReport(Run& run, const FactorModels& findings) : run_(run), found_(findings) {}
   void write();
+  FactorFindings findings() const;
 
  private:
   std::string factor_name(std::size_t factor) const;
@@ -49,7 +70,7 @@ class FactorReport {
   void add_neighbours();
 
   Run& run_;
-  const FactorFindings& found_;
+  const FactorModels& found_;
 };
 
 }  // namespace clipk::study

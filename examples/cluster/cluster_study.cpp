@@ -1,0 +1,287 @@
+#include "cluster/cluster_study.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iostream>
+#include <numeric>
+
+#include "clipk/core/error.hpp"
+#include "clipk/core/random.hpp"
+#include "clipk/metrics/nearest_label.hpp"
+#include "clipk/models/choose_clusters.hpp"
+#include "clipk/models/kmeans.hpp"
+#include "clipk/models/pca.hpp"
+#include "clipk/models/tsne.hpp"
+#include "fit_store.hpp"
+#include "gnuplot.hpp"
+
+namespace clipk::study {
+namespace {
+
+constexpr std::int64_t kFewestClusters = 2;
+constexpr std::int64_t kMapColumns = 50;        // t-SNE sees so many principal components
+constexpr std::int64_t kQuickIterations = 400;  // of t-SNE
+constexpr std::int64_t kQuickShare = 5;         // of the networks' training
+constexpr double kSteps = 1400;                 // of the autoencoder
+constexpr std::int64_t kCheckpoints = 50;       // of it: each holds all weights and moments
+constexpr std::int64_t kDecUpdates = 20;        // of DEC's target at most
+constexpr std::int64_t kFewRows = 5000;
+
+// Everything that can be refused before the work begins.
+void check_data(const LabelledRows& data, const ClusterArguments& arguments) {
+  const std::int64_t n = data.rows.rows();
+  const std::int64_t k = arguments.settings.k;
+  if (k == 1) throw UsageError("--k: expected at least 2 clusters, got 1");
+  if (k > n) throw Error(fmt::format("--k: expected at most {}, one a row, got {}", n, k));
+  if (arguments.pca > std::min(n, data.rows.cols())) {
+    throw Error(fmt::format("--pca: expected at most {}, got {}", std::min(n, data.rows.cols()),
+                            arguments.pca));
+  }
+  const std::int64_t least =
+      k > 0 ? k
+            : std::max<std::int64_t>(static_cast<std::int64_t>(data.names.size()), kFewestClusters);
+  const std::int64_t distinct = distinct_rows(data.rows, least);
+  if (distinct < 2) throw Error(fmt::format("expected rows that differ, got {} equal rows", n));
+  if (distinct < least) {
+    throw Error(
+        fmt::format("expected at least {} distinct rows, one a cluster, got {}", least, distinct));
+  }
+  const std::int64_t mapped = arguments.tsne_rows < 0 ? n : std::min(n, arguments.tsne_rows);
+  if (mapped > 0 && static_cast<double>(mapped - 1) < 3 * arguments.perplexity) {
+    throw Error(
+        fmt::format("--perplexity {:g}: expected more than {:g} rows, three times as many, got {} "
+                    "(--tsne-rows 0 leaves the map out)",
+                    arguments.perplexity, 3 * arguments.perplexity, mapped));
+  }
+}
+
+// The networks' settings, from the options.
+void set_networks(ClusterArguments& arguments, const Options& options, const LabelledRows& data) {
+  ClusterSettings& settings = arguments.settings;
+  AutoencoderOptions& autoencoder = settings.autoencoder;
+  const std::int64_t columns = arguments.pca > 0 ? arguments.pca : data.rows.cols();
+  autoencoder.hidden.assign(arguments.layers.begin(), arguments.layers.end() - 1);
+  autoencoder.code = std::min(arguments.layers.back(), columns);
+  autoencoder.scaling = row_scaling_named(arguments.scaling);
+  const auto n = static_cast<double>(data.rows.rows());
+  const double epochs = kSteps * static_cast<double>(autoencoder.batch) / n;
+  autoencoder.epochs =
+      arguments.epochs > 0 ? arguments.epochs : std::max<std::int64_t>(std::llround(epochs), 1);
+  autoencoder.checkpoint_every = std::max<std::int64_t>(autoencoder.epochs / kCheckpoints, 1);
+  // Few rows give DEC its new target sooner.
+  settings.dec.update_interval = std::clamp<std::int64_t>(data.rows.rows() / 512, 20, 140);
+  settings.dec.max_steps = kDecUpdates * settings.dec.update_interval;
+  // Among few rows the nearest are soon those of another cluster.
+  settings.denoising.iterations = arguments.denoising;
+  if (arguments.denoising < 0) {
+    settings.denoising.iterations =
+        data.rows.rows() < kFewRows ? 0 : ManifoldDenoisingOptions{}.iterations;
+  }
+  settings.denoising.neighbors = std::min(settings.denoising.neighbors, data.rows.rows());
+  if (options.quick) {
+    autoencoder.epochs = std::max<std::int64_t>(autoencoder.epochs / kQuickShare, 1);
+    settings.dec.max_steps /= kQuickShare;
+  }
+  settings.dec.soft.kernel =
+      arguments.kernel == "student_t" ? SoftKernel::student_t : SoftKernel::von_mises_fisher;
+}
+
+class ClusterStudy {
+ public:
+  ClusterStudy(Run& run, const LabelledRows& data, ClusterArguments arguments)
+      : run_(run),
+        data_(data),
+        arguments_(std::move(arguments)),
+        terminal_(isatty(STDERR_FILENO) != 0),
+        store_("cluster_study checkpoint", 1, run.options().checkpoint, run.fingerprint()) {
+    if (arguments_.pca > 0) reduced_ = components_of(data_.rows, arguments_.pca);
+  }
+
+  ClusterFindings run() {
+    ClusterSettings& settings = arguments_.settings;
+    choose_k();
+    fits_ = settings.methods.size() * static_cast<std::size_t>(settings.seeds) +
+            (mapped_rows() > 0 ? 1 : 0);
+    ClusterReport report(run_, data_, rows());
+    for (int s = 0; s < settings.seeds; ++s) fit_seed(run_.options().seed + s);
+    // Rows by method, as the table has them.
+    for (const std::string& method : settings.methods) {
+      for (int s = 0; s < settings.seeds; ++s) {
+        const std::uint64_t seed = run_.options().seed + s;
+        report.add(method, seed, *store_.find(key_of(method, seed)));
+      }
+    }
+    const std::optional<ClusterMap> drawn = map();
+    report.finish(drawn);
+    found_.rows = data_.rows.rows();
+    found_.k = settings.k;
+    found_.seeds = settings.seeds;
+    found_.methods = report.findings();
+    if (drawn) found_.one_nn = drawn->one_nn;
+    return std::move(found_);
+  }
+
+ private:
+  MatrixView<const float> rows() const {
+    return reduced_.empty() ? data_.rows.view() : reduced_.view();
+  }
+  static std::string key_of(const std::string& method, std::uint64_t seed) {
+    return fmt::format("{}/{}", method, seed);
+  }
+  std::int64_t mapped_rows() const {
+    const std::int64_t n = data_.rows.rows();
+    return arguments_.tsne_rows < 0 ? n : std::min(n, arguments_.tsne_rows);
+  }
+
+  // Shows a training: a bar on a terminal, else nothing.
+  std::function<void(const Progress&)> bar(const std::string& label) const {
+    if (!terminal_) return {};
+    return ProgressBar(std::cerr, true, label);
+  }
+  void say_done(const std::string& label, double seconds) const {
+    if (!terminal_) fmt::print(stderr, "{}: {:.1f} s\n", label, seconds);
+  }
+
+  void choose_k() {
+    ClusterSettings& settings = arguments_.settings;
+    if (settings.k == 0 && data_.labelled()) {
+      settings.k = static_cast<std::int64_t>(data_.names.size());
+    } else if (settings.k == 0) {
+      ChooseClustersOptions options{.spherical = settings.spherical};
+      // A run sees no more rows.
+      const std::int64_t distinct = distinct_rows(data_.rows, data_.rows.rows());
+      const auto most = static_cast<std::int64_t>(options.share * static_cast<double>(distinct));
+      if (most < kFewestClusters) {
+        throw Error(fmt::format(
+            "expected --k, or at least 3 distinct rows to choose it from, got {}", distinct));
+      }
+      std::erase_if(options.candidates, [&](std::int64_t k) { return k > most; });
+      const ClusterChoice choice = choose_clusters(run_.context(), rows(), options);
+      settings.k = choice.k;
+      Json tried = Json::array();
+      for (const ClusterCandidate& candidate : choice.candidates) {
+        tried.push_back({{"k", candidate.k}, {"stability", candidate.stability.mean}});
+        found_.candidates.emplace_back(candidate.k, candidate.stability.mean);
+      }
+      run_.result("k_choice") = tried;
+      run_.print(fmt::format("k = {}: the largest number of clusters that is as stable as any",
+                             settings.k));
+    }
+    run_.result("k") = settings.k;
+  }
+
+  void fit_seed(std::uint64_t seed) {
+    Context context = run_.context_for(seed);
+    const std::string network = key_of("network", seed);
+    ClusterFitter fitter(context, rows(), arguments_.settings, store_.part_file(network));
+    for (const std::string& method : arguments_.settings.methods) {
+      ++fit_;
+      const std::string key = key_of(method, seed);
+      if (store_.find(key) != nullptr) continue;
+      const std::string label = fmt::format("{}/{} {} seed {}", fit_, fits_, method, seed);
+      ClusterFit fit;
+      try {
+        fit = fitter.fit(method, store_.part_file(key), [&](const char* stage) {
+          return bar(fmt::format("{} {}", label, stage));
+        });
+      } catch (const Error& error) {
+        throw Error(fmt::format("{}, seed {}: {}", method, seed, error.what()));
+      }
+      say_done(label, fit.seconds);
+      store_.add(key, std::move(fit));
+    }
+    store_.remove_part(network);
+  }
+
+  std::optional<ClusterMap> map() {
+    const std::int64_t mapped = mapped_rows();
+    if (mapped == 0) return std::nullopt;
+    ClusterMap map;
+    map.perplexity = arguments_.perplexity;
+    map.chosen.resize(static_cast<std::size_t>(data_.rows.rows()));
+    std::iota(map.chosen.begin(), map.chosen.end(), 0);
+    if (mapped < data_.rows.rows()) {
+      map.chosen = Random(run_.options().seed, RandomStream::data).permutation(data_.rows.rows());
+      map.chosen.resize(static_cast<std::size_t>(mapped));
+      std::sort(map.chosen.begin(), map.chosen.end());
+    }
+    const ClusterFit& fit = fit_map(map.chosen);
+    Context host = Context::cpu();
+    map.points = Matrix<float>::copy_of(host, fit.embedding);
+    map.kl = fit.kl;
+    map.iterations = fit.steps;
+    map.seconds = fit.seconds;
+    map.one_nn = NAN;
+    if (data_.labelled()) {
+      std::vector<std::int32_t> classes;
+      for (const std::int64_t row : map.chosen) {
+        classes.push_back(data_.classes[static_cast<std::size_t>(row)]);
+      }
+      map.one_nn = nearest_label_accuracy(
+          host, map.points, {classes.data(), static_cast<std::int64_t>(classes.size())});
+    }
+    return map;
+  }
+
+  const ClusterFit& fit_map(const std::vector<std::int64_t>& chosen) {
+    const std::string key = "tsne";
+    if (const ClusterFit* known = store_.find(key)) return *known;
+    const std::string label = fmt::format("{}/{} t-SNE", fits_, fits_);
+    const Matrix<float> high = chosen_rows(chosen);
+    TsneOptions options{.perplexity = arguments_.perplexity,
+                        .checkpoint = store_.part_file(key),
+                        .progress = bar(label)};
+    if (run_.options().quick) options.iterations = kQuickIterations;
+    const Tsne tsne = Tsne::fit(run_.context(), high, options);
+    ClusterFit fit;
+    Context host = Context::cpu();
+    fit.embedding = Matrix<float>::copy_of(host, tsne.map());
+    fit.kl = tsne.kl();
+    fit.steps = tsne.iterations();
+    fit.seconds = tsne.seconds();
+    say_done(label, fit.seconds);
+    return store_.add(key, std::move(fit));
+  }
+
+  // Of these rows the leading principal components, or all columns where there are few.
+  Matrix<float> chosen_rows(const std::vector<std::int64_t>& chosen) {
+    const MatrixView<const float> from = rows();
+    Matrix<float> part(static_cast<std::int64_t>(chosen.size()), from.cols);
+    for (std::size_t i = 0; i < chosen.size(); ++i) {
+      std::copy_n(from.row(chosen[i]), from.cols, part.view().row(static_cast<std::int64_t>(i)));
+    }
+    if (from.cols <= kMapColumns) return part;
+    return components_of(part, kMapColumns);
+  }
+
+  // The leading principal components of the rows, on the host.
+  Matrix<float> components_of(const Matrix<float>& rows, std::int64_t count) {
+    Context& context = run_.context();
+    const Pca pca =
+        Pca::fit(context, rows, {.centering = Centering::per_modality, .components = count});
+    return pca.transform(context, rows, Modality::image, count).to_host(context);
+  }
+
+  Run& run_;
+  const LabelledRows& data_;
+  ClusterArguments arguments_;
+  bool terminal_;
+  FitStore<ClusterFit> store_;
+  Matrix<float> reduced_;  // by --pca
+  std::size_t fits_ = 0, fit_ = 0;
+  ClusterFindings found_;
+};
+
+}  // namespace
+
+ClusterFindings run_cluster_study(Run& run, const LabelledRows& data, ClusterArguments arguments) {
+  check_data(data, arguments);
+  check_charts();
+  set_networks(arguments, run.options(), data);
+  return ClusterStudy(run, data, std::move(arguments)).run();
+}
+
+}  // namespace clipk::study

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cluster/fits.hpp"
+#include "cluster/report.hpp"
+#include "features.hpp"
+#include "study.hpp"
+
+namespace clipk::study {
+
+/// The options of the cluster study; --help says what each is.
+struct ClusterArguments {
+  ClusterSettings settings{.methods = {"kmeans", "autoencoder", "dec"}, .seeds = 3, .restarts = 20};
+  std::vector<std::int64_t> layers{500, 500, 2000, 10};
+  std::int64_t epochs = 0;
+  std::int64_t pca = 0;
+  std::string scaling = "standardized";
+  std::string kernel = "student_t";
+  double perplexity = 30;
+  std::int64_t denoising = -1;
+  std::int64_t tsne_rows = -1;
+};
+
+/// Whether the rows form clusters: docs/cluster_study.md. Leaves in the run `k`,
+/// `summary`, tsne.png, clusters and codes of every fit.
+/// @throws UsageError, Error before the work begins where the options do not fit the data
+ClusterFindings run_cluster_study(Run& run, const LabelledRows& data, ClusterArguments arguments);
+
+}  // namespace clipk::study
