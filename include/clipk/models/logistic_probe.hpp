@@ -12,13 +12,14 @@
 
 namespace clipk {
 
+/// The penalty of a logistic probe and when its fit ends.
 struct LogisticProbeOptions {
   double c = 1;  ///< as in scikit-learn: the smaller, the smaller the weights
   /// Columns are shifted and scaled to mean 0 and deviation 1 over the rows of the fit; those that
   /// do not vary there count nothing.
   bool standardize = false;
-  std::int64_t max_iterations = 1000;
-  double tolerance = 1e-6;  ///< on the largest derivative of the mean loss
+  std::int64_t max_iterations = 1000;  ///< of L-BFGS
+  double tolerance = 1e-6;             ///< on the largest derivative of the mean loss
 };
 
 /// How well a linear map tells classes apart: multinomial logistic regression with an L2 penalty,
@@ -39,21 +40,23 @@ class LogisticProbe {
                            std::span<const std::int32_t> labels,
                            const LogisticProbeOptions& options = {});
 
+  /// Takes over the probe; the other one can then only be assigned to or destroyed.
   LogisticProbe(LogisticProbe&&) noexcept;
+  /// As the constructor that moves.
   LogisticProbe& operator=(LogisticProbe&&) noexcept;
   ~LogisticProbe();
 
-  std::int64_t input_dim() const;
+  std::int64_t input_dim() const;                    ///< columns of a row
   const std::vector<std::int32_t>& classes() const;  ///< the labels of the fit, upwards: k of them
-  double c() const;
+  double c() const;                                  ///< as in the options of the fit
   double loss() const;              ///< what was minimised, divided by the rows with a label
   double gradient() const;          ///< its largest derivative at the end
   std::int64_t iterations() const;  ///< of L-BFGS
   bool converged() const;           ///< the gradient is within the tolerance
 
-  /// [k, d] and [k], for rows as they are given, standardised or not: logits = W x + b.
+  /// W [k, d], for rows as they are given, standardised or not: logits = W x + b.
   Matrix<double> weights() const;
-  std::vector<double> intercepts() const;
+  std::vector<double> intercepts() const;  ///< b [k]
 
   /// The probability of each class [m, k], on the host, of rows [m, d] of any device.
   /// @throws Error if the width differs.
@@ -97,10 +100,12 @@ LogisticCrossValidation cross_validate(Context& context, MatrixView<const float>
 
 /// What a choice of C is made from.
 struct LogisticSearch {
+  /// Values of C.
   std::vector<double> candidates = {1e-3, 1e-2, 1e-1, 1, 10, 100, 1000};
   double held_out = 0.2;  ///< share of each class's rows that judge
 };
 
+/// The C that was chosen.
 struct LogisticChoice {
   double c = 0;                  ///< of the highest accuracy; of equal ones the smallest
   std::vector<double> accuracy;  ///< of each candidate, on the rows held out

@@ -6,16 +6,18 @@
 
 namespace clipk {
 
+/// When minimize_lbfgs ends, and how much it remembers.
 struct LbfgsOptions {
-  std::int64_t max_iterations = 1000;
-  double tolerance = 1e-6;   ///< on the largest absolute value of the gradient
-  std::int64_t memory = 10;  ///< pairs of steps and changes of the gradient that are kept
+  std::int64_t max_iterations = 1000;  ///< steps
+  double tolerance = 1e-6;             ///< on the largest absolute value of the gradient
+  std::int64_t memory = 10;            ///< pairs of steps and changes of the gradient that are kept
   /// Relative rounding error of the function's values: of changes below it the slope alone judges.
   double value_error = 1e-12;
 };
 
+/// Where minimize_lbfgs ended.
 struct LbfgsResult {
-  double value = 0;
+  double value = 0;              ///< of the function
   double gradient = 0;           ///< its largest absolute value
   std::int64_t iterations = 0;   ///< steps that were taken
   std::int64_t evaluations = 0;  ///< of the function
