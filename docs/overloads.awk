@@ -1,6 +1,13 @@
-# Doxygen's filter for headers. They document an operation once, above its first overload; what
-# differs in those that follow at once is the type of an element. Prints the header with the comment
-# repeated above each of them.
+# Doxygen's filter for headers, whose comments are written to be read where they stand.
+# - They document an operation once, above its first overload; what differs in those that follow at
+#   once is the type of an element. The comment is repeated above each of them.
+# - Formulas are indented below a line that ends in a colon. They are set as they are written.
+
+# Prints a line of a comment, and keeps it.
+function add(line) {
+  print line
+  words = words line "\n"
+}
 
 # The name of the function whose declaration starts on this line, or "".
 function declared(line) {
@@ -11,11 +18,19 @@ function declared(line) {
 }
 
 /^ *\/\/\/([^<]|$)/ {
-  words = in_words ? words $0 "\n" : $0 "\n"
+  if (!in_words) words = ""
+  formula = /^ *\/\/\/   / && (in_formula || announced)
+  if (formula != in_formula) add(formula ? "/// @code{.unparsed}" : "/// @endcode")
+  add($0)
+  in_formula = formula
+  announced = /:$/ && !/@/
   in_words = 1
   name = ""
-  print
   next
+}
+in_formula {
+  add("/// @endcode")
+  in_formula = 0
 }
 /^ *$/ {
   words = name = ""
