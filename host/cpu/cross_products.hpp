@@ -7,7 +7,7 @@
 namespace clipk::cpu {
 
 /// Columns of a block of rows, as cross_products reads them: in panels of kWidth columns, each row
-/// after row; the last panel is filled up with zeros.
+/// after row. What fills up the last panel does not count.
 template <int kWidth>
 class Panels {
  public:

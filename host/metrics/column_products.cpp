@@ -47,12 +47,8 @@ void centre(int threads, const ChosenRows& rows, const std::vector<double>& mean
         const float* row = rows.row(first + i) + first_col + j;
         const double* mean = means.data() + first_col + j;
         double* to = panels.panel(j / kWidth) + i * kWidth;
-        if (j + kWidth <= cols) {
-          for (std::int64_t l = 0; l < kWidth; ++l) to[l] = static_cast<double>(row[l]) - mean[l];
-        } else {
-          for (std::int64_t l = 0; l < cols - j; ++l) to[l] = static_cast<double>(row[l]) - mean[l];
-          std::fill(to + cols - j, to + kWidth, 0.0);
-        }
+        const std::int64_t width = std::min(kWidth, cols - j);
+        for (std::int64_t l = 0; l < width; ++l) to[l] = static_cast<double>(row[l]) - mean[l];
       }
     }
   });
@@ -63,23 +59,15 @@ void centre(int threads, const ChosenRows& rows, const std::vector<double>& mean
 ColumnMoments column_moments(int threads, const ChosenRows& rows, const char* name) {
   const std::int64_t n = rows.rows(), cols = rows.matrix.cols;
   ColumnMoments moments;
-  // Beside the sum of a column, how many of its values differ from the first: whether it is
-  // constant must not hang on rounding.
-  const float* head = rows.row(0);
-  const std::vector<double> sums =
-      sum_rows(threads, n, 2 * cols, [&](std::int64_t i, double* partial) {
-        const float* row = rows.row(i);
-        for (std::int64_t j = 0; j < cols; ++j) partial[j] += static_cast<double>(row[j]);
-        for (std::int64_t j = 0; j < cols; ++j) partial[cols + j] += row[j] != head[j] ? 1.0 : 0.0;
-      });
-  const auto middle = sums.begin() + cols;
+  const std::vector<double> sums = sum_rows(threads, n, cols, [&](std::int64_t i, double* partial) {
+    const float* row = rows.row(i);
+    for (std::int64_t j = 0; j < cols; ++j) partial[j] += static_cast<double>(row[j]);
+  });
   // A sum of float32 values cannot overflow float64: it is finite where all of them are.
-  if (!std::all_of(sums.begin(), middle, [](double sum) { return std::isfinite(sum); })) {
+  if (!std::all_of(sums.begin(), sums.end(), [](double sum) { return std::isfinite(sum); })) {
     check_finite(rows.matrix, name);
   }
-  for (auto sum = sums.begin(); sum != middle; ++sum) {
-    moments.means.push_back(*sum / static_cast<double>(n));
-  }
+  for (const double sum : sums) moments.means.push_back(sum / static_cast<double>(n));
   moments.squares = sum_rows(threads, n, cols, [&](std::int64_t i, double* partial) {
     const float* row = rows.row(i);
     for (std::int64_t j = 0; j < cols; ++j) {
@@ -88,9 +76,6 @@ ColumnMoments column_moments(int threads, const ChosenRows& rows, const char* na
       partial[j] += deviation * deviation;
     }
   });
-  for (std::size_t j = 0; j < moments.squares.size(); ++j) {
-    if (middle[static_cast<std::ptrdiff_t>(j)] == 0) moments.squares[j] = 0;
-  }
   return moments;
 }
 

@@ -21,10 +21,14 @@ struct ChosenRows {
   }
 };
 
+/// Rows that the functions below take at most. So many equal float32 values have an exact sum and
+/// mean in float64: a constant column has squares of exactly 0.
+inline constexpr std::int64_t kMostRows = std::int64_t{1} << 29;
+
 /// What the columns of a matrix have each, in float64.
 struct ColumnMoments {
   std::vector<double> means;
-  std::vector<double> squares;  ///< sum of squared deviations; 0 where all values are equal
+  std::vector<double> squares;  ///< sum of squared deviations from the mean
 };
 
 /// @throws Error that begins with `name` if a value is not finite.

@@ -17,8 +17,6 @@
 namespace clipk {
 namespace {
 
-constexpr std::int64_t kMostRanked = std::int64_t{1} << 30;
-
 void check_pair(const char* op, double r, std::int64_t n) {
   if (n < 3) check::fail(op, "n of 3 or more", std::to_string(n));
   if (r < -1 || r > 1) check::fail(op, "r from -1 to 1", std::to_string(r));
@@ -59,7 +57,9 @@ Interval correlation_interval(double r, std::int64_t n, double confidence, Corre
 CorrelationTable chosen_correlations(Context& context, const char* op, const ChosenRows& x,
                                      const ChosenRows& y, Correlation kind) {
   const std::int64_t n = x.rows(), c = x.matrix.cols, f = y.matrix.cols;
-  if (n < 3) check::fail(op, "3 or more rows", std::to_string(n));
+  if (n < 3 || n > kMostRows) {
+    check::fail(op, "from 3 to " + std::to_string(kMostRows) + " rows", std::to_string(n));
+  }
   CorrelationTable table{Matrix<double>(c, f), Matrix<double>(c, f), Matrix<double>(c, f), n};
   const int threads = context.threads();
   ColumnMoments of_x = column_moments(threads, x, (std::string(op) + " coordinates").c_str());
@@ -67,10 +67,6 @@ CorrelationTable chosen_correlations(Context& context, const char* op, const Cho
   if (kind == Correlation::pearson) {
     centred_products(threads, x, of_x, y, of_y, table.r);
   } else {
-    if (n > kMostRanked) {
-      check::fail(op, "at most " + std::to_string(kMostRanked) + " rows to rank",
-                  std::to_string(n));
-    }
     rank_products(threads, x, y, table.r, of_x.squares, of_y.squares);
   }
   cpu::parallel_chunks(threads, c * f, 256, [&](std::int64_t first, std::int64_t count) {

@@ -83,7 +83,6 @@ class RankBlock {
     cpu::parallel_for(threads, (cols + kWidth - 1) / kWidth, [&](std::int64_t p) {
       double* to = panels.panel(p);
       const std::int64_t width = std::min(kWidth, cols - p * kWidth);
-      if (width < kWidth) std::fill_n(to, count * kWidth, 0.0);
       for (std::int64_t l = 0; l < width; ++l) {
         const std::int32_t* from = values_.data() + (p * kWidth + l) * n_ + first;
         for (std::int64_t i = 0; i < count; ++i) to[i * kWidth + l] = from[i];

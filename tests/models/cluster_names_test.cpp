@@ -159,6 +159,25 @@ TEST(ClusterNames, OfRandomLabelsHaveUniformPValues) {
   EXPECT_GT(p.back(), 0.9);
 }
 
+TEST(ClusterNames, EachClusterHasItsOwnPValue) {
+  // One theme among noise.
+  const Matrix<float> themes = random_rows(1, 32, 21);
+  Matrix<float> images = random_rows(200, 32, 23), words = random_rows(41, 32, 24);
+  const std::vector<std::int32_t> labels = random_labels(200, 4, 25);
+  for (std::int64_t j = 0; j < 32; ++j) {
+    words(7, j) = 2 * themes(0, j);
+    for (std::int64_t i = 0; i < 200; ++i) {
+      if (labels[static_cast<std::size_t>(i)] == 2) images(i, j) += themes(0, j);
+    }
+  }
+  Context context = cpu();
+  const auto named = cluster_names(context, images, labels, words);
+  EXPECT_EQ(named[2].names[0].text, 7);
+  EXPECT_DOUBLE_EQ(named[2].p, 0.001);
+  EXPECT_DOUBLE_EQ(named[2].q, 0.004);
+  EXPECT_GT(std::max({named[0].p, named[1].p, named[3].p}), 0.1);
+}
+
 TEST(ClusterNames, MeansOfABankReplaceTheRows) {
   const Planted data = planted(200, 0.7, 7);
   Context context = cpu();

@@ -47,9 +47,9 @@ struct CorrelationTable {
 /// Memory beside the arguments and the result: below 150 MB for pearson; for spearman below 1.4 GB,
 /// or the ranks of all columns where they need less.
 ///
-/// @param coordinates [n, c]  @param features [n, f], n at least 3
-/// @throws Error if the numbers of rows differ, n is below 3 (for spearman also above 2^30), or a
-///   value is not finite. Deterministic: yes, for any number of threads.
+/// @param coordinates [n, c]  @param features [n, f], 3 <= n <= 2^29
+/// @throws Error if the numbers of rows differ, n is below 3 or above 2^29, or a value is not
+///   finite. Deterministic: yes, for any number of threads.
 CorrelationTable correlations(Context& context, MatrixView<const float> coordinates,
                               MatrixView<const float> features,
                               const CorrelationOptions& options = {});
