@@ -83,6 +83,7 @@ std::vector<FactorCorrelations> factor_correlations(Context& context,
     found.push_back({std::move(columns.names), std::move(table)});
   }
   std::vector<CorrelationTable*> tables;
+  tables.reserve(found.size());
   for (FactorCorrelations& factor : found) tables.push_back(&factor.table);
   adjust_together(tables, options.rule);
   return found;

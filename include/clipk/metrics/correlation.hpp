@@ -44,8 +44,8 @@ struct CorrelationTable {
 /// Columns are centred first and products summed in float64, by blocks of rows: r has an absolute
 /// error of rounding (below 1e-12 for a million rows) whatever the columns' offset and scale. Runs
 /// on the host whatever the context's device (what lies on a GPU is copied).
-/// Memory beside the arguments and the result: below 150 MB for pearson; for spearman below 1.4 GB,
-/// or the ranks of all columns where they need less.
+/// Memory beside the arguments and the result: below 150 MB for pearson; for spearman below 1.3 GB
+/// (less where the ranks of all columns need less) and 16 n bytes a thread.
 ///
 /// @param coordinates [n, c]  @param features [n, f], 3 <= n <= 2^29
 /// @throws Error if the numbers of rows differ, n is below 3 or above 2^29, or a value is not
