@@ -31,8 +31,9 @@ class ArrayFileTest : public test::FileTest {
 };
 
 const std::string kIdxImages{"\0\0\x08\x02\0\0\0\x03\0\0\0\x02\0\1\2\3\4\5", 18};
-// Of so many labels that they could be the length of a header, the first of them '{'.
 const std::string kIdxLabels = std::string("\0\0\x08\x01\0\0\0\x03", 8) + "{\1\2";
+// The bytes before the first label, '{', could also be the length of a header.
+const std::string kIdxManyLabels = std::string("\0\0\x08\x01\0\0\x01\0", 8) + std::string(256, '{');
 
 TEST_F(ArrayFileTest, KnowsFilesByTheirContent) {
   EXPECT_EQ(array_format(golden("npy/f4_le.npy")), ArrayFormat::npy);
@@ -41,6 +42,7 @@ TEST_F(ArrayFileTest, KnowsFilesByTheirContent) {
   EXPECT_EQ(array_format(golden("safetensors/plain.safetensors")), ArrayFormat::safetensors);
   EXPECT_EQ(array_format(idx(kIdxImages)), ArrayFormat::idx);
   EXPECT_EQ(array_format(idx(kIdxLabels)), ArrayFormat::idx);
+  EXPECT_EQ(array_format(idx(kIdxManyLabels)), ArrayFormat::idx);
   EXPECT_EQ(array_format(idx("\x1F\x8B\x08 gzip")), ArrayFormat::idx);
   EXPECT_EQ(array_format(idx(std::string("\0\0\1\0\0\0\0\0{", 9))), ArrayFormat::safetensors);
   EXPECT_EQ(array_format(idx("shape,size\n")), std::nullopt);

@@ -129,6 +129,17 @@ TEST_F(ClipRetrievalTest, RowsOfParquetFiles) {
     EXPECT_EQ(io::parquet_rows(path("x")), std::nullopt);
   }
   EXPECT_EQ(io::parquet_rows(folder()), std::nullopt);
+  // Field 3 first, its number counted on from 0 or said in full; 5 rows, -5, and another type.
+  const auto rows_of_footer = [&](const std::string& footer) {
+    write_bytes(path("x"),
+                footer + static_cast<char>(footer.size()) + std::string(3, '\0') + "PAR1");
+    return io::parquet_rows(path("x"));
+  };
+  EXPECT_EQ(rows_of_footer("\x36\x0A"), 5);
+  EXPECT_EQ(rows_of_footer("\x06\x06\x0A"), 5);
+  EXPECT_EQ(rows_of_footer("\x36\x09"), std::nullopt);
+  EXPECT_EQ(rows_of_footer("\x38\x01x"), std::nullopt);
+  EXPECT_EQ(rows_of_footer(std::string(40, '\x1C')), std::nullopt);  // structs in structs
 }
 
 // The footers alone: the data before them are not read.
