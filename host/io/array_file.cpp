@@ -60,6 +60,7 @@ std::string only_name(const std::filesystem::path& file) {
     return std::find_if(entries.begin(), entries.end(), readable)->name;
   }
   std::vector<std::string> names;
+  names.reserve(entries.size());
   for (const ArrayEntry& entry : entries) names.push_back(entry.name);
   throw Error(file.string() + ": expected " +
               (entries.empty() ? "an array" : "one of its arrays by name, as FILE:NAME") +

@@ -46,7 +46,7 @@ std::optional<std::size_t> invalid_utf8(std::string_view text) {
 
 std::string hexadecimal(unsigned char byte) {
   constexpr const char* kDigits = "0123456789ABCDEF";
-  return std::string("0x") + kDigits[byte >> 4] + kDigits[byte & 15];
+  return {'0', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
 }
 
 // `hash(i)` is equal where `equal(i, j)`.
@@ -88,12 +88,13 @@ std::vector<std::vector<std::int64_t>> groups_of_equals(
 std::vector<std::string> read_captions(const std::filesystem::path& path) {
   std::vector<std::string> captions = read_lines(path);
   if (captions[0].starts_with("\xEF\xBB\xBF")) captions[0].erase(0, 3);
-  for (std::size_t i = 0; i < captions.size(); ++i) {
-    const auto fail = [&](const std::string& expected, const std::string& got) {
-      throw Error(path.string() + ": expected " + expected + " on line " + std::to_string(i + 1) +
-                  ", got " + got);
-    };
-    const std::string& caption = captions[i];
+  std::size_t line = 0;
+  const auto fail = [&](const std::string& expected, const std::string& got) {
+    throw Error(path.string() + ": expected " + expected + " on line " + std::to_string(line) +
+                ", got " + got);
+  };
+  for (const std::string& caption : captions) {
+    ++line;
     if (const auto at = invalid_utf8(caption)) {
       fail("UTF-8", "byte " + hexadecimal(static_cast<unsigned char>(caption[*at])) +
                         " at its byte " + std::to_string(*at + 1));
