@@ -614,6 +614,41 @@ def correlation_spearman(device):
     return correlation(ranks=True)
 
 
+def cross_entropy(n, k, device):
+    logits, labels = codes(n, k, device).mul_(4).requires_grad_(), torch.randint(k, (n,)).to(device)
+
+    def step():
+        logits.grad = None
+        F.cross_entropy(logits, labels).backward()
+
+    return step
+
+
+@case("cross_entropy 70000x10", 21)
+def cross_entropy_narrow(device):
+    return cross_entropy(70000, 10, device)
+
+
+@case("cross_entropy 8192x1000", 21)
+def cross_entropy_wide(device):
+    return cross_entropy(8192, 1000, device)
+
+
+@case("logistic regression 20000x64, 10 classes", 3)
+def logistic_regression(device):
+    """In float64, as clipk's on the CPU; a tolerance that is not reached makes it 50 steps."""
+    import warnings
+
+    from sklearn.linear_model import LogisticRegression
+
+    warnings.simplefilter("ignore")  # that it has not converged
+    x = codes(20000, 64, "cpu").double()
+    noise = codes(20000, 10, "cpu").double()
+    y = (x @ codes(64, 10, "cpu").double() + 4 * noise).argmax(1)
+    x, y = x.numpy(), y.numpy()
+    return lambda: LogisticRegression(max_iter=50, tol=1e-12).fit(x, y)
+
+
 def measure(call, repeats, device):
     for _ in range(min(3, repeats - 1)):
         call()
