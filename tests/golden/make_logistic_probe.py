@@ -1,13 +1,17 @@
 """Writes logistic_probe.inc: what scikit-learn's logistic regression gives for rows that the tests
 make again.
 
-Needs numpy and scikit-learn; run from anywhere: python3 tests/golden/make_logistic_probe.py
+Needs numpy and scikit-learn, COCO-500 in $CLIPK_DATA or data/ (script/fetch-data), and Debian's
+dataset-fashion-mnist; run from anywhere: python3 tests/golden/make_logistic_probe.py
 """
 
+import gzip
+import os
 from pathlib import Path
 
 import numpy as np
 import sklearn
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
@@ -48,5 +52,40 @@ for name, k, c, standardize in (
     out.append(array(f"logistic_{name}_weights", weights))
     out.append(array(f"logistic_{name}_intercepts", intercepts))
     out.append(array(f"logistic_{name}_probabilities", model.predict_proba(scaler.transform(test))))
+
+def accuracy(x, y, x_test, y_test, c, standardize):
+    scaler = StandardScaler(with_mean=standardize, with_std=standardize).fit(x)
+    model = LogisticRegression(C=c, max_iter=10000, tol=1e-8).fit(scaler.transform(x), y)
+    return model.score(scaler.transform(x_test), y_test)
+
+
+# Themes of COCO-500 from the embeddings, even rows against odd ones.
+here = Path(__file__).parent
+folder = Path(os.environ.get("CLIPK_DATA", here / "../../data"))
+folder = folder / "coco500" if (folder / "coco500").exists() else folder
+themes = np.load(folder / "theme_labels.npy")
+known = np.flatnonzero(themes >= 0)
+train, test = known[known % 2 == 0], known[known % 2 == 1]
+scores = []
+for modality in ("image", "text"):
+    x = np.load(folder / f"{modality}_embeddings.npy").astype(np.float64)
+    for c, standardize in ((1, False), (0.1, True)):
+        scores.append(accuracy(x[train], themes[train], x[test], themes[test], c, standardize))
+out.append(array("logistic_coco_accuracy", scores))
+
+
+def idx(name, offset):
+    path = Path("/usr/share/datasets/fashion-mnist") / f"{name}-ubyte.gz"
+    return np.frombuffer(gzip.open(path).read(), np.uint8, offset=offset)
+
+
+# Fashion-MNIST, 50 principal components of the first 10,000 images, and the 10,000 test images.
+pixels = [idx(f"{part}-images-idx3", 16).reshape(-1, 784)[:10000] / 255 for part in ("train", "t10k")]
+labels_of = [idx(f"{part}-labels-idx1", 8)[:10000] for part in ("train", "t10k")]
+pca = PCA(50, svd_solver="full").fit(pixels[0])
+codes = [pca.transform(x) for x in pixels]
+out.append(
+    array("logistic_fashion_accuracy", [accuracy(codes[0], labels_of[0], codes[1], labels_of[1], 1, True)])
+)
 out.append("}  // namespace clipk::test::golden\n")
-(Path(__file__).parent / "logistic_probe.inc").write_text("".join(out))
+(here / "logistic_probe.inc").write_text("".join(out))

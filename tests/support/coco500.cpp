@@ -39,7 +39,10 @@ std::optional<Coco500> load_coco500(bool control) {
   const auto images = folder() / (prefix + "image_embeddings.npy");
   const auto texts = folder() / (prefix + "text_embeddings.npy");
   if (!std::filesystem::exists(images) || !std::filesystem::exists(texts)) return std::nullopt;
-  return Coco500{read_unit_rows(images), read_unit_rows(texts)};
+  const auto themes = folder() / "theme_labels.npy";
+  return Coco500{read_unit_rows(images), read_unit_rows(texts),
+                 std::filesystem::exists(themes) ? read_npy_vector<std::int32_t>(themes)
+                                                 : std::vector<std::int32_t>{}};
 }
 
 }  // namespace clipk::test

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "clipk/core/matrix.hpp"
 
@@ -12,6 +14,7 @@ namespace clipk::test {
 struct Coco500 {
   Matrix<float> images;  // [500, 512]
   Matrix<float> texts;
+  std::vector<std::int32_t> themes;  // [500], -1 where a caption names none; may be missing
 };
 
 /// From $CLIPK_DATA, or else from data/ in the source tree: the folder itself or its coco500/.
