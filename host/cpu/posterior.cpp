@@ -1,7 +1,6 @@
 #include "cpu/posterior.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <type_traits>
 
 #undef HWY_TARGET_INCLUDE
@@ -11,6 +10,7 @@
 
 #include "cpu/normal-inl.hpp"
 #include "cpu/parallel.hpp"
+#include "cpu/row_lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
@@ -23,24 +23,6 @@ template <class T>
 using Tag = hn::ScalableTag<T>;
 template <class T>
 using Vector = hn::Vec<Tag<T>>;
-
-// A vector of `count` elements, the rest 0; nothing beyond them is read or written.
-template <class T>
-HWY_INLINE Vector<T> load(const T* from, std::int64_t count) {
-  const Tag<T> d;
-  if (count == static_cast<std::int64_t>(hn::Lanes(d))) return hn::LoadU(d, from);
-  HWY_ALIGN T padded[hn::MaxLanes(Tag<T>())] = {};
-  std::memcpy(padded, from, static_cast<std::size_t>(count) * sizeof(T));
-  return hn::Load(d, padded);
-}
-template <class T>
-HWY_INLINE void store(Vector<T> v, T* to, std::int64_t count) {
-  const Tag<T> d;
-  if (count == static_cast<std::int64_t>(hn::Lanes(d))) return hn::StoreU(v, d, to);
-  HWY_ALIGN T padded[hn::MaxLanes(Tag<T>())];
-  hn::Store(v, d, padded);
-  std::memcpy(to, padded, static_cast<std::size_t>(count) * sizeof(T));
-}
 
 // e^(log_variance / 2). hn::Exp would give 0 of NaN.
 template <class T>
@@ -79,10 +61,10 @@ HWY_INLINE T row_part(const T* mean, const T* log_variance, const T* noise, std:
   auto sum = hn::Zero(d);
   for (std::int64_t j = 0; j < columns; j += lanes) {
     const std::int64_t count = HWY_MIN(lanes, columns - j);
-    const auto m = load(mean + j, count);
-    const auto l = load(log_variance + j, count);
+    const auto m = load_some(mean + j, count);
+    const auto l = load_some(log_variance + j, count);
     const auto s = deviation<T>(l);
-    if (z != nullptr) store<T>(hn::MulAdd(s, hn::LoadU(d, noise + j), m), z + j, count);
+    if (z != nullptr) store_some<T>(hn::MulAdd(s, hn::LoadU(d, noise + j), m), z + j, count);
     const auto excess = hn::Sub(hn::MulSub(s, s, hn::Set(d, T{1})), l);
     const auto inside = hn::FirstN(d, static_cast<std::size_t>(count));
     sum = hn::Add(sum, hn::IfThenElseZero(inside, hn::MulAdd(m, m, excess)));
@@ -127,14 +109,14 @@ void backward_rows(MatrixView<const T> mean, MatrixView<const T> log_variance,
   for (std::int64_t i = 0; i < mean.rows; ++i) {
     for (std::int64_t j = 0; j < mean.cols; j += lanes) {
       const std::int64_t count = HWY_MIN(lanes, mean.cols - j);
-      const auto m = load(mean.row(i) + j, count);
-      const auto s = deviation<T>(load(log_variance.row(i) + j, count));
-      const auto g = load(grad_z.row(i) + j, count);
-      const auto drawn = hn::Mul(g, hn::Sub(load(z.row(i) + j, count), m));
+      const auto m = load_some(mean.row(i) + j, count);
+      const auto s = deviation<T>(load_some(log_variance.row(i) + j, count));
+      const auto g = load_some(grad_z.row(i) + j, count);
+      const auto drawn = hn::Mul(g, hn::Sub(load_some(z.row(i) + j, count), m));
       const auto excess = hn::MulSub(s, s, hn::Set(d, T{1}));
-      store<T>(hn::MulAdd(shares, m, g), grad_mean.row(i) + j, count);
-      store<T>(hn::Mul(half, hn::MulAdd(shares, excess, drawn)), grad_log_variance.row(i) + j,
-               count);
+      store_some<T>(hn::MulAdd(shares, m, g), grad_mean.row(i) + j, count);
+      store_some<T>(hn::Mul(half, hn::MulAdd(shares, excess, drawn)), grad_log_variance.row(i) + j,
+                    count);
     }
   }
 }

@@ -49,6 +49,21 @@ struct PartVector {
 #endif
 };
 
+/// `count` elements, or a whole vector where there are more; the lanes past them are 0.
+template <class T>
+HWY_INLINE hn::Vec<hn::ScalableTag<T>> load_some(const T* from, std::int64_t count) {
+  const hn::ScalableTag<T> d;
+  if (count >= static_cast<std::int64_t>(hn::Lanes(d))) return hn::LoadU(d, from);
+  return PartVector<T>{static_cast<std::size_t>(count)}.load(from);
+}
+/// The way back: nothing past them is written.
+template <class T>
+HWY_INLINE void store_some(hn::Vec<hn::ScalableTag<T>> v, T* to, std::int64_t count) {
+  const hn::ScalableTag<T> d;
+  if (count >= static_cast<std::int64_t>(hn::Lanes(d))) return hn::StoreU(v, d, to);
+  PartVector<T>{static_cast<std::size_t>(count)}.store(v, to);
+}
+
 /// Calls step(place, j) along a row of n elements.
 template <class T, class Step>
 HWY_INLINE void for_row(std::int64_t n, Step&& step) {

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 
+#include "cpu/row_lanes-inl.hpp"
 #include "cpu/soft_assignment_task.hpp"
 #include "cpu/soft_rows-inl.hpp"
 
@@ -19,18 +20,6 @@ namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr std::int64_t kTile = 4;  // points and centres of a tile that stays in registers
-
-// The first `count` lanes of a row, the others 0.
-template <class D, class T>
-auto load_some(D d, const T* from, std::int64_t count) {
-  if (count >= static_cast<std::int64_t>(hn::Lanes(d))) return hn::LoadU(d, from);
-  return hn::MaskedLoad(hn::FirstN(d, static_cast<std::size_t>(count)), d, from);
-}
-template <class D, class T>
-void store_some(D d, hn::Vec<D> v, std::int64_t count, T* to) {
-  if (count >= static_cast<std::int64_t>(hn::Lanes(d))) return hn::StoreU(v, d, to);
-  hn::BlendedStore(v, hn::FirstN(d, static_cast<std::size_t>(count)), d, to);
-}
 
 // d2 or dot products of up to kTile points and centres, from whose `row`th on; what lies past the
 // last one stands on it.
@@ -50,10 +39,10 @@ void wide_tile(D d, MatrixView<const T> points, std::int64_t i, MatrixView<const
   }
   for (std::int64_t t = 0; t < points.cols; t += lanes) {
     const std::int64_t count = points.cols - t;
-    const auto m0 = load_some(d, m[0] + t, count), m1 = load_some(d, m[1] + t, count),
-               m2 = load_some(d, m[2] + t, count), m3 = load_some(d, m[3] + t, count);
+    const auto m0 = load_some<T>(m[0] + t, count), m1 = load_some<T>(m[1] + t, count),
+               m2 = load_some<T>(m[2] + t, count), m3 = load_some<T>(m[3] + t, count);
     for (std::int64_t r = 0; r < kTile; ++r) {
-      const auto v = load_some(d, z[r] + t, count);
+      const auto v = load_some<T>(z[r] + t, count);
       if constexpr (kDot) {
         sum[r][0] = hn::MulAdd(v, m0, sum[r][0]);
         sum[r][1] = hn::MulAdd(v, m1, sum[r][1]);
@@ -92,11 +81,11 @@ void wide_point_gradients(D d, MatrixView<const T> points, std::int64_t i,
       hn::Vec<D> z[kTile], sum[kTile];
       for (std::int64_t r = 0; r < kTile; ++r) {
         const std::int64_t row = i + std::min(r, rows - 1);
-        z[r] = load_some(d, points.row(row) + t, count);
+        z[r] = load_some<T>(points.row(row) + t, count);
         sum[r] = hn::Zero(d);
       }
       for (std::int64_t j = first; j < end; ++j) {
-        const auto m = load_some(d, centres.row(j) + t, count);
+        const auto m = load_some<T>(centres.row(j) + t, count);
         for (std::int64_t r = 0; r < kTile; ++r) {
           const auto factor = hn::Set(d, c[j * kWideRows + i + r]);
           sum[r] = hn::MulAdd(factor, kDot ? m : hn::Sub(z[r], m), sum[r]);
@@ -104,7 +93,7 @@ void wide_point_gradients(D d, MatrixView<const T> points, std::int64_t i,
       }
       for (std::int64_t r = 0; r < rows; ++r) {
         T* const to = grad.row(i + r) + t;
-        store_some(d, hn::Add(load_some(d, to, count), sum[r]), count, to);
+        store_some<T>(hn::Add(load_some<T>(to, count), sum[r]), to, count);
       }
     }
   }
@@ -123,12 +112,12 @@ void wide_centre_gradients(D d, MatrixView<const T> points, MatrixView<const T> 
     const T* factors[kTile];
     for (std::int64_t s = 0; s < kTile; ++s) {
       const std::int64_t row = j + std::min(s, rows - 1);
-      m[s] = load_some(d, centres.row(row) + t, count);
+      m[s] = load_some<T>(centres.row(row) + t, count);
       sum[s] = hn::Zero(d);
       factors[s] = c + row * kWideRows;
     }
     for (std::int64_t i = 0; i < points.rows; ++i) {
-      const auto z = load_some(d, points.row(i) + t, count);
+      const auto z = load_some<T>(points.row(i) + t, count);
       for (std::int64_t s = 0; s < kTile; ++s) {
         const auto factor = hn::Set(d, factors[s][i]);
         sum[s] =
