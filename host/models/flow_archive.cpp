@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "clipk/core/error.hpp"
 #include "clipk/models/flow.hpp"
 
 namespace clipk {
@@ -28,6 +29,32 @@ std::vector<T> to_vector(Context& context, VectorView<const T> values) {
   std::vector<T> host(static_cast<std::size_t>(values.size));
   copy<T>(context, values, VectorView<T>(host.data(), values.size));
   return host;
+}
+
+// What f makes; its errors name the file.
+template <class F>
+auto of_file(const ArchiveReader& archive, F&& f) {
+  try {
+    return f();
+  } catch (const Error& error) {
+    throw Error(archive.path() + ": " + error.what());
+  }
+}
+
+// Whether a file can hold a flow as large as it says, before memory is taken for it. In double,
+// which does not overflow; sizes that make no sense are left to the flow to complain of.
+void check_fits(const ArchiveReader& archive, std::int64_t dim, const FlowOptions& options,
+                std::size_t item) {
+  const auto d = static_cast<double>(dim), width = static_cast<double>(options.width);
+  const auto inner = static_cast<double>(options.depth - 1);
+  const double numbers =
+      static_cast<double>(options.blocks) * (2 * d + d * width + inner * width * width);
+  if (numbers * static_cast<double>(item) > static_cast<double>(archive.size())) {
+    archive.fail("a flow that fits into " + std::to_string(archive.size()) + " bytes",
+                 std::to_string(options.blocks) + " blocks of dimension " + std::to_string(dim) +
+                     ", width " + std::to_string(options.width) + " and depth " +
+                     std::to_string(options.depth));
+  }
 }
 
 }  // namespace
@@ -76,13 +103,17 @@ BasicFlow<T> BasicFlow<T>::load(Context& context, const ArchiveReader& archive,
   if (dim != 0 && saved_dim != dim) {
     archive.fail("a flow of dimension " + std::to_string(dim), std::to_string(saved_dim));
   }
-  BasicFlow flow(context, saved_dim,
-                 {.blocks = archive.number<std::int64_t>(p + "blocks"),
-                  .width = archive.number<std::int64_t>(p + "width"),
-                  .depth = archive.number<std::int64_t>(p + "depth"),
-                  .scale = coupling_scale_named(archive.text(p + "scale")),
-                  .clamp = archive.number<float>(p + "clamp"),
-                  .slope = archive.number<float>(p + "slope")});
+  const std::string scale = archive.text(p + "scale");
+  FlowOptions options{.blocks = archive.number<std::int64_t>(p + "blocks"),
+                      .width = archive.number<std::int64_t>(p + "width"),
+                      .depth = archive.number<std::int64_t>(p + "depth"),
+                      .clamp = archive.number<float>(p + "clamp"),
+                      .slope = archive.number<float>(p + "slope")};
+  check_fits(archive, saved_dim, options, sizeof(T));
+  BasicFlow flow = of_file(archive, [&] {
+    options.scale = coupling_scale_named(scale);
+    return BasicFlow(context, saved_dim, options);
+  });
   flow.initialized_ = archive.number<std::uint8_t>(p + "initialized") != 0;
   for (std::size_t b = 0; b < flow.blocks_.size(); ++b) {
     Block& block = flow.blocks_[b];

@@ -130,6 +130,41 @@ TEST_P(FlowFileTest, FilesOfAnotherFlowAreRefused) {
               }).ends_with("expected finite parameters of the flow, got nan"));
 }
 
+// A file that was written whole but says what cannot be is named, and costs no memory.
+TEST_P(FlowFileTest, FilesThatLieAreNamed) {
+  const auto load = [&](std::int64_t dim, std::int64_t blocks, std::int64_t width,
+                        std::int64_t depth, const char* scale, float clamp) {
+    ArchiveWriter writer("test model", 1);
+    writer.add("flow/dim", dim);
+    writer.add("flow/blocks", blocks);
+    writer.add("flow/width", width);
+    writer.add("flow/depth", depth);
+    writer.add("flow/scale", scale);
+    writer.add("flow/clamp", clamp);
+    writer.add("flow/slope", 1.F);
+    writer.add("ballast", std::vector<float>(500));
+    const auto path = file();
+    writer.write(path);
+    const ArchiveReader reader(path, "test model", 1);
+    std::filesystem::remove(path);
+    const std::string text = message([&] { Flow::load(context(), reader, "flow"); });
+    EXPECT_TRUE(text.starts_with(path.string() + ": ")) << text;
+    return text.substr(std::min(text.size(), path.string().size() + 2));
+  };
+  EXPECT_EQ(load(4, 2, 8, 1, "cosine", 2), message([] { coupling_scale_named("cosine"); }));
+  EXPECT_EQ(load(4, 2, 0, 1, "tanh", 2), "flow: expected a width of at least 1, got 0");
+  EXPECT_EQ(load(4, 2, 8, 1, "tanh", NAN),
+            "flow: expected a clamp above 0 and at most 80.000000, got nan");
+  const std::int64_t many = std::int64_t{1} << 60;
+  const std::int64_t tries[][4] = {
+      {many, 2, 8, 1}, {4, many, 8, 1}, {4, 2, many, 1}, {4, 2, 8, many}};
+  for (const auto& [dim, blocks, width, depth] : tries) {
+    const std::string text = load(dim, blocks, width, depth, "tanh", 2);
+    EXPECT_TRUE(text.starts_with("expected a flow that fits into ")) << text;
+    EXPECT_TRUE(text.ends_with(" and depth " + std::to_string(depth))) << text;
+  }
+}
+
 CLIPK_INSTANTIATE_DEVICE_TEST(FlowFileTest);
 
 }  // namespace

@@ -81,6 +81,8 @@ class ArchiveReader {
   ArchiveReader(const std::filesystem::path& path, std::string_view kind,
                 std::uint32_t max_version);
 
+  const std::string& path() const { return path_; }                               ///< of the file
+  std::int64_t size() const { return static_cast<std::int64_t>(bytes_.size()); }  ///< bytes of it
   std::uint32_t version() const { return version_; }  ///< of the content, as the writer gave it
   /// Whether there is an entry of that name.
   bool has(std::string_view name) const { return entries_.find(name) != entries_.end(); }
