@@ -381,6 +381,21 @@ Iin Iin::load(Context& context, const std::filesystem::path& path) {
   expect("highest values, one a column", dim, range.highest.size());
   expect("correlations, one a factor", sizes.size(), rho.size());
   if (range.log_density.empty()) archive.fail("densities of rows", "none");
+  for (std::size_t i = 0; i < range.log_density.size(); ++i) {
+    const double density = range.log_density[i];
+    if (!std::isfinite(density) || (i > 0 && density < range.log_density[i - 1])) {
+      archive.fail("finite densities of rows that rise",
+                   std::to_string(density) + " in place " + std::to_string(i));
+    }
+  }
+  for (std::size_t j = 0; j < dim; ++j) {
+    if (!std::isfinite(range.lowest[j]) || !std::isfinite(range.highest[j]) ||
+        range.lowest[j] > range.highest[j]) {
+      archive.fail("finite lowest values, none above the highest one of its column",
+                   std::to_string(range.lowest[j]) + " and " + std::to_string(range.highest[j]) +
+                       " of column " + std::to_string(j));
+    }
+  }
   std::vector<IinBlock> blocks;
   std::int64_t first = 0;
   for (std::size_t f = 0; f < sizes.size(); ++f) {

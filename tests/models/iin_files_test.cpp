@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "clipk/core/error.hpp"
+#include "clipk/io/archive.hpp"
 #include "models/iin_data.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
@@ -51,6 +52,46 @@ TEST_F(IinFiles, SavedAndLoadedItIsTheSame) {
   ArchiveWriter(std::string("iin model"), 2).write(folder_ / "newer");
   EXPECT_THROW(Iin::load(context, folder_ / "newer"), Error);
   EXPECT_THROW(loaded.transform(another, Matrix<float>(3, kDim + 1)), Error);
+}
+
+TEST_F(IinFiles, RangesThatCannotBeAreNamed) {
+  Context context = cpu();
+  const Data data(60);
+  IinOptions options = small();
+  options.epochs = 1;
+  const Iin iin = Iin::fit(context, data.rows, data.factors, options);
+  const auto load = [&](const std::vector<double>& density, const std::vector<float>& lowest,
+                        const std::vector<float>& highest) -> std::string {
+    ArchiveWriter archive("iin model", 1);
+    archive.add("sizes", std::vector<std::int64_t>{});
+    archive.add("rho", std::vector<double>{});
+    archive.add("losses", std::vector<double>{});
+    archive.add("log_density", density);
+    archive.add("lowest", lowest);
+    archive.add("highest", highest);
+    iin.flow().save(context, archive, "flow");
+    archive.write(folder_ / "model");
+    try {
+      Iin::load(context, folder_ / "model");
+    } catch (const Error& error) {
+      return std::string(error.what()).substr((folder_ / "model").string().size() + 2);
+    }
+    return "no error";
+  };
+  const std::vector<float> zeros(kDim), ones(kDim, 1);
+  EXPECT_EQ(load({-2, -1, -1}, zeros, ones), "no error");
+  EXPECT_EQ(load({-2, -1, -1.5}, zeros, ones),
+            "expected finite densities of rows that rise, got -1.500000 in place 2");
+  EXPECT_EQ(load({-2, NAN, -1}, zeros, ones),
+            "expected finite densities of rows that rise, got nan in place 1");
+  EXPECT_EQ(load({-2, -1}, ones, zeros),
+            "expected finite lowest values, none above the highest one of its column, got 1.000000 "
+            "and 0.000000 of column 0");
+  std::vector<float> broken = ones;
+  broken[2] = INFINITY;
+  EXPECT_EQ(load({-2, -1}, zeros, broken),
+            "expected finite lowest values, none above the highest one of its column, got 0.000000 "
+            "and inf of column 2");
 }
 
 TEST_F(IinFiles, StoppedAndResumedItGivesTheSameBytes) {
