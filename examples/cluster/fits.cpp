@@ -19,18 +19,7 @@ double seconds_since(Clock::time_point start) {
 // Squared distances of the rows to the mean of their cluster.
 double inertia_of(MatrixView<const float> rows, const std::vector<std::int32_t>& labels,
                   std::int64_t k) {
-  Matrix<double> means(k, rows.cols);
-  std::vector<std::int64_t> counts(static_cast<std::size_t>(k));
-  for (std::int64_t i = 0; i < rows.rows; ++i) {
-    const std::int32_t label = labels[static_cast<std::size_t>(i)];
-    ++counts[static_cast<std::size_t>(label)];
-    for (std::int64_t j = 0; j < rows.cols; ++j) means(label, j) += rows(i, j);
-  }
-  for (std::int64_t c = 0; c < k; ++c) {
-    const auto count =
-        static_cast<double>(std::max<std::int64_t>(counts[static_cast<std::size_t>(c)], 1));
-    for (std::int64_t j = 0; j < rows.cols; ++j) means(c, j) /= count;
-  }
+  const Matrix<double> means = means_by_label(rows, labels, k);
   double sum = 0;
   for (std::int64_t i = 0; i < rows.rows; ++i) {
     const double* mean = means.view().row(labels[static_cast<std::size_t>(i)]);

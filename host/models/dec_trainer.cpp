@@ -31,26 +31,6 @@ void read_array(Context& context, const ArchiveReader& archive, const char* name
   copy<float>(context, host, array.view());
 }
 
-// The mean row of every label; none is empty.
-Matrix<float> means_of(const Matrix<float>& rows, const std::vector<std::int32_t>& labels,
-                       std::int64_t k) {
-  Matrix<double> sums(k, rows.cols());
-  std::vector<std::int64_t> counts(static_cast<std::size_t>(k));
-  for (std::int64_t i = 0; i < rows.rows(); ++i) {
-    const std::int32_t label = labels[static_cast<std::size_t>(i)];
-    ++counts[static_cast<std::size_t>(label)];
-    for (std::int64_t j = 0; j < rows.cols(); ++j) sums(label, j) += rows(i, j);
-  }
-  Matrix<float> means(k, rows.cols());
-  for (std::int64_t c = 0; c < k; ++c) {
-    for (std::int64_t j = 0; j < rows.cols(); ++j) {
-      means(c, j) =
-          static_cast<float>(sums(c, j) / static_cast<double>(counts[static_cast<std::size_t>(c)]));
-    }
-  }
-  return means;
-}
-
 }  // namespace
 
 DecTrainer::DecTrainer(Context& context, MatrixView<const float> rows, const DecOptions& options,
@@ -117,17 +97,19 @@ void DecTrainer::start() {
   options.k = network_.k();
   options.restarts = options_.restarts;
   options.spherical = network_.spherical();
-  if (options_.denoising.iterations > 0) {
-    const Matrix<float> clear = denoise_manifold(context_, codes_, options_.denoising);
-    const KMeans kmeans = KMeans::fit(context_, clear, options);
-    copy<float>(context_, means_of(codes_.to_host(context_), kmeans.labels(), network_.k()),
-                network_.raw_centres());
-    state_.start_labels = kmeans.labels();
-  } else {
-    const KMeans kmeans = KMeans::fit(context_, codes_, options);
-    copy<float>(context_, kmeans.centres(), network_.raw_centres());
-    state_.start_labels = kmeans.labels();
+  const bool denoises = options_.denoising.iterations > 0;
+  const Matrix<float> clear =
+      denoises ? denoise_manifold(context_, codes_, options_.denoising) : Matrix<float>();
+  const KMeans kmeans = KMeans::fit(context_, denoises ? clear : codes_, options);
+  state_.start_labels = kmeans.labels();
+  Matrix<float> means;  // of the codes as they are, where the clusters are of others
+  if (denoises) {
+    const Matrix<double> exact =
+        means_by_label(codes_.to_host(context_), kmeans.labels(), network_.k());
+    means = Matrix<float>(exact.rows(), exact.cols());
+    std::copy(exact.flat().begin(), exact.flat().end(), means.data());
   }
+  copy<float>(context_, denoises ? means : kmeans.centres(), network_.raw_centres());
   update();
 }
 

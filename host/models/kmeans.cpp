@@ -194,6 +194,30 @@ std::int64_t distinct_rows(MatrixView<const float> rows, std::int64_t most) {
   return static_cast<std::int64_t>(seen.size());
 }
 
+Matrix<double> means_by_label(MatrixView<const float> rows, std::span<const std::int32_t> labels,
+                              std::int64_t k) {
+  if (static_cast<std::int64_t>(labels.size()) != rows.rows) {
+    check::fail("means_by_label", std::to_string(rows.rows) + " labels, one a row",
+                std::to_string(labels.size()));
+  }
+  Matrix<double> means(k, rows.cols);
+  std::vector<double> counts(static_cast<std::size_t>(k));
+  for (std::int64_t i = 0; i < rows.rows; ++i) {
+    const std::int32_t label = labels[static_cast<std::size_t>(i)];
+    if (label < 0 || label >= k) {
+      check::fail("means_by_label", "labels from 0, below " + std::to_string(k),
+                  std::to_string(label) + " in row " + std::to_string(i));
+    }
+    ++counts[static_cast<std::size_t>(label)];
+    for (std::int64_t j = 0; j < rows.cols; ++j) means(label, j) += rows(i, j);
+  }
+  for (std::int64_t c = 0; c < k; ++c) {
+    const double count = std::max(counts[static_cast<std::size_t>(c)], 1.0);
+    for (std::int64_t j = 0; j < rows.cols; ++j) means(c, j) /= count;
+  }
+  return means;
+}
+
 KMeans KMeans::fit(Context& context, MatrixView<const float> rows, const KMeansOptions& options) {
   check_options(rows, options);
   const Rows data(context, rows, options.spherical);

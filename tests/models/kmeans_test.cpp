@@ -345,6 +345,27 @@ TEST_P(KMeansModel, ComesBackFromItsFile) {
 
 CLIPK_INSTANTIATE_DEVICE_TEST(KMeansModel);
 
+TEST(MeansByLabel, FollowThePlainSumsAndNameWhatDoesNotFit) {
+  Matrix<float> rows(4, 2);
+  for (std::int64_t i = 0; i < 8; ++i) rows.data()[i] = static_cast<float>(i * i);
+  const Matrix<double> means = means_by_label(rows, std::vector<std::int32_t>{2, 0, 2, 2}, 3);
+  const std::vector<double> expected{4, 9, 0, 0, (0 + 16 + 36) / 3., (1 + 25 + 49) / 3.};
+  for (std::int64_t i = 0; i < 6; ++i) {
+    EXPECT_DOUBLE_EQ(means.data()[i], expected[static_cast<std::size_t>(i)]);
+  }
+  const auto message = [&](const std::vector<std::int32_t>& labels) -> std::string {
+    try {
+      means_by_label(rows, labels, 3);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  EXPECT_EQ(message({0, 1, 3, 0}),
+            "means_by_label: expected labels from 0, below 3, got 3 in row 2");
+  EXPECT_EQ(message({0, 1}), "means_by_label: expected 4 labels, one a row, got 2");
+}
+
 TEST(KMeans, ThreadsAndStridesChangeNoBit) {
   const Matrix<float> rows = blobs(5000, 50, 8, 19, 0.4);
   const MatrixView<const float> view = rows.view().col_range(3, 41);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <vector>
 
 #include "clipk/core/context.hpp"
@@ -35,6 +36,12 @@ struct KMeansRun {
 /// How many of the rows differ from all before them (0 and -0 are equal); the count ends at `most`.
 /// @param rows [n, d] on the host
 std::int64_t distinct_rows(MatrixView<const float> rows, std::int64_t most);
+
+/// The mean row of each label [k, d], in float64; 0 of one that no row has.
+/// @param rows [n, d] on the host  @param labels [n]
+/// @throws Error if the sizes differ or a label is not in [0, k). Deterministic: yes.
+Matrix<double> means_by_label(MatrixView<const float> rows, std::span<const std::int32_t> labels,
+                              std::int64_t k);
 
 /// k-means by Lloyd's algorithm from greedy k-means++ starts; of all restarts the lowest inertia
 /// wins, and among equal ones the first.
