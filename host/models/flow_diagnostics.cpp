@@ -29,28 +29,42 @@ EigenMatrix doubled(MatrixView<const float> rows) {
   return result;
 }
 
-// -log density of the held-out rows under the training rows' mean and covariance (by n - 1).
-double gaussian_nll(MatrixView<const float> train, MatrixView<const float> held_out) {
-  EigenMatrix rows = doubled(train);
-  const Eigen::RowVectorXd mean = rows.colwise().mean();
-  rows.rowwise() -= mean;
-  const Eigen::MatrixXd covariance =
-      rows.transpose() * rows / static_cast<double>(std::max<std::int64_t>(train.rows - 1, 1));
-  const Eigen::LLT<Eigen::MatrixXd> cholesky(covariance);
-  const Eigen::VectorXd diagonal = Eigen::MatrixXd(cholesky.matrixL()).diagonal();
-  const double largest = diagonal.size() > 0 ? diagonal.maxCoeff() : 0;
-  if (cholesky.info() != Eigen::Success || !(diagonal.minCoeff() > 1e-9 * largest)) {
-    throw Error("flow_diagnostics: expected training rows that span all " +
-                std::to_string(train.cols) + " columns, got a singular covariance of " +
-                std::to_string(train.rows) + " rows");
+// The normal distribution with the rows' mean and covariance (by n - 1).
+struct Gaussian {
+  Eigen::RowVectorXd mean;
+  Eigen::LLT<Eigen::MatrixXd> cholesky;
+  Eigen::VectorXd diagonal;  // of the factor
+
+  explicit Gaussian(MatrixView<const float> train) {
+    if (train.rows <= train.cols) {
+      throw Error("flow_diagnostics: expected more than " + std::to_string(train.cols) +
+                  " training rows, got " + std::to_string(train.rows));
+    }
+    EigenMatrix rows = doubled(train);
+    mean = rows.colwise().mean();
+    rows.rowwise() -= mean;
+    const Eigen::MatrixXd covariance =
+        rows.transpose() * rows / static_cast<double>(train.rows - 1);
+    cholesky.compute(covariance);
+    diagonal = Eigen::MatrixXd(cholesky.matrixL()).diagonal();
+    const double largest = diagonal.size() > 0 ? diagonal.maxCoeff() : 0;
+    if (cholesky.info() != Eigen::Success || !(diagonal.minCoeff() > 1e-9 * largest)) {
+      throw Error("flow_diagnostics: expected training rows that span all " +
+                  std::to_string(train.cols) + " columns, got a singular covariance of " +
+                  std::to_string(train.rows) + " rows");
+    }
   }
-  EigenMatrix tested = doubled(held_out);
-  tested.rowwise() -= mean;
-  const Eigen::MatrixXd white = cholesky.matrixL().solve(tested.transpose());
-  return .5 * white.squaredNorm() / static_cast<double>(held_out.rows) +
-         diagonal.array().log().sum() +
-         .5 * static_cast<double>(train.cols) * std::log(2 * std::numbers::pi);
-}
+
+  // Mean -log density of rows.
+  double nll(MatrixView<const float> rows) const {
+    EigenMatrix tested = doubled(rows);
+    tested.rowwise() -= mean;
+    const Eigen::MatrixXd white = cholesky.matrixL().solve(tested.transpose());
+    return .5 * white.squaredNorm() / static_cast<double>(rows.rows) +
+           diagonal.array().log().sum() +
+           .5 * static_cast<double>(rows.cols) * std::log(2 * std::numbers::pi);
+  }
+};
 
 double largest_difference(MatrixView<const float> a, MatrixView<const float> b) {
   double largest = 0;
@@ -119,6 +133,10 @@ Matrix<float> columns_of(MatrixView<const float> codes, const IinBlock& block) {
 
 }  // namespace
 
+void check_diagnosable(Context& context, MatrixView<const float> train) {
+  const Gaussian gaussian(HostRows(context, train).view());
+}
+
 FlowDiagnostics flow_diagnostics(Context& context, const Flow& flow, MatrixView<const float> train,
                                  MatrixView<const float> held_out, std::int64_t sample) {
   if (train.cols != flow.dim() || held_out.cols != flow.dim()) {
@@ -126,14 +144,10 @@ FlowDiagnostics flow_diagnostics(Context& context, const Flow& flow, MatrixView<
                 " columns, got " + std::to_string(train.cols) + " and " +
                 std::to_string(held_out.cols));
   }
-  if (train.rows <= train.cols || held_out.rows < 1) {
-    throw Error("flow_diagnostics: expected more than " + std::to_string(train.cols) +
-                " training rows and 1 held-out row, got " + std::to_string(train.rows) + " and " +
-                std::to_string(held_out.rows));
-  }
+  if (held_out.rows < 1) throw Error("flow_diagnostics: expected a held-out row, got none");
   const HostRows train_rows(context, train), held_out_rows(context, held_out);
   FlowDiagnostics result;
-  result.nll_gaussian = gaussian_nll(train_rows.view(), held_out_rows.view());
+  result.nll_gaussian = Gaussian(train_rows.view()).nll(held_out_rows.view());
   const Matrix<float> rows = Matrix<float>::copy_of(context, held_out_rows.view());
   std::vector<double> nll = flow.log_density(context, rows);
   result.nll = -mean_of(nll);

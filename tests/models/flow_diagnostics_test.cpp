@@ -87,6 +87,27 @@ TEST(FlowDiagnostics, RefusesRowsThatDoNotFit) {
 }
 
 // The first column is the factor: its own block has it, and what no block has reads as chance.
+// What a study asks before its training, and what it would be told after it.
+TEST(FlowDiagnostics, RowsInAPlaneAreRefusedEarly) {
+  Context context = Context::cpu();
+  Matrix<float> rows = normal_rows(50, 1);
+  check_diagnosable(context, rows);
+  for (std::int64_t i = 0; i < 50; ++i) rows(i, 4) = rows(i, 0) - rows(i, 1);
+  const auto message = [&](MatrixView<const float> train) -> std::string {
+    try {
+      check_diagnosable(context, train);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  EXPECT_EQ(message(rows),
+            "flow_diagnostics: expected training rows that span all 5 columns, got a singular "
+            "covariance of 50 rows");
+  EXPECT_EQ(message(rows.view().row_range(0, 5)),
+            "flow_diagnostics: expected more than 5 training rows, got 5");
+}
+
 TEST(Leakage, FindsWhereAFactorIs) {
   Context context = Context::cpu();
   Random random(3);

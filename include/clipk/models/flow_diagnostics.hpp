@@ -31,6 +31,11 @@ struct FlowDiagnostics {
 FlowDiagnostics flow_diagnostics(Context& context, const Flow& flow, MatrixView<const float> train,
                                  MatrixView<const float> held_out, std::int64_t sample = 16);
 
+/// Whether flow_diagnostics will take these training rows: to be asked before a long training.
+/// @param train [n, D] on any device
+/// @throws Error as it does, if there are too few rows or their covariance is singular.
+void check_diagnosable(Context& context, MatrixView<const float> train);
+
 /// How well each factor can be read from each block of the codes.
 struct Leakage {
   /// [blocks][factors] Probe::scores on held-out rows; empty for a block without columns.
