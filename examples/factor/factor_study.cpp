@@ -193,6 +193,7 @@ class FactorStudy {
                                    [&] { return FirstStage::fit(context, rows, settings); });
     const Matrix<float> codes = stage.encode(context, rows);
 
+    check_diagnosable(context, stage.sample(context, rows, 0));
     IinOptions options = arguments_.iin;
     options.checkpoint = part("iin");
     options.progress = bar("2/4 interpretation");
