@@ -50,6 +50,27 @@ def nearest(device):
     return lambda: torch.topk(torch.cdist(x, y), 10, dim=1, largest=False)
 
 
+def log_sum_exp(n, m, d, device):
+    x, y = codes(n, d, device), codes(m, d, device)
+    offset = codes(1, m, device)
+    return lambda: torch.logsumexp(50 / d * (x @ y.T) + offset, dim=1)
+
+
+@case("log_sum_exp 65536x1000x512", 5)
+def log_sum_exp_rows(device):
+    return log_sum_exp(65536, 1000, 512, device)
+
+
+@case("log_sum_exp 1000x65536x512", 5)
+def log_sum_exp_columns(device):
+    return log_sum_exp(1000, 65536, 512, device)
+
+
+@case("log_sum_exp 5000x5000x64", 5)
+def log_sum_exp_small(device):
+    return log_sum_exp(5000, 5000, 64, device)
+
+
 @case("stress_loss 5000x5000x64", 5)
 def stress_loss(device):
     x = codes(5000, 64, device).requires_grad_()

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <numeric>
 #include <string>
+#include <utility>
 
-#include "cpu/gemm.hpp"
-#include "cpu/parallel.hpp"
+#include "clipk/ops/log_sum_exp.hpp"
 #include "metrics/exact_tops.hpp"
 #include "metrics/host_rows.hpp"
 #include "metrics/unit_rows.hpp"
@@ -24,24 +24,44 @@ void check_sides(const char* op, MatrixView<const float> bank, MatrixView<const 
   if (candidates.rows < 1) check::fail(op, "at least 1 candidate", "0");
 }
 
-// -log sum_j exp(beta S_ij + offset_j) of every row i.
-std::vector<double> half_step(int threads, const Matrix<double>& table, double beta,
-                              const std::vector<double>& offset) {
-  std::vector<double> result(static_cast<std::size_t>(table.rows()));
-  cpu::parallel_chunks(threads, table.rows(), 16, [&](std::int64_t first, std::int64_t count) {
-    for (std::int64_t i = first; i < first + count; ++i) {
-      double most = -INFINITY, sum = 0;
-      for (std::int64_t j = 0; j < table.cols(); ++j) {
-        most = std::max(most, beta * table(i, j) + offset[static_cast<std::size_t>(j)]);
-      }
-      for (std::int64_t j = 0; j < table.cols(); ++j) {
-        sum += std::exp(beta * table(i, j) + offset[static_cast<std::size_t>(j)] - most);
-      }
-      result[static_cast<std::size_t>(i)] = -most - std::log(sum);
-    }
-  });
-  return result;
+// Unit rows on the context's device.
+Matrix<float> device_rows(Context& context, MatrixView<const float> rows, const char* name) {
+  const HostRows<float> host(context, rows);
+  Matrix<float> unit = unit_rows(context.threads(), host.view(), name);
+  return context.device() == Device::cpu ? std::move(unit) : unit.to_device(context);
 }
+
+// The logarithms of the factors of one side from those of the other: minus
+// log sum_j exp(beta x_i . y_j + other_j).
+class HalfStep {
+ public:
+  HalfStep(Context& context, const Matrix<float>& x, const Matrix<float>& y, double beta)
+      : context_(context),
+        x_(x),
+        y_(y),
+        beta_(beta),
+        offset_(context, 1, y.rows()),
+        sums_(context, 1, x.rows()) {}
+
+  std::vector<double> operator()(const std::vector<double>& other) {
+    copy<double>(context_, host_view(other), offset_.flat());
+    log_sum_exp(context_, x_, y_, beta_, offset_.flat(), sums_.flat());
+    std::vector<double> factors(static_cast<std::size_t>(x_.rows()));
+    copy<double>(context_, sums_.flat(), VectorView<double>(factors.data(), x_.rows()));
+    for (double& value : factors) value = -value;
+    return factors;
+  }
+
+ private:
+  static VectorView<const double> host_view(const std::vector<double>& values) {
+    return {values.data(), static_cast<std::int64_t>(values.size())};
+  }
+
+  Context& context_;
+  const Matrix<float>&x_, &y_;
+  double beta_;
+  Matrix<double> offset_, sums_;
+};
 
 }  // namespace
 
@@ -80,28 +100,18 @@ SinkhornBias sinkhorn_bias(Context& context, MatrixView<const float> bank,
   if (!(options.tolerance >= 0)) {
     check::fail(kName, "a tolerance of at least 0", std::to_string(options.tolerance));
   }
-  const HostRows<float> host_bank(context, bank);
-  const HostRows<float> host_candidates(context, candidates);
-  const int threads = context.threads();
-  const Matrix<float> x = unit_rows(threads, host_bank.view(), "sinkhorn_bias bank");
-  const Matrix<float> y = unit_rows(threads, host_candidates.view(), "sinkhorn_bias candidates");
-  const std::int64_t b = x.rows(), m = y.rows(), d = x.cols();
-  Matrix<float> cosines(b, m);
-  cpu::gemm(threads, cpu::Transpose::no, cpu::Transpose::yes, b, m, d, 1.0F, x.data(), d, y.data(),
-            d, 0.0F, cosines.data(), m);
-  Matrix<double> table(b, m), transposed(m, b);
-  for (std::int64_t i = 0; i < b; ++i) {
-    for (std::int64_t j = 0; j < m; ++j) table(i, j) = transposed(j, i) = cosines(i, j);
-  }
-  // Logarithms of the factors. Rows are to sum to 1 and columns to b / m.
-  std::vector<double> column(static_cast<std::size_t>(m));
-  std::vector<double> row = half_step(threads, table, options.beta, column);
-  const double share = std::log(static_cast<double>(b) / static_cast<double>(m));
+  const Matrix<float> x = device_rows(context, bank, "sinkhorn_bias bank");
+  const Matrix<float> y = device_rows(context, candidates, "sinkhorn_bias candidates");
+  HalfStep rows(context, x, y, options.beta), columns(context, y, x, options.beta);
+  // Rows are to sum to 1 and columns to b / m.
+  const std::int64_t m = y.rows();
+  const double share = std::log(static_cast<double>(x.rows()) / static_cast<double>(m));
+  std::vector<double> row = rows(std::vector<double>(static_cast<std::size_t>(m))), column;
   SinkhornBias result;
   do {
-    column = half_step(threads, transposed, options.beta, row);
+    column = columns(row);
     for (double& value : column) value += share;
-    const std::vector<double> next = half_step(threads, table, options.beta, column);
+    const std::vector<double> next = rows(column);
     result.residual = 0;
     for (std::size_t i = 0; i < next.size(); ++i) {
       result.residual = std::max(result.residual, std::fabs(std::expm1(row[i] - next[i])));

@@ -47,6 +47,17 @@ struct SinkhornBias {
 /// Sinkhorn: the table exp(beta cosine) [b, m] with its rows and columns scaled in turn until all
 /// rows have the same sum and all columns have the same sum; by logarithms, so that no beta
 /// overflows. A candidate near to everything gets a small factor.
+///
+/// Each iteration is two calls of log_sum_exp on the context's device: the table is computed again
+/// each time, 4 b m d operations, and never held. Cosines are float32, which is 3e-7 of a bias on
+/// the CPU and in Precision::fp32; a tolerance below that times beta asks for digits that are not
+/// there, and one below about 5e-7 may not be reached.
+///
+/// @param bank [b, d], b >= 1  @param candidates [m, d], m >= 1; rows of any length above 0
+/// @throws Error if the widths differ, a side is empty, beta is not above 0, max_iterations is not,
+///   the tolerance is negative, a value is not finite, or a row has length zero.
+/// Deterministic: yes, whatever the number of threads. Memory: a copy of both sides.
+/// Source: Cuturi 2013, Sinkhorn Distances.
 SinkhornBias sinkhorn_bias(Context& context, MatrixView<const float> bank,
                            MatrixView<const float> candidates, const SinkhornOptions& options = {});
 
