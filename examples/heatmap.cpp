@@ -3,15 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "clipk/core/error.hpp"
 #include "gnuplot.hpp"
+#include "text.hpp"
 
 namespace clipk::study {
 namespace {
 
-constexpr double kTop = 86, kGap = 46;  // pixels
-constexpr double kLetter = 7.6;         // a letter's mean width
+constexpr double kTitle = 50, kPanelTitle = 36, kGap = 46;  // pixels
+constexpr double kLetter = 7.6;                             // a letter's mean width
 
 void check(const HeatmapPanel& panel) {
   const auto same_form = [&](const auto& table) {
@@ -27,7 +29,7 @@ void check(const HeatmapPanel& panel) {
 
 std::size_t longest(const std::vector<std::string>& texts) {
   std::size_t length = 0;
-  for (const std::string& text : texts) length = std::max(length, text.size());
+  for (const std::string& text : texts) length = std::max(length, characters(text));
   return length;
 }
 
@@ -46,10 +48,24 @@ std::string panel_script(const HeatmapPanel& panel, std::size_t number, int cell
       const double value = panel.values[r][c];
       // Dark cells carry white numbers.
       script += fmt::format("{} {} {} \"{}\" {}\n", c, r, value, panel.texts[r][c],
-                            value > .55 ? 0xFFFFFF : 0x333333);
+                            std::abs(value) > .55 ? 0xFFFFFF : 0x333333);
     }
   }
   script += "EOD\n";
+  script += panel.diverging
+                ? "set palette defined (-1 '#8E1B14', -.5 '#E39A86', 0 '#FFFFFF', .5 '#7FB3D9', 1 "
+                  "'#08407A')\nset cbrange [-1:1]\n"
+                : "set palette defined (0 '#FFFFFF', .25 '#CFE3F2', .5 '#7FB3D9', .75 '#2F7FBC', 1 "
+                  "'#08407A')\nset cbrange [0:1]\n";
+  script += "unset object\n";
+  for (std::size_t r = 0; r < panel.boxed.size(); ++r) {
+    const auto column = static_cast<double>(panel.boxed[r]);
+    const auto row = static_cast<double>(r);
+    script += fmt::format(
+        "set object rectangle from {},{} to {},{} front fillstyle empty border linecolor rgb "
+        "'#E08A00' linewidth 2.5\n",
+        column - .47, row - .46, column + .47, row + .46);
+  }
   script += fmt::format("set title {} font ',15' offset 0,-.3\n", quoted(panel.title));
   script += fmt::format("set xrange [-.5:{}]\nset yrange [{}:-.5]\n",
                         static_cast<double>(panel.columns.size()) - .5,
@@ -76,8 +92,12 @@ std::string to_png(const Heatmap& heatmap) {
   }
   const int cell =
       std::clamp(heatmap.widest / static_cast<int>(std::max(rows, columns)), 9, heatmap.cell);
+  double top = kTitle;
+  for (const HeatmapPanel& panel : heatmap.panels) {
+    if (!panel.title.empty()) top = kTitle + kPanelTitle;
+  }
   const double bottom = 46 + kLetter * .75 * static_cast<double>(column_name) + 26;
-  const double height = kTop + cell * static_cast<double>(rows) + bottom;
+  const double height = top + cell * static_cast<double>(rows) + bottom;
 
   struct Place {
     double left, right;
@@ -99,9 +119,7 @@ std::string to_png(const Heatmap& heatmap) {
       "set encoding utf8\n"
       "set terminal pngcairo noenhanced size {:.0f},{:.0f} font 'sans,12' background rgb 'white'\n"
       "set border 15 linecolor rgb '#CCCCCC' linewidth 1\nunset key\nunset colorbox\n"
-      "set palette defined (0 '#FFFFFF', .25 '#CFE3F2', .5 '#7FB3D9', .75 '#2F7FBC', 1 "
-      "'#08407A')\n"
-      "set cbrange [0:1]\nset tics textcolor rgb '{}' scale 0 nomirror\n"
+      "set tics textcolor rgb '{}' scale 0 nomirror\n"
       "set title textcolor rgb '{}'\nset xlabel textcolor rgb '{}'\nset ylabel textcolor rgb "
       "'{}'\n",
       width, height, kInk, kInk, kInk, kInk);
@@ -110,11 +128,11 @@ std::string to_png(const Heatmap& heatmap) {
                   std::max<std::size_t>(heatmap.panels.size(), 1), quoted(heatmap.title), kInk);
   for (std::size_t p = 0; p < heatmap.panels.size(); ++p) {
     const HeatmapPanel& panel = heatmap.panels[p];
-    const double low = kTop + cell * static_cast<double>(panel.rows.size());
+    const double low = top + cell * static_cast<double>(panel.rows.size());
     script += fmt::format(
         "set tmargin at screen {}\nset bmargin at screen {}\nset lmargin at screen {}\n"
         "set rmargin at screen {}\n",
-        1 - kTop / height, 1 - low / height, places[p].left / width, places[p].right / width);
+        1 - top / height, 1 - low / height, places[p].left / width, places[p].right / width);
     script += ticks("x", panel.columns, column_name > 3 ? "rotate by -45 left" : "norotate");
     script += places[p].names ? ticks("y", panel.rows, "") : "unset ytics\n";
     script += fmt::format("set xlabel {}\nset ylabel {}\n", quoted(panel.x_label),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -12,8 +13,11 @@ struct HeatmapPanel {
   std::string y_label = {};
   std::vector<std::string> columns = {};
   std::vector<std::string> rows = {};
-  std::vector<std::vector<double>> values = {};      ///< [rows][columns], from 0 (white) to 1
+  /// [rows][columns], from 0 (white) to 1; where `diverging`, from -1 (red) to 1 (blue)
+  std::vector<std::vector<double>> values = {};
   std::vector<std::vector<std::string>> texts = {};  ///< the same form: what stands in the cells
+  bool diverging = false;
+  std::vector<std::size_t> boxed = {};  ///< a column of each row that gets a frame; or empty
 };
 
 /// Panels side by side.

@@ -10,6 +10,7 @@
 #include "heatmap.hpp"
 #include "picture_grid.hpp"
 #include "table.hpp"
+#include "text.hpp"
 
 namespace clipk::study {
 namespace {
@@ -48,14 +49,6 @@ std::int64_t nearest_row(const float* vector, MatrixView<const float> rows, std:
     }
   }
   return best;
-}
-
-std::string shortened(const std::string& text) {
-  constexpr std::size_t kMost = 48;
-  if (text.size() <= kMost) return text;
-  std::size_t end = kMost - 3;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // UTF-8
-  return text.substr(0, end) + "...";
 }
 
 // Of those that are numbers; NaN of none.

@@ -1,0 +1,206 @@
+#include "semantic/data.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "clipk/core/error.hpp"
+#include "clipk/io/caption_factors.hpp"
+#include "clipk/io/captions.hpp"
+#include "clipk/io/check_finite.hpp"
+#include "clipk/io/dataset.hpp"
+#include "clipk/io/embeddings.hpp"
+#include "clipk/io/synthetic_pairs.hpp"
+#include "pairs.hpp"
+
+namespace clipk::study {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kDefaultPairs = 500;  // as many as COCO-500
+
+Matrix<float> read_rows(const fs::path& path, Modality modality) {
+  Matrix<float> rows = read_embeddings(path, modality);
+  normalize_embeddings(rows, path.string());
+  return rows;
+}
+
+void check_width(const Matrix<float>& rows, const fs::path& path, const SemanticData& data,
+                 const fs::path& images) {
+  if (rows.cols() == data.images.cols()) return;
+  throw Error(fmt::format("{}: expected rows of {} values as {} has, got {}", path.string(),
+                          data.images.cols(), images.string(), rows.cols()));
+}
+
+// Equal rows are no error, but each of them is a match that cannot be told from another.
+void note_duplicates(Run& run, MatrixView<const float> rows, const fs::path& path) {
+  const auto groups = find_duplicate_rows(rows);
+  if (groups.empty()) return;
+  std::size_t equal = 0;
+  for (const auto& group : groups) equal += group.size() - 1;
+  run.print(
+      fmt::format("Note: {}: {} of {} rows equal an earlier one (row {} is row {}); which of "
+                  "them a query finds is chance",
+                  path.string(), equal, rows.rows, groups[0][1], groups[0][0]));
+}
+
+}  // namespace
+
+std::string SemanticData::caption(std::int64_t text) const {
+  return captions.empty() ? fmt::format("text {}", text) : captions[static_cast<std::size_t>(text)];
+}
+
+SemanticSource::SemanticSource(Program& program) {
+  CLI::App& app = program.app();
+  app.option_defaults()->group(
+      "Images and texts; without these COCO-500 (script/fetch-data), else synthetic pairs");
+  CLI::Option* images = app.add_option("--images", images_, "Image vectors of shape (n, d)");
+  CLI::Option* texts = app.add_option(
+      "--texts", texts_, "Text vectors of shape (m, d); where m is n, text i is image i's");
+  app.add_flag("--unpaired", unpaired_, "Texts are no partners of the images even where m is n")
+      ->needs(texts);
+  app.add_option("--captions", captions_, "Text file: line i is what text i says")->needs(texts);
+  CLI::Option* labels =
+      app.add_option("--labels", labels_, "Class of every image, -1 for none: .npy or IDX")
+          ->needs(images);
+  app.add_option("--label-names", names_, "Text file: line i is the name of label i, from 0")
+      ->needs(labels);
+  app.add_option("--attributes", attributes_,
+                 "What is known of every image: CSV with a column a feature")
+      ->needs(images)
+      ->excludes(labels);
+  CLI::Option* prompts = app.add_option(
+      "--prompts", prompts_, "Zero-shot: vectors of prompts for the classes of the labels");
+  CLI::Option* prompt_labels =
+      app.add_option("--prompt-labels", prompt_labels_, "The label that each prompt speaks of");
+  prompts->needs(prompt_labels)->needs(labels);
+  prompt_labels->needs(prompts);
+  app.add_option("--synthetic", generated_, "Generate so many pairs instead, 0 for none")
+      ->check(whole_number(0, 10'000'000))
+      ->excludes(images)
+      ->excludes(texts);
+}
+
+SemanticData SemanticSource::load(Run& run) const {
+  if (images_.empty() != texts_.empty()) {
+    throw UsageError(images_.empty() ? "expected --images beside --texts, got --texts alone"
+                                     : "expected --texts beside --images, got --images alone");
+  }
+  SemanticData data;
+  fs::path images = images_, texts = texts_, captions = captions_, labels = labels_;
+  fs::path names = names_;
+  std::string what = "Images and texts";
+  if (images.empty() && generated_ == 0) {
+    const fs::path folder = data_folder("coco500");
+    if (!folder.empty()) {
+      what = "COCO-500";
+      images = folder / "image_embeddings.npy";
+      texts = folder / "text_embeddings.npy";
+      const auto beside = [&](const char* name) {
+        return fs::exists(folder / name) ? folder / name : fs::path();
+      };
+      captions = beside("captions.txt");
+      labels = beside("theme_labels.npy");
+      names = beside("theme_names.txt");
+    }
+  }
+  if (images.empty()) {
+    const SyntheticPairsOptions options{.pairs = generated_ > 0 ? generated_ : kDefaultPairs,
+                                        .seed = run.options().seed};
+    EmbeddingPairs pairs = synthetic_pairs(options);
+    run.print(fmt::format(
+        "SYNTHETIC pairs: {} of dimension {}, generated with seed {}{}", pairs.size(), pairs.dim(),
+        options.seed,
+        generated_ > 0 ? "" : " because no COCO-500 was found (script/fetch-data gets it)"));
+    const std::string origin = fmt::format("synthetic_pairs, seed {}", options.seed);
+    run.add_generated_input("images", pairs.images.view(), origin);
+    run.add_generated_input("texts", pairs.texts.view(), origin);
+    data.images = std::move(pairs.images);
+    data.texts = std::move(pairs.texts);
+    data.paired = true;
+    return data;
+  }
+  data.images = read_rows(images, Modality::image);
+  run.add_input("images", images);
+  data.texts = read_rows(texts, Modality::text);
+  check_width(data.texts, texts, data, images);
+  run.add_input("texts", texts);
+  data.paired = !unpaired_ && data.texts.rows() == data.images.rows();
+  if (!captions.empty()) {
+    data.captions = read_captions(captions, data.texts.rows(), texts.string());
+    run.add_input("captions", captions);
+  }
+  read_factors(run, data, labels, names);
+  read_prompts(run, data);
+  note_duplicates(run, data.images, images);
+  note_duplicates(run, data.texts, texts);
+  std::string known;
+  for (const Factor& factor : data.factors) known += "; " + factor.name;
+  run.print(data.paired
+                ? fmt::format("{}: {} pairs of dimension {} from {} and {}{}", what,
+                              data.images.rows(), data.images.cols(), images.string(),
+                              texts.string(), known)
+                : fmt::format("{}: {} images and {} texts, not paired, of dimension {} from {} and "
+                              "{}{}",
+                              what, data.images.rows(), data.texts.rows(), data.images.cols(),
+                              images.string(), texts.string(), known));
+  return data;
+}
+
+void SemanticSource::read_factors(Run& run, SemanticData& data, const fs::path& labels,
+                                  const fs::path& names) const {
+  fs::path from;
+  if (!attributes_.empty()) {
+    from = attributes_;
+    data.factors = read_attributes(attributes_);
+    run.add_input("attributes", attributes_);
+  } else if (!labels.empty()) {
+    from = labels;
+    const std::vector<std::int32_t> values = read_labels(labels);
+    data.factors.push_back(class_factor(
+        "label", values, names.empty() ? std::vector<std::string>{} : read_captions(names)));
+    run.add_input("labels", labels);
+    if (data.factors.back().class_names.size() < 2) {
+      throw Error(fmt::format("{}: expected labels of at least 2 classes, got {}", labels.string(),
+                              data.factors.back().class_names.size()));
+    }
+  }
+  for (const Factor& factor : data.factors) {
+    if (factor.rows() == data.images.rows()) continue;
+    throw Error(fmt::format("{}: expected {} rows, one for every image, got {}", from.string(),
+                            data.images.rows(), factor.rows()));
+  }
+}
+
+void SemanticSource::read_prompts(Run& run, SemanticData& data) const {
+  if (prompts_.empty()) return;
+  data.prompts = read_rows(prompts_, Modality::text);
+  check_width(data.prompts, prompts_, data, images_);
+  const std::vector<std::int32_t> labels = read_labels(prompt_labels_);
+  if (static_cast<std::int64_t>(labels.size()) != data.prompts.rows()) {
+    throw Error(fmt::format("{}: expected {} labels, one a prompt, got {}", prompt_labels_.string(),
+                            data.prompts.rows(), labels.size()));
+  }
+  // The factor numbers its classes by rising label.
+  const std::vector<std::int32_t> known = read_labels(labels_);
+  std::vector<std::int32_t> sorted;
+  for (const std::int32_t label : known) {
+    if (label >= 0) sorted.push_back(label);
+  }
+  std::sort(sorted.begin(), sorted.end());
+  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+  for (const std::int32_t label : labels) {
+    const auto at = std::lower_bound(sorted.begin(), sorted.end(), label);
+    if (at == sorted.end() || *at != label) {
+      throw Error(fmt::format("{}: expected labels that images have, got {}",
+                              prompt_labels_.string(), label));
+    }
+    data.prompt_classes.push_back(static_cast<std::int32_t>(at - sorted.begin()));
+  }
+  run.add_input("prompts", prompts_);
+  run.add_input("prompt_labels", prompt_labels_);
+}
+
+}  // namespace clipk::study

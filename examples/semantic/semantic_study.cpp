@@ -1,0 +1,261 @@
+#include "semantic/semantic_study.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <iostream>
+#include <numeric>
+#include <set>
+
+#include "clipk/core/error.hpp"
+#include "clipk/core/random.hpp"
+#include "clipk/io/dataset.hpp"
+#include "clipk/metrics/cosine_table.hpp"
+#include "clipk/models/choose_clusters.hpp"
+#include "clipk/models/cluster_names.hpp"
+#include "clipk/models/kmeans.hpp"
+#include "clipk/models/neural_mds.hpp"
+#include "clipk/models/pca.hpp"
+#include "semantic/measures.hpp"
+#include "semantic/report.hpp"
+
+namespace clipk::study {
+namespace {
+
+constexpr std::int64_t kFewestImages = 3;   // a correlation needs as many
+constexpr std::int64_t kMostRows = 20'000;  // images behind correlations and the number of clusters
+constexpr std::int64_t kFewestClustered = 20;
+constexpr std::int64_t kQuickEpochs = 20;
+// Names are of use for the finest clusters that are there, even if fewer were a little more stable.
+constexpr double kStabilitySlack = .15;
+
+class SemanticStudy {
+ public:
+  SemanticStudy(Run& run, const SemanticData& data, const SemanticSettings& settings)
+      : run_(run), data_(data), settings_(settings) {
+    rows_.resize(static_cast<std::size_t>(data.images.rows()));
+    std::iota(rows_.begin(), rows_.end(), 0);
+    if (data.images.rows() > kMostRows) {
+      rows_ = Random(run.options().seed, RandomStream::data, 3).permutation(data.images.rows());
+      rows_.resize(kMostRows);
+      std::sort(rows_.begin(), rows_.end());
+    }
+  }
+
+  SemanticFindings run() {
+    SemanticFindings found;
+    found.images = data_.images.rows();
+    found.texts = data_.texts.rows();
+    found.dim = data_.images.cols();
+    found.paired = data_.paired;
+    Context& context = run_.context();
+    if (data_.paired) {
+      timed("gap and hubs", [&] {
+        measure_gap(context, data_, found);
+        if (settings_.neighbours < found.texts) {
+          found.hubs = measure_hubs(context, data_, settings_.neighbours);
+        }
+      });
+      timed("retrieval", [&] { found.retrieval = measure_retrieval(context, data_, settings_); });
+    }
+    timed("cosine table", [&] { found.table = extract(); });
+    timed("correlations", [&] { measure_spaces(found); });
+    timed("clusters", [&] { name_clusters(found); });
+    timed("classes", [&] { found.classes = measure_classes(context, data_, settings_); });
+    SemanticReport(run_, data_, settings_, found).write();
+    return found;
+  }
+
+ private:
+  template <class Work>
+  void timed(const char* label, const Work& work) {
+    const auto started = std::chrono::steady_clock::now();
+    work();
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    fmt::print(stderr, "{}: {:.1f} s\n", label, seconds);
+  }
+
+  // The images nearest to the centres of as many clusters: what is typical, and not twice the same.
+  std::vector<std::int64_t> typical_images() {
+    Context& context = run_.context();
+    const Matrix<float> rows = centred_rows(rows_at(data_.images, rows_));
+    const std::int64_t count = std::min(settings_.shown, distinct_rows(rows, settings_.shown));
+    if (count < 2) return {0};
+    const KMeans clusters = KMeans::fit(context, rows, {.k = count});
+    std::vector<std::int64_t> found;
+    for (std::int64_t c = 0; c < count; ++c) {
+      std::int64_t nearest = 0;
+      double least = HUGE_VAL;
+      for (std::int64_t i = 0; i < rows.rows(); ++i) {
+        double distance = 0;
+        for (std::int64_t j = 0; j < rows.cols(); ++j) {
+          const double difference = double{rows(i, j)} - double{clusters.centres()(c, j)};
+          distance += difference * difference;
+        }
+        if (distance < least) {
+          least = distance;
+          nearest = rows_[static_cast<std::size_t>(i)];
+        }
+      }
+      found.push_back(nearest);
+    }
+    return found;
+  }
+
+  CosineExtract extract() {
+    CosineExtract table;
+    table.images = settings_.rows.empty() ? typical_images() : settings_.rows;
+    const Matrix<float> images = rows_at(data_.images, table.images);
+    if (data_.paired) {
+      table.texts = table.images;
+    } else {
+      // Every image's best text that is not there yet.
+      const CosineTops tops =
+          cosine_tops(run_.context(), images, data_.texts,
+                      std::min<std::int64_t>(data_.texts.rows(), images.rows()));
+      std::set<std::int64_t> taken;
+      for (std::int64_t i = 0; i < images.rows(); ++i) {
+        for (std::int64_t r = 0; r < tops.texts.cols(); ++r) {
+          if (!taken.insert(tops.texts(i, r)).second) continue;
+          table.texts.push_back(tops.texts(i, r));
+          break;
+        }
+      }
+    }
+    const Matrix<float> texts = rows_at(data_.texts, table.texts);
+    cosine_table(run_.context(), texts, images, {},
+                 [&](std::int64_t, MatrixView<const float> block) {
+                   for (std::int64_t i = 0; i < block.rows; ++i) {
+                     table.cosines.emplace_back(block.row(i), block.row(i) + block.cols);
+                   }
+                 });
+    for (std::size_t i = 0; i < table.cosines.size(); ++i) {
+      const std::vector<double>& row = table.cosines[i];
+      const auto best =
+          static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin());
+      table.best.push_back(best);
+      table.on_diagonal += best == i;
+    }
+    return table;
+  }
+
+  void measure_spaces(SemanticFindings& found) {
+    Context& context = run_.context();
+    found.spaces.push_back(
+        measure_space(context, data_, settings_, "coordinates", data_.images, rows_));
+    for (const std::string& name : settings_.spaces) {
+      const Matrix<float> components = components_of(name);
+      const std::string label =
+          name == "pca" || name == "mds" ? name : std::filesystem::path(name).stem().string();
+      found.spaces.push_back(measure_space(context, data_, settings_, label, components, rows_));
+    }
+  }
+
+  Matrix<float> components_of(const std::string& name) {
+    Context& context = run_.context();
+    const std::int64_t count =
+        std::min({settings_.components, data_.images.cols(), data_.images.rows() - 1});
+    if (name == "pca") {
+      const Pca pca = Pca::fit(context, data_.images,
+                               {.centering = Centering::per_modality, .components = count});
+      return pca.transform(context, data_.images, Modality::image, count).to_host(context);
+    }
+    if (name == "mds") {
+      NeuralMdsOptions options;
+      options.dim = count;
+      if (run_.options().quick) options.epochs = kQuickEpochs;
+      options.quads_per_epoch = 1600 * data_.images.rows();
+      const NeuralMds map = NeuralMds::fit(
+          context, data_.images, data_.paired ? data_.texts.view() : data_.images.view(), options);
+      return map.transform(context, data_.images, Modality::image).to_host(context);
+    }
+    Matrix<float> components = read_features(name);
+    run_.add_input("components", name);
+    if (components.rows() != data_.images.rows()) {
+      throw Error(fmt::format("{}: expected {} rows, one for every image, got {}", name,
+                              data_.images.rows(), components.rows()));
+    }
+    return components;
+  }
+
+  void name_clusters(SemanticFindings& found) {
+    Context& context = run_.context();
+    found.stability = NAN;
+    const Matrix<float> rows = centred_rows(data_.images);
+    const Matrix<float> some = rows_at(rows, rows_);
+    const std::int64_t distinct = distinct_rows(some, some.rows());
+    std::int64_t k = settings_.clusters;
+    if (k == 0) {
+      if (distinct < kFewestClustered) return;
+      ChooseClustersOptions options;
+      options.slack = kStabilitySlack;
+      const auto most =
+          static_cast<std::int64_t>(options.share * static_cast<double>(distinct) / 4);
+      std::erase_if(options.candidates, [&](std::int64_t value) { return value > most; });
+      const ClusterChoice choice = choose_clusters(context, some, options);
+      k = choice.k;
+      for (const ClusterCandidate& candidate : choice.candidates) {
+        if (candidate.k == k) found.stability = candidate.stability.mean;
+      }
+    }
+    const KMeans clusters = KMeans::fit(context, rows, {.k = k});
+    run_.add_npy("cluster_labels.npy", clusters.labels());
+    const std::int64_t wanted = std::min<std::int64_t>(3, data_.texts.rows());
+    if (data_.texts.rows() < 2) return;
+    for (const NamedCluster& cluster :
+         cluster_names(context, data_.images, clusters.labels(), data_.texts,
+                       {.names = wanted, .permutations = settings_.permutations})) {
+      ClusterFinding& finding = found.clusters.emplace_back();
+      finding.size = cluster.size;
+      for (const NamingText& text : cluster.names)
+        finding.names.push_back(data_.caption(text.text));
+      finding.cosine = cluster.names[0].cosine;
+      finding.margin = cluster.margin;
+      finding.p = cluster.p;
+      finding.q = cluster.q;
+    }
+  }
+
+  Run& run_;
+  const SemanticData& data_;
+  const SemanticSettings& settings_;
+  std::vector<std::int64_t> rows_;  // images behind correlations and the number of clusters
+};
+
+}  // namespace
+
+void check_semantic(const SemanticData& data, const SemanticSettings& settings) {
+  if (data.images.rows() < kFewestImages) {
+    throw Error(fmt::format("expected at least {} images to correlate anything, got {}",
+                            kFewestImages, data.images.rows()));
+  }
+  for (const std::int64_t row : settings.rows) {
+    if (row >= 0 && row < data.images.rows()) continue;
+    throw Error(
+        fmt::format("--rows: expected rows from 0 to {}, got {}", data.images.rows() - 1, row));
+  }
+  if (settings.clusters == 1) throw UsageError("--clusters: expected at least 2, or 0, got 1");
+  if (settings.clusters > data.images.rows()) {
+    throw Error(fmt::format("--clusters: expected at most {}, one an image, got {}",
+                            data.images.rows(), settings.clusters));
+  }
+  for (const Factor& factor : data.factors) {
+    if (factor.categorical() && factor.class_names.size() < 2) {
+      throw Error(fmt::format("{}: expected at least 2 classes, got {}", factor.name,
+                              factor.class_names.size()));
+    }
+  }
+}
+
+SemanticFindings run_semantic_study(Run& run, const SemanticData& data,
+                                    const SemanticSettings& settings) {
+  check_semantic(data, settings);
+  return SemanticStudy(run, data, settings).run();
+}
+
+}  // namespace clipk::study

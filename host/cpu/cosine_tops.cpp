@@ -1,0 +1,141 @@
+#include "cpu/cosine_tops.hpp"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <vector>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/cosine_tops.cpp"
+#include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
+#include <hwy/highway.h>
+
+#include "cpu/distance_tile.hpp"
+#include "cpu/parallel.hpp"
+#include "cpu/select-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace clipk::cpu::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// One tile into the lists of its rows and of its columns. A column's list takes rows in rising
+// order, so a row as near as the list's last is not among its nearest.
+// @param limits [cols] the limits of the columns' lists, kept beside them for whole vectors
+void select_both(std::int64_t rows, std::int64_t cols, std::int64_t first_row,
+                 std::int64_t first_col, const float* tile, CandidateList<float>* row_lists,
+                 CandidateList<float>* col_lists, float* limits) {
+  const hn::ScalableTag<float> tag;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
+  const auto add = [&](std::int64_t i, std::int64_t j) {
+    const float key = tile[i * kTileCols + j];
+    if (!(key < limits[j])) return;
+    col_lists[j].add(key, static_cast<std::int32_t>(first_row + i));
+    limits[j] = col_lists[j].limit;
+  };
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const float* row = tile + i * kTileCols;
+    select(row, cols, first_col, row_lists[i]);
+    std::int64_t j = 0;
+    for (; j + 2 * lanes <= cols; j += 2 * lanes) {
+      const auto nearer0 = hn::Lt(hn::LoadU(tag, row + j), hn::LoadU(tag, limits + j));
+      const auto nearer1 =
+          hn::Lt(hn::LoadU(tag, row + j + lanes), hn::LoadU(tag, limits + j + lanes));
+      if (hn::AllFalse(tag, hn::Or(nearer0, nearer1))) continue;
+      for (std::int64_t c = j; c < j + 2 * lanes; ++c) add(i, c);
+    }
+    for (; j < cols; ++j) add(i, j);
+  }
+}
+
+}  // namespace clipk::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace clipk::cpu {
+
+HWY_EXPORT(select_both);
+
+namespace {
+
+constexpr std::int64_t kMostChunks = 16;  // of rows, each with lists of its own for all columns
+
+// Lists over one block of memory.
+class Lists {
+ public:
+  Lists(std::int64_t count, std::int64_t k)
+      : capacity_(k <= kSortedList ? k : 2 * k),
+        items_(static_cast<std::size_t>(count * capacity_)) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      lists_.emplace_back(items_.data() + i * capacity_, static_cast<int>(k),
+                          static_cast<int>(capacity_));
+    }
+  }
+  CandidateList<float>* at(std::int64_t i) { return lists_.data() + i; }
+
+ private:
+  std::int64_t capacity_;
+  std::vector<Candidate<float>> items_;
+  std::vector<CandidateList<float>> lists_;
+};
+
+void write_row(const Candidate<float>* from, std::int64_t row, MatrixView<std::int32_t> indices,
+               MatrixView<float> distances) {
+  for (std::int64_t p = 0; p < indices.cols; ++p) {
+    indices(row, p) = from[p].index();
+    distances(row, p) = from[p].key();
+  }
+}
+
+}  // namespace
+
+void cosine_tops(int threads, MatrixView<const float> x, const float* x_scales,
+                 MatrixView<const float> y, const float* y_scales,
+                 MatrixView<std::int32_t> cols_of_row, MatrixView<float> row_distances,
+                 MatrixView<std::int32_t> rows_of_col, MatrixView<float> col_distances) {
+  const std::int64_t n = x.rows, m = y.rows, d = x.cols;
+  const std::int64_t blocks = (n + kTileRows - 1) / kTileRows;
+  const std::int64_t chunks = std::min(blocks, kMostChunks);
+  const std::int64_t chunk_blocks = (blocks + chunks - 1) / chunks;
+  const std::int64_t per_col = rows_of_col.cols;
+  std::vector<Lists> col_lists;
+  for (std::int64_t c = 0; c < chunks; ++c) col_lists.emplace_back(m, per_col);
+
+  parallel_for(threads, chunks, [&](std::int64_t chunk) {
+    std::vector<float> tile(static_cast<std::size_t>(kTileRows * kTileCols));
+    std::vector<float> limits(static_cast<std::size_t>(m), std::numeric_limits<float>::infinity());
+    const std::int64_t end = std::min(n, (chunk + 1) * chunk_blocks * kTileRows);
+    for (std::int64_t i = chunk * chunk_blocks * kTileRows; i < end; i += kTileRows) {
+      const std::int64_t rows = std::min(kTileRows, end - i);
+      Lists row_lists(rows, cols_of_row.cols);
+      for (std::int64_t j = 0; j < m; j += kTileCols) {
+        const std::int64_t cols = std::min(kTileCols, m - j);
+        distance_tile(Metric::cosine, rows, cols, d,
+                      ScaledRows<float>{x.row(i), x.stride, x_scales + i},
+                      ScaledRows<float>{y.row(j), y.stride, y_scales + j}, tile.data(), kTileCols);
+        HWY_DYNAMIC_DISPATCH(select_both)
+        (rows, cols, i, j, tile.data(), row_lists.at(0), col_lists[chunk].at(j), limits.data() + j);
+      }
+      for (std::int64_t r = 0; r < rows; ++r) {
+        row_lists.at(r)->finish();
+        write_row(row_lists.at(r)->items, i + r, cols_of_row, row_distances);
+      }
+    }
+  });
+  // A candidate is a distance and an index: the order of all does not ask for that of the chunks.
+  parallel_chunks(threads, m, 64, [&](std::int64_t first, std::int64_t count) {
+    std::vector<Candidate<float>> all;
+    for (std::int64_t j = first; j < first + count; ++j) {
+      all.clear();
+      for (Lists& lists : col_lists) {
+        CandidateList<float>& list = *lists.at(j);
+        const int size = list.finish();
+        all.insert(all.end(), list.items, list.items + size);
+      }
+      std::partial_sort(all.begin(), all.begin() + per_col, all.end());
+      write_row(all.data(), j, rows_of_col, col_distances);
+    }
+  });
+}
+
+}  // namespace clipk::cpu
+#endif

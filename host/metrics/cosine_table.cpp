@@ -1,0 +1,115 @@
+#include "clipk/metrics/cosine_table.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "clipk/core/error.hpp"
+#include "clipk/core/memory.hpp"
+#include "clipk/ops/dense.hpp"
+#include "clipk/ops/nearest.hpp"
+#include "cpu/cosine_tops.hpp"
+#include "cpu/parallel.hpp"
+#include "metrics/host_rows.hpp"
+#include "metrics/unit_rows.hpp"
+#include "ops/check.hpp"
+#include "ops/distance_scales.hpp"
+
+namespace clipk {
+namespace {
+
+constexpr const char* kTable = "cosine_table";
+constexpr const char* kTops = "cosine_tops";
+constexpr std::int64_t kBlockBytes = std::int64_t{16} << 20;
+constexpr std::int64_t kMostNeighbors = 128;
+
+void flip(MatrixView<float> distances) {
+  for (std::int64_t i = 0; i < distances.rows; ++i) {
+    for (std::int64_t j = 0; j < distances.cols; ++j) distances(i, j) = 1 - distances(i, j);
+  }
+}
+
+}  // namespace
+
+void cosine_table(
+    Context& context, MatrixView<const float> images, MatrixView<const float> texts,
+    const CosineTableOptions& options,
+    const std::function<void(std::int64_t first, MatrixView<const float> cosines)>& visit) {
+  if (images.cols != texts.cols || images.cols == 0) {
+    check::fail(kTable, "texts as wide as images, of at least 1 column",
+                std::to_string(texts.cols) + " beside " + std::to_string(images.cols));
+  }
+  if (options.block_rows < 0) {
+    check::fail(kTable, "block_rows of at least 0", std::to_string(options.block_rows));
+  }
+  const std::int64_t widest = std::max({images.cols, texts.rows, std::int64_t{1}});
+  const std::int64_t block = options.block_rows > 0
+                                 ? options.block_rows
+                                 : std::max<std::int64_t>(1, kBlockBytes / (4 * widest));
+  const HostRows<float> text_rows(context, texts);
+  const Matrix<float> unit_texts =
+      unit_rows(context.threads(), text_rows.view(), "cosine_table: texts").to_device(context);
+  Matrix<float> host(std::min(block, images.rows), texts.rows);
+  for (std::int64_t first = 0; first < images.rows; first += block) {
+    const std::int64_t count = std::min(block, images.rows - first);
+    const HostRows<float> rows(context, images.row_range(first, count));
+    const Matrix<float> unit =
+        unit_rows(context.threads(), rows.view(), "cosine_table: images").to_device(context);
+    const MatrixView<float> table = host.view().row_range(0, count);
+    if (context.device() == Device::cpu) {
+      dense(context, unit, unit_texts, VectorView<const float>(), Activation::identity, table);
+    } else {
+      Matrix<float> product(context, count, texts.rows);
+      dense(context, unit, unit_texts, VectorView<const float>(), Activation::identity, product);
+      copy<float>(context, product.view(), table);
+    }
+    visit(first, std::as_const(host).view().row_range(0, count));
+  }
+}
+
+CosineTops cosine_tops(Context& context, MatrixView<const float> images,
+                       MatrixView<const float> texts, std::int64_t k) {
+  check::matrix(kTops, "images", context, images, images.rows, images.cols);
+  check::matrix(kTops, "texts", context, texts, texts.rows, images.cols);
+  if (images.rows == 0 || images.cols == 0) {
+    check::fail(kTops, "at least 1 image of at least 1 column",
+                std::to_string(images.rows) + " of " + std::to_string(images.cols));
+  }
+  if (std::max(images.rows, texts.rows) > std::numeric_limits<std::int32_t>::max()) {
+    check::fail(kTops, "less than 2^31 rows", std::to_string(std::max(images.rows, texts.rows)));
+  }
+  if (k < 1 || k > std::min(texts.rows, kMostNeighbors)) {
+    check::fail(kTops,
+                "k from 1 to " + std::to_string(std::min(texts.rows, kMostNeighbors)) + " for " +
+                    std::to_string(texts.rows) + " texts",
+                std::to_string(k));
+  }
+  const std::int64_t per_text = std::min(k, images.rows);
+  CosineTops tops{Matrix<std::int32_t>(images.rows, k), Matrix<float>(images.rows, k),
+                  Matrix<std::int32_t>(texts.rows, per_text), Matrix<float>(texts.rows, per_text)};
+  if (context.device() == Device::cpu) {
+    Scratch scratch(context);
+    const DistanceScales<float> scales(kTops, context, scratch, Metric::cosine,
+                                       BatchView<const float>(images), "images",
+                                       BatchView<const float>(texts), "texts");
+    cpu::cosine_tops(context.threads(), images, scales.x.data, texts, scales.y.data, tops.texts,
+                     tops.text_cosines, tops.images, tops.image_cosines);
+  } else {
+    const auto search = [&](MatrixView<const float> queries, MatrixView<const float> database,
+                            Matrix<std::int32_t>& indices, Matrix<float>& distances) {
+      Matrix<std::int32_t> found(context, indices.rows(), indices.cols());
+      Matrix<float> at(context, indices.rows(), indices.cols());
+      nearest(context, queries, database, {.metric = Metric::cosine}, found, at);
+      copy<std::int32_t>(context, std::as_const(found).view(), indices.view());
+      copy<float>(context, std::as_const(at).view(), distances.view());
+    };
+    search(images, texts, tops.texts, tops.text_cosines);
+    search(texts, images, tops.images, tops.image_cosines);
+  }
+  flip(tops.text_cosines);
+  flip(tops.image_cosines);
+  return tops;
+}
+
+}  // namespace clipk
