@@ -174,7 +174,15 @@ void Run::add_npy(const std::string& file, std::vector<std::int32_t> vector) {
 }
 
 void Run::add_file(const std::string& file, std::string content) {
-  outputs_.add(file, [content = std::move(content)](AtomicFile& out) { out.write(content); });
+  const auto kept = std::make_shared<const std::string>(std::move(content));
+  contents_[file] = kept;
+  outputs_.add(file, [kept](AtomicFile& out) { out.write(*kept); });
+}
+
+const std::string& Run::content(const std::string& file) const {
+  static const std::string nothing;
+  const auto found = contents_.find(file);
+  return found == contents_.end() ? nothing : *found->second;
 }
 
 void Run::add_last_file(const std::string& file, std::string content) {

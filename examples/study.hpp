@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,6 +67,8 @@ class Run {
   void add_npy(const std::string& file, Matrix<float> matrix);
   void add_npy(const std::string& file, std::vector<std::int32_t> vector);
   void add_file(const std::string& file, std::string content);
+  /// What add_file was given under this name; empty where there is no such file.
+  const std::string& content(const std::string& file) const;
   /// The one file that appears after all others: where it is, everything is.
   void add_last_file(const std::string& file, std::string content);
 
@@ -81,6 +84,7 @@ class Run {
   Json manifest_;
   Json rows_ = Json::array();
   Json more_ = Json::object();
+  std::map<std::string, std::shared_ptr<const std::string>> contents_;
   std::pair<std::string, std::string> last_;  // name and content
   bool silent_ = false;
   std::vector<std::pair<std::string, std::unique_ptr<Run>>> parts_;

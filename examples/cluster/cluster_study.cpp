@@ -150,7 +150,7 @@ class ClusterStudy {
     if (settings.k == 0 && data_.labelled()) {
       settings.k = static_cast<std::int64_t>(data_.names.size());
     } else if (settings.k == 0) {
-      ChooseClustersOptions options{.spherical = settings.spherical};
+      ChooseClustersOptions options{.spherical = settings.spherical, .slack = arguments_.slack};
       // A run sees no more rows.
       const std::int64_t distinct = distinct_rows(data_.rows, data_.rows.rows());
       const auto most = static_cast<std::int64_t>(options.share * static_cast<double>(distinct));

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "clipk/models/choose_clusters.hpp"
 #include "cluster/fits.hpp"
 #include "cluster/report.hpp"
 #include "features.hpp"
@@ -22,6 +23,8 @@ struct ClusterArguments {
   double perplexity = 30;
   std::int64_t denoising = -1;
   std::int64_t tsne_rows = -1;
+  /// k is the largest number of clusters whose stability is within this of the best.
+  double slack = ChooseClustersOptions{}.slack;
 };
 
 /// Whether the rows form clusters: docs/cluster_study.md. Leaves in the run `k`,

@@ -1,0 +1,132 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "report/words.hpp"
+#include "text.hpp"
+
+namespace clipk::study {
+namespace {
+
+constexpr std::size_t kTextWidth = 60;
+
+std::string interval_text(double low, double high, int digits) {
+  return std::isnan(low) || std::isnan(high)
+             ? "too few pairs for an interval"
+             : fmt::format("95 % interval {:.{}f} to {:.{}f}", low, digits, high, digits);
+}
+
+// Of the corrections that judge each query alone, the one whose worse direction gains most.
+const ScoredRetrieval* best_correction(const SemanticFindings& found) {
+  const ScoredRetrieval* best = nullptr;
+  const auto worst = [](const ScoredRetrieval& scored) {
+    return std::min(scored.i2t_change.low, scored.t2i_change.low);
+  };
+  for (const ScoredRetrieval& scored : found.retrieval) {
+    if (scored.method != "csls_bank" && scored.method != "sinkhorn_bank") continue;
+    if (best == nullptr || worst(scored) > worst(*best)) best = &scored;
+  }
+  return best;
+}
+
+void say_gap(const SemanticFindings& found, PageSection& section) {
+  if (!found.gap) return;
+  const double paired = found.paired_cosine.value, other = found.other_cosine.value;
+  section.found.push_back(fmt::format(
+      "An image and its own text have a cosine of {:.3f} on average ({}), an image and any other "
+      "text {:.3f}. The middle of the images and the middle of the texts lie {:.3f} apart ({}){}.",
+      paired, interval_text(found.paired_cosine.low, found.paired_cosine.high, 3), other,
+      found.gap_distance.value, interval_text(found.gap_distance.low, found.gap_distance.high, 3),
+      paired > other ? ": a cosine means something beside other cosines, not by itself"
+                     : ". So a pair is no nearer than any two: images and texts do not match"));
+  section.key = {fmt::format("{:.2f} against {:.2f}", paired, other),
+                 "mean cosine of a pair, and of an image with any other text",
+                 fmt::format("Of pairs: {}",
+                             interval_text(found.paired_cosine.low, found.paired_cosine.high, 3))};
+  section.summary = fmt::format(
+      "A pair has a cosine of {:.2f} on average, an image and any other "
+      "text {:.2f}.",
+      paired, other);
+}
+
+void say_hubs(const SemanticFindings& found, PageSection& section) {
+  if (!found.hubs) return;
+  section.found.push_back(fmt::format(
+      "Some are hubs, near to very many: one text is among the nearest of {} images, one image "
+      "among those of {} texts, while {} of the texts and {} of the images are among nobody's.",
+      found.hubs->most_text, found.hubs->most_image, percent_text(found.hubs->never_text, 0),
+      percent_text(found.hubs->never_image, 0)));
+}
+
+void say_correction(const SemanticFindings& found, PageSection& section) {
+  const ScoredRetrieval* best = best_correction(found);
+  if (best == nullptr) return;
+  const bool helps = best->i2t_change.low > 0 && best->t2i_change.low > 0;
+  section.found.push_back(fmt::format(
+      "Taking from each candidate what it gives to everybody ({}, learnt from other queries) "
+      "changes the share of images that find their own text first by {}, and of texts that find "
+      "their image by {}{}.",
+      best->method == "csls_bank" ? "CSLS" : "Sinkhorn", change_text(best->i2t_change),
+      change_text(best->t2i_change),
+      helps ? "" : ". That it helps in both directions is not shown"));
+}
+
+void say_components(const SemanticFindings& found, bool captions, PageSection& section) {
+  const auto pca = std::find_if(found.spaces.begin(), found.spaces.end(),
+                                [](const SpaceFindings& space) { return space.name == "pca"; });
+  if (pca == found.spaces.end()) return;
+  if (pca->significant == 0 || pca->strongest.empty()) {
+    section.found.push_back(
+        fmt::format("None of the {} principal components is shown to go with any text or label.",
+                    pca->components));
+    return;
+  }
+  const Association& strongest = *std::max_element(
+      pca->strongest.begin(), pca->strongest.end(),
+      [](const Association& a, const Association& b) { return std::abs(a.r) < std::abs(b.r); });
+  section.found.push_back(fmt::format(
+      "Of all pairs of a feature and one of the {} leading principal components, {} are "
+      "correlated beyond chance (at most 5 in 100 of these falsely). The strongest: component {} "
+      "with {} \u201c{}\u201d, r = {:+.2f} (95 % interval {:+.2f} to {:+.2f}).{}",
+      pca->components, pca->significant, strongest.component,
+      strongest.text ? "the text" : "the label", shortened(strongest.feature, kTextWidth),
+      strongest.r, strongest.low, strongest.high,
+      captions ? "" : " Without captions texts have numbers only."));
+}
+
+void say_classes(const SemanticFindings& found, PageSection& section) {
+  if (!found.classes) return;
+  const ClassFindings& classes = *found.classes;
+  section.found.push_back(fmt::format(
+      "The {} classes of the labels are told apart in {} of {} images (95 % interval {} to {}) by "
+      "logistic regression on other images; always naming the commonest would be right in {}.{}",
+      classes.classes, percent_text(classes.probe.estimate), classes.rows,
+      percent_text(classes.probe.low), percent_text(classes.probe.high),
+      percent_text(classes.chance),
+      classes.probe.low > classes.chance ? "" : " So it is not shown that they can be told."));
+}
+
+}  // namespace
+
+void say_semantic(const SemanticFindings& found, bool captions, PageSection& section) {
+  say_gap(found, section);
+  say_hubs(found, section);
+  say_correction(found, section);
+  say_components(found, captions, section);
+  say_classes(found, section);
+  if (section.summary.empty()) section.summary = "What the vectors mean could not be measured.";
+  section.caveats.emplace_back(
+      "A text's cosine is a sum over coordinates, so it goes with many of them by construction. "
+      "Look at how large a correlation is, not at how many there are.");
+  section.caveats.emplace_back(
+      "Captions say what people mention. What holds images together without being mentioned has "
+      "no name here.");
+  if (found.classes) {
+    section.caveats.emplace_back(
+        "Labels that were made from the captions are easy for the captions; a figure for them is "
+        "then an upper bound.");
+  }
+}
+
+}  // namespace clipk::study
