@@ -13,7 +13,7 @@ namespace clipk::study {
 namespace {
 
 constexpr double kTitle = 50, kPanelTitle = 36, kGap = 46;  // pixels
-constexpr double kLetter = 7.6;                             // a letter's mean width
+constexpr double kLetter = 7.6, kTitleLetter = 10.5;        // mean widths of letters
 
 void check(const HeatmapPanel& panel) {
   const auto same_form = [&](const auto& table) {
@@ -71,10 +71,14 @@ std::string panel_script(const HeatmapPanel& panel, std::size_t number, int cell
                         static_cast<double>(panel.columns.size()) - .5,
                         static_cast<double>(panel.rows.size()) - .5);
   const double font = std::clamp(cell / 4.0, 6.0, 11.0);
+  // gnuplot's images have two rows and columns at least.
+  const bool image = panel.rows.size() > 1 && panel.columns.size() > 1;
   script += fmt::format(
-      "plot $cells{0} using 1:2:3 with image notitle, "
+      "plot $cells{0} using {2} notitle, "
       "'' using 1:2:4:5 with labels font ',{1:.1f}' textcolor rgb variable notitle\n",
-      number, font);
+      number, font,
+      image ? "1:2:3 with image"
+            : "1:2:(.5):(.5):3 with boxxyerror fillstyle solid linecolor palette");
   return script;
 }
 
@@ -113,7 +117,8 @@ std::string to_png(const Heatmap& heatmap) {
     places.push_back({x, right, names});
     x = right;
   }
-  const double width = std::max(x + 40, 320.0);
+  const double width =
+      std::max({x + 40, 320.0, kTitleLetter * static_cast<double>(characters(heatmap.title))});
 
   std::string script = fmt::format(
       "set encoding utf8\n"

@@ -16,8 +16,7 @@ namespace {
 void run_report(Run& run, const ReportData& data, const ReportSettings& settings) {
   check_charts();
   Page page{.title = fmt::format("What is in {}", data.name),
-            .subtitle = fmt::format("{} images with their texts, as vectors of {} numbers each. "
-                                    "Figures in brackets are 95 % intervals.",
+            .subtitle = fmt::format("{} images with their texts, as vectors of {} numbers each.",
                                     data.pairs.size(), data.pairs.dim()),
             .notes = data.notes};
   if (const std::string few = few_rows_words(data.pairs.size()); !few.empty()) {

@@ -158,7 +158,8 @@ class ClusterStudy {
         throw Error(fmt::format(
             "expected --k, or at least 3 distinct rows to choose it from, got {}", distinct));
       }
-      std::erase_if(options.candidates, [&](std::int64_t k) { return k > most; });
+      const std::int64_t limit = arguments_.most > 0 ? std::min(most, arguments_.most) : most;
+      std::erase_if(options.candidates, [&](std::int64_t k) { return k > limit; });
       const ClusterChoice choice = choose_clusters(run_.context(), rows(), options);
       settings.k = choice.k;
       Json tried = Json::array();

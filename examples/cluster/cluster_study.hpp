@@ -25,6 +25,7 @@ struct ClusterArguments {
   std::int64_t tsne_rows = -1;
   /// k is the largest number of clusters whose stability is within this of the best.
   double slack = ChooseClustersOptions{}.slack;
+  std::int64_t most = 0;  ///< clusters to choose from; 0: as many as the candidates have
 };
 
 /// Whether the rows form clusters: docs/cluster_study.md. Leaves in the run `k`,

@@ -95,6 +95,7 @@ FactorFindings FactorReport::findings() const {
     found.factors.push_back(
         {.name = factor_name(f),
          .classes = static_cast<std::int64_t>(held_out.class_names.size()),
+         .first = found_.iin->blocks()[f].first,
          .block_size = found_.iin->blocks()[f].size,
          .tested = held_out.categorical()
                        ? std::count_if(held_out.classes.begin(), held_out.classes.end(),
@@ -108,6 +109,9 @@ FactorFindings FactorReport::findings() const {
          .success = found_.edits[f].success,
          .flagged = found_.edits[f].flagged});
   }
+  found.residual_size = found_.iin->blocks().back().size;
+  if (!found_.leakage.scores.back().empty()) found.residual = found_.leakage.scores.back().front();
+  found.interpreted = found_.iin->transform(run_.context(), found_.codes).to_host(run_.context());
   return found;
 }
 

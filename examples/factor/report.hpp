@@ -36,6 +36,7 @@ struct FactorModels {
 struct FactorFinding {
   std::string name;
   std::int64_t classes = 0;          ///< 0: of values
+  std::int64_t first = 0;            ///< column of its block
   std::int64_t block_size = 0;       ///< columns
   std::int64_t tested = 0;           ///< held-out rows on which it is known
   double own_block = 0, chance = 0;  ///< read from its own block: accuracy or R^2
@@ -49,6 +50,9 @@ struct FactorFinding {
 struct FactorFindings {
   std::int64_t rows = 0, held_out = 0, latent = 0;
   std::vector<FactorFinding> factors = {};
+  double residual = NAN;           ///< the first factor read from the residual
+  std::int64_t residual_size = 0;  ///< columns, the last ones
+  Matrix<float> interpreted = {};  ///< [n, latent] on the host: every row's blocks
 };
 
 /// Rows of results.json, the table on the terminal, pictures and arrays.

@@ -28,16 +28,17 @@ a { color: var(--accent); }
 .question { color: var(--soft); }
 section { margin-top: 3rem; padding-top: 2rem; border-top: 1px solid var(--line); }
 .note { border-left: 3px solid var(--accent); padding-left: .9rem; }
-.keys { display: grid; grid-template-columns: repeat(auto-fit, minmax(11.5rem, 1fr)); gap: .9rem;
+.keys { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .9rem;
   margin: 1.6rem 0; padding: 0; list-style: none; max-width: none; }
 .keys li { background: var(--card); border-radius: .5rem; padding: 1rem 1.1rem; margin: 0; }
-.keys .value { display: block; font-size: 1.65rem; font-weight: 650; line-height: 1.2; }
+.keys .value { display: block; font-size: 1.4rem; font-weight: 650; line-height: 1.2; }
 .keys .what { display: block; margin-top: .25rem; line-height: 1.35; }
 .keys .sure { display: block; margin-top: .35rem; color: var(--soft); font-size: .88rem; line-height: 1.4; }
 figure { margin: 1.4rem 0; }
 .scroll { overflow-x: auto; -webkit-overflow-scrolling: touch; }
 .picture { background: #ffffff; border: 1px solid var(--line); border-radius: .4rem; padding: .5rem; }
 .picture img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
+.halves { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); gap: 0 1rem; }
 figcaption { margin-top: .5rem; max-width: 42rem; }
 table { border-collapse: collapse; font-size: .95rem; line-height: 1.4; min-width: min(100%, 26rem); }
 caption { text-align: left; padding-bottom: .4rem; }
@@ -46,7 +47,6 @@ th, td { padding: .35rem .9rem .35rem 0; text-align: left; vertical-align: top;
 th { font-weight: 600; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td:last-child, th:last-child { padding-right: .2rem; }
-.hash { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 .made td { overflow-wrap: anywhere; } .made td:first-child { overflow-wrap: normal; white-space: nowrap; }
 @media (max-width: 40rem) {
   body { font-size: 1rem; } main { padding-top: 1.5rem; } h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; }
@@ -58,7 +58,9 @@ td:last-child, th:last-child { padding-right: .2rem; }
   body { font-size: 10.5pt; } main { max-width: none; padding: 0; }
   section { margin-top: 1.5rem; padding-top: 1rem; }
   .scroll { overflow: visible; } a { text-decoration: none; }
-  .picture img { max-height: 150mm; }
+  .picture img { max-height: 110mm; width: auto; max-width: 100%; }
+  .keys { grid-template-columns: repeat(4, 1fr); gap: .5rem; } .keys .value { font-size: 1.15rem; }
+  .halves { grid-template-columns: 1fr 1fr; }
   figure, tr, .keys li { break-inside: avoid; } h2, h3, caption { break-after: avoid; }
 }
 )css";
@@ -79,8 +81,19 @@ PngSize size_of(const std::string& png) {
   return {number(16), number(20)};
 }
 
+// Escaped, with numbers and what they count kept on one line.
+std::string prose(const std::string& text) {
+  std::string html = html_escape(text);
+  for (const std::string_view unit : {" %", " points"}) {
+    for (std::size_t at = html.find(unit); at != std::string::npos; at = html.find(unit, at + 1)) {
+      if (at > 0 && html[at - 1] >= '0' && html[at - 1] <= '9') html.replace(at, 1, "\u00a0");
+    }
+  }
+  return html;
+}
+
 std::string paragraph(const std::string& text, const char* attributes = "") {
-  return fmt::format("<p{}>{}</p>\n", attributes, html_escape(text));
+  return fmt::format("<p{}>{}</p>\n", attributes, prose(text));
 }
 
 std::string html_of(const PagePicture& picture) {
@@ -91,7 +104,7 @@ std::string html_of(const PagePicture& picture) {
       size.width > 700 ? " class=\"wide\"" : "", size.width, size.height, html_escape(picture.alt),
       data_uri("image/png", picture.png));
   if (!picture.caption.empty()) {
-    html += fmt::format("<figcaption>{}</figcaption>\n", html_escape(picture.caption));
+    html += fmt::format("<figcaption>{}</figcaption>\n", prose(picture.caption));
   }
   return html + "</figure>\n";
 }
@@ -105,7 +118,7 @@ std::string html_of(const PageTable& table, const char* extra = "") {
     html += "<tr>";
     for (std::size_t c = 0; c < cells.size(); ++c) {
       html += fmt::format("<{0}{1}>{2}</{0}>", tag, c >= table.texts ? " class=\"number\"" : "",
-                          html_escape(cells[c]));
+                          prose(cells[c]));
     }
     html += "</tr>\n";
   };
@@ -124,12 +137,18 @@ std::string html_of(const PageSection& section) {
       fmt::format("<section id=\"{}\">\n<h2>{}</h2>\n", section.id, html_escape(section.title));
   html += paragraph(section.question, " class=\"question\"");
   for (const std::string& text : section.found) html += paragraph(text);
-  for (const PagePicture& picture : section.pictures) html += html_of(picture);
+  bool halves = false;
+  for (const PagePicture& picture : section.pictures) {
+    if (picture.half != halves) html += halves ? "</div>\n" : "<div class=\"halves\">\n";
+    halves = picture.half;
+    html += html_of(picture);
+  }
+  if (halves) html += "</div>\n";
   for (const PageTable& table : section.tables) html += html_of(table);
   if (!section.caveats.empty()) {
     html += "<h3>How sure this is, and what can mislead</h3>\n<ul>\n";
     for (const std::string& text : section.caveats) {
-      html += fmt::format("<li>{}</li>\n", html_escape(text));
+      html += fmt::format("<li>{}</li>\n", prose(text));
     }
     html += "</ul>\n";
   }
@@ -158,13 +177,12 @@ std::string to_html(const Page& page) {
     html += fmt::format(
         "<li><span class=\"value\">{}</span><span class=\"what\">{}</span>"
         "<span class=\"sure\">{}</span></li>\n",
-        html_escape(section.key.value), html_escape(section.key.what),
-        html_escape(section.key.sure));
+        prose(section.key.value), prose(section.key.what), prose(section.key.sure));
   }
   html += "</ul>\n<ul>\n";
   for (const PageSection& section : page.sections) {
     html += fmt::format("<li><a href=\"#{}\">{}</a> {}</li>\n", section.id,
-                        html_escape(section.title), html_escape(section.summary));
+                        html_escape(section.title), prose(section.summary));
   }
   html += "</ul>\n";
   for (const PageSection& section : page.sections) html += html_of(section);

@@ -11,6 +11,7 @@ struct PagePicture {
   std::string png = {};      ///< its bytes
   std::string alt = {};      ///< what it shows, for those who do not see it
   std::string caption = {};  ///< below it
+  bool half = false;         ///< neighbours of this kind stand side by side where there is room
 };
 
 struct PageTable {

@@ -18,6 +18,7 @@
 #include "dimension/dimension_study.hpp"
 #include "factor/factor_study.hpp"
 #include "report/words.hpp"
+#include "scatter.hpp"
 #include "semantic/semantic_study.hpp"
 #include "text.hpp"
 
@@ -25,6 +26,7 @@ namespace clipk::study {
 namespace {
 
 constexpr std::int64_t kFewestClustered = 20;  // rows, to choose a number of clusters
+constexpr std::int64_t kRowsOfCluster = 10;    // so many rows a cluster, or fewer clusters
 constexpr std::int64_t kFewestFactored = 40;   // rows, to hold some out and train a flow
 constexpr std::int64_t kFewestOfClass = 5;     // rows of a class that the factor study takes
 constexpr std::int64_t kMapRows = 5000;        // on the t-SNE map
@@ -87,19 +89,23 @@ Figure dimension_figure(const DimensionFindings& found, bool held_out) {
 }
 
 PageTable dimension_table(const DimensionFindings& found, bool held_out) {
-  PageTable table{.caption = held_out ? "Change of the share that finds its partner first, in "
-                                        "points: pairs the map has not seen"
-                                      : "The same for the pairs that the map was fitted to",
-                  .head = {"map", "numbers", "image to text", "95 % interval", "text to image",
-                           "95 % interval"}};
+  PageTable table{
+      .caption =
+          held_out
+              ? "Change of the share that finds its partner first, in "
+                "points: pairs the map has not seen"
+              : "Change of the share that finds its partner first, in points: the fitted pairs",
+      .head = {"map", "numbers", "image to text", "95 % interval", "text to image",
+               "95 % interval"}};
   const auto bounds = [](const Interval& interval) {
-    return fmt::format("{:+.1f} to {:+.1f}", 100 * interval.low, 100 * interval.high);
+    return fmt::format("{} to {}", signed_text(100 * interval.low),
+                       signed_text(100 * interval.high));
   };
   for (const DimensionChange& change : found.changes) {
     if (change.held_out != held_out) continue;
     table.rows.push_back({change.method, std::to_string(change.dim),
-                          fmt::format("{:+.1f}", 100 * change.i2t.estimate), bounds(change.i2t),
-                          fmt::format("{:+.1f}", 100 * change.t2i.estimate), bounds(change.t2i)});
+                          signed_text(100 * change.i2t.estimate), bounds(change.i2t),
+                          signed_text(100 * change.t2i.estimate), bounds(change.t2i)});
   }
   return cut(std::move(table));
 }
@@ -110,7 +116,7 @@ std::vector<std::int32_t> stable_clusters(Context& context, const Matrix<float>&
   if (distinct < kFewestClustered) return {};
   ChooseClustersOptions options;
   options.slack = kStabilitySlack;
-  std::erase_if(options.candidates, [&](std::int64_t k) { return k > distinct / 10; });
+  std::erase_if(options.candidates, [&](std::int64_t k) { return k > distinct / kRowsOfCluster; });
   if (options.candidates.empty()) options.candidates = {2};
   const ClusterChoice choice = choose_clusters(context, rows, options);
   return KMeans::fit(context, rows, {.k = choice.k}).labels();
@@ -138,6 +144,36 @@ Factor without_rare(const Factor& factor, std::int64_t least) {
 Matrix<float> copy_of(const Matrix<float>& rows) {
   Context host = Context::cpu();
   return Matrix<float>::copy_of(host, rows);
+}
+
+// The leading two numbers of the factor's block, and two of the others, coloured by class.
+void add_factor_pictures(const FactorFindings& found, const Factor& factor, PageSection& section) {
+  const FactorFinding& first = found.factors.front();
+  const std::int64_t n = found.interpreted.rows();
+  const auto add = [&](std::int64_t column, std::int64_t size, const std::string& which) {
+    if (size < 2) return;
+    Matrix<float> points(n, 2);
+    for (std::int64_t i = 0; i < n; ++i) {
+      points(i, 0) = found.interpreted(i, column);
+      points(i, 1) = found.interpreted(i, column + 1);
+    }
+    section.pictures.push_back(
+        {.png = to_png(Scatter{
+             .title = "",
+             .points = points,
+             .panels = {{.title = which, .category = factor.classes, .names = factor.class_names}},
+             .panel_width = 560}),
+         .alt = fmt::format("Every image as a point, by {}, coloured by class.", which),
+         .caption = {},
+         .half = true});
+  };
+  add(first.first, first.block_size, "the first two of the factor's own numbers");
+  add(found.latent - found.residual_size, found.residual_size,
+      "the first two of the other numbers");
+  if (section.pictures.empty()) return;
+  section.pictures.back().caption =
+      "Every point is an image, those that the network was fitted to among them. In a factor's own "
+      "numbers its classes should lie apart, in the others on top of each other.";
 }
 
 std::vector<ClusterName> name_clusters(Run& run, const ReportData& data,
@@ -202,8 +238,7 @@ PageSection dimension_section(Run& run, const ReportData& data, const ReportSett
                                "lower dashed line as a whole."
                              : "The pairs that the maps were fitted to."});
   }
-  if (found.splits > 0) section.tables.push_back(dimension_table(found, true));
-  section.tables.push_back(dimension_table(found, false));
+  section.tables.push_back(dimension_table(found, found.splits > 0));
   return section;
 }
 
@@ -234,6 +269,7 @@ PageSection cluster_section(Run& run, const ReportData& data) {
   arguments.settings.methods = {"kmeans"};
   arguments.settings.seeds = 5;
   arguments.slack = kStabilitySlack;
+  arguments.most = std::max<std::int64_t>(distinct / kRowsOfCluster, 2);
   arguments.tsne_rows = std::min(n, kMapRows);
   arguments.perplexity =
       std::min(30.0, std::floor(static_cast<double>(arguments.tsne_rows - 1) / 3));
@@ -256,7 +292,7 @@ PageSection cluster_section(Run& run, const ReportData& data) {
       texts += (texts.empty() ? "" : " \u00b7 ") + shortened(name, kTextWidth);
     }
     table.rows.push_back({std::to_string(c), texts, std::to_string(names[c].size),
-                          fmt::format("{:+.2f}", names[c].margin),
+                          signed_text(names[c].margin, 2),
                           names[c].q < .001 ? "< 0.001" : fmt::format("{:.3f}", names[c].q)});
   }
   if (!table.rows.empty()) section.tables.push_back(cut(std::move(table)));
@@ -301,14 +337,16 @@ PageSection factor_section(Run& run, const ReportData& data) {
   Run& part = run.part("factors");
   const FactorFindings found = run_factor_study(part, rows, FactorArguments());
   say_factors(found, labels, section);
-  section.pictures.push_back(
-      {.png = part.content("leakage.png"),
-       .alt =
-           fmt::format("Table of how well '{}' is read from its own numbers and from all others.",
-                       rows.factors.front().name),
-       .caption =
-           "How well the factor is read from its own numbers (in brackets how many) and from "
-           "the others: share of right answers. Chance stands above."});
+  add_factor_pictures(found, rows.factors.front(), section);
+  const FactorFinding& first = found.factors.front();
+  PageTable table{.caption = "How often the class is read right in new images",
+                  .head = {"read from", "numbers", "right"}};
+  table.rows.push_back(
+      {"its own numbers", std::to_string(first.block_size), percent_text(first.own_block)});
+  table.rows.push_back(
+      {"the other numbers", std::to_string(found.residual_size), percent_text(found.residual)});
+  table.rows.push_back({"none: always the commonest class", "0", percent_text(first.chance)});
+  section.tables.push_back(std::move(table));
   return section;
 }
 
@@ -356,8 +394,7 @@ PageSection semantic_section(Run& run, const ReportData& data) {
       const Component& component = space.meanings[c];
       table.rows.push_back({std::to_string(c), shortened(component.low_text, kTextWidth),
                             shortened(component.high_text, kTextWidth),
-                            fmt::format("{:+.2f}", component.low_r),
-                            fmt::format("{:+.2f}", component.high_r)});
+                            signed_text(component.low_r, 2), signed_text(component.high_r, 2)});
     }
     section.tables.push_back(std::move(table));
   }
@@ -371,7 +408,7 @@ std::vector<PageTable> made_tables(const Run& run) {
     std::string shape;
     if (input["shape"].is_array()) {
       for (const Json& extent : input["shape"]) {
-        shape += (shape.empty() ? "" : " x ") + extent.dump();
+        shape += (shape.empty() ? "" : "\u00a0\u00d7\u00a0") + extent.dump();
       }
     }
     inputs.rows.push_back(

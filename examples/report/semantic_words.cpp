@@ -14,7 +14,8 @@ constexpr std::size_t kTextWidth = 60;
 std::string interval_text(double low, double high, int digits) {
   return std::isnan(low) || std::isnan(high)
              ? "too few pairs for an interval"
-             : fmt::format("95 % interval {:.{}f} to {:.{}f}", low, digits, high, digits);
+             : fmt::format("95 % interval {} to {}", plain_text(low, digits),
+                           plain_text(high, digits));
 }
 
 // Of the corrections that judge each query alone, the one whose worse direction gains most.
@@ -32,22 +33,26 @@ const ScoredRetrieval* best_correction(const SemanticFindings& found) {
 
 void say_gap(const SemanticFindings& found, PageSection& section) {
   if (!found.gap) return;
-  const double paired = found.paired_cosine.value, other = found.other_cosine.value;
+  const Estimate& paired = found.paired_cosine;
+  const double other = found.other_cosine.value;
+  // Without an interval the means alone must do.
+  const bool nearer = (std::isnan(paired.low) ? paired.value : paired.low) > other;
+  const std::string sure = interval_text(paired.low, paired.high, 3);
   section.found.push_back(fmt::format(
-      "An image and its own text have a cosine of {:.3f} on average ({}), an image and any other "
-      "text {:.3f}. The middle of the images and the middle of the texts lie {:.3f} apart ({}){}.",
-      paired, interval_text(found.paired_cosine.low, found.paired_cosine.high, 3), other,
-      found.gap_distance.value, interval_text(found.gap_distance.low, found.gap_distance.high, 3),
-      paired > other ? ": a cosine means something beside other cosines, not by itself"
-                     : ". So a pair is no nearer than any two: images and texts do not match"));
-  section.key = {fmt::format("{:.2f} against {:.2f}", paired, other),
-                 "mean cosine of a pair, and of an image with any other text",
-                 fmt::format("Of pairs: {}",
-                             interval_text(found.paired_cosine.low, found.paired_cosine.high, 3))};
-  section.summary = fmt::format(
-      "A pair has a cosine of {:.2f} on average, an image and any other "
-      "text {:.2f}.",
-      paired, other);
+      "An image and its own text have a cosine of {} on average ({}), an image and any other text "
+      "{}. The middle of the images and the middle of the texts lie {} apart ({}). {}.",
+      plain_text(paired.value, 3), sure, plain_text(other, 3),
+      plain_text(found.gap_distance.value, 3),
+      interval_text(found.gap_distance.low, found.gap_distance.high, 3),
+      nearer ? "So a cosine means something beside other cosines, not by itself"
+             : "So it is not shown that a pair is nearer than any two: images and texts may not "
+               "match"));
+  section.key = {fmt::format("{} against {}", plain_text(paired.value, 2), plain_text(other, 2)),
+                 "mean cosine of a pair, and of an image with any other text", "Of pairs: " + sure};
+  section.summary =
+      fmt::format("A pair has a cosine of {} on average, an image and any other text {}{}.",
+                  plain_text(paired.value, 2), plain_text(other, 2),
+                  nearer ? "" : ": pairs are not shown to match");
 }
 
 void say_hubs(const SemanticFindings& found, PageSection& section) {
@@ -88,10 +93,10 @@ void say_components(const SemanticFindings& found, bool captions, PageSection& s
   section.found.push_back(fmt::format(
       "Of all pairs of a feature and one of the {} leading principal components, {} are "
       "correlated beyond chance (at most 5 in 100 of these falsely). The strongest: component {} "
-      "with {} \u201c{}\u201d, r = {:+.2f} (95 % interval {:+.2f} to {:+.2f}).{}",
+      "with {} \u201c{}\u201d, r = {} (95 % interval {} to {}).{}",
       pca->components, pca->significant, strongest.component,
       strongest.text ? "the text" : "the label", shortened(strongest.feature, kTextWidth),
-      strongest.r, strongest.low, strongest.high,
+      signed_text(strongest.r, 2), signed_text(strongest.low, 2), signed_text(strongest.high, 2),
       captions ? "" : " Without captions texts have numbers only."));
 }
 

@@ -12,6 +12,8 @@ constexpr double kVeryStable = .9, kStable = .6;
 constexpr double kClearGaps = .25, kSomeGaps = .1;  // silhouettes
 constexpr double kFalseNames = .05;
 constexpr double kSmallLeak = .05;
+constexpr double kRuleOfThree = 3;
+constexpr double kLeastLevel = 5;  // margins
 
 double worst(const DimensionChange& change) {
   return std::min(change.i2t.low, change.t2i.low);
@@ -65,9 +67,20 @@ std::string percent_text(double share, int digits) {
   return std::isnan(share) ? "-" : fmt::format("{:.{}f} %", 100 * share, digits);
 }
 
+std::string signed_text(double value, int digits) {
+  std::string text = fmt::format("{:+.{}f}", value, digits);
+  if (text.find_first_of("123456789") == std::string::npos) return text.substr(1);  // no -0.0
+  return text[0] == '-' ? "\u2212" + text.substr(1) : text;
+}
+
+std::string plain_text(double value, int digits) {
+  std::string text = signed_text(value, digits);
+  return text[0] == '+' ? text.substr(1) : text;
+}
+
 std::string change_text(const Interval& change) {
-  return fmt::format("{:+.1f} points (95 % interval {:+.1f} to {:+.1f})", 100 * change.estimate,
-                     100 * change.low, 100 * change.high);
+  return fmt::format("{} points (95 % interval {} to {})", signed_text(100 * change.estimate),
+                     signed_text(100 * change.low), signed_text(100 * change.high));
 }
 
 Interval share_interval(double share, std::int64_t n) {
@@ -87,7 +100,26 @@ std::string few_rows_words(std::int64_t rows) {
       rows);
 }
 
+std::string cannot_be_safe(const DimensionFindings& found) {
+  if (static_cast<double>(found.pairs) * found.margin < kRuleOfThree) {
+    return fmt::format("With {} pairs a loss of {} cannot be ruled out, whatever they show: {}.",
+                       found.pairs, points(found.margin),
+                       found.margin > 0 ? fmt::format("that takes at least {:.0f}",
+                                                      std::ceil(kRuleOfThree / found.margin))
+                                        : "no number of pairs rules out any loss at all");
+  }
+  const double level = std::min(found.i2t_top1, found.t2i_top1);
+  if (level < kLeastLevel * found.margin) {
+    return fmt::format(
+        "Even with all numbers only {} find their partner, so a loss of {} would be no small one, "
+        "and no dimension is called safe.",
+        percent_text(level), points(found.margin));
+  }
+  return "";
+}
+
 const DimensionChange* safe_dimension(const DimensionFindings& found, bool held_out) {
+  if (!cannot_be_safe(found).empty()) return nullptr;
   const DimensionChange* best = nullptr;
   for (const DimensionChange& change : found.changes) {
     if (!smaller(change, found, held_out) || worst(change) <= -found.margin) continue;
@@ -102,6 +134,9 @@ void say_dimension(const DimensionFindings& found, PageSection& section) {
       "As they are, with {} numbers each, {} of the images find their own text first among all {}, "
       "and {} of the texts their image.",
       found.dim, percent_text(found.i2t_top1), found.pairs, percent_text(found.t2i_top1)));
+  if (const std::string reason = cannot_be_safe(found); !reason.empty()) {
+    section.found.push_back(reason);
+  }
   // New pairs are what most readers have in mind.
   const DimensionChange* safe = safe_dimension(found, true);
   const DimensionChange* near = nearest_to_safe(found, true);
@@ -266,36 +301,40 @@ void say_factors(const FactorFindings& found, bool labels, PageSection& section)
     const Interval own = share_interval(factor.own_block, std::max<std::int64_t>(factor.tested, 1));
     const bool shown = classes ? own.low > factor.chance : factor.own_block > 0;
     if (factor.tested == 0 || std::isnan(factor.own_block)) {
-      section.found.push_back(fmt::format(
-          "No held-out row tells of '{}'{}, so nothing was measured.", factor.name, origin));
+      section.found.push_back(
+          fmt::format("No held-out row tells of \u201c{}\u201d{}, so nothing was measured.",
+                      factor.name, origin));
       continue;
     }
     section.found.push_back(
         classes
             ? fmt::format(
-                  "'{}'{} was gathered into {} of {} numbers. From those alone its class is read "
+                  "\u201c{}\u201d{} was gathered into {} of {} numbers. From those alone its class "
+                  "is read "
                   "right in {} of {} images that nothing was fitted to (95 % interval {} to {}); "
                   "always naming the commonest class would be right in {}.{}",
                   factor.name, origin, factor.block_size, found.latent,
                   percent_text(factor.own_block), factor.tested, percent_text(own.low),
                   percent_text(own.high), percent_text(factor.chance),
                   shown ? "" : " So it is not shown that it can be read at all.")
-            : fmt::format("'{}'{} was gathered into {} of {} numbers, which tell {} of its "
-                          "variation in {} images that nothing was fitted to.",
-                          factor.name, origin, factor.block_size, found.latent,
-                          percent_text(factor.own_block), factor.tested));
+            : fmt::format(
+                  "\u201c{}\u201d{} was gathered into {} of {} numbers, which tell {} of its "
+                  "variation in {} images that nothing was fitted to.",
+                  factor.name, origin, factor.block_size, found.latent,
+                  percent_text(factor.own_block), factor.tested));
     section.found.push_back(
         factor.leak > kSmallLeak
             ? fmt::format(
                   "It is not all there: from the other numbers ({}) it is still read {:.1f} "
                   "points above chance.",
                   factor.leaks_into, 100 * factor.leak)
-            : fmt::format("In the other numbers nothing much of it was found ({:+.1f} points "
-                          "against chance).",
-                          100 * factor.leak));
+            : fmt::format(
+                  "In the other numbers nothing much of it was found ({} points against chance).",
+                  signed_text(100 * factor.leak)));
     if (factor.edits > 0 && !std::isnan(factor.success)) {
       section.found.push_back(fmt::format(
-          "Exchanging those numbers between two images changes '{}' as intended in {} of {} "
+          "Exchanging those numbers between two images changes \u201c{}\u201d as intended in {} of "
+          "{} "
           "trials, "
           "as a separate judge reads the result; {} of the results lie outside of what real images "
           "show.",
@@ -303,15 +342,16 @@ void say_factors(const FactorFindings& found, bool labels, PageSection& section)
     }
     if (!section.summary.empty()) continue;
     section.summary =
-        shown ? fmt::format("'{}'{} sits in {} of {} numbers, where it is read {}.", factor.name,
-                            origin, factor.block_size, found.latent,
+        shown ? fmt::format("\u201c{}\u201d{} sits in {} of {} numbers, where it is read {}.",
+                            factor.name, origin, factor.block_size, found.latent,
                             classes ? "right in " + percent_text(factor.own_block)
                                     : "with R\u00b2 " + fmt::format("{:.2f}", factor.own_block))
-              : fmt::format("It is not shown that '{}'{} can be read from numbers of its own.",
-                            factor.name, origin);
+              : fmt::format(
+                    "It is not shown that \u201c{}\u201d{} can be read from numbers of its own.",
+                    factor.name, origin);
     section.key = {percent_text(factor.own_block, 0),
-                   fmt::format("of new images: '{}' read from {} numbers of its own", factor.name,
-                               factor.block_size),
+                   fmt::format("of new images: \u201c{}\u201d read from {} numbers of its own",
+                               factor.name, factor.block_size),
                    classes ? fmt::format("95 % interval {} to {}, {} images; chance {}",
                                          percent_text(own.low, 0), percent_text(own.high, 0),
                                          factor.tested, percent_text(factor.chance, 0))

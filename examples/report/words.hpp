@@ -17,6 +17,10 @@ namespace clipk::study {
 
 /// "55.2 %"; "-" of NaN.
 std::string percent_text(double share, int digits = 1);
+/// With its sign, which is a real minus; zero without one.
+std::string signed_text(double value, int digits = 1);
+/// Without a plus, else the same.
+std::string plain_text(double value, int digits);
 /// "-0.2 points (95 % interval -3.0 to +2.6)", of shares.
 std::string change_text(const Interval& change);
 /// Wilson's 95 % interval of a share of n that are alike and independent.
@@ -39,6 +43,10 @@ struct ClusterName {
 // for the caller to add.
 
 void say_dimension(const DimensionFindings& found, PageSection& section);
+/// Why nothing can be called safe in this data, whatever was measured; empty where it can. Without
+/// one query that lost its partner among n, up to 3 in n may (95 %); and a loss of the margin is a
+/// small one only beside a share that is several times larger.
+std::string cannot_be_safe(const DimensionFindings& found);
 /// The smallest dimension below the full one that is safe in both directions, if any is.
 const DimensionChange* safe_dimension(const DimensionFindings& found, bool held_out);
 

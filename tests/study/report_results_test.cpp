@@ -1,0 +1,103 @@
+// report, run as its users do, on small pairs.
+#include "study/report_files.hpp"
+
+namespace clipk::test {
+namespace {
+
+class ReportResultsTest : public ReportTest {};
+
+TEST_F(ReportResultsTest, ThePageHoldsAllAndFetchesNothing) {
+  run_quick("out", all());
+  const std::string html = page("out");
+  for (const char* section : {"dimension", "clusters", "factors", "meaning", "made"}) {
+    EXPECT_EQ(count(html, std::string("<section id=\"") + section + "\""), 1u) << section;
+  }
+  EXPECT_HAS(html, "name=\"viewport\"");
+  EXPECT_GE(count(html, "<img "), 5u);
+  EXPECT_EQ(count(html, "<img "), count(html, "src=\"data:image/png;base64,iVBOR"));
+  EXPECT_EQ(count(html, "src="), count(html, "<img "));
+  EXPECT_EQ(count(html, "alt=\""), count(html, "<img "));
+  EXPECT_EQ(count(html, "alt=\"\""), 0u);
+  EXPECT_EQ(count(html, "http://") + count(html, "https://") + count(html, "url("), 0u);
+  // Links within the page alone.
+  EXPECT_EQ(count(html, "href=\"#"), 4u);
+  EXPECT_EQ(count(html, "href="), 5u);  // and the icon, which is empty
+  EXPECT_EQ(count(html, "SHA-256"), 1u);
+  EXPECT_EQ(count(html, ">nan"), 0u);
+}
+
+TEST_F(ReportResultsTest, CaptionsAreTextAndNeverHtml) {
+  run_quick("out", all());
+  const std::string html = page("out");
+  EXPECT_GT(count(html, "&lt;script&gt;alert("), 0u);
+  EXPECT_EQ(count(html, "<script"), 0u);
+  EXPECT_EQ(count(html, "<b>"), 0u);
+  EXPECT_GT(count(html, "&quot;class "), 0u);
+}
+
+TEST_F(ReportResultsTest, EveryStudyHasItsFolderAndTheFigures) {
+  run_quick("out", all());
+  EXPECT_EQ(names("out"),
+            (std::vector<std::string>{"clusters", "dimension", "factors", "index.html", "meaning",
+                                      "results.csv", "results.json"}));
+  for (const char* study : {"dimension", "clusters", "factors", "meaning"}) {
+    const auto part = results(std::string("out/") + study);
+    EXPECT_EQ(part["manifest"]["inputs"].size(), 4u) << study;
+    EXPECT_EQ(part["manifest"]["program"], "report");
+  }
+  const auto all_studies = results("out")["rows"];
+  ASSERT_EQ(all_studies.size(), 4u);
+  EXPECT_EQ(all_studies[0]["study"], "dimension");
+  EXPECT_EQ(results("out/clusters")["k"], kClasses);
+}
+
+TEST_F(ReportResultsTest, OtherFilesOfTheFolderStay) {
+  std::filesystem::create_directories(path("out/dimension"));
+  std::ofstream(path("out/thesis.tex")) << "mine";
+  std::ofstream(path("out/dimension/notes.txt")) << "mine too";
+  std::ofstream(path("out/index.html")) << "an older page";
+  run_quick("out", pairs());
+  EXPECT_EQ(read_bytes(path("out/thesis.tex")), "mine");
+  EXPECT_EQ(read_bytes(path("out/dimension/notes.txt")), "mine too");
+  EXPECT_HAS(page("out"), "<!DOCTYPE html>");
+}
+
+TEST_F(ReportResultsTest, OneAndTwoThreadsGiveTheSameBytes) {
+  run_quick("one", all());
+  run_quick("two", with(all(), {"--threads", "2"}));
+  EXPECT_EQ(page("one"), page("two"));
+  for (const char* study : {"dimension", "clusters", "factors", "meaning"}) {
+    expect_same_run(std::string("one/") + study, std::string("two/") + study);
+  }
+}
+
+TEST_F(ReportResultsTest, ACheckpointGivesTheSamePage) {
+  run_quick("plain", all());
+  const auto saved = with(all(), {"--checkpoint", path("saved")});
+  run_quick("first", saved);
+  EXPECT_TRUE(std::filesystem::exists(path("saved.dimension")));
+  run_quick("again", saved);
+  EXPECT_EQ(page("plain"), page("first"));
+  EXPECT_EQ(page("first"), page("again"));
+}
+
+TEST_F(ReportResultsTest, WithoutCaptionsOrLabelsThePageSaysSo) {
+  run_quick("out", pairs());
+  const std::string html = page("out");
+  EXPECT_HAS(html, "Without captions");
+  EXPECT_HAS(html, "clusters of the texts");
+  EXPECT_EQ(count(html, "The labels have"), 0u);
+}
+
+TEST_F(ReportResultsTest, TenPairsAreAPageWithPartsLeftOut) {
+  write_pairs("few_", 10);
+  run_quick("out", pairs("few_"));
+  const std::string html = page("out");
+  EXPECT_HAS(html, "There are only 10 pairs");
+  EXPECT_HAS(html, "cannot be ruled out, whatever they show");
+  EXPECT_HAS(html, "Left out: clusters take 20 different images, and there are 10.");
+  EXPECT_HAS(html, "Left out: this takes 40 pairs, and there are 10.");
+}
+
+}  // namespace
+}  // namespace clipk::test

@@ -1,0 +1,255 @@
+// The report's sentences, for figures of every kind, and what makes them HTML.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "report/html.hpp"
+#include "report/page.hpp"
+#include "report/words.hpp"
+
+namespace clipk::study {
+namespace {
+
+bool has(const std::string& text, const std::string& what) {
+  return text.find(what) != std::string::npos;
+}
+std::string joined(const PageSection& section) {
+  std::string text = section.summary + "\n" + section.key.value + "\n" + section.key.what + "\n" +
+                     section.key.sure + "\n";
+  for (const std::string& line : section.found) text += line + "\n";
+  for (const std::string& line : section.caveats) text += line + "\n";
+  return text;
+}
+
+TEST(ReportHtml, EscapesAllThatMeansSomething) {
+  EXPECT_EQ(html_escape("<a href=\"x\" title='y'>&amp;</a>"),
+            "&lt;a href=&quot;x&quot; title=&#39;y&#39;&gt;&amp;amp;&lt;/a&gt;");
+  EXPECT_EQ(html_escape("na\xC3\xAFve \xE2\x82\xAC \xF0\x9F\x90\x88"),
+            "na\xC3\xAFve \xE2\x82\xAC \xF0\x9F\x90\x88");
+  const std::string bad = "\xEF\xBF\xBD";
+  EXPECT_EQ(html_escape("caf\xE9!"), "caf" + bad + "!");
+  EXPECT_EQ(html_escape("\xC0\xBC"), bad + bad);  // "<" written too long
+  EXPECT_EQ(html_escape("\xED\xA0\x80"), bad + bad + bad);
+  EXPECT_EQ(html_escape("\xE2\x82"), bad + bad);
+  EXPECT_EQ(html_escape(std::string_view("a\0b\x1F\x7F\tc\n", 8)),
+            "a" + bad + "b" + bad + bad + "\tc\n");
+  EXPECT_EQ(html_escape(""), "");
+}
+
+TEST(ReportHtml, DataUriIsBase64) {
+  EXPECT_EQ(data_uri("image/png", ""), "data:image/png;base64,");
+  EXPECT_EQ(data_uri("a/b", "f"), "data:a/b;base64,Zg==");
+  EXPECT_EQ(data_uri("a/b", "fo"), "data:a/b;base64,Zm8=");
+  EXPECT_EQ(data_uri("a/b", "foo"), "data:a/b;base64,Zm9v");
+  EXPECT_EQ(data_uri("a/b", "\xFF\xFE\xFD\xFC"), "data:a/b;base64,//79/A==");
+}
+
+TEST(ReportHtml, EveryTextOfAPageIsEscaped) {
+  const std::string evil = "<img src=x onerror=alert(1)>";
+  Page page{.title = evil, .subtitle = evil, .notes = {evil}};
+  page.sections.push_back({.id = "a",
+                           .title = evil,
+                           .question = evil,
+                           .summary = evil,
+                           .key = {evil, evil, evil},
+                           .found = {evil},
+                           .pictures = {{.png = evil, .alt = "\"" + evil, .caption = evil}},
+                           .tables = {{.caption = evil, .head = {evil}, .rows = {{evil}}}},
+                           .caveats = {evil}});
+  page.made.push_back({.caption = evil, .rows = {{evil, evil}}});
+  const std::string html = to_html(page);
+  EXPECT_FALSE(has(html, "<img src=x"));
+  EXPECT_TRUE(has(html, "alt=\"&quot;&lt;img"));
+}
+
+TEST(ReportWords, NumbersHaveARealMinusAndNoNegativeZero) {
+  EXPECT_EQ(signed_text(-1.25), "\u22121.2");
+  EXPECT_EQ(signed_text(3, 2), "+3.00");
+  EXPECT_EQ(signed_text(-.004, 2), "0.00");
+  EXPECT_EQ(plain_text(-.004, 2), "0.00");
+  EXPECT_EQ(plain_text(.31, 2), "0.31");
+  EXPECT_EQ(percent_text(NAN), "-");
+  const Interval wilson = share_interval(.87, 54);  // as statsmodels' proportion_confint
+  EXPECT_NEAR(wilson.low, .7549, 5e-4);
+  EXPECT_NEAR(wilson.high, .9358, 5e-4);
+  EXPECT_EQ(share_interval(1, 5).high, 1);
+  EXPECT_LT(share_interval(1, 5).low, .6);
+}
+
+DimensionFindings dimensions(double low, std::int64_t pairs = 500) {
+  DimensionFindings found{.pairs = pairs,
+                          .dim = 512,
+                          .splits = 5,
+                          .margin = .02,
+                          .i2t_top1 = .55,
+                          .t2i_top1 = .5,
+                          .held_i2t_top1 = .6,
+                          .held_t2i_top1 = .6};
+  for (const bool held_out : {false, true}) {
+    for (const int dim : {512, 256, 64}) {
+      found.changes.push_back({"pca",
+                               dim,
+                               held_out,
+                               {-.005, dim == 64 ? low - .1 : low, .01},
+                               {-.004, dim == 64 ? low - .1 : low, .012}});
+    }
+  }
+  return found;
+}
+
+TEST(ReportWords, ADimensionIsSafeOnlyBelowTheFullOne) {
+  PageSection section;
+  say_dimension(dimensions(-.015), section);
+  EXPECT_EQ(section.summary, "New pairs can be stored in 256 numbers instead of 512.");
+  EXPECT_EQ(section.key.value, "256 of 512");
+
+  PageSection none;
+  say_dimension(dimensions(-.03), none);  // nor is 512, which is no saving anyway
+  EXPECT_EQ(none.summary, "No dimension below 512 is shown to be safe for new pairs.");
+  EXPECT_TRUE(has(joined(none), "Nearest to it comes 256"));
+  EXPECT_FALSE(has(joined(none), "can be kept in"));
+  EXPECT_TRUE(has(joined(none), "Even for the pairs that a map was fitted to"));
+}
+
+TEST(ReportWords, FewPairsOrFewMatchesMakeNothingSafe) {
+  PageSection few;
+  say_dimension(dimensions(0, 149), few);
+  EXPECT_TRUE(has(joined(few), "With 149 pairs a loss of 2 points cannot be ruled out"));
+  EXPECT_TRUE(has(joined(few), "that takes at least 150"));
+  EXPECT_TRUE(has(few.summary, "No dimension below 512"));
+  EXPECT_TRUE(cannot_be_safe(dimensions(0, 150)).empty());
+
+  DimensionFindings chance = dimensions(-.001);
+  chance.t2i_top1 = .01;
+  PageSection low;
+  say_dimension(chance, low);
+  EXPECT_TRUE(has(joined(low), "Even with all numbers only 1.0 % find their partner"));
+  EXPECT_TRUE(has(low.summary, "No dimension below 512"));
+  DimensionFindings strict = dimensions(0);
+  strict.margin = 0;
+  EXPECT_TRUE(has(cannot_be_safe(strict), "no number of pairs"));
+}
+
+TEST(ReportWords, WithoutSplitsNewPairsAreNotKnown) {
+  DimensionFindings found = dimensions(-.015);
+  found.splits = 0;
+  std::erase_if(found.changes, [](const DimensionChange& change) { return change.held_out; });
+  PageSection section;
+  say_dimension(found, section);
+  EXPECT_TRUE(has(section.summary, "not known"));
+  EXPECT_TRUE(has(joined(section), "too few pairs to set some aside"));
+  EXPECT_TRUE(has(joined(section), "can be kept in 256 numbers"));
+}
+
+ClusterFindings clusters(double stability, double silhouette) {
+  ClusterFindings found{.rows = 60, .k = 4, .candidates = {}, .seeds = 5, .methods = {}};
+  found.candidates = {{2, .5}, {4, stability}};
+  MethodFindings& method = found.methods.emplace_back();
+  method.stability = .99;
+  method.silhouette = silhouette;
+  return found;
+}
+
+TEST(ReportWords, ClustersAreCalledStableOnlyWhereTheyAre) {
+  PageSection stable, part, not_stable;
+  say_clusters(clusters(.95, .4), {}, false, false, stable);
+  EXPECT_TRUE(has(stable.summary, "found again almost exactly"));
+  EXPECT_TRUE(has(joined(stable), "clear gaps"));
+  EXPECT_TRUE(has(joined(stable), "They have no names"));
+  say_clusters(clusters(.7, .15), {{10, {"a"}, .1, .01}, {5, {"b"}, -.1, .5}}, false, true, part);
+  EXPECT_TRUE(has(part.summary, "found again in part"));
+  EXPECT_TRUE(has(joined(part), "1 of 2 clusters have a text"));
+  EXPECT_TRUE(has(joined(part), "The gaps between them are small"));
+  say_clusters(clusters(.3, .02), {}, false, false, not_stable);
+  EXPECT_TRUE(has(not_stable.summary, "not stable"));
+  EXPECT_TRUE(has(not_stable.key.what, "not stable"));
+  EXPECT_TRUE(has(joined(not_stable), "do not read them as groups"));
+  EXPECT_TRUE(has(joined(not_stable), "There are no gaps"));
+}
+
+TEST(ReportWords, ClustersByLabelsRestOnStarts) {
+  ClusterFindings found = clusters(.5, .3);
+  found.candidates.clear();
+  found.methods[0].ami = .75;
+  found.methods[0].acc = .8;
+  PageSection section;
+  say_clusters(found, {{10, {"text 3"}, .1, .01}}, true, false, section);
+  EXPECT_TRUE(has(joined(section), "The labels have 4 classes"));
+  EXPECT_TRUE(has(section.key.sure, "0.99 of 1 over 5 starts"));
+  EXPECT_TRUE(has(joined(section), "80.0 % of the labelled rows"));
+  EXPECT_TRUE(has(joined(section), "Without captions"));
+  found.methods[0].stability = NAN;
+  PageSection unknown;
+  say_clusters(found, {}, true, false, unknown);
+  EXPECT_TRUE(has(unknown.summary, "of unknown stability"));
+  EXPECT_FALSE(has(joined(unknown), "nan"));
+}
+
+TEST(ReportWords, AFactorIsReadOnlyAboveChance) {
+  FactorFindings found{.rows = 500, .held_out = 100, .latent = 16};
+  found.factors.push_back({.name = "label",
+                           .classes = 8,
+                           .block_size = 7,
+                           .tested = 54,
+                           .own_block = .87,
+                           .chance = .3,
+                           .leak = .01,
+                           .leaks_into = "residual",
+                           .edits = 1000,
+                           .success = .77,
+                           .flagged = .05});
+  PageSection shown;
+  say_factors(found, true, shown);
+  EXPECT_TRUE(has(shown.summary, "read right in 87.0 %"));
+  EXPECT_TRUE(has(joined(shown), "nothing much of it was found"));
+
+  found.factors[0].own_block = .35;
+  found.factors[0].leak = .2;
+  PageSection chance;
+  say_factors(found, false, chance);
+  EXPECT_TRUE(has(chance.summary, "It is not shown"));
+  EXPECT_TRUE(has(joined(chance), "It is not all there"));
+  EXPECT_TRUE(has(joined(chance), "clusters of the texts"));
+
+  found.factors[0].tested = 0;
+  PageSection nothing;
+  say_factors(found, true, nothing);
+  EXPECT_EQ(nothing.summary, "Nothing could be measured.");
+  EXPECT_TRUE(nothing.key.value.empty());
+}
+
+TEST(ReportWords, TheMeaningOfPairsThatDoNotMatch) {
+  SemanticFindings found;
+  found.gap.emplace();
+  found.paired_cosine = {.1, .05, .15};
+  found.other_cosine = {.02, 0, .04};
+  found.gap_distance = {.8, NAN, NAN};
+  PageSection match, no_match;
+  say_semantic(found, true, match);
+  EXPECT_TRUE(has(match.key.value, "0.10 against 0.02"));
+  EXPECT_TRUE(has(joined(match), "too few pairs for an interval"));
+  found.other_cosine.value = .06;
+  say_semantic(found, true, no_match);
+  EXPECT_TRUE(has(no_match.summary, "not shown to match"));
+
+  PageSection empty;
+  say_semantic({}, false, empty);
+  EXPECT_TRUE(has(empty.summary, "could not be measured"));
+  EXPECT_TRUE(few_rows_words(100).empty());
+  EXPECT_TRUE(has(few_rows_words(99), "only 99 pairs"));
+}
+
+TEST(ReportWords, CorrectionsThatDoNotHelpAreNotPraised) {
+  SemanticFindings found;
+  found.retrieval.push_back({.method = "csls", .image_to_text = {}, .text_to_image = {}});
+  ScoredRetrieval bank{.method = "csls_bank", .image_to_text = {}, .text_to_image = {}};
+  bank.i2t_change = {.03, -.01, .05};
+  bank.t2i_change = {.04, .01, .06};
+  found.retrieval.push_back(bank);
+  PageSection section;
+  say_semantic(found, true, section);
+  EXPECT_TRUE(has(joined(section), "That it helps in both directions is not shown"));
+}
+
+}  // namespace
+}  // namespace clipk::study
