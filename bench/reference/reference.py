@@ -50,6 +50,38 @@ def nearest(device):
     return lambda: torch.topk(torch.cdist(x, y), 10, dim=1, largest=False)
 
 
+def faiss_flat(n, m, d):
+    """The exact search of faiss: IndexFlatL2, on the CPU alone."""
+    import faiss
+
+    faiss.omp_set_num_threads(torch.get_num_threads())
+    index = faiss.IndexFlatL2(d)
+    index.add(codes(m, d, "cpu").numpy())
+    queries = codes(n, d, "cpu").numpy()
+    return lambda: index.search(queries, 10)
+
+
+@case("faiss 5000x50000x512 k=10", 3)
+def faiss_wide(device):
+    return faiss_flat(5000, 50000, 512)
+
+
+@case("faiss 20000x20000x64 k=10", 3)
+def faiss_narrow(device):
+    return faiss_flat(20000, 20000, 64)
+
+
+@case("cosine tops 50000x1000x512", 3)
+def cosine_tops(device):
+    x, y = codes(50000, 512, device), codes(1000, 512, device)
+
+    def both():
+        table = F.normalize(x) @ F.normalize(y).T
+        return table.topk(10, dim=1), table.T.topk(10, dim=1)
+
+    return both
+
+
 def log_sum_exp(n, m, d, device):
     x, y = codes(n, d, device), codes(m, d, device)
     offset = codes(1, m, device)

@@ -1,15 +1,19 @@
 #include "clipk/metrics/cosine_table.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/memory.hpp"
 #include "clipk/ops/dense.hpp"
 #include "clipk/ops/nearest.hpp"
 #include "cpu/cosine_tops.hpp"
+#include "cpu/distance_tile.hpp"
+#include "cpu/gemm.hpp"
 #include "cpu/parallel.hpp"
 #include "metrics/host_rows.hpp"
 #include "metrics/unit_rows.hpp"
@@ -27,6 +31,28 @@ constexpr std::int64_t kMostNeighbors = 128;
 void flip(MatrixView<float> distances) {
   for (std::int64_t i = 0; i < distances.rows; ++i) {
     for (std::int64_t j = 0; j < distances.cols; ++j) distances(i, j) = 1 - distances(i, j);
+  }
+}
+
+// A block of the table, in tiles that are scaled while they are in cache: no copy of the images.
+void cpu_block(int threads, MatrixView<const float> images, MatrixView<const float> unit_texts,
+               MatrixView<float> table) {
+  std::vector<float> scales(static_cast<std::size_t>(images.rows));
+  cpu::parallel_chunks(
+      threads, images.rows, cpu::kTileRows, [&](std::int64_t first, std::int64_t rows) {
+        cpu::row_scales(Metric::cosine, images.row_range(first, rows), scales.data() + first);
+        cpu::gemm_serial(cpu::Transpose::no, cpu::Transpose::yes, rows, unit_texts.rows,
+                         images.cols, 1, images.row(first), images.stride, unit_texts.data,
+                         unit_texts.stride, 0, table.row(first), table.stride);
+        for (std::int64_t i = first; i < first + rows; ++i) {
+          const float scale = scales[static_cast<std::size_t>(i)];
+          float* row = table.row(i);
+          for (std::int64_t j = 0; j < table.cols; ++j) row[j] *= scale;
+        }
+      });
+  const auto usable = [](float scale) { return scale > 0 && std::isfinite(scale); };
+  if (!std::all_of(scales.begin(), scales.end(), usable)) {
+    check_nonzero_rows(images, "cosine_table: images");  // names what is wrong
   }
 }
 
@@ -54,15 +80,15 @@ void cosine_table(
   for (std::int64_t first = 0; first < images.rows; first += block) {
     const std::int64_t count = std::min(block, images.rows - first);
     const HostRows<float> rows(context, images.row_range(first, count));
-    const Matrix<float> unit =
-        unit_rows(context.threads(), rows.view(), "cosine_table: images").to_device(context);
     const MatrixView<float> table = host.view().row_range(0, count);
     if (context.device() == Device::cpu) {
-      dense(context, unit, unit_texts, VectorView<const float>(), Activation::identity, table);
+      cpu_block(context.threads(), rows.view(), unit_texts, table);
     } else {
+      const Matrix<float> unit =
+          unit_rows(context.threads(), rows.view(), "cosine_table: images").to_device(context);
       Matrix<float> product(context, count, texts.rows);
       dense(context, unit, unit_texts, VectorView<const float>(), Activation::identity, product);
-      copy<float>(context, product.view(), table);
+      copy<float>(context, std::as_const(product).view(), table);
     }
     visit(first, std::as_const(host).view().row_range(0, count));
   }

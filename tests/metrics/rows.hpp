@@ -1,9 +1,8 @@
 #pragma once
 
 #include <cmath>
-#include <string>
 
-#include "clipk/core/error.hpp"
+#include "io/files.hpp"
 #include "support/arrays.hpp"
 
 namespace clipk::test {
@@ -33,17 +32,6 @@ inline double plain_cosine(MatrixView<const float> x, std::int64_t i, MatrixView
     bb += b * b;
   }
   return ab / std::sqrt(aa) / std::sqrt(bb);
-}
-
-/// What the call's Error says.
-template <class Call>
-std::string error_of(Call&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 }  // namespace clipk::test

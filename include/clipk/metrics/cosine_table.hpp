@@ -23,8 +23,8 @@ struct CosineTableOptions {
 /// @param visit called with the block's first row and its cosines [rows, m], in rising order
 /// @throws Error if the widths differ or are 0, a value is not finite, a row has length zero, or
 ///   block_rows is negative.
-/// Deterministic: yes, whatever the number of threads and of block_rows. Memory: the texts once
-/// more, and a block of the images and of the table.
+/// Deterministic: yes, whatever the number of threads. Memory: the texts once more and a block of
+/// the table; on a GPU also a block of the images.
 void cosine_table(
     Context& context, MatrixView<const float> images, MatrixView<const float> texts,
     const CosineTableOptions& options,
