@@ -111,7 +111,8 @@ std::string panel_script(const Panel& panel, std::size_t number, std::pair<doubl
   }
   const double unit = panel.percent_y ? 100 : 1;
   script += fmt::format("set yrange [{}:{}]\n", range.first * unit, range.second * unit);
-  script += fmt::format("set format y '{}'\n", panel.percent_y ? "%.0f %%" : "%g");
+  const char* percent = range.second - range.first < .06 ? "%.1f %%" : "%.0f %%";
+  script += fmt::format("set format y '{}'\n", panel.percent_y ? percent : "%g");
   if (panel.x_ticks.empty()) {
     script += "set xtics autofreq\n";
   } else {

@@ -2,7 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
 #include "clipk/core/error.hpp"
+#include "clipk/core/random.hpp"
 #include "clipk/io/captions.hpp"
 #include "clipk/io/dataset.hpp"
 
@@ -12,6 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kFewestPairs = 10;
+constexpr std::uint32_t kDraw = 7;           // of the seed's stream
+constexpr std::int64_t kMostPairs = 20'000;  // some minutes on two cores
 
 // Equal rows are no error, but which of them a query finds is chance.
 void note_duplicates(const Matrix<float>& rows, const char* what, ReportData& data) {
@@ -26,7 +33,51 @@ void note_duplicates(const Matrix<float>& rows, const char* what, ReportData& da
       repeats, rows.rows(), what, groups[0][1], groups[0][0]));
 }
 
+// Leaves so many pairs as the studies can take in minutes.
+void thin_out(ReportData& data, std::uint64_t seed) {
+  const std::int64_t n = data.pairs.size();
+  if (n <= kMostPairs) return;
+  const std::vector<std::int64_t> rows = drawn_rows(n, kMostPairs, seed);
+  data.pairs = pairs_at(data.pairs, rows);
+  if (!data.captions.empty()) {
+    std::vector<std::string> captions;
+    for (const std::int64_t row : rows) {
+      captions.push_back(std::move(data.captions[static_cast<std::size_t>(row)]));
+    }
+    data.captions = std::move(captions);
+  }
+  if (data.labels) data.labels = select_rows(*data.labels, rows);
+  data.notes.push_back(fmt::format(
+      "There are {} pairs; this page is about {} of them, drawn at random (seed {}). Rows are "
+      "counted among those.",
+      n, kMostPairs, seed));
+}
+
 }  // namespace
+
+std::vector<std::int64_t> drawn_rows(std::int64_t rows, std::int64_t most, std::uint64_t seed) {
+  std::vector<std::int64_t> drawn;
+  if (rows <= most) {
+    drawn.resize(static_cast<std::size_t>(rows));
+    std::iota(drawn.begin(), drawn.end(), 0);
+    return drawn;
+  }
+  drawn = Random(seed, RandomStream::data, kDraw).permutation(rows);
+  drawn.resize(static_cast<std::size_t>(most));
+  std::sort(drawn.begin(), drawn.end());
+  return drawn;
+}
+
+EmbeddingPairs pairs_at(const EmbeddingPairs& pairs, const std::vector<std::int64_t>& rows) {
+  const auto n = static_cast<std::int64_t>(rows.size());
+  EmbeddingPairs chosen{Matrix<float>(n, pairs.dim()), Matrix<float>(n, pairs.dim())};
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::int64_t row = rows[static_cast<std::size_t>(i)];
+    std::copy_n(pairs.images.view().row(row), pairs.dim(), chosen.images.view().row(i));
+    std::copy_n(pairs.texts.view().row(row), pairs.dim(), chosen.texts.view().row(i));
+  }
+  return chosen;
+}
 
 ReportSource::ReportSource(Program& program) : app_(program.app()), pairs_(program) {
   app_.option_defaults()->group("What is known of the pairs");
@@ -80,6 +131,7 @@ ReportData ReportSource::load(Run& run) const {
     run.add_input("labels", labels);
     if (!names.empty()) run.add_input("label-names", names);
   }
+  thin_out(data, run.options().seed);
   note_duplicates(data.pairs.images, "image", data);
   note_duplicates(data.pairs.texts, "text", data);
   return data;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -20,6 +21,10 @@ struct ReportData {
   std::vector<std::string> notes;     ///< what a reader must know of the data
 };
 
+/// So many rows at most, drawn by the seed, rising; all where there are no more.
+std::vector<std::int64_t> drawn_rows(std::int64_t rows, std::int64_t most, std::uint64_t seed);
+EmbeddingPairs pairs_at(const EmbeddingPairs& pairs, const std::vector<std::int64_t>& rows);
+
 /// Where they come from: the options of PairSource, --captions, --labels and --label-names; of
 /// COCO-500 what lies beside its vectors.
 class ReportSource {
@@ -27,7 +32,8 @@ class ReportSource {
   /// Adds the options.
   explicit ReportSource(Program& program);
 
-  /// Reads and checks everything, and enters it in the manifest.
+  /// Reads and checks everything, and enters it in the manifest. Of more than 20,000 pairs as many
+  /// are drawn.
   /// @throws UsageError if options contradict, Error if the data is bad or there is too little.
   ReportData load(Run& run) const;
 

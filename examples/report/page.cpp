@@ -38,6 +38,7 @@ figure { margin: 1.4rem 0; }
 .scroll { overflow-x: auto; -webkit-overflow-scrolling: touch; }
 .picture { background: #ffffff; border: 1px solid var(--line); border-radius: .4rem; padding: .5rem; }
 .picture img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
+.halves figure { margin-bottom: 0; } .halves + p { margin-top: .6rem; }
 .halves { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); gap: 0 1rem; }
 figcaption { margin-top: .5rem; max-width: 42rem; }
 table { border-collapse: collapse; font-size: .95rem; line-height: 1.4; min-width: min(100%, 26rem); }
@@ -47,7 +48,10 @@ th, td { padding: .35rem .9rem .35rem 0; text-align: left; vertical-align: top;
 th { font-weight: 600; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td:last-child, th:last-child { padding-right: .2rem; }
-.made td { overflow-wrap: anywhere; } .made td:first-child { overflow-wrap: normal; white-space: nowrap; }
+.text { min-width: 11rem; }
+.made td:first-child { white-space: nowrap; }
+.made .text { min-width: 0; white-space: nowrap; }
+.made td:last-child { white-space: normal; overflow-wrap: anywhere; min-width: 16rem; }
 @media (max-width: 40rem) {
   body { font-size: 1rem; } main { padding-top: 1.5rem; } h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; }
   .picture img.wide { max-width: none; width: 40rem; }
@@ -103,7 +107,7 @@ std::string html_of(const PagePicture& picture) {
       "alt=\"{}\" src=\"{}\"></div>\n",
       size.width > 700 ? " class=\"wide\"" : "", size.width, size.height, html_escape(picture.alt),
       data_uri("image/png", picture.png));
-  if (!picture.caption.empty()) {
+  if (!picture.caption.empty() && !picture.half) {
     html += fmt::format("<figcaption>{}</figcaption>\n", prose(picture.caption));
   }
   return html + "</figure>\n";
@@ -117,8 +121,8 @@ std::string html_of(const PageTable& table, const char* extra = "") {
   const auto row = [&](const std::vector<std::string>& cells, const char* tag) {
     html += "<tr>";
     for (std::size_t c = 0; c < cells.size(); ++c) {
-      html += fmt::format("<{0}{1}>{2}</{0}>", tag, c >= table.texts ? " class=\"number\"" : "",
-                          prose(cells[c]));
+      const char* kind = c >= table.texts ? " class=\"number\"" : c > 0 ? " class=\"text\"" : "";
+      html += fmt::format("<{0}{1}>{2}</{0}>", tag, kind, prose(cells[c]));
     }
     html += "</tr>\n";
   };
@@ -137,13 +141,20 @@ std::string html_of(const PageSection& section) {
       fmt::format("<section id=\"{}\">\n<h2>{}</h2>\n", section.id, html_escape(section.title));
   html += paragraph(section.question, " class=\"question\"");
   for (const std::string& text : section.found) html += paragraph(text);
-  bool halves = false;
-  for (const PagePicture& picture : section.pictures) {
-    if (picture.half != halves) html += halves ? "</div>\n" : "<div class=\"halves\">\n";
-    halves = picture.half;
-    html += html_of(picture);
+  for (std::size_t p = 0; p < section.pictures.size();) {
+    if (!section.pictures[p].half) {
+      html += html_of(section.pictures[p++]);
+      continue;
+    }
+    // Halves share the place, and what is said below them.
+    html += "<div class=\"halves\">\n";
+    std::string captions;
+    for (; p < section.pictures.size() && section.pictures[p].half; ++p) {
+      html += html_of(section.pictures[p]);
+      captions += section.pictures[p].caption;
+    }
+    html += "</div>\n" + paragraph(captions, " class=\"soft\"");
   }
-  if (halves) html += "</div>\n";
   for (const PageTable& table : section.tables) html += html_of(table);
   if (!section.caveats.empty()) {
     html += "<h3>How sure this is, and what can mislead</h3>\n<ul>\n";
@@ -156,6 +167,14 @@ std::string html_of(const PageSection& section) {
 }
 
 }  // namespace
+
+PageTable cut(PageTable table) {
+  constexpr std::size_t kMostRows = 24;
+  if (table.rows.size() <= kMostRows) return table;
+  table.caption += fmt::format(" (the first {} of {})", kMostRows, table.rows.size());
+  table.rows.resize(kMostRows);
+  return table;
+}
 
 std::string to_html(const Page& page) {
   std::string html = fmt::format(

@@ -21,6 +21,9 @@ struct PageTable {
   std::size_t texts = 1;  ///< so many columns from the left are text, the others are numbers
 };
 
+/// Its first rows, of a long one, which says so then.
+PageTable cut(PageTable table);
+
 /// One number that matters.
 struct KeyFigure {
   std::string value = {};

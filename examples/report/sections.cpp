@@ -4,18 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <string>
 #include <utility>
 
-#include "chart.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/models/choose_clusters.hpp"
 #include "clipk/models/cluster_names.hpp"
 #include "clipk/models/factor_pairs.hpp"
 #include "clipk/models/kmeans.hpp"
 #include "cluster/cluster_study.hpp"
-#include "dimension/dimension_study.hpp"
 #include "factor/factor_study.hpp"
 #include "report/words.hpp"
 #include "scatter.hpp"
@@ -30,85 +27,8 @@ constexpr std::int64_t kRowsOfCluster = 10;    // so many rows a cluster, or few
 constexpr std::int64_t kFewestFactored = 40;   // rows, to hold some out and train a flow
 constexpr std::int64_t kFewestOfClass = 5;     // rows of a class that the factor study takes
 constexpr std::int64_t kMapRows = 5000;        // on the t-SNE map
-constexpr std::int64_t kMostFitted = 4000;     // pairs, above which Neural MDS gets fewer epochs
-constexpr std::int64_t kEpochs = 80, kQuickEpochs = 20;
-constexpr int kSplits = 5;
 constexpr double kStabilitySlack = .15;  // as in the semantic study: the finest that is stable
-constexpr std::size_t kMostRows = 24;    // of a table
 constexpr std::size_t kTextWidth = 72;
-
-PageTable cut(PageTable table) {
-  if (table.rows.size() <= kMostRows) return table;
-  table.caption += fmt::format(" (the first {} of {})", kMostRows, table.rows.size());
-  table.rows.resize(kMostRows);
-  return table;
-}
-
-// Halves of the width, down to 16 or to what few columns allow.
-std::vector<int> dims_below(std::int64_t full) {
-  std::vector<int> dims;
-  for (std::int64_t dim = full / 2; dim >= 1 && dims.size() < 5; dim /= 2) {
-    dims.push_back(static_cast<int>(dim));
-    if (dim <= 16 && dims.size() > 1) break;
-  }
-  return dims;
-}
-
-// Top-1 by dimension, with the interval of its change as a band.
-Figure dimension_figure(const DimensionFindings& found, bool held_out) {
-  Figure figure{.title = "", .panel_width = 460, .height = 420};
-  for (const bool image_query : {true, false}) {
-    const double level = image_query ? (held_out ? found.held_i2t_top1 : found.i2t_top1)
-                                     : (held_out ? found.held_t2i_top1 : found.t2i_top1);
-    Panel panel{.title = image_query ? "image to text" : "text to image",
-                .x_label = "numbers a vector",
-                .y_label = "partner found first",
-                .log_x = true,
-                .percent_y = true};
-    panel.levels = {
-        {fmt::format("all {}", found.dim), level},
-        {fmt::format("{:g} points less", 100 * found.margin), std::max(level - found.margin, 0.0)}};
-    std::map<std::string, Series> series;
-    for (const DimensionChange& change : found.changes) {
-      if (change.held_out != held_out) continue;
-      const Interval& interval = image_query ? change.i2t : change.t2i;
-      Series& line = series[change.method];
-      line.label = change.method;
-      line.x.push_back(change.dim);
-      line.y.push_back(level + interval.estimate);
-      line.low.push_back(std::max(level + interval.low, 0.0));
-      line.high.push_back(std::min(level + interval.high, 1.0));
-    }
-    for (auto& [method, line] : series) {
-      panel.x_ticks = line.x;
-      panel.series.push_back(std::move(line));
-    }
-    figure.panels.push_back(std::move(panel));
-  }
-  return figure;
-}
-
-PageTable dimension_table(const DimensionFindings& found, bool held_out) {
-  PageTable table{
-      .caption =
-          held_out
-              ? "Change of the share that finds its partner first, in "
-                "points: pairs the map has not seen"
-              : "Change of the share that finds its partner first, in points: the fitted pairs",
-      .head = {"map", "numbers", "image to text", "95 % interval", "text to image",
-               "95 % interval"}};
-  const auto bounds = [](const Interval& interval) {
-    return fmt::format("{} to {}", signed_text(100 * interval.low),
-                       signed_text(100 * interval.high));
-  };
-  for (const DimensionChange& change : found.changes) {
-    if (change.held_out != held_out) continue;
-    table.rows.push_back({change.method, std::to_string(change.dim),
-                          signed_text(100 * change.i2t.estimate), bounds(change.i2t),
-                          signed_text(100 * change.t2i.estimate), bounds(change.t2i)});
-  }
-  return cut(std::move(table));
-}
 
 // The number of clusters that the rows fall into, and those clusters; nothing of too few rows.
 std::vector<std::int32_t> stable_clusters(Context& context, const Matrix<float>& rows) {
@@ -198,49 +118,6 @@ std::vector<ClusterName> name_clusters(Run& run, const ReportData& data,
 }
 
 }  // namespace
-
-PageSection dimension_section(Run& run, const ReportData& data, const ReportSettings& settings) {
-  PageSection section{.id = "dimension",
-                      .title = "How small can the vectors be?",
-                      .question =
-                          "Vectors with fewer numbers take less room and are searched "
-                          "faster. How few are enough for an image to find its own text, "
-                          "and a text its image, as often as before?"};
-  const std::int64_t n = data.pairs.size();
-  DimensionArguments arguments;
-  arguments.settings.dims = dims_below(data.pairs.dim());
-  if (arguments.settings.dims.empty()) {
-    say_left_out("vectors of one number cannot be made smaller", section);
-    return section;
-  }
-  arguments.dims_chosen = true;
-  arguments.settings.methods = {"pca", "isotonic"};
-  arguments.settings.splits = kSplits;
-  arguments.settings.margin = settings.margin;
-  arguments.epochs = run.options().quick ? kQuickEpochs : kEpochs;
-  if (n > kMostFitted) arguments.epochs = std::max<std::int64_t>(kEpochs * kMostFitted / n, 10);
-  Run& part = run.part("dimension");
-  const DimensionFindings found = run_dimension_study(part, data.pairs, arguments);
-  say_dimension(found, section);
-  for (const bool held_out : {true, false}) {
-    if (held_out && found.splits == 0) continue;
-    section.pictures.push_back(
-        {.png = to_png(dimension_figure(found, held_out)),
-         .alt = fmt::format(
-             "Two charts, image to text and text to image: share of {} that find their partner "
-             "first, by numbers a vector from {} to {}, for the maps pca and isotonic, with 95 % "
-             "bands around each line and dashed lines at the share with all {} numbers and at {:g} "
-             "points less.",
-             held_out ? "new pairs" : "the fitted pairs", arguments.settings.dims.back(),
-             arguments.settings.dims.front(), found.dim, 100 * found.margin),
-         .caption = held_out ? "Pairs that the maps have not seen. Bands: 95 % intervals of the "
-                               "change against all numbers. Safe is a band that lies above the "
-                               "lower dashed line as a whole."
-                             : "The pairs that the maps were fitted to."});
-  }
-  section.tables.push_back(dimension_table(found, found.splits > 0));
-  return section;
-}
 
 PageSection cluster_section(Run& run, const ReportData& data) {
   PageSection section{.id = "clusters",
@@ -399,40 +276,6 @@ PageSection semantic_section(Run& run, const ReportData& data) {
     section.tables.push_back(std::move(table));
   }
   return section;
-}
-
-std::vector<PageTable> made_tables(const Run& run) {
-  const Json& manifest = run.manifest();
-  PageTable inputs{.caption = "Inputs", .head = {"input", "file", "shape", "SHA-256"}, .texts = 4};
-  for (const Json& input : manifest["inputs"]) {
-    std::string shape;
-    if (input["shape"].is_array()) {
-      for (const Json& extent : input["shape"]) {
-        shape += (shape.empty() ? "" : "\u00a0\u00d7\u00a0") + extent.dump();
-      }
-    }
-    inputs.rows.push_back(
-        {input["name"],
-         input["path"].is_null()
-             ? input["generated"].get<std::string>()
-             : std::filesystem::path(input["path"].get<std::string>()).filename().string(),
-         shape, input["sha256"]});
-  }
-  PageTable options{.caption = "Program and options", .head = {}, .rows = {}, .texts = 2};
-  for (const char* key : {"program", "version", "commit", "device", "seed"}) {
-    const Json& value = manifest[key];
-    options.rows.push_back({key, value.is_string() ? value.get<std::string>() : value.dump()});
-  }
-  for (const auto& [key, value] : manifest["options"].items()) {
-    // They change no result, or stand above.
-    static const std::vector<std::string> kLeftOut{"threads",  "out",    "checkpoint", "seed",
-                                                   "device",   "images", "texts",      "pairs",
-                                                   "captions", "labels", "label-names"};
-    if (std::find(kLeftOut.begin(), kLeftOut.end(), key) != kLeftOut.end()) continue;
-    options.rows.push_back(
-        {"--" + key, value.is_string() ? value.get<std::string>() : value.dump()});
-  }
-  return {std::move(inputs), std::move(options)};
 }
 
 }  // namespace clipk::study

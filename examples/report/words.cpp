@@ -134,9 +134,7 @@ void say_dimension(const DimensionFindings& found, PageSection& section) {
       "As they are, with {} numbers each, {} of the images find their own text first among all {}, "
       "and {} of the texts their image.",
       found.dim, percent_text(found.i2t_top1), found.pairs, percent_text(found.t2i_top1)));
-  if (const std::string reason = cannot_be_safe(found); !reason.empty()) {
-    section.found.push_back(reason);
-  }
+  const std::string reason = cannot_be_safe(found);
   // New pairs are what most readers have in mind.
   const DimensionChange* safe = safe_dimension(found, true);
   const DimensionChange* near = nearest_to_safe(found, true);
@@ -152,6 +150,19 @@ void say_dimension(const DimensionFindings& found, PageSection& section) {
     section.key = {fmt::format("{} of {}", safe->dim, found.dim),
                    "numbers a vector are enough for new pairs",
                    "Change: " + change_text(worse(*safe))};
+  } else if (!reason.empty()) {
+    section.found.push_back(reason);
+    section.summary = fmt::format(
+        "How few of the {} numbers are enough for new pairs cannot be told from these.", found.dim);
+    section.key = {"not known", "how few numbers a vector are enough for new pairs",
+                   fmt::format("{} find their partner with all {}",
+                               percent_text(std::min(found.i2t_top1, found.t2i_top1)), found.dim)};
+    if (near != nullptr) {
+      section.found.push_back(fmt::format(
+          "For what it is worth: with {} numbers ({}) the share among pairs that the map has not "
+          "seen changes by {} from image to text and {} from text to image.",
+          near->dim, method_text(near->method), change_text(near->i2t), change_text(near->t2i)));
+    }
   } else if (near != nullptr) {
     section.found.push_back(fmt::format(
         "For pairs that the map has not seen, no number below {} is shown to be safe. Nearest to "
@@ -180,7 +191,8 @@ void say_dimension(const DimensionFindings& found, PageSection& section) {
         "pairs get.",
         found.pairs, kept->dim, method_text(kept->method), change_text(kept->i2t),
         change_text(kept->t2i)));
-  } else if (const DimensionChange* closest = nearest_to_safe(found, false)) {
+  } else if (const DimensionChange* closest = nearest_to_safe(found, false);
+             closest != nullptr && reason.empty()) {
     section.found.push_back(fmt::format(
         "Even for the pairs that a map was fitted to, none of the smaller dimensions tried is "
         "shown to be safe; nearest comes {} ({}), with {} in the worse direction.",
@@ -263,7 +275,10 @@ void say_clusters(const ClusterFindings& found, const std::vector<ClusterName>& 
   } else {
     section.found.push_back(fmt::format(
         "{} of {} clusters have a text that is nearer to them than chance would have it{}",
-        named == names.size() ? "All" : std::to_string(named), names.size(),
+        named == names.size() ? "All"
+        : named == 0          ? "None"
+                              : std::to_string(named),
+        names.size(),
         captions ? "; the table shows the nearest ones."
                  : ". Without captions the table can only give the texts' numbers."));
   }

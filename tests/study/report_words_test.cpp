@@ -1,8 +1,11 @@
 // The report's sentences, for figures of every kind, and what makes them HTML.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <set>
 
+#include "report/data.hpp"
 #include "report/html.hpp"
 #include "report/page.hpp"
 #include "report/words.hpp"
@@ -62,6 +65,33 @@ TEST(ReportHtml, EveryTextOfAPageIsEscaped) {
   EXPECT_TRUE(has(html, "alt=\"&quot;&lt;img"));
 }
 
+TEST(ReportHtml, LongTablesAreCutAndSaySo) {
+  PageTable table{.caption = "rows", .rows = std::vector<std::vector<std::string>>(25, {"a"})};
+  EXPECT_EQ(cut(table).rows.size(), 24u);
+  EXPECT_EQ(cut(table).caption, "rows (the first 24 of 25)");
+  table.rows.resize(24);
+  EXPECT_EQ(cut(table).caption, "rows");
+}
+
+TEST(ReportData, RowsAreDrawnBySeedAndRise) {
+  EXPECT_EQ(drawn_rows(3, 5, 0), (std::vector<std::int64_t>{0, 1, 2}));
+  const std::vector<std::int64_t> drawn = drawn_rows(1000, 10, 1);
+  EXPECT_EQ(drawn.size(), 10u);
+  EXPECT_TRUE(std::is_sorted(drawn.begin(), drawn.end()));
+  EXPECT_EQ(std::set<std::int64_t>(drawn.begin(), drawn.end()).size(), 10u);
+  EXPECT_EQ(drawn, drawn_rows(1000, 10, 1));
+  EXPECT_NE(drawn, drawn_rows(1000, 10, 2));
+  EmbeddingPairs pairs{Matrix<float>(4, 1), Matrix<float>(4, 1)};
+  for (std::int64_t i = 0; i < 4; ++i) {
+    pairs.images(i, 0) = static_cast<float>(i);
+    pairs.texts(i, 0) = static_cast<float>(10 + i);
+  }
+  const EmbeddingPairs some = pairs_at(pairs, {1, 3});
+  EXPECT_EQ(some.size(), 2);
+  EXPECT_EQ(some.images(1, 0), 3);
+  EXPECT_EQ(some.texts(0, 0), 11);
+}
+
 TEST(ReportWords, NumbersHaveARealMinusAndNoNegativeZero) {
   EXPECT_EQ(signed_text(-1.25), "\u22121.2");
   EXPECT_EQ(signed_text(3, 2), "+3.00");
@@ -116,7 +146,9 @@ TEST(ReportWords, FewPairsOrFewMatchesMakeNothingSafe) {
   say_dimension(dimensions(0, 149), few);
   EXPECT_TRUE(has(joined(few), "With 149 pairs a loss of 2 points cannot be ruled out"));
   EXPECT_TRUE(has(joined(few), "that takes at least 150"));
-  EXPECT_TRUE(has(few.summary, "No dimension below 512"));
+  EXPECT_TRUE(has(few.summary, "cannot be told"));
+  EXPECT_EQ(few.key.value, "not known");
+  EXPECT_FALSE(has(joined(few), "Even for the pairs that a map was fitted to"));
   EXPECT_TRUE(cannot_be_safe(dimensions(0, 150)).empty());
 
   DimensionFindings chance = dimensions(-.001);
@@ -124,7 +156,7 @@ TEST(ReportWords, FewPairsOrFewMatchesMakeNothingSafe) {
   PageSection low;
   say_dimension(chance, low);
   EXPECT_TRUE(has(joined(low), "Even with all numbers only 1.0 % find their partner"));
-  EXPECT_TRUE(has(low.summary, "No dimension below 512"));
+  EXPECT_TRUE(has(low.summary, "cannot be told"));
   DimensionFindings strict = dimensions(0);
   strict.margin = 0;
   EXPECT_TRUE(has(cannot_be_safe(strict), "no number of pairs"));

@@ -1,0 +1,147 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "chart.hpp"
+#include "dimension/dimension_study.hpp"
+#include "report/sections.hpp"
+#include "report/words.hpp"
+
+namespace clipk::study {
+namespace {
+
+constexpr std::int64_t kMostCompared = 4000;  // pairs of the dimension study: n^2 distances
+constexpr std::int64_t kMostTrained = 1000;   // above which no network is trained there
+constexpr std::int64_t kEpochs = 80, kQuickEpochs = 20;
+constexpr int kSplits = 5;
+
+// Halves of the width, down to 16 or to what few columns allow.
+std::vector<int> dims_below(std::int64_t full) {
+  std::vector<int> dims;
+  for (std::int64_t dim = full / 2; dim >= 1 && dims.size() < 5; dim /= 2) {
+    dims.push_back(static_cast<int>(dim));
+    if (dim <= 16 && dims.size() > 1) break;
+  }
+  return dims;
+}
+
+// Top-1 by dimension, with the interval of its change as a band.
+Figure dimension_figure(const DimensionFindings& found, bool held_out) {
+  Figure figure{.title = "", .panel_width = 460, .height = 420};
+  for (const bool image_query : {true, false}) {
+    const double level = image_query ? (held_out ? found.held_i2t_top1 : found.i2t_top1)
+                                     : (held_out ? found.held_t2i_top1 : found.t2i_top1);
+    Panel panel{.title = image_query ? "image to text" : "text to image",
+                .x_label = "numbers a vector",
+                .y_label = "partner found first",
+                .log_x = true,
+                .percent_y = true};
+    panel.levels = {
+        {fmt::format("all {}", found.dim), level},
+        {fmt::format("{:g} points less", 100 * found.margin), std::max(level - found.margin, 0.0)}};
+    std::map<std::string, Series> series;
+    for (const DimensionChange& change : found.changes) {
+      if (change.held_out != held_out) continue;
+      const Interval& interval = image_query ? change.i2t : change.t2i;
+      Series& line = series[change.method];
+      line.label = change.method;
+      line.x.push_back(change.dim);
+      line.y.push_back(level + interval.estimate);
+      line.low.push_back(std::max(level + interval.low, 0.0));
+      line.high.push_back(std::min(level + interval.high, 1.0));
+    }
+    for (auto& [method, line] : series) {
+      panel.x_ticks = line.x;
+      panel.series.push_back(std::move(line));
+    }
+    figure.panels.push_back(std::move(panel));
+  }
+  return figure;
+}
+
+PageTable dimension_table(const DimensionFindings& found, bool held_out) {
+  PageTable table{
+      .caption =
+          held_out
+              ? "Change of the share that finds its partner first, in "
+                "points: pairs the map has not seen"
+              : "Change of the share that finds its partner first, in points: the fitted pairs",
+      .head = {"map", "numbers", "image to text", "95 % interval", "text to image",
+               "95 % interval"}};
+  const auto bounds = [](const Interval& interval) {
+    return fmt::format("{} to {}", signed_text(100 * interval.low),
+                       signed_text(100 * interval.high));
+  };
+  for (const DimensionChange& change : found.changes) {
+    if (change.held_out != held_out) continue;
+    table.rows.push_back({change.method, std::to_string(change.dim),
+                          signed_text(100 * change.i2t.estimate), bounds(change.i2t),
+                          signed_text(100 * change.t2i.estimate), bounds(change.t2i)});
+  }
+  return cut(std::move(table));
+}
+
+}  // namespace
+
+PageSection dimension_section(Run& run, const ReportData& data, const ReportSettings& settings) {
+  PageSection section{.id = "dimension",
+                      .title = "How small can the vectors be?",
+                      .question =
+                          "Vectors with fewer numbers take less room and are searched "
+                          "faster. How few are enough for an image to find its own text, "
+                          "and a text its image, as often as before?"};
+  const std::int64_t all = data.pairs.size();
+  const EmbeddingPairs pairs =
+      pairs_at(data.pairs, drawn_rows(all, kMostCompared, run.options().seed));
+  const bool train = pairs.size() <= kMostTrained;
+  DimensionArguments arguments;
+  arguments.settings.dims = dims_below(data.pairs.dim());
+  if (arguments.settings.dims.empty()) {
+    say_left_out("vectors of one number cannot be made smaller", section);
+    return section;
+  }
+  arguments.dims_chosen = true;
+  arguments.settings.methods = {"pca"};
+  if (train) arguments.settings.methods.emplace_back("isotonic");
+  arguments.settings.splits = kSplits;
+  arguments.settings.margin = settings.margin;
+  arguments.epochs = run.options().quick ? kQuickEpochs : kEpochs;
+  Run& part = run.part("dimension");
+  const DimensionFindings found = run_dimension_study(part, pairs, arguments);
+  say_dimension(found, section);
+  if (pairs.size() < all) {
+    section.caveats.push_back(
+        fmt::format("This part looks at {} of the {} pairs, drawn at random. To find a partner "
+                    "among more is harder.",
+                    pairs.size(), all));
+  }
+  if (!train) {
+    section.caveats.push_back(fmt::format(
+        "Above {} pairs only principal components are tried here. The program dimension_study "
+        "also trains networks, which need fewer numbers for the same.",
+        kMostTrained));
+  }
+  for (const bool held_out : {true, false}) {
+    if (held_out && found.splits == 0) continue;
+    section.pictures.push_back(
+        {.png = to_png(dimension_figure(found, held_out)),
+         .alt = fmt::format(
+             "Two charts, image to text and text to image: share of {} that find their partner "
+             "first, by numbers a vector from {} to {}, for each map, with 95 % "
+             "bands around each line and dashed lines at the share with all {} numbers and at {:g} "
+             "points less.",
+             held_out ? "new pairs" : "the fitted pairs", arguments.settings.dims.back(),
+             arguments.settings.dims.front(), found.dim, 100 * found.margin),
+         .caption = held_out ? "Pairs that the maps have not seen. Bands: 95 % intervals of the "
+                               "change against all numbers. Safe is a band that lies above the "
+                               "lower dashed line as a whole."
+                             : "The pairs that the maps were fitted to."});
+  }
+  section.tables.push_back(dimension_table(found, found.splits > 0));
+  return section;
+}
+
+}  // namespace clipk::study
