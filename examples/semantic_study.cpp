@@ -34,7 +34,7 @@ void add_options(CLI::App& app, SemanticSettings& settings) {
                  "Of the labels, behind the p-value of a cluster's name")
       ->check(whole_number(0, 1'000'000));
   app.add_option("--neighbours", settings.neighbours, "Of hub statistics and CSLS")
-      ->check(whole_number(1, 128));
+      ->check(whole_number(1, 120));
   app.add_option("--beta", settings.beta, "Of Sinkhorn: exp(beta cosine)")
       ->check(real_number(1e-3, 1e4));
   app.add_option("--folds", settings.folds, "Of the probe")->check(whole_number(2, 100));
@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
   add_options(program.app(), settings);
   const SemanticSource source(program);
   return program.run(argc, argv, [&](Run& run) {
+    check_distinct("--components", settings.spaces);
     const SemanticData data = source.load(run);
     check_semantic(data, settings);
     check_charts();

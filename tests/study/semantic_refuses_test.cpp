@@ -27,6 +27,10 @@ TEST_F(SemanticRefusesTest, Options) {
   expect_refused(kData, "--rows: expected rows from 0 to 79, got 80", {"--rows", "3,80"});
   expect_refused(kUsage, "--folds: expected a whole number from 2 to 100, got '1'",
                  {"--folds", "1"});
+  expect_refused(kUsage, "--components: expected each value once, got pca twice",
+                 {"--components", "pca,pca"});
+  expect_refused(kUsage, "--neighbours: expected a whole number from 1 to 120, got '121'",
+                 {"--neighbours", "121"});
   expect_refused_run(kUsage, "expected --texts beside --images, got --images alone",
                      {"--images", path("images.npy")});
 }
@@ -85,6 +89,8 @@ TEST_F(SemanticRefusesTest, NotDuplicatesAndFewRows) {
       run(with(toy(), {"--texts", path("fine.npy"), "--out", path("out")}));
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_HAS(result.out, "1 of 80 rows equal an earlier one (row 9 is row 4)");
+  ASSERT_NO_FATAL_FAILURE(run_into("many", with(toy(), {"--neighbours", "79"})));
+  EXPECT_FALSE(results("many").contains("hubs"));
   for (const std::int64_t few : {3, 12}) {
     write_npy(path("few_images.npy"), vectors(few, 0));
     write_npy(path("few_texts.npy"), vectors(few, 1));
