@@ -20,7 +20,7 @@ constexpr std::int64_t kFewestPairs = 10;
 constexpr std::uint32_t kDraw = 7;           // of the seed's stream
 constexpr std::int64_t kMostPairs = 20'000;  // some minutes on two cores
 
-// Equal rows are no error, but which of them a query finds is chance.
+// Equal rows are no error, but a query cannot tell them apart: ties go to the lower row.
 void note_duplicates(const Matrix<float>& rows, const char* what, ReportData& data) {
   const auto groups = find_duplicate_rows(rows.view());
   if (groups.empty()) return;
@@ -28,8 +28,8 @@ void note_duplicates(const Matrix<float>& rows, const char* what, ReportData& da
   for (const auto& group : groups) repeats += group.size() - 1;
   data.notes.push_back(fmt::format(
       "{} of the {} {} vectors are the same as an earlier one (the first is row {}, counted from "
-      "0, the same as row {}). Which of equal ones a search finds is chance, so shares of matches "
-      "come out too low.",
+      "0, the same as row {}). A search finds the first of equal ones, so the others count "
+      "as missed and shares of matches come out too low.",
       repeats, rows.rows(), what, groups[0][1], groups[0][0]));
 }
 

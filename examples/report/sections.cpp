@@ -105,6 +105,7 @@ std::vector<ClusterName> name_clusters(Run& run, const ReportData& data,
   for (const NamedCluster& cluster :
        cluster_names(run.context(), data.pairs.images, method.labels, data.pairs.texts)) {
     ClusterName& name = names.emplace_back();
+    name.label = cluster.label;
     name.size = cluster.size;
     name.margin = cluster.margin;
     name.q = cluster.q;
@@ -163,14 +164,14 @@ PageSection cluster_section(Run& run, const ReportData& data) {
   PageTable table{.caption = "Clusters and the texts nearest to them",
                   .head = {"cluster", "nearest texts", "images", "margin", "q"},
                   .texts = 2};
-  for (std::size_t c = 0; c < names.size(); ++c) {
+  for (const ClusterName& cluster : names) {
     std::string texts;
-    for (const std::string& name : names[c].names) {
+    for (const std::string& name : cluster.names) {
       texts += (texts.empty() ? "" : " \u00b7 ") + shortened(name, kTextWidth);
     }
-    table.rows.push_back({std::to_string(c), texts, std::to_string(names[c].size),
-                          signed_text(names[c].margin, 2),
-                          names[c].q < .001 ? "< 0.001" : fmt::format("{:.3f}", names[c].q)});
+    table.rows.push_back({std::to_string(cluster.label), texts, std::to_string(cluster.size),
+                          signed_text(cluster.margin, 2),
+                          cluster.q < .001 ? "< 0.001" : fmt::format("{:.3f}", cluster.q)});
   }
   if (!table.rows.empty()) section.tables.push_back(cut(std::move(table)));
   return section;

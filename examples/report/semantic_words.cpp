@@ -123,7 +123,8 @@ void say_semantic(const SemanticFindings& found, bool captions, PageSection& sec
   if (section.summary.empty()) section.summary = "What the vectors mean could not be measured.";
   section.caveats.emplace_back(
       "A text's cosine is a sum over coordinates, so it goes with many of them by construction. "
-      "Look at how large a correlation is, not at how many there are.");
+      "Look at how large a correlation is, not at how many there are. The strongest was picked as "
+      "the largest of many, which its interval does not know: expect less of it in new data.");
   section.caveats.emplace_back(
       "Captions say what people mention. What holds images together without being mentioned has "
       "no name here.");

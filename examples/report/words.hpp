@@ -37,6 +37,7 @@ struct ClusterName {
   std::vector<std::string> names = {};  ///< nearest text first; empty: none could be given
   double margin = 0;                    ///< against the other clusters
   double q = 1;                         ///< of a text as near by chance, adjusted
+  std::int32_t label = 0;               ///< of the cluster
 };
 
 // Each fills summary, key, found and caveats of a section; what has pictures and tables of it is

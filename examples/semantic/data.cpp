@@ -34,15 +34,15 @@ void check_width(const Matrix<float>& rows, const fs::path& path, const Semantic
                           data.images.cols(), images.string(), rows.cols()));
 }
 
-// Equal rows are no error, but each of them is a match that cannot be told from another.
+// Equal rows are no error, but a query cannot tell them apart: ties go to the lower row.
 void note_duplicates(Run& run, MatrixView<const float> rows, const fs::path& path) {
   const auto groups = find_duplicate_rows(rows);
   if (groups.empty()) return;
   std::size_t equal = 0;
   for (const auto& group : groups) equal += group.size() - 1;
   run.print(
-      fmt::format("Note: {}: {} of {} rows equal an earlier one (row {} is row {}); which of "
-                  "them a query finds is chance",
+      fmt::format("Note: {}: {} of {} rows equal an earlier one (row {} is row {}); a query "
+                  "finds the first of equal rows, so the others count as missed",
                   path.string(), equal, rows.rows, groups[0][1], groups[0][0]));
 }
 

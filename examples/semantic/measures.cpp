@@ -243,7 +243,7 @@ std::optional<ClassFindings> measure_classes(Context& context, const SemanticDat
     count(probe.predict(context, unseen), probe_hits);
     if (data.paired) {
       const ZeroShot zero_shot(context, rows_at(data.texts, train), train_classes);
-      count(zero_shot.predict(context, unseen).classes, text_hits);
+      count(zero_shot.predict(context, unseen.to_device(context)).classes, text_hits);
     }
   }
   found.probe = mean_interval(context, probe_hits, seed);
@@ -252,7 +252,7 @@ std::optional<ClassFindings> measure_classes(Context& context, const SemanticDat
     const ZeroShot zero_shot(context, data.prompts, data.prompt_classes);
     std::vector<double> hits;
     const std::vector<std::int32_t> predicted =
-        zero_shot.predict(context, rows_at(data.images, rows)).classes;
+        zero_shot.predict(context, rows_at(data.images, rows).to_device(context)).classes;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       hits.push_back(predicted[i] == factor.classes[static_cast<std::size_t>(rows[i])] ? 1 : 0);
     }

@@ -163,11 +163,10 @@ void SemanticReport::add_spaces() {
                           {"high", component.high_text},
                           {"high_r", component.high_r}});
     }
-    const std::int64_t tested = space.components * space.features;
     spaces[space.name] = {{"components", space.components},
                           {"features", space.features},
                           {"rows", space.rows},
-                          {"correlations", tested},
+                          {"correlations", space.tested},
                           {"significant", space.significant},
                           {"with_labels", space.labels_tested},
                           {"with_labels_significant", space.labels_significant},
@@ -175,7 +174,7 @@ void SemanticReport::add_spaces() {
                           {"meanings", meanings}};
     run_.print(fmt::format(
         "\n{}: {} of {} correlations with {} features are significant (q at most {:g})", space.name,
-        space.significant, tested, space.features, settings_.false_discovery));
+        space.significant, space.tested, space.features, settings_.false_discovery));
   }
   run_.result("correlation") = settings_.by_rank ? "spearman" : "pearson";
   run_.result("false_discovery") = settings_.false_discovery;

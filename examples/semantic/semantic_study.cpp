@@ -30,6 +30,7 @@ constexpr std::int64_t kFewestImages = 3;   // a correlation needs as many
 constexpr std::int64_t kMostRows = 20'000;  // images behind correlations and the number of clusters
 constexpr std::int64_t kFewestClustered = 20;
 constexpr std::int64_t kQuickEpochs = 20;
+constexpr std::int64_t kMostNeighbors = 128;  // of cosine_tops
 // Names are of use for the finest clusters that are there, even if fewer were a little more stable.
 constexpr double kStabilitySlack = .15;
 
@@ -116,9 +117,9 @@ class SemanticStudy {
       table.texts = table.images;
     } else {
       // Every image's best text that is not there yet.
-      const CosineTops tops =
-          cosine_tops(run_.context(), images, data_.texts,
-                      std::min<std::int64_t>(data_.texts.rows(), images.rows()));
+      const CosineTops tops = cosine_tops(
+          run_.context(), images.to_device(run_.context()), data_.texts.to_device(run_.context()),
+          std::min({data_.texts.rows(), images.rows(), kMostNeighbors}));
       std::set<std::int64_t> taken;
       for (std::int64_t i = 0; i < images.rows(); ++i) {
         for (std::int64_t r = 0; r < tops.texts.cols(); ++r) {

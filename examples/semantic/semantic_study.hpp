@@ -81,7 +81,8 @@ struct CorrelationPicture {
 struct SpaceFindings {
   std::string name;  ///< coordinates, pca, mds, or a file's
   std::int64_t components = 0, features = 0, rows = 0;
-  std::int64_t significant = 0;  ///< correlations whose q is below the bound
+  std::int64_t tested = 0;       ///< correlations; one with a constant is none
+  std::int64_t significant = 0;  ///< those whose q is below the bound
   std::int64_t labels_tested = 0, labels_significant = 0;  ///< those with labels and attributes
   std::vector<Association> strongest = {};  ///< labels and attributes first, then texts; by |r|
   std::vector<Component> meanings = {};     ///< of each component, by the texts

@@ -71,6 +71,11 @@ std::vector<CorrelationEntry> strongest_of_each(const CorrelationTable& table) {
   return entries;
 }
 
+std::int64_t tested(const CorrelationTable& table) {
+  const auto r = table.r.flat();
+  return std::count_if(r.data, r.data + r.size, [](double value) { return !std::isnan(value); });
+}
+
 std::int64_t below(const CorrelationTable& table, double bound) {
   const auto q = table.q.flat();
   return std::count_if(q.data, q.data + q.size, [&](double value) { return value <= bound; });
@@ -113,7 +118,7 @@ SpaceFindings measure_space(Context& context, const SemanticData& data,
       }
       add_column(found.picture, factor.names[f], factor.table, static_cast<std::int64_t>(f));
     }
-    found.labels_tested += factor.table.r.rows() * factor.table.r.cols();
+    found.labels_tested += tested(factor.table);
     found.labels_significant += below(factor.table, settings.false_discovery);
     found.features += static_cast<std::int64_t>(factor.names.size());
   }
@@ -130,6 +135,7 @@ SpaceFindings measure_space(Context& context, const SemanticData& data,
     }
   }
   found.features += static_cast<std::int64_t>(texts.size());
+  found.tested = found.labels_tested + tested(by_text);
   found.significant = found.labels_significant + below(by_text, settings.false_discovery);
 
   for (std::int64_t c = 0; c < components.cols; ++c) {

@@ -9,36 +9,16 @@
 
 #include "clipk/core/error.hpp"
 #include "clipk/io/caption_factors.hpp"
+#include "clipk/io/utf8.hpp"
 
 namespace clipk {
 namespace {
 
-// Where the first byte stands that no UTF-8 has there (Unicode, table 3-7: no overlong forms, no
-// surrogates, nothing beyond U+10FFFF).
+// Where the first byte stands that no UTF-8 has there.
 std::optional<std::size_t> invalid_utf8(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   for (std::size_t i = 0; i < text.size();) {
-    const unsigned first = byte(i);
-    std::size_t length = 1;
-    unsigned low = 0x80, high = 0xBF;  // of the second byte
-    if (first >= 0xC2 && first <= 0xDF) {
-      length = 2;
-    } else if (first >= 0xE0 && first <= 0xEF) {
-      length = 3;
-      if (first == 0xE0) low = 0xA0;
-      if (first == 0xED) high = 0x9F;
-    } else if (first >= 0xF0 && first <= 0xF4) {
-      length = 4;
-      if (first == 0xF0) low = 0x90;
-      if (first == 0xF4) high = 0x8F;
-    } else if (first >= 0x80) {
-      return i;
-    }
-    for (std::size_t k = 1; k < length; ++k) {
-      if (i + k >= text.size() || byte(i + k) < low || byte(i + k) > high) return i;
-      low = 0x80;
-      high = 0xBF;
-    }
+    const std::size_t length = utf8_length(text.substr(i));
+    if (length == 0) return i;
     i += length;
   }
   return std::nullopt;
@@ -100,7 +80,7 @@ std::vector<std::string> read_captions(const std::filesystem::path& path) {
                         " at its byte " + std::to_string(*at + 1));
     }
     if (caption.find('\0') != std::string::npos) fail("text", "a NUL byte");
-    if (caption.find_first_not_of(" \t\r\v\f") == std::string::npos) {
+    if (is_blank(caption)) {
       fail("a caption", caption.empty() ? "an empty line" : "a line of blanks");
     }
   }

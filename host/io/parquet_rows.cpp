@@ -82,6 +82,7 @@ class CompactReader {
     } else {
       id = zigzag();
     }
+    if (id < INT16_MIN || id > INT16_MAX) failed_ = true;  // the protocol's field ids are int16
     return type;
   }
   void skip_bytes(std::uint64_t count) {

@@ -83,6 +83,8 @@ Json parsed(const std::string& text, const Source& file) {
   } catch (const Json::parse_error& error) {
     file.fail("a safetensors header in JSON",
               "something else at its byte " + std::to_string(error.byte));
+  } catch (const Json::exception&) {  // a number that no float64 holds
+    file.fail("a safetensors header in JSON", "a number out of range");
   }
 }
 

@@ -1,14 +1,13 @@
 #include "clipk/metrics/cosine_table.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "clipk/core/error.hpp"
-#include "clipk/core/memory.hpp"
 #include "clipk/ops/dense.hpp"
 #include "clipk/ops/nearest.hpp"
 #include "cpu/cosine_tops.hpp"
@@ -18,7 +17,6 @@
 #include "metrics/host_rows.hpp"
 #include "metrics/unit_rows.hpp"
 #include "ops/check.hpp"
-#include "ops/distance_scales.hpp"
 
 namespace clipk {
 namespace {
@@ -34,9 +32,16 @@ void flip(MatrixView<float> distances) {
   }
 }
 
-// A block of the table, in tiles that are scaled while they are in cache: no copy of the images.
-void cpu_block(int threads, MatrixView<const float> images, MatrixView<const float> unit_texts,
-               MatrixView<float> table) {
+// Whether products and squares of the rows stay within float32 (and the rows are numbers at all).
+bool usable(std::span<const float> scales) {
+  return std::all_of(scales.begin(), scales.end(),
+                     [](float scale) { return scale >= 1e-15F && scale <= 1e15F; });
+}
+
+// A block of the table, in tiles that are scaled while they are in cache: no copy of the images,
+// but where their lengths are extreme.
+void cpu_block(int threads, MatrixView<const float> images, std::int64_t first_row,
+               MatrixView<const float> unit_texts, MatrixView<float> table) {
   std::vector<float> scales(static_cast<std::size_t>(images.rows));
   cpu::parallel_chunks(
       threads, images.rows, cpu::kTileRows, [&](std::int64_t first, std::int64_t rows) {
@@ -50,11 +55,38 @@ void cpu_block(int threads, MatrixView<const float> images, MatrixView<const flo
           for (std::int64_t j = 0; j < table.cols; ++j) row[j] *= scale;
         }
       });
-  const auto usable = [](float scale) { return scale > 0 && std::isfinite(scale); };
-  if (!std::all_of(scales.begin(), scales.end(), usable)) {
-    check_nonzero_rows(images, "cosine_table: images");  // names what is wrong
-  }
+  if (usable(scales)) return;
+  cpu_block(threads, unit_rows(threads, images, "cosine_table: images", first_row), first_row,
+            unit_texts, table);
 }
+
+// Rows and the reciprocals of their lengths; the rows are a copy at length one where their own
+// lengths are extreme.
+class ScaledSide {
+ public:
+  ScaledSide(int threads, MatrixView<const float> rows, const char* name)
+      : rows_(rows), scales_(static_cast<std::size_t>(rows.rows)) {
+    scale(threads);
+    if (usable(scales_)) return;
+    unit_ = unit_rows(threads, rows, name);
+    rows_ = std::as_const(unit_).view();
+    scale(threads);
+  }
+  MatrixView<const float> rows() const { return rows_; }
+  const float* scales() const { return scales_.data(); }
+
+ private:
+  void scale(int threads) {
+    cpu::parallel_chunks(
+        threads, rows_.rows, cpu::kTileRows, [&](std::int64_t first, std::int64_t count) {
+          cpu::row_scales(Metric::cosine, rows_.row_range(first, count), scales_.data() + first);
+        });
+  }
+
+  MatrixView<const float> rows_;
+  Matrix<float> unit_;
+  std::vector<float> scales_;
+};
 
 }  // namespace
 
@@ -82,10 +114,11 @@ void cosine_table(
     const HostRows<float> rows(context, images.row_range(first, count));
     const MatrixView<float> table = host.view().row_range(0, count);
     if (context.device() == Device::cpu) {
-      cpu_block(context.threads(), rows.view(), unit_texts, table);
+      cpu_block(context.threads(), rows.view(), first, unit_texts, table);
     } else {
       const Matrix<float> unit =
-          unit_rows(context.threads(), rows.view(), "cosine_table: images").to_device(context);
+          unit_rows(context.threads(), rows.view(), "cosine_table: images", first)
+              .to_device(context);
       Matrix<float> product(context, count, texts.rows);
       dense(context, unit, unit_texts, VectorView<const float>(), Activation::identity, product);
       copy<float>(context, std::as_const(product).view(), table);
@@ -115,11 +148,9 @@ CosineTops cosine_tops(Context& context, MatrixView<const float> images,
   CosineTops tops{Matrix<std::int32_t>(images.rows, k), Matrix<float>(images.rows, k),
                   Matrix<std::int32_t>(texts.rows, per_text), Matrix<float>(texts.rows, per_text)};
   if (context.device() == Device::cpu) {
-    Scratch scratch(context);
-    const DistanceScales<float> scales(kTops, context, scratch, Metric::cosine,
-                                       BatchView<const float>(images), "images",
-                                       BatchView<const float>(texts), "texts");
-    cpu::cosine_tops(context.threads(), images, scales.x.data, texts, scales.y.data, tops.texts,
+    const ScaledSide x(context.threads(), images, "cosine_tops: images");
+    const ScaledSide y(context.threads(), texts, "cosine_tops: texts");
+    cpu::cosine_tops(context.threads(), x.rows(), x.scales(), y.rows(), y.scales(), tops.texts,
                      tops.text_cosines, tops.images, tops.image_cosines);
   } else {
     const auto search = [&](MatrixView<const float> queries, MatrixView<const float> database,

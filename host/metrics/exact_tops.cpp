@@ -67,7 +67,7 @@ void exact_tops(int threads, MatrixView<const float> queries, MatrixView<const f
   Matrix<double> cosines(block, k);
   for (std::int64_t start = 0; start < queries.rows; start += block) {
     const std::int64_t rows = std::min(block, queries.rows - start);
-    nearest(context, unit_rows(threads, queries.row_range(start, rows), "queries"), unit,
+    nearest(context, unit_rows(threads, queries.row_range(start, rows), "queries", start), unit,
             {.metric = Metric::cosine}, near.view().row_range(0, rows),
             distances.view().row_range(0, rows));
     cpu::parallel_chunks(threads, rows, kGrain, [&](std::int64_t first, std::int64_t count) {

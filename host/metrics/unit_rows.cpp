@@ -10,18 +10,20 @@
 
 namespace clipk {
 
-void check_nonzero_rows(MatrixView<const float> rows, const char* name) {
-  check_finite(rows, name);
+void check_nonzero_rows(MatrixView<const float> rows, const char* name, std::int64_t first_row) {
+  check_finite(rows, name, first_row);
   for (std::int64_t i = 0; i < rows.rows; ++i) {
     const float* row = rows.row(i);
     if (std::all_of(row, row + rows.cols, [](float value) { return value == 0; })) {
-      check::fail(name, "rows of length above 0", "a zero vector in row " + std::to_string(i));
+      check::fail(name, "rows of length above 0",
+                  "a zero vector in row " + std::to_string(first_row + i));
     }
   }
 }
 
-Matrix<float> unit_rows(int threads, MatrixView<const float> rows, const char* name) {
-  check_nonzero_rows(rows, name);
+Matrix<float> unit_rows(int threads, MatrixView<const float> rows, const char* name,
+                        std::int64_t first_row) {
+  check_nonzero_rows(rows, name, first_row);
   Matrix<float> unit(rows.rows, rows.cols);
   cpu::parallel_chunks(threads, rows.rows, 256, [&](std::int64_t first, std::int64_t count) {
     for (std::int64_t i = first; i < first + count; ++i) {

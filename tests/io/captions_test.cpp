@@ -51,6 +51,8 @@ TEST_F(CaptionsTest, RefusesWhatIsNoCaption) {
   EXPECT_HAS(reason("\n"), "expected a caption on line 1, got an empty line");
   EXPECT_HAS(reason("a\n\nc\n"), "expected a caption on line 2, got an empty line");
   EXPECT_HAS(reason("a\nb\n \t\r\n"), "expected a caption on line 3, got a line of blanks");
+  EXPECT_HAS(reason("a\n\u00A0\u2009\u3000\n"),
+             "expected a caption on line 2, got a line of blanks");
   EXPECT_HAS(reason("a\nb\n\n"), "expected a caption on line 3, got an empty line");
   EXPECT_HAS(reason(std::string("a\nb\0c\n", 6)), "expected text on line 2, got a NUL byte");
   EXPECT_HAS(error_of([&] { read_captions(path("none.txt")); }), "No such file");

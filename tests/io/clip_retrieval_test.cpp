@@ -139,6 +139,9 @@ TEST_F(ClipRetrievalTest, RowsOfParquetFiles) {
   EXPECT_EQ(rows_of_footer("\x06\x06\x0A"), 5);
   EXPECT_EQ(rows_of_footer("\x36\x09"), std::nullopt);
   EXPECT_EQ(rows_of_footer("\x38\x01x"), std::nullopt);
+  // A field of number 2^63 - 1 before it, which the next one's would count on from.
+  EXPECT_EQ(rows_of_footer("\x06\xFE\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01\x02\x06\x06\x0A"),
+            std::nullopt);
   EXPECT_EQ(rows_of_footer(std::string(40, '\x1C')), std::nullopt);  // structs in structs
 }
 

@@ -221,6 +221,8 @@ TEST_F(SafetensorsTest, RefusesWhatIsNotTheJsonOfTensors) {
   EXPECT_HAS(reason_of_header("{\"x\":"), "a safetensors header in JSON, got something else at");
   EXPECT_HAS(reason_of_header("{\"\xFF\":1}"), "got something else at its byte 3");
   EXPECT_HAS(reason_of_header("{} {}"), "got something else at its byte 4");
+  EXPECT_HAS(reason_of_header(R"({"x":{"shape":[1e999]}})"),
+             "a safetensors header in JSON, got a number out of range");
   const std::string form = "each a type, a shape and two offsets, got JSON of another form";
   EXPECT_HAS(reason_of_header("{\"x\":1}"), form);
   EXPECT_HAS(reason_of_header("{\"x\":[]}"), "expected ");

@@ -201,9 +201,42 @@ TEST(CosineTable, RefusesWhatHasNoCosine) {
              "a zero vector in row 4");
   EXPECT_HAS(error_of([&] { cosine_table(context, rows, zero, {}, nothing); }),
              "a zero vector in row 4");
-  EXPECT_HAS(error_of([&] { cosine_tops(context, zero, rows, 1); }), "length 0 in row 4");
-  zero(4, 1) = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_HAS(error_of([&] { cosine_table(context, zero, rows, {}, nothing); }), "images");
+  // Counted over all the rows, not those of a block.
+  EXPECT_HAS(error_of([&] { cosine_table(context, zero, rows, {.block_rows = 3}, nothing); }),
+             "a zero vector in row 4");
+  EXPECT_HAS(error_of([&] { cosine_tops(context, zero, rows, 1); }),
+             "cosine_tops: images: expected rows of length above 0, got a zero vector in row 4");
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), INFINITY}) {
+    zero(4, 1) = bad;
+    EXPECT_HAS(error_of([&] { cosine_table(context, zero, rows, {.block_rows = 3}, nothing); }),
+               "cosine_table: images: expected finite values");
+    EXPECT_HAS(error_of([&] { cosine_tops(context, zero, rows, 6); }), "in row 4, column 1");
+    EXPECT_HAS(error_of([&] { cosine_tops(context, rows, zero, 6); }),
+               "cosine_tops: texts: expected finite values");
+  }
+}
+
+TEST(CosineTable, TakesRowsOfAnyLength) {
+  Context context = Context::cpu();
+  const Matrix<float> rows = random_rows(600, 7, 1), texts = random_rows(20, 7, 2);
+  Matrix<float> images = rows.to_host(context), scaled_texts = texts.to_host(context);
+  for (std::int64_t j = 0; j < 7; ++j) {
+    images(3, j) *= 1e-38F;
+    images(500, j) *= 3e37F;
+    scaled_texts(5, j) *= 1e30F;
+  }
+  cosine_table(context, images, scaled_texts, {.block_rows = 400},
+               [&](std::int64_t first, MatrixView<const float> block) {
+                 for (std::int64_t i = 0; i < block.rows; ++i) {
+                   for (std::int64_t j = 0; j < 20; ++j) {
+                     ASSERT_NEAR(block(i, j), plain_cosine(rows, first + i, texts, j), 2e-6);
+                   }
+                 }
+               });
+  const CosineTops a = cosine_tops(context, rows, texts, 20);
+  const CosineTops b = cosine_tops(context, images, scaled_texts, 20);
+  EXPECT_TRUE(std::equal(a.texts.data(), a.texts.data() + 600 * 20, b.texts.data()));
+  EXPECT_TRUE(std::equal(a.images.data(), a.images.data() + 20 * 20, b.images.data()));
 }
 
 CLIPK_INSTANTIATE_DEVICE_TEST(CosineTableTest);

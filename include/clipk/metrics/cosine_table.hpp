@@ -24,7 +24,8 @@ struct CosineTableOptions {
 /// @throws Error if the widths differ or are 0, a value is not finite, a row has length zero, or
 ///   block_rows is negative.
 /// Deterministic: yes, whatever the number of threads. Memory: the texts once more and a block of
-/// the table; on a GPU also a block of the images.
+/// the table; on a GPU, or where rows have lengths beyond 1e-15 to 1e15, also a block of the
+/// images.
 void cosine_table(
     Context& context, MatrixView<const float> images, MatrixView<const float> texts,
     const CosineTableOptions& options,
@@ -45,9 +46,9 @@ struct CosineTops {
 /// @param images [n, d]  @param texts [m, d], both on the context's device
 /// @param k of the texts, 1 to min(m, 128)
 /// @throws Error if a shape or a device differs, k is out of range, there are no images, or (on the
-///   CPU) a row has length zero.
+///   CPU) a value is not finite or a row has length zero.
 /// Deterministic: yes, whatever the number of threads. Scratch on the CPU: n + m floats, 16 m k
-/// candidates and a tile a thread.
+/// candidates and a tile a thread; a side whose rows have lengths beyond 1e-15 to 1e15 once more.
 CosineTops cosine_tops(Context& context, MatrixView<const float> images,
                        MatrixView<const float> texts, std::int64_t k);
 

@@ -56,7 +56,8 @@ struct NamedCluster {
 /// Random(seed, bootstrap, r), with the context's seed.
 ///
 /// Runs on the host whatever the context's device. Time: O(permutations n d + permutations k m d).
-/// Memory: both modalities once more in float32. Deterministic: yes, for any number of threads.
+/// Memory: the images once more in float32, the texts in float32 and float64, and k x m cosines.
+/// Deterministic: yes, for any number of threads.
 ///
 /// @param images [n, d]  @param labels [n], negative: in no cluster, and left out
 /// @param texts [m, d]
