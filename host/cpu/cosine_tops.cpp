@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -33,6 +34,13 @@ void select_both(std::int64_t rows, std::int64_t cols, std::int64_t first_row,
     col_lists[j].add(key, static_cast<std::int32_t>(first_row + i));
     limits[j] = col_lists[j].limit;
   };
+  const auto take = [&](auto nearer, std::int64_t i, std::int64_t begin) HWY_ATTR {
+    std::uint8_t bytes[8] = {};
+    hn::StoreMaskBits(tag, nearer, bytes);
+    std::uint64_t bits;
+    std::memcpy(&bits, bytes, sizeof(bits));
+    for (; bits != 0; bits &= bits - 1) add(i, begin + __builtin_ctzll(bits));
+  };
   for (std::int64_t i = 0; i < rows; ++i) {
     const float* row = tile + i * kTileCols;
     select(row, cols, first_col, row_lists[i]);
@@ -42,7 +50,8 @@ void select_both(std::int64_t rows, std::int64_t cols, std::int64_t first_row,
       const auto nearer1 =
           hn::Lt(hn::LoadU(tag, row + j + lanes), hn::LoadU(tag, limits + j + lanes));
       if (hn::AllFalse(tag, hn::Or(nearer0, nearer1))) continue;
-      for (std::int64_t c = j; c < j + 2 * lanes; ++c) add(i, c);
+      take(nearer0, i, j);
+      take(nearer1, i, j + lanes);
     }
     for (; j < cols; ++j) add(i, j);
   }
