@@ -204,6 +204,8 @@ def main():
     arguments.add_argument("--page", help="look at this page instead of a new one")
     arguments.add_argument("--keep", help="folder for screenshots")
     options = arguments.parse_args()
+    if options.keep:
+        os.makedirs(options.keep, exist_ok=True)
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         print("no Chromium here (script/bootstrap installs it): the page was not looked at")
