@@ -1,8 +1,5 @@
 #include "clipk/io/utf8.hpp"
 
-#include <algorithm>
-#include <array>
-
 namespace clipk {
 
 std::size_t utf8_length(std::string_view text) {
@@ -22,39 +19,13 @@ std::size_t utf8_length(std::string_view text) {
 }
 
 bool is_blank(std::string_view text) {
-  constexpr std::array<std::string_view, 27> kBlanks{" ",
-                                                     "\t",
-                                                     "\n",
-                                                     "\v",
-                                                     "\f",
-                                                     "\r",
-                                                     "\xC2\x85",
-                                                     "\xC2\xA0",
-                                                     "\xE1\x9A\x80",
-                                                     "\xE2\x80\x80",
-                                                     "\xE2\x80\x81",
-                                                     "\xE2\x80\x82",
-                                                     "\xE2\x80\x83",
-                                                     "\xE2\x80\x84",
-                                                     "\xE2\x80\x85",
-                                                     "\xE2\x80\x86",
-                                                     "\xE2\x80\x87",
-                                                     "\xE2\x80\x88",
-                                                     "\xE2\x80\x89",
-                                                     "\xE2\x80\x8A",
-                                                     "\xE2\x80\x8B",
-                                                     "\xE2\x80\xA8",
-                                                     "\xE2\x80\xA9",
-                                                     "\xE2\x80\xAF",
-                                                     "\xE2\x81\x9F",
-                                                     "\xE3\x80\x80",
-                                                     "\xEF\xBB\xBF"};
-  const auto blank = [&](std::string_view character) {
-    return std::find(kBlanks.begin(), kBlanks.end(), character) != kBlanks.end();
-  };
+  // White space one after another: no character's bytes stand inside another's.
+  constexpr std::string_view kBlanks =
+      " \t\n\v\f\r\u0085\u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
+      "\u200A\u200B\u2028\u2029\u202F\u205F\u3000\uFEFF";
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);
-    if (length == 0 || !blank(text.substr(0, length))) return false;
+    if (length == 0 || kBlanks.find(text.substr(0, length)) == kBlanks.npos) return false;
     text.remove_prefix(length);
   }
   return true;
