@@ -1,7 +1,9 @@
 """Runs clipk's benches beside the same work in PyTorch and scikit-learn and prints the ratios.
 
 The two take turns, `--rounds` times, and the medians are compared: a machine that slows down slows
-both. Uses the standard library alone; the references run in the interpreter given by --python.
+both. With `--single-pass` every bench binary and the references start once each, which is what a GPU
+lent for minutes has time for; what fails is named and the rest is shown. Uses the standard library
+alone; the references run in the interpreter given by --python.
 """
 
 import argparse
@@ -149,6 +151,72 @@ def clipk_counters(build, binary, pattern, device, threads):
     return runs[0]
 
 
+def single_pass_counters(build, device, threads, precision, only, folder):
+    """Counters of all cases, each binary started once; a binary that fails leaves its cases out."""
+    patterns = {}
+    for title, binary, pattern, _, _ in CASES:
+        if re.search(only, title):
+            patterns.setdefault(binary, set()).add(pattern)
+    counters, failed = {}, []
+    for binary, filters in patterns.items():
+        out = os.path.join(folder, f"{binary}.{precision}.json")
+        command = [
+            os.path.join(build, "bench", binary), "--benchmark_filter=" + "|".join(sorted(filters)),
+            f"--benchmark_out={out}", "--benchmark_out_format=json", "--benchmark_min_time=0.05",
+            f"--device={device}", f"--threads={threads}", f"--precision={precision}",
+        ]
+        try:
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  text=True, timeout=60)
+            message = done.stdout[-300:] if done.returncode != 0 else ""
+        except (subprocess.TimeoutExpired, OSError) as error:
+            message = str(error)
+        if message:
+            failed.append(f"{binary}: {message}")
+        try:
+            runs = json.load(open(out))["benchmarks"]
+        except (OSError, ValueError):
+            runs = []
+        for pattern in filters:
+            for run in runs:
+                if re.search(pattern, run["name"]) and not run.get("error_occurred"):
+                    counters[binary, pattern] = run
+    return counters, failed
+
+
+def single_pass(arguments):
+    folder = arguments.raw or tempfile.mkdtemp()
+    os.makedirs(folder, exist_ok=True)
+    theirs_file = os.path.join(folder, f"reference.{arguments.precision}.json")
+    # PyTorch has no switch that turns float32 products into bfloat16 ones.
+    precision = "fp32" if arguments.precision == "fp32" else "tf32"
+    reference = subprocess.Popen(
+        [arguments.python, os.path.join(os.path.dirname(__file__), "reference", "reference.py"),
+         "--device", arguments.device, "--threads", str(arguments.threads), "--precision", precision,
+         "--out", theirs_file],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    failed = []
+    try:
+        failed += reference.communicate(timeout=240)[1].splitlines()[-5:]
+    except subprocess.TimeoutExpired:
+        reference.kill()
+        failed.append("reference.py: stopped after 240 s")
+    counters, broken = single_pass_counters(
+        arguments.build, arguments.device, arguments.threads, arguments.precision, arguments.only,
+        folder)
+    failed += broken
+    try:
+        theirs = json.load(open(theirs_file))
+    except (OSError, ValueError):
+        theirs = {}
+    rows = []
+    for title, binary, pattern, case, factor in CASES:
+        run = counters.get((binary, pattern))
+        if run is not None:
+            rows.append((title, run["median_s"], theirs.get(case, 0) * factor, run["floor"]))
+    return rows, failed, theirs.get("torch", "?")
+
+
 def reference_seconds(python, case, device, threads):
     command = [python, os.path.join(os.path.dirname(__file__), "reference", "reference.py"),
                "--only", "^" + re.escape(case) + "$", "--device", device, "--threads", str(threads)]
@@ -160,8 +228,8 @@ def table(rows):
     lines = ["| work | clipk | reference | ratio | share of floor |", "|---|---|---|---|---|"]
     for title, ours, theirs, floor in rows:
         ratio = f"{theirs / ours:.2f}" if theirs else "-"
-        reference = f"{theirs * 1e3:.2f} ms" if theirs else "-"
-        lines.append(f"| {title} | {ours * 1e3:.2f} ms | {reference} | {ratio} | {floor:.2f} |")
+        reference = f"{theirs * 1e3:.3g} ms" if theirs else "-"
+        lines.append(f"| {title} | {ours * 1e3:.3g} ms | {reference} | {ratio} | {floor:.2f} |")
     return "\n".join(lines)
 
 
@@ -175,10 +243,30 @@ def main():
     parser.add_argument("--only", default="", help="a regular expression on titles")
     parser.add_argument("--title", default=f"{platform.machine()}, {os.cpu_count()} cores")
     parser.add_argument("--out", help="a Markdown file to write")
+    parser.add_argument("--single-pass", action="store_true",
+                        help="start every program once; failures leave a row out")
+    parser.add_argument("--precision", choices=["fp32", "tf32", "bf16"], default="fp32",
+                        help="of matrix products on a GPU, with --single-pass")
+    parser.add_argument("--raw", help="a folder for the raw JSON, with --single-pass")
     arguments = parser.parse_args()
 
     if arguments.out:  # found out now, not after the last bench
         os.makedirs(os.path.dirname(arguments.out) or ".", exist_ok=True)
+
+    if arguments.single_pass:
+        rows, failed, version = single_pass(arguments)
+        report = "\n".join([
+            f"# {arguments.title}, {arguments.precision}", "",
+            f"{datetime.date.today()}, PyTorch {version}, one pass, medians of at least .05 s; CUDA "
+            "events, the L2 cache flushed before each call on both sides. A ratio above 1 means that "
+            "clipk is faster; the floor is what a copy and a matrix product timed in the same "
+            "process imply.", "", table(rows), "", *[f"Failed: {line}" for line in failed]
+        ])
+        print(report)
+        if arguments.out:
+            with open(arguments.out, "w", encoding="utf-8") as file:
+                file.write(report + "\n")
+        return
 
     rows, notes, version = [], [], "?"
     for title, binary, pattern, case, factor in CASES:

@@ -101,16 +101,19 @@ struct GemmCall {
             alignment(c),
             static_cast<std::int64_t>(precision),
             static_cast<std::int64_t>(epilogue),
+            epilogue == Epilogue::none ? 0 : alignment(bias),
             stride_bias,
             beta != 0};
   }
   void run(GemmHandle& handle, cudaStream_t stream) const;
+  void run_one_by_one(GemmHandle& handle, cudaStream_t stream) const;
 };
 
 struct GemmHandle::Plan {
   cublasLtMatmulDesc_t product = nullptr;
   cublasLtMatrixLayout_t a = nullptr, b = nullptr, c = nullptr;
   cublasLtMatmulAlgo_t algorithm{};
+  bool supported = false;
 
   ~Plan() {
     if (a != nullptr) cublasLtMatrixLayoutDestroy(a);
@@ -128,10 +131,13 @@ struct GemmHandle::Plan {
     set(layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, stride);
   }
 
-  void make(cublasLtHandle_t handle, std::size_t workspace_bytes, const Key& key) {
+  /// @param bias any pointer of the alignment in `key`: without one, no epilogue that adds a bias
+  ///   is found
+  void make(cublasLtHandle_t handle, std::size_t workspace_bytes, const Key& key,
+            const float* bias) {
     const auto [m, n, k, batch, a_transpose, a_ld, a_stride, a_align, b_transpose, b_ld, b_stride,
-                b_align, c_ld, c_stride, c_align, precision, epilogue, bias_stride, accumulates] =
-        key;
+                b_align, c_ld, c_stride, c_align, precision, epilogue, bias_align, bias_stride,
+                accumulates] = key;
     check(cublasLtMatmulDescCreate(&product, compute_type(static_cast<Precision>(precision)),
                                    CUDA_R_32F),
           "descriptor");
@@ -140,6 +146,9 @@ struct GemmHandle::Plan {
     set(product, CUBLASLT_MATMUL_DESC_TRANSA, ta ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(product, CUBLASLT_MATMUL_DESC_TRANSB, tb ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(product, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(static_cast<Epilogue>(epilogue)));
+    if (static_cast<Epilogue>(epilogue) != Epilogue::none) {
+      set(product, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+    }
     if (bias_stride != 0) {
       set(product, CUBLASLT_MATMUL_DESC_BIAS_BATCH_STRIDE, bias_stride);
     }
@@ -167,9 +176,10 @@ struct GemmHandle::Plan {
     set(raw, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, static_cast<std::uint32_t>(c_align));
     cublasLtMatmulHeuristicResult_t result{};
     int found = 0;
-    check(cublasLtMatmulAlgoGetHeuristic(handle, product, a, b, c, c, raw, 1, &result, &found),
-          "no algorithm");
-    if (found == 0) throw Error("gemm: cuBLASLt knows no algorithm for this shape");
+    const cublasStatus_t status =
+        cublasLtMatmulAlgoGetHeuristic(handle, product, a, b, c, c, raw, 1, &result, &found);
+    if (status != CUBLAS_STATUS_NOT_SUPPORTED) check(status, "choice of an algorithm");
+    supported = status == CUBLAS_STATUS_SUCCESS && found > 0;
     algorithm = result.algo;
   }
 };
@@ -190,11 +200,11 @@ GemmHandle::~GemmHandle() {
   cublasLtDestroy(handle_);
 }
 
-GemmHandle::Plan& GemmHandle::plan(const Key& key) {
+GemmHandle::Plan& GemmHandle::plan(const Key& key, const float* bias) {
   auto it = plans_.find(key);
   if (it == plans_.end()) {
     auto plan = std::make_unique<Plan>();
-    plan->make(handle_, workspace_bytes_, key);
+    plan->make(handle_, workspace_bytes_, key, bias);
     it = plans_.emplace(key, std::move(plan)).first;
   }
   return *it->second;
@@ -203,12 +213,30 @@ GemmHandle::Plan& GemmHandle::plan(const Key& key) {
 void GemmCall::run(GemmHandle& handle, cudaStream_t stream) const {
   if (m == 0 || n == 0 || batch == 0) return;
   if (k < 1) throw Error("gemm: expected k of at least 1, got " + std::to_string(k));
-  GemmHandle::Plan& plan = handle.plan(key());
+  GemmHandle::Plan& plan = handle.plan(key(), bias);
+  if (!plan.supported) {
+    if (batch == 1) throw Error("gemm: cuBLASLt knows no algorithm for this shape");
+    return run_one_by_one(handle, stream);
+  }
   if (epilogue != Epilogue::none) set(plan.product, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
   check(cublasLtMatmul(handle.handle_, plan.product, &alpha, a.data, plan.a, b.data, plan.b, &beta,
                        c, plan.c, c, plan.c, &plan.algorithm, handle.workspace_,
                        handle.workspace_bytes_, stream),
         "cublasLtMatmul");
+}
+
+// Not every release strides biases along with a batch.
+void GemmCall::run_one_by_one(GemmHandle& handle, cudaStream_t stream) const {
+  for (std::int64_t s = 0; s < batch; ++s) {
+    GemmCall one = *this;
+    one.a.data += s * a.stride;
+    one.b.data += s * b.stride;
+    one.c += s * stride_c;
+    if (bias != nullptr) one.bias += s * stride_bias;
+    one.batch = 1;
+    one.a.stride = one.b.stride = one.stride_c = one.stride_bias = 0;
+    one.run(handle, stream);
+  }
 }
 
 void gemm_batched(GemmHandle& handle, Transpose a, Transpose b, std::int64_t m, std::int64_t n,

@@ -34,8 +34,8 @@ class GemmHandle {
  private:
   friend struct GemmCall;
   struct Plan;
-  using Key = std::array<std::int64_t, 19>;
-  Plan& plan(const Key& key);
+  using Key = std::array<std::int64_t, 20>;
+  Plan& plan(const Key& key, const float* bias);
 
   cublasLtHandle_t handle_ = nullptr;
   void* workspace_ = nullptr;

@@ -10,17 +10,21 @@ import argparse
 import json
 import re
 import statistics
+import sys
 import time
 
 import torch
 import torch.nn.functional as F
 
 CASES = {}
+HOST_ONLY = set()  # cases of libraries that have no GPU form
 
 
-def case(name, repeats=5):
+def case(name, repeats=5, host_only=False):
     def register(setup):
         CASES[name] = (setup, repeats)
+        if host_only:
+            HOST_ONLY.add(name)
         return setup
 
     return register
@@ -61,12 +65,12 @@ def faiss_flat(n, m, d):
     return lambda: index.search(queries, 10)
 
 
-@case("faiss 5000x50000x512 k=10", 3)
+@case("faiss 5000x50000x512 k=10", 3, host_only=True)
 def faiss_wide(device):
     return faiss_flat(5000, 50000, 512)
 
 
-@case("faiss 20000x20000x64 k=10", 3)
+@case("faiss 20000x20000x64 k=10", 3, host_only=True)
 def faiss_narrow(device):
     return faiss_flat(20000, 20000, 64)
 
@@ -295,7 +299,7 @@ def normalize_rows(device):
     return lambda: F.normalize(x)
 
 
-@case("pca 10000x512", 3)
+@case("pca 10000x512", 3, host_only=True)
 def pca(device):
     from sklearn.decomposition import PCA
 
@@ -303,7 +307,7 @@ def pca(device):
     return lambda: PCA(svd_solver="covariance_eigh").fit(x)
 
 
-@case("trustworthiness 5000, 512 to 64", 3)
+@case("trustworthiness 5000, 512 to 64", 3, host_only=True)
 def trustworthiness(device):
     from sklearn.manifold import trustworthiness as score
 
@@ -488,12 +492,12 @@ def kmeans(**options):
     return fit
 
 
-@case("kmeans 20000x784 k=10, 4 restarts", 3)
+@case("kmeans 20000x784 k=10, 4 restarts", 3, host_only=True)
 def kmeans_restarts(device):
     return kmeans(n_init=4)
 
 
-@case("kmeans 20000x784 k=10, from given centres", 3)
+@case("kmeans 20000x784 k=10, from given centres", 3, host_only=True)
 def kmeans_from_start(device):
     return kmeans(n_init=1, init="given")
 
@@ -502,7 +506,7 @@ def random_labels(n, k, seed):
     return torch.randint(k, (n,), generator=torch.Generator().manual_seed(seed)).numpy()
 
 
-@case("silhouette 10000x784", 3)
+@case("silhouette 10000x784", 3, host_only=True)
 def silhouette(device):
     from sklearn.metrics import silhouette_score
 
@@ -517,12 +521,12 @@ def adjusted_mutual_info(n, k):
     return lambda: adjusted_mutual_info_score(truth, predicted)
 
 
-@case("adjusted_mutual_info 70000, 10 clusters", 5)
+@case("adjusted_mutual_info 70000, 10 clusters", 5, host_only=True)
 def adjusted_mutual_info_few(device):
     return adjusted_mutual_info(70000, 10)
 
 
-@case("adjusted_mutual_info 100000, 1000 clusters", 3)
+@case("adjusted_mutual_info 100000, 1000 clusters", 3, host_only=True)
 def adjusted_mutual_info_many(device):
     return adjusted_mutual_info(100000, 1000)
 
@@ -565,7 +569,7 @@ def dec_epoch(device):
     return step
 
 
-@case("tsne 5000x50, 250 iterations", 1)
+@case("tsne 5000x50, 250 iterations", 1, host_only=True)
 def tsne(device):
     from sklearn.manifold import TSNE
 
@@ -657,12 +661,12 @@ def correlation(ranks):
     return call
 
 
-@case("correlations 20000x512 to 200, Pearson", 5)
+@case("correlations 20000x512 to 200, Pearson", 5, host_only=True)
 def correlation_pearson(device):
     return correlation(ranks=False)
 
 
-@case("correlations 20000x512 to 200, Spearman", 3)
+@case("correlations 20000x512 to 200, Spearman", 3, host_only=True)
 def correlation_spearman(device):
     return correlation(ranks=True)
 
@@ -687,7 +691,7 @@ def cross_entropy_wide(device):
     return cross_entropy(8192, 1000, device)
 
 
-@case("logistic regression 20000x64, 10 classes", 3)
+@case("logistic regression 20000x64, 10 classes", 3, host_only=True)
 def logistic_regression(device):
     """In float64, as clipk's on the CPU; a tolerance that is not reached makes it 50 steps."""
     import warnings
@@ -702,19 +706,34 @@ def logistic_regression(device):
     return lambda: LogisticRegression(max_iter=50, tol=1e-12).fit(x, y)
 
 
+def measure_host(call, repeats):
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def measure_cuda(call, repeats):
+    """As bench/support.cpp: events around the call, the L2 cache flushed before each."""
+    flush = torch.empty(256 << 20, dtype=torch.uint8, device="cuda")
+    start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    times = []
+    for _ in range(repeats):
+        flush.zero_()
+        start.record()
+        call()
+        stop.record()
+        stop.synchronize()
+        times.append(start.elapsed_time(stop) * 1e-3)
+    return statistics.median(times)
+
+
 def measure(call, repeats, device):
     for _ in range(min(3, repeats - 1)):
         call()
-    times = []
-    for _ in range(repeats):
-        if device == "cuda":
-            torch.cuda.synchronize()
-        start = time.perf_counter()
-        call()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    return measure_cuda(call, repeats) if device == "cuda" else measure_host(call, repeats)
 
 
 def main():
@@ -722,15 +741,30 @@ def main():
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", default="", help="a regular expression on case names")
+    parser.add_argument("--precision", choices=["fp32", "tf32"], default="fp32",
+                        help="of matrix products on a GPU")
+    parser.add_argument("--out", help="a file that is rewritten after every case")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    torch.backends.cuda.matmul.allow_tf32 = arguments.precision == "tf32"
     result = {"torch": torch.__version__}
     for name, (setup, repeats) in CASES.items():
-        if re.search(arguments.only, name):
+        if not re.search(arguments.only, name):
+            continue
+        if arguments.device == "cuda" and name in HOST_ONLY:
+            continue
+        try:
             call = setup(arguments.device)
             result[name] = measure(call, repeats, arguments.device)
             if hasattr(call, "notes"):  # what it reached, beside the time it took
                 result.update(call.notes())
+        except Exception as error:  # one case that fails must not take the others with it
+            if arguments.out is None:
+                raise
+            print(f"reference.py: {name}: {error}", file=sys.stderr)
+        if arguments.out is not None:
+            with open(arguments.out, "w", encoding="utf-8") as file:
+                json.dump(result, file, indent=1)
     print(json.dumps(result))
 
 

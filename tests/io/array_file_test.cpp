@@ -7,6 +7,7 @@
 #include "clipk/io/safetensors.hpp"
 #include "io/broken_files.hpp"
 #include "io/files.hpp"
+#include "support/golden.hpp"
 
 namespace clipk {
 namespace {
@@ -17,7 +18,7 @@ using test::write_bytes;
 
 class ArrayFileTest : public test::FileTest {
  protected:
-  static fs::path golden(const std::string& name) { return fs::path(CLIPK_TEST_DATA) / name; }
+  static fs::path golden(const std::string& name) { return test::golden_folder() / name; }
   static void expect_counts(const Matrix<float>& matrix) {
     ASSERT_EQ(matrix.rows(), 3);
     ASSERT_EQ(matrix.cols(), 2);

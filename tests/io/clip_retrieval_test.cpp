@@ -7,6 +7,7 @@
 #include "io/broken_files.hpp"
 #include "io/files.hpp"
 #include "io/parquet_rows.hpp"
+#include "support/golden.hpp"
 
 namespace clipk {
 namespace {
@@ -20,7 +21,7 @@ using test::write_bytes;
 class ClipRetrievalTest : public test::FileTest {
  protected:
   ClipRetrievalTest() {
-    fs::copy(fs::path(CLIPK_TEST_DATA) / "clip_retrieval", folder(), fs::copy_options::recursive);
+    fs::copy(test::golden_folder() / "clip_retrieval", folder(), fs::copy_options::recursive);
   }
   fs::path folder() const { return path("folder"); }
   static Matrix<float> rows(std::int64_t n, std::int64_t d) {

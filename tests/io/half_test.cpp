@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "clipk/io/npy.hpp"
+#include "support/golden.hpp"
 
 namespace clipk {
 namespace {
@@ -39,7 +40,7 @@ TEST(Half, EveryValueIsExactBothWays) {
 }
 
 TEST(Half, RoundsAsNumpy) {
-  const std::filesystem::path golden = std::filesystem::path(CLIPK_TEST_DATA) / "npy";
+  const std::filesystem::path golden = test::golden_folder() / "npy";
   const auto in = read_npy_vector<double>(golden / "half_in.npy");
   const auto out = read_npy_vector<float>(golden / "half_out.npy");
   ASSERT_EQ(in.size(), out.size());

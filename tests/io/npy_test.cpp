@@ -8,6 +8,7 @@
 
 #include "io/files.hpp"
 #include "support/arrays.hpp"
+#include "support/golden.hpp"
 
 namespace clipk {
 namespace {
@@ -17,7 +18,7 @@ using test::read_bytes;
 using test::write_bytes;
 
 std::filesystem::path golden(const std::string& name) {
-  return std::filesystem::path(CLIPK_TEST_DATA) / "npy" / (name + ".npy");
+  return test::golden_folder() / "npy" / (name + ".npy");
 }
 
 // A file of version 1.0 with this dictionary (padded as NumPy does) and data.

@@ -8,6 +8,7 @@
 #include "io/broken_files.hpp"
 #include "io/files.hpp"
 #include "io/zip_files.hpp"
+#include "support/golden.hpp"
 
 namespace clipk {
 namespace {
@@ -17,7 +18,7 @@ using test::read_bytes;
 using test::write_bytes;
 
 std::filesystem::path golden(const std::string& name) {
-  return std::filesystem::path(CLIPK_TEST_DATA) / "npz" / (name + ".npz");
+  return test::golden_folder() / "npz" / (name + ".npz");
 }
 
 // Where the record of a member in the central directory stands.
@@ -174,7 +175,7 @@ TEST_F(NpzTest, RefusesSizesThatLie) {
 
 // A member that holds more, or less, than both its sizes say.
 TEST_F(NpzTest, RefusesMembersOfAnotherSizeThanTheyHold) {
-  const std::string whole = read_bytes(std::filesystem::path(CLIPK_TEST_DATA) / "npy/f4_le.npy");
+  const std::string whole = read_bytes(test::golden_folder() / "npy/f4_le.npy");
   for (const int more : {-8, -1, 1, 4096}) {
     SCOPED_TRACE(more);
     std::string content = whole;

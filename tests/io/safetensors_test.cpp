@@ -9,6 +9,7 @@
 #include "clipk/io/atomic_file.hpp"
 #include "io/broken_files.hpp"
 #include "io/files.hpp"
+#include "support/golden.hpp"
 
 namespace clipk {
 namespace {
@@ -18,7 +19,7 @@ using test::read_bytes;
 using test::write_bytes;
 
 std::filesystem::path golden(const std::string& name) {
-  return std::filesystem::path(CLIPK_TEST_DATA) / "safetensors" / (name + ".safetensors");
+  return test::golden_folder() / "safetensors" / (name + ".safetensors");
 }
 
 std::string file_bytes(const std::string& header, const std::string& data) {

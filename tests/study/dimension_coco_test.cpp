@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include "study/dimension_files.hpp"
+#include "support/golden.hpp"
 
 namespace clipk::test {
 namespace {
@@ -10,8 +11,7 @@ class CocoStudyTest : public DimensionTest {
  protected:
   static std::filesystem::path data() {
     const char* set = std::getenv("CLIPK_DATA");
-    return set != nullptr && *set != '\0' ? set
-                                          : std::filesystem::path(CLIPK_TEST_DATA) / "../../data";
+    return set != nullptr && *set != '\0' ? set : golden_folder() / "../../data";
   }
   static bool have(const std::string& prefix) {
     return std::filesystem::exists(data() / "coco500" / (prefix + "image_embeddings.npy")) &&

@@ -6,6 +6,7 @@
 #include "study/cluster_files.hpp"
 #include "study/dimension_files.hpp"
 #include "study/factor_files.hpp"
+#include "support/golden.hpp"
 
 namespace clipk::test {
 namespace {
@@ -55,7 +56,7 @@ TEST_F(InputsRefusesTest, SafetensorsThatLie) {
 }
 
 TEST_F(InputsRefusesTest, ClipRetrievalFolders) {
-  const fs::path golden = fs::path(CLIPK_TEST_DATA) / "clip_retrieval";
+  const fs::path golden = golden_folder() / "clip_retrieval";
   fs::create_directory(path("p"));
   expect_refused_pairs(path("p").string() + ": expected a clip-retrieval folder with img_emb");
   fs::copy(golden, path("p"), fs::copy_options::recursive);

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "study/semantic_files.hpp"
+#include "support/golden.hpp"
 
 namespace clipk::test {
 namespace {
@@ -145,7 +146,7 @@ TEST_F(SemanticStudyTest, TakesAttributesAndComponents) {
 TEST_F(SemanticStudyTest, CocoHasThePublishedFigures) {
   const char* set = std::getenv("CLIPK_DATA");
   const std::filesystem::path data =
-      set != nullptr && *set != '\0' ? set : std::filesystem::path(CLIPK_TEST_DATA) / "../../data";
+      set != nullptr && *set != '\0' ? set : golden_folder() / "../../data";
   if (!std::filesystem::exists(data / "coco500" / "image_embeddings.npy")) {
     GTEST_SKIP() << "no COCO-500 here: script/fetch-data brings them";
   }

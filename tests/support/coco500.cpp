@@ -6,14 +6,14 @@
 #include <string>
 
 #include "clipk/io/npy.hpp"
+#include "support/golden.hpp"
 
 namespace clipk::test {
 namespace {
 
 std::filesystem::path folder() {
   const char* set = std::getenv("CLIPK_DATA");
-  const std::filesystem::path root =
-      set != nullptr ? set : std::filesystem::path(CLIPK_TEST_DATA) / "../../data";
+  const std::filesystem::path root = set != nullptr ? set : golden_folder() / "../../data";
   const std::filesystem::path inner = root / "coco500";
   return std::filesystem::exists(inner) ? inner : root;
 }

@@ -20,7 +20,8 @@ class DeviceTest : public ::testing::TestWithParam<Device> {
   void SetUp() override;
   Context& context() { return *context_; }
   bool on_cpu() const { return GetParam() == Device::cpu; }
-  /// The SIMT harness is slow: sizes that only prove capacity are cut there.
+  /// The SIMT harness is slow: sizes that only prove capacity are cut there. So they are under
+  /// compute-sanitizer, where $CLIPK_SMALL_SIZES asks for it.
   static bool simt();
 
  private:
