@@ -105,8 +105,10 @@ TEST_P(Gemm, Batches) {
   GemmHandle handle;
   Problem p{.m = 9, .n = 12, .k = 16, .batch = 5, .b = Transpose::yes, .epilogue = Epilogue::bias};
   EXPECT_LE(worst_error(context(), handle, p), 1e-6);
-  p.stride_bias = 13;
-  EXPECT_LE(worst_error(context(), handle, p), 1e-6);
+  for (const std::int64_t stride : {13, 14}) {  // the harness refuses the odd one as one batch
+    p.stride_bias = stride;
+    EXPECT_LE(worst_error(context(), handle, p), 1e-6);
+  }
 }
 
 TEST_P(Gemm, ReducedPrecisionsStayWithinTheirOwn) {

@@ -75,6 +75,10 @@ struct Call {
   float* d_data;
 
   bool a_transposed() const { return product.transpose_a != CUBLAS_OP_N; }
+  bool biased() const {
+    return product.epilogue == CUBLASLT_EPILOGUE_BIAS ||
+           product.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
+  }
   bool b_transposed() const { return product.transpose_b != CUBLAS_OP_N; }
   std::uint64_t depth() const { return a_transposed() ? a.rows : a.columns; }
 
@@ -120,9 +124,8 @@ struct Call {
   void store(std::int64_t batch, std::uint64_t row, std::uint64_t column, float sum) const {
     float value = alpha * sum;
     if (beta != 0) value += beta * c_data[batch * c.stride + c.index(row, column)];
-    const bool biased = product.epilogue == CUBLASLT_EPILOGUE_BIAS ||
-                        product.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
-    if (biased) value += product.bias[batch * product.bias_stride + static_cast<std::int64_t>(row)];
+    if (biased())
+      value += product.bias[batch * product.bias_stride + static_cast<std::int64_t>(row)];
     const bool relu = product.epilogue == CUBLASLT_EPILOGUE_RELU ||
                       product.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
     if (relu && value < 0) value = 0;
@@ -259,6 +262,10 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
                   nullptr,          nullptr,      nullptr,      nullptr};
   *found = 0;
   if (!call.fits()) return CUBLAS_STATUS_INVALID_VALUE;
+  // The real one looks at the bias too: without its pointer no epilogue that adds one is found, and
+  // biases a batch apart are refused by some releases. Here those are whose stride is odd.
+  if (call.biased() && call.product.bias == nullptr) return CUBLAS_STATUS_NOT_SUPPORTED;
+  if (call.product.bias_stride % 2 != 0) return CUBLAS_STATUS_NOT_SUPPORTED;
   results[0] = {};
   *found = 1;
   return CUBLAS_STATUS_SUCCESS;
