@@ -1,6 +1,5 @@
 #include "clipk/models/factor_sizes.hpp"
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -11,6 +10,8 @@
 #include "core/named.hpp"
 #include "cpu/gemm.hpp"
 #include "cpu/parallel.hpp"
+#include "cpu/symmetric_eigen.hpp"
+#include "cpu/triangular.hpp"
 #include "metrics/host_rows.hpp"
 #include "ops/check.hpp"
 
@@ -21,128 +22,192 @@ constexpr const char* kName = "factor_sizes";
 // Steps of the pairs' generator that no epoch of a training reaches.
 constexpr std::uint32_t kPairStep = 0xFFFF0000u;
 constexpr std::uint32_t kShuffleStep = 0xFFFFF000u;
-constexpr Eigen::Index kMostVariates = 8;   // of a factor that are looked at
-constexpr Eigen::Index kKnownPairs = 4000;  // that neighbours are sought among
-constexpr Eigen::Index kNeighbours = 40;
-constexpr Eigen::Index kRowsAFeature = 10;  // at least: with fewer, torn pairs correlate as others
+constexpr std::int64_t kMostVariates = 8;   // of a factor that are looked at
+constexpr std::int64_t kKnownPairs = 4000;  // that neighbours are sought among
+constexpr std::int64_t kNeighbours = 40;
+constexpr std::int64_t kRowsAFeature = 10;  // at least: with fewer, torn pairs correlate as others
 
-using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using FloatRows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using cpu::Transpose;
 
-struct Moments {
-  RowMajor rows;               // [n, D] less their mean
-  Eigen::MatrixXd covariance;  // [D, D]
-  double mean_variance = 0;
-};
+template <class T>
+Matrix<T> product(int threads, Transpose a_transposed, const Matrix<T>& a, Transpose b_transposed,
+                  const Matrix<T>& b, double factor = 1) {
+  const std::int64_t m = a_transposed == Transpose::yes ? a.cols() : a.rows();
+  const std::int64_t k = a_transposed == Transpose::yes ? a.rows() : a.cols();
+  const std::int64_t n = b_transposed == Transpose::yes ? b.rows() : b.cols();
+  Matrix<T> result(m, n);
+  cpu::gemm(threads, a_transposed, b_transposed, m, n, k, static_cast<T>(factor), a.data(),
+            a.cols(), b.data(), b.cols(), T{0}, result.data(), n);
+  return result;
+}
 
-RowMajor in_double(MatrixView<const float> rows) {
-  RowMajor result(rows.rows, rows.cols);
+template <class To, class From>
+Matrix<To> cast(MatrixView<const From> rows) {
+  Matrix<To> result(rows.rows, rows.cols);
   for (std::int64_t i = 0; i < rows.rows; ++i) {
-    for (std::int64_t j = 0; j < rows.cols; ++j) result(i, j) = static_cast<double>(rows(i, j));
+    for (std::int64_t j = 0; j < rows.cols; ++j) result(i, j) = static_cast<To>(rows(i, j));
   }
   return result;
 }
 
-Moments moments_of(RowMajor rows) {
+double trace(const Matrix<double>& a) {
+  double sum = 0;
+  for (std::int64_t i = 0; i < a.rows(); ++i) sum += a(i, i);
+  return sum;
+}
+
+struct Moments {
+  Matrix<double> rows;        // [n, D] less their mean
+  Matrix<double> covariance;  // [D, D]
+  double mean_variance = 0;
+};
+
+Moments moments_of(int threads, Matrix<double> rows) {
+  std::vector<double> mean(static_cast<std::size_t>(rows.cols()));
+  for (std::int64_t i = 0; i < rows.rows(); ++i) {
+    for (std::int64_t j = 0; j < rows.cols(); ++j) mean[static_cast<std::size_t>(j)] += rows(i, j);
+  }
+  const auto n = static_cast<double>(rows.rows());
+  for (std::int64_t i = 0; i < rows.rows(); ++i) {
+    for (std::int64_t j = 0; j < rows.cols(); ++j) {
+      rows(i, j) -= mean[static_cast<std::size_t>(j)] / n;
+    }
+  }
   Moments m;
   m.rows = std::move(rows);
-  m.rows.rowwise() -= m.rows.colwise().mean().eval();
-  m.covariance = m.rows.transpose() * m.rows / static_cast<double>(m.rows.rows());
-  m.mean_variance = m.covariance.trace() / static_cast<double>(m.rows.cols());
+  m.covariance = product(threads, Transpose::yes, m.rows, Transpose::no, m.rows, 1 / n);
+  m.mean_variance = trace(m.covariance) / static_cast<double>(m.rows.cols());
   if (!(m.mean_variance > 0)) check::fail(kName, "rows that differ", "all alike");
   return m;
 }
 
-FloatRows chosen(const FloatRows& rows, const std::vector<std::int32_t>& indices) {
-  FloatRows result(static_cast<Eigen::Index>(indices.size()), rows.cols());
-  for (Eigen::Index p = 0; p < result.rows(); ++p) {
-    result.row(p) = rows.row(indices[static_cast<std::size_t>(p)]);
+Matrix<float> chosen(const Matrix<float>& rows, const std::vector<std::int32_t>& indices) {
+  Matrix<float> result(static_cast<std::int64_t>(indices.size()), rows.cols());
+  for (std::int64_t p = 0; p < result.rows(); ++p) {
+    std::copy_n(rows.view().row(indices[static_cast<std::size_t>(p)]), rows.cols(),
+                result.view().row(p));
   }
   return result;
 }
 
-// Mean of x x^T.
-Eigen::MatrixXd second_moments(int threads, const FloatRows& rows) {
-  const std::int64_t dim = rows.cols();
-  FloatRows sums(dim, dim);
-  cpu::gemm(threads, cpu::Transpose::yes, cpu::Transpose::no, dim, dim, rows.rows(), 1.F,
-            rows.data(), dim, rows.data(), dim, 0.F, sums.data(), dim);
-  return sums.cast<double>() / static_cast<double>(rows.rows());
+// `weight` times the mean of x x^T, summed in float32.
+Matrix<double> second_moments(int threads, const Matrix<float>& rows, double weight) {
+  const Matrix<float> sums = product(threads, Transpose::yes, rows, Transpose::no, rows);
+  Matrix<double> result(sums.rows(), sums.cols());
+  std::transform(
+      sums.data(), sums.data() + sums.rows() * sums.cols(), result.data(),
+      [&](float sum) { return weight * (double{sum} / static_cast<double>(rows.rows())); });
+  return result;
 }
 
 // The rows of pairs, and their own covariance.
 struct PairRows {
-  FloatRows first, second;
-  Eigen::MatrixXd covariance;
+  Matrix<float> first, second;
+  Matrix<double> covariance;
 
-  PairRows(int threads, const FloatRows& rows, const FactorPairs::Draw& draw)
+  PairRows(int threads, const Matrix<float>& rows, const FactorPairs::Draw& draw)
       : first(chosen(rows, draw.first)),
         second(chosen(rows, draw.second)),
-        covariance((second_moments(threads, first) + second_moments(threads, second)) / 2) {}
+        covariance(second_moments(threads, first, .5)) {
+    const Matrix<double> other = second_moments(threads, second, .5);
+    for (std::int64_t i = 0; i < other.rows() * other.cols(); ++i) {
+      covariance.data()[i] += other.data()[i];
+    }
+  }
 
   // Half the covariance of first - second, which is the covariance less what pairs share of it. Of
   // near rows it is small, and would drown in the rounding of their products.
-  Eigen::MatrixXd apart(int threads, const FloatRows& partners) const {
-    return second_moments(threads, first - partners) / 2;
+  Matrix<double> apart(int threads, const Matrix<float>& partners) const {
+    Matrix<float> difference(first.rows(), first.cols());
+    std::transform(first.data(), first.data() + first.rows() * first.cols(), partners.data(),
+                   difference.data(), [](float a, float b) { return a - b; });
+    return second_moments(threads, difference, .5);
   }
 };
 
+// Principal axes, the largest first, each over the root of its variance and a ridge.
+Matrix<double> whitening(int threads, const Moments& moments, double ridge) {
+  const cpu::SymmetricEigen eigen = cpu::symmetric_eigen(threads, moments.covariance);
+  const std::int64_t dim = moments.covariance.rows();
+  Matrix<double> axes(dim, dim);
+  for (std::int64_t c = 0; c < dim; ++c) {
+    const std::int64_t from = dim - 1 - c;
+    const double variance = std::max(eigen.values[static_cast<std::size_t>(from)], 0.0);
+    const double scale = 1 / std::sqrt(variance + ridge * moments.mean_variance);
+    for (std::int64_t j = 0; j < dim; ++j) axes(c, j) = scale * eigen.vectors(from, j);
+  }
+  return axes;
+}
+
 // Principal components of unit variance, and all products of the first few of them.
-RowMajor with_products(const Moments& moments, std::int64_t product_columns) {
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(moments.covariance);
-  const Eigen::Index dim = moments.covariance.rows();
-  Eigen::Index few = std::min<Eigen::Index>(dim, product_columns);
-  while (few > 0 && kRowsAFeature * (dim + few * (few + 1) / 2) > moments.rows.rows()) --few;
-  const Eigen::VectorXd scale =
-      (solver.eigenvalues().array().max(0) + 1e-6 * moments.mean_variance).sqrt().inverse();
-  RowMajor features(moments.rows.rows(), dim + few * (few + 1) / 2);
-  features.leftCols(dim) =
-      (moments.rows * (solver.eigenvectors() * scale.asDiagonal())).rowwise().reverse();
-  Eigen::Index at = dim;
-  for (Eigen::Index i = 0; i < few; ++i) {
-    for (Eigen::Index j = i; j < few; ++j, ++at) {
-      features.col(at) = features.col(i).cwiseProduct(features.col(j));
+Matrix<double> with_products(int threads, const Moments& moments, std::int64_t product_columns) {
+  const std::int64_t n = moments.rows.rows(), dim = moments.rows.cols();
+  std::int64_t few = std::min(dim, product_columns);
+  while (few > 0 && kRowsAFeature * (dim + few * (few + 1) / 2) > n) --few;
+  const Matrix<double> components = product(threads, Transpose::no, moments.rows, Transpose::yes,
+                                            whitening(threads, moments, 1e-6));
+  Matrix<double> features(n, dim + few * (few + 1) / 2);
+  for (std::int64_t r = 0; r < n; ++r) {
+    double* const row = features.view().row(r);
+    double* out = std::copy_n(components.view().row(r), dim, row);
+    for (std::int64_t i = 0; i < few; ++i) {
+      for (std::int64_t j = i; j < few; ++j) *out++ = row[i] * row[j];
     }
   }
   return features;
 }
 
 // The rows' own covariance becomes the identity (less what the ridge takes).
-FloatRows whitened(const Moments& moments, double ridge) {
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(moments.covariance);
-  const Eigen::VectorXd scale =
-      (solver.eigenvalues().array().max(0) + ridge * moments.mean_variance).sqrt().inverse();
-  return (moments.rows * (solver.eigenvectors() * scale.asDiagonal())).cast<float>();
+Matrix<float> whitened(int threads, const Moments& moments, double ridge) {
+  return cast<float>(MatrixView<const double>(product(
+      threads, Transpose::no, moments.rows, Transpose::yes, whitening(threads, moments, ridge))));
 }
 
-// Canonical variates of pairs as axes (columns), and their correlations downwards.
+// Canonical variates of pairs as axes (rows), and their correlations downwards.
 struct Variates {
-  Eigen::VectorXd correlations;
-  Eigen::MatrixXd axes;
+  std::vector<double> correlations;
+  Matrix<double> axes;
 };
 
-Variates variates_of(const Eigen::MatrixXd& apart, const Eigen::MatrixXd& covariance,
+Matrix<double> transposed(const Matrix<double>& a) {
+  Matrix<double> result(a.cols(), a.rows());
+  for (std::int64_t i = 0; i < a.rows(); ++i) {
+    for (std::int64_t j = 0; j < a.cols(); ++j) result(j, i) = a(i, j);
+  }
+  return result;
+}
+
+// apart v = (1 - correlation) (covariance + ridge) v, by the Cholesky factor L of the right side:
+// the eigenvectors u of L^-1 apart L^-T give v = L^-T u.
+Variates variates_of(int threads, const Matrix<double>& apart, const Matrix<double>& covariance,
                      double ridge) {
-  Eigen::MatrixXd ridged = covariance;
-  ridged.diagonal().array() += ridge;
-  const Eigen::GeneralizedSelfAdjointEigenSolver<Eigen::MatrixXd> solver(apart, ridged);
-  return {1 - solver.eigenvalues().array(), solver.eigenvectors()};
+  Matrix<double> lower = cast<double>(covariance.view());
+  for (std::int64_t i = 0; i < lower.rows(); ++i) lower(i, i) += ridge;
+  if (!cpu::cholesky(lower.view())) check::fail(kName, "pairs of a covariance", "none");
+  Matrix<double> half = transposed(apart);
+  cpu::solve_lower(threads, lower, half.view());
+  half = transposed(half);
+  cpu::solve_lower(threads, lower, half.view());
+  cpu::SymmetricEigen eigen = cpu::symmetric_eigen(threads, half);
+  cpu::solve_lower_transposed(threads, lower, eigen.vectors.view());
+  for (double& value : eigen.values) value = 1 - value;
+  return {std::move(eigen.values), std::move(eigen.vectors)};
 }
 
 // What of variate `q` of the second rows the `counted` ones of the first rows tell: R^2 of the mean
 // over nearest neighbours, on pairs that are not among them.
-double told(int threads, const RowMajor& first, const RowMajor& second,
-            const std::vector<Eigen::Index>& counted, Eigen::Index q) {
-  const Eigen::Index known = std::min<Eigen::Index>(first.rows() * 2 / 3, kKnownPairs);
-  const Eigen::Index tests = first.rows() - known;
-  const Eigen::Index near = std::clamp<Eigen::Index>(known / 10, 1, kNeighbours);
+double told(int threads, const Matrix<double>& first, const Matrix<double>& second,
+            const std::vector<std::int64_t>& counted, std::int64_t q) {
+  const std::int64_t known = std::min<std::int64_t>(first.rows() * 2 / 3, kKnownPairs);
+  const std::int64_t tests = first.rows() - known;
+  const std::int64_t near = std::clamp<std::int64_t>(known / 10, 1, kNeighbours);
   std::vector<double> errors(static_cast<std::size_t>(tests));
   cpu::parallel_chunks(threads, tests, 64, [&](std::int64_t begin, std::int64_t count) {
-    std::vector<std::pair<double, Eigen::Index>> distances(static_cast<std::size_t>(known));
-    for (Eigen::Index t = begin; t < begin + count; ++t) {
-      for (Eigen::Index i = 0; i < known; ++i) {
+    std::vector<std::pair<double, std::int64_t>> distances(static_cast<std::size_t>(known));
+    for (std::int64_t t = begin; t < begin + count; ++t) {
+      for (std::int64_t i = 0; i < known; ++i) {
         double squared = 0;
-        for (const Eigen::Index c : counted) {
+        for (const std::int64_t c : counted) {
           const double difference = first(i, c) - first(known + t, c);
           squared += difference * difference;
         }
@@ -153,32 +218,43 @@ double told(int threads, const RowMajor& first, const RowMajor& second,
       for (auto at = distances.begin(); at != distances.begin() + near; ++at) {
         guess += second(at->second, q) / static_cast<double>(near);
       }
-      errors[static_cast<std::size_t>(t)] = std::pow(second(known + t, q) - guess, 2);
+      const double error = second(known + t, q) - guess;
+      errors[static_cast<std::size_t>(t)] = error * error;
     }
   });
-  const auto values = second.col(q).segment(known, tests);
-  const double spread = (values.array() - values.mean()).square().sum();
+  double mean = 0, spread = 0;
+  for (std::int64_t i = known; i < first.rows(); ++i) {
+    mean += second(i, q) / static_cast<double>(tests);
+  }
+  for (std::int64_t i = known; i < first.rows(); ++i) {
+    spread += (second(i, q) - mean) * (second(i, q) - mean);
+  }
   return spread > 0 ? 1 - std::accumulate(errors.begin(), errors.end(), 0.0) / spread : 1;
 }
 
 // How many of the variates count.
 std::int64_t count_variates(int threads, const PairRows& pairs, const Variates& variates,
                             double threshold, const FactorSizeOptions& options) {
-  const Eigen::VectorXd& correlations = variates.correlations;
-  Eigen::Index some = 0;
-  while (some < std::min<Eigen::Index>(correlations.size(), kMostVariates) &&
-         correlations[some] > std::max(threshold, options.least_share * correlations[0])) {
+  const std::vector<double>& correlations = variates.correlations;
+  std::int64_t some = 0;
+  for (const double correlation : correlations) {
+    if (some == kMostVariates) break;
+    if (!(correlation > std::max(threshold, options.least_share * correlations[0]))) break;
     ++some;
   }
   if (some < 2) return some;
-  const auto along = [&](const FloatRows& rows) {
-    const Eigen::Index count = std::min<Eigen::Index>(rows.rows(), kKnownPairs * 3 / 2);
-    return RowMajor(rows.topRows(count).cast<double>() * variates.axes.leftCols(some));
+  const auto along = [&](const Matrix<float>& rows) {
+    const std::int64_t count = std::min(rows.rows(), kKnownPairs * 3 / 2);
+    Matrix<double> axes(some, rows.cols());
+    std::copy_n(variates.axes.data(), some * rows.cols(), axes.data());
+    return product(threads, Transpose::no, cast<double>(rows.view().row_range(0, count)),
+                   Transpose::yes, axes);
   };
-  const RowMajor first = along(pairs.first), second = along(pairs.second);
-  std::vector<Eigen::Index> counted{0};
-  for (Eigen::Index q = 1; q < some; ++q) {
-    if (told(threads, first, second, counted, q) < options.most_told * correlations[q]) {
+  const Matrix<double> first = along(pairs.first), second = along(pairs.second);
+  std::vector<std::int64_t> counted{0};
+  for (std::int64_t q = 1; q < some; ++q) {
+    if (told(threads, first, second, counted, q) <
+        options.most_told * correlations[static_cast<std::size_t>(q)]) {
       counted.push_back(q);
     }
   }
@@ -241,11 +317,14 @@ FactorSizes factor_sizes(Context& context, MatrixView<const float> rows, const F
   const HostRows<float> host(context, rows);
   check_finite(host.view(), kName);
   const bool softmax = options.rule == SizeRule::softmax;
-  const Moments moments = moments_of(in_double(host.view()));
-  const FloatRows points =
+  const int threads = context.threads();
+  const Moments moments = moments_of(threads, cast<double>(host.view()));
+  const Matrix<float> points =
       softmax
-          ? FloatRows(moments.rows.cast<float>())
-          : whitened(moments_of(with_products(moments, options.product_columns)), options.ridge);
+          ? cast<float>(moments.rows.view())
+          : whitened(threads,
+                     moments_of(threads, with_products(threads, moments, options.product_columns)),
+                     options.ridge);
 
   FactorSizes result;
   std::vector<std::int64_t> sizes;
@@ -253,27 +332,27 @@ FactorSizes factor_sizes(Context& context, MatrixView<const float> rows, const F
     const auto factor = static_cast<std::uint32_t>(f);
     const FactorPairs::Draw draw =
         pairs.draw_for(f, context.seed(), kPairStep + factor, options.pairs);
-    const PairRows rows_of_pairs(context.threads(), points, draw);
-    const Eigen::MatrixXd& covariance = rows_of_pairs.covariance;
-    const Eigen::MatrixXd apart = rows_of_pairs.apart(context.threads(), rows_of_pairs.second);
+    const PairRows rows_of_pairs(threads, points, draw);
+    const Matrix<double>& covariance = rows_of_pairs.covariance;
+    const Matrix<double> apart = rows_of_pairs.apart(threads, rows_of_pairs.second);
     if (softmax) {
-      result.scores.push_back((covariance - apart).trace() / moments.covariance.trace());
+      result.scores.push_back((trace(covariance) - trace(apart)) / trace(moments.covariance));
       continue;
     }
-    const Variates variates = variates_of(apart, covariance, options.ridge);
+    const Variates variates = variates_of(threads, apart, covariance, options.ridge);
     Random random(context.seed(), RandomStream::pairs, kShuffleStep + factor);
     std::vector<std::int32_t> torn = draw.second;
     double threshold = 0;
     for (std::int64_t s = 0; s < options.shuffles; ++s) {
       for (std::size_t i = torn.size(); i > 1; --i) std::swap(torn[i - 1], torn[random.below(i)]);
-      const Eigen::MatrixXd of_torn = rows_of_pairs.apart(context.threads(), chosen(points, torn));
-      threshold =
-          std::max(threshold, variates_of(of_torn, covariance, options.ridge).correlations[0]);
+      const Matrix<double> of_torn = rows_of_pairs.apart(threads, chosen(points, torn));
+      threshold = std::max(
+          threshold, variates_of(threads, of_torn, covariance, options.ridge).correlations[0]);
     }
-    sizes.push_back(count_variates(context.threads(), rows_of_pairs, variates, threshold, options));
+    sizes.push_back(count_variates(threads, rows_of_pairs, variates, threshold, options));
     result.scores.push_back(variates.correlations[0]);
     result.thresholds.push_back(threshold);
-    result.correlations.emplace_back(variates.correlations.begin(), variates.correlations.end());
+    result.correlations.push_back(variates.correlations);
   }
   if (softmax) sizes = by_softmax(result.scores, rows.cols);
   result.sizes = fitted(std::move(sizes), rows.cols);

@@ -1,19 +1,20 @@
 #include "clipk/models/flow_diagnostics.hpp"
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <string>
+#include <utility>
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/memory.hpp"
+#include "cpu/fixed_dot.hpp"
+#include "cpu/gemm.hpp"
+#include "cpu/triangular.hpp"
 #include "metrics/host_rows.hpp"
 
 namespace clipk {
 namespace {
-
-using EigenMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 double mean_of(const std::vector<double>& values) {
   double sum = 0;
@@ -21,47 +22,58 @@ double mean_of(const std::vector<double>& values) {
   return sum / static_cast<double>(values.size());
 }
 
-EigenMatrix doubled(MatrixView<const float> rows) {
-  EigenMatrix result(rows.rows, rows.cols);
-  for (std::int64_t i = 0; i < rows.rows; ++i) {
-    for (std::int64_t j = 0; j < rows.cols; ++j) result(i, j) = double{rows(i, j)};
-  }
-  return result;
-}
-
 // The normal distribution with the rows' mean and covariance (by n - 1).
 struct Gaussian {
-  Eigen::RowVectorXd mean;
-  Eigen::LLT<Eigen::MatrixXd> cholesky;
-  Eigen::VectorXd diagonal;  // of the factor
+  int threads;
+  std::vector<double> mean;
+  Matrix<double> lower;  // of the covariance
 
-  explicit Gaussian(MatrixView<const float> train) {
-    if (train.rows <= train.cols) {
-      throw Error("flow_diagnostics: expected more than " + std::to_string(train.cols) +
-                  " training rows, got " + std::to_string(train.rows));
+  Gaussian(int of_threads, MatrixView<const float> train)
+      : threads(of_threads), mean(static_cast<std::size_t>(train.cols)) {
+    const std::int64_t n = train.rows, d = train.cols;
+    if (n <= d) {
+      throw Error("flow_diagnostics: expected more than " + std::to_string(d) +
+                  " training rows, got " + std::to_string(n));
     }
-    EigenMatrix rows = doubled(train);
-    mean = rows.colwise().mean();
-    rows.rowwise() -= mean;
-    const Eigen::MatrixXd covariance =
-        rows.transpose() * rows / static_cast<double>(train.rows - 1);
-    cholesky.compute(covariance);
-    diagonal = Eigen::MatrixXd(cholesky.matrixL()).diagonal();
-    const double largest = diagonal.size() > 0 ? diagonal.maxCoeff() : 0;
-    if (cholesky.info() != Eigen::Success || !(diagonal.minCoeff() > 1e-9 * largest)) {
-      throw Error("flow_diagnostics: expected training rows that span all " +
-                  std::to_string(train.cols) + " columns, got a singular covariance of " +
-                  std::to_string(train.rows) + " rows");
+    for (std::int64_t i = 0; i < n; ++i) {
+      for (std::int64_t j = 0; j < d; ++j) mean[static_cast<std::size_t>(j)] += double{train(i, j)};
     }
+    for (double& value : mean) value /= static_cast<double>(n);
+    const Matrix<double> rows = centred(train);
+    lower = Matrix<double>(d, d);
+    cpu::gemm(threads, cpu::Transpose::yes, cpu::Transpose::no, d, d, n,
+              1 / static_cast<double>(n - 1), rows.data(), d, rows.data(), d, 0.0, lower.data(), d);
+    bool singular = !cpu::cholesky(lower.view());
+    double largest = 0;
+    for (std::int64_t j = 0; j < d; ++j) largest = std::max(largest, lower(j, j));
+    for (std::int64_t j = 0; j < d; ++j) singular = singular || !(lower(j, j) > 1e-9 * largest);
+    if (singular) {
+      throw Error("flow_diagnostics: expected training rows that span all " + std::to_string(d) +
+                  " columns, got a singular covariance of " + std::to_string(n) + " rows");
+    }
+  }
+
+  Matrix<double> centred(MatrixView<const float> rows) const {
+    Matrix<double> result(rows.rows, rows.cols);
+    for (std::int64_t i = 0; i < rows.rows; ++i) {
+      for (std::int64_t j = 0; j < rows.cols; ++j) {
+        result(i, j) = double{rows(i, j)} - mean[static_cast<std::size_t>(j)];
+      }
+    }
+    return result;
   }
 
   // Mean -log density of rows.
   double nll(MatrixView<const float> rows) const {
-    EigenMatrix tested = doubled(rows);
-    tested.rowwise() -= mean;
-    const Eigen::MatrixXd white = cholesky.matrixL().solve(tested.transpose());
-    return .5 * white.squaredNorm() / static_cast<double>(rows.rows) +
-           diagonal.array().log().sum() +
+    Matrix<double> white = centred(rows);
+    cpu::solve_lower(threads, lower, white.view());
+    double squares = 0;
+    for (std::int64_t i = 0; i < rows.rows; ++i) {
+      squares += cpu::fixed_dot(white.view().row(i), white.view().row(i), rows.cols);
+    }
+    double log_volume = 0;
+    for (std::int64_t j = 0; j < rows.cols; ++j) log_volume += std::log(lower(j, j));
+    return .5 * squares / static_cast<double>(rows.rows) + log_volume +
            .5 * static_cast<double>(rows.cols) * std::log(2 * std::numbers::pi);
   }
 };
@@ -87,7 +99,6 @@ class DoubleCheck {
         x_(dim_, dim_),
         z_(dim_, dim_),
         identity_(dim_, dim_),
-        jacobian_(dim_, dim_),
         log_det_(1, dim_) {
     for (std::int64_t i = 0; i < dim_; ++i) identity_(i, i) = 1;
   }
@@ -106,10 +117,9 @@ class DoubleCheck {
       into.round_trip_max_double =
           std::max(into.round_trip_max_double, std::abs(back(0, j) - x_(0, j)));
     }
-    flow_.backward(host_, x_, workspace_, identity_, {}, jacobian_.view());
-    const Eigen::Map<const EigenMatrix> dense(jacobian_.data(), dim_, dim_);
-    const Eigen::PartialPivLU<Eigen::MatrixXd> lu(dense);
-    const double true_log_det = lu.matrixLU().diagonal().array().abs().log().sum();
+    Matrix<double> jacobian(dim_, dim_);
+    flow_.backward(host_, x_, workspace_, identity_, {}, jacobian.view());
+    const double true_log_det = cpu::log_abs_determinant(std::move(jacobian));
     const double error = std::abs(told - true_log_det) / std::max(1.0, std::abs(true_log_det));
     if (!(error <= into.logdet_error)) into.logdet_error = error;
     ++into.sample;
@@ -120,7 +130,7 @@ class DoubleCheck {
   BasicFlow<double> flow_;
   std::int64_t dim_;
   BasicFlow<double>::Workspace workspace_;
-  Matrix<double> x_, z_, identity_, jacobian_, log_det_;
+  Matrix<double> x_, z_, identity_, log_det_;
 };
 
 Matrix<float> columns_of(MatrixView<const float> codes, const IinBlock& block) {
@@ -134,7 +144,7 @@ Matrix<float> columns_of(MatrixView<const float> codes, const IinBlock& block) {
 }  // namespace
 
 void check_diagnosable(Context& context, MatrixView<const float> train) {
-  const Gaussian gaussian(HostRows(context, train).view());
+  const Gaussian gaussian(context.threads(), HostRows(context, train).view());
 }
 
 FlowDiagnostics flow_diagnostics(Context& context, const Flow& flow, MatrixView<const float> train,
@@ -147,7 +157,7 @@ FlowDiagnostics flow_diagnostics(Context& context, const Flow& flow, MatrixView<
   if (held_out.rows < 1) throw Error("flow_diagnostics: expected a held-out row, got none");
   const HostRows train_rows(context, train), held_out_rows(context, held_out);
   FlowDiagnostics result;
-  result.nll_gaussian = Gaussian(train_rows.view()).nll(held_out_rows.view());
+  result.nll_gaussian = Gaussian(context.threads(), train_rows.view()).nll(held_out_rows.view());
   const Matrix<float> rows = Matrix<float>::copy_of(context, held_out_rows.view());
   std::vector<double> nll = flow.log_density(context, rows);
   result.nll = -mean_of(nll);

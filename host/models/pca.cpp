@@ -1,9 +1,9 @@
 #include "clipk/models/pca.hpp"
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
 #include <string>
@@ -11,7 +11,9 @@
 #include "clipk/io/archive.hpp"
 #include "clipk/io/check_finite.hpp"
 #include "cpu/gemm.hpp"
+#include "cpu/householder.hpp"
 #include "cpu/parallel.hpp"
+#include "cpu/symmetric_eigen.hpp"
 #include "metrics/host_rows.hpp"
 #include "ops/check.hpp"
 
@@ -24,8 +26,6 @@ constexpr std::uint32_t kVersion = 1;      // of the archive
 constexpr std::int64_t kBlockRows = 4096;  // of double-precision rows held at a time
 
 using cpu::Transpose;
-using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using RowMap = Eigen::Map<RowMajor>;
 
 // Rows as they enter the fit: one set, or images and then texts.
 struct Sets {
@@ -96,9 +96,9 @@ bool all_equal(const std::vector<MatrixView<const float>>& sets, Centering cente
 }
 
 // sum of row^T row [D, D], over blocks of rows in order.
-RowMajor scatter_of(int threads, const Sets& data) {
+Matrix<double> scatter_of(int threads, const Sets& data) {
   const std::int64_t dim = data.dim();
-  RowMajor scatter = RowMajor::Zero(dim, dim);
+  Matrix<double> scatter(dim, dim);
   std::vector<double> block;
   for (std::size_t s = 0; s < data.sets.size(); ++s) {
     for (std::int64_t first = 0; first < data.sets[s].rows; first += kBlockRows) {
@@ -113,86 +113,69 @@ RowMajor scatter_of(int threads, const Sets& data) {
 }
 
 // All centred rows, stacked [N, D].
-RowMajor stacked(const Sets& data) {
-  RowMajor rows(data.rows(), data.dim());
+Matrix<double> stacked(const Sets& data) {
+  Matrix<double> rows(data.rows(), data.dim());
   std::int64_t first = 0;
   for (std::size_t s = 0; s < data.sets.size(); ++s) {
-    center(data.sets[s], data.means[s], rows.data() + first * data.dim());
+    center(data.sets[s], data.means[s], rows.view().row(first));
     first += data.sets[s].rows;
   }
   return rows;
 }
 
 struct Basis {
-  RowMajor rows;                // [components, D], orthonormal
+  Matrix<double> rows;          // [components, D], orthonormal
   std::vector<double> squares;  // of the singular values
 };
 
-// Eigen starts no threads of its own inside a parallel region: its results stay the same.
-template <class F>
-void single_threaded(F&& f) {
-  cpu::parallel_for(1, 1, [&](std::int64_t) { f(); });
-}
-
-Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen_of(const Eigen::MatrixXd& symmetric) {
-  Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(symmetric);
-  if (solver.info() != Eigen::Success) {
-    check::fail(kName, "an eigenvalue solver that converges", "no convergence");
-  }
-  return solver;
-}
-
 Basis basis_from_scatter(int threads, const Sets& data, std::int64_t components) {
-  const RowMajor scatter = scatter_of(threads, data);
-  Basis basis{RowMajor(components, data.dim()),
-              std::vector<double>(static_cast<std::size_t>(components))};
-  single_threaded([&] {
-    const auto solver = eigen_of(scatter);
-    for (std::int64_t c = 0; c < components; ++c) {
-      const std::int64_t from = data.dim() - 1 - c;  // Eigen sorts upwards
-      basis.rows.row(c) = solver.eigenvectors().col(from).transpose();
-      basis.squares[static_cast<std::size_t>(c)] = std::max(solver.eigenvalues()[from], 0.0);
-    }
-  });
+  const cpu::SymmetricEigen eigen = cpu::symmetric_eigen(threads, scatter_of(threads, data));
+  Basis basis{Matrix<double>(components, data.dim()), {}};
+  for (std::int64_t c = 0; c < components; ++c) {
+    const std::int64_t from = data.dim() - 1 - c;  // the largest come last
+    std::copy_n(eigen.vectors.view().row(from), data.dim(), basis.rows.view().row(c));
+    basis.squares.push_back(std::max(eigen.values[static_cast<std::size_t>(from)], 0.0));
+  }
   return basis;
 }
 
 // For fewer rows than dimensions: eigenvectors u of the Gram matrix give v = rows^T u / |.|. What
-// the rows do not span is completed by the orthogonal factor of a QR decomposition.
+// the rows do not span is completed.
 Basis basis_from_gram(int threads, const Sets& data, std::int64_t components) {
-  const RowMajor rows = stacked(data);
+  const Matrix<double> rows = stacked(data);
   const std::int64_t n = rows.rows();
   const std::int64_t dim = rows.cols();
-  RowMajor gram(n, n);
+  Matrix<double> gram(n, n);
   cpu::gemm(threads, Transpose::no, Transpose::yes, n, n, dim, 1.0, rows.data(), dim, rows.data(),
             dim, 0.0, gram.data(), n);
-  Basis basis{RowMajor(components, dim), std::vector<double>(static_cast<std::size_t>(components))};
-  single_threaded([&] {
-    const auto solver = eigen_of(gram);
-    const double floor = solver.eigenvalues()[n - 1] * static_cast<double>(dim) *
-                         std::numeric_limits<double>::epsilon();
-    std::int64_t rank = 0;
-    while (rank < std::min(n, components) && solver.eigenvalues()[n - 1 - rank] > floor) ++rank;
-    Eigen::MatrixXd directions(dim, rank);
-    for (std::int64_t c = 0; c < rank; ++c) {
-      const std::int64_t from = n - 1 - c;
-      basis.squares[static_cast<std::size_t>(c)] = solver.eigenvalues()[from];
-      directions.col(c) = rows.transpose() * solver.eigenvectors().col(from);
-      directions.col(c).normalize();
-    }
-    // The small directions are orthogonal to the others only to rounding: Q makes them so exactly.
-    const Eigen::HouseholderQR<Eigen::MatrixXd> qr(directions);
-    const Eigen::MatrixXd q = qr.householderQ() * Eigen::MatrixXd::Identity(dim, components);
-    basis.rows = q.transpose();
-  });
+  const cpu::SymmetricEigen eigen = cpu::symmetric_eigen(threads, gram);
+  const double floor =
+      eigen.values.back() * static_cast<double>(dim) * std::numeric_limits<double>::epsilon();
+  Basis basis;
+  for (auto value = eigen.values.rbegin(); value != eigen.values.rend() && *value > floor;
+       ++value) {
+    if (static_cast<std::int64_t>(basis.squares.size()) == components) break;
+    basis.squares.push_back(*value);
+  }
+  const auto rank = static_cast<std::int64_t>(basis.squares.size());
+  Matrix<double> vectors(rank, n), directions(rank, dim);
+  for (std::int64_t c = 0; c < rank; ++c) {
+    std::copy_n(eigen.vectors.view().row(n - 1 - c), n, vectors.view().row(c));
+  }
+  cpu::gemm(threads, Transpose::no, Transpose::no, rank, dim, n, 1.0, vectors.data(), n,
+            rows.data(), dim, 0.0, directions.data(), dim);
+  // The small directions are orthogonal to the others only to rounding: reflectors make them so.
+  basis.rows = cpu::orthonormal_rows(threads, directions, components);
+  basis.squares.resize(static_cast<std::size_t>(components));
   return basis;
 }
 
-void fix_signs(RowMajor& rows) {
-  for (Eigen::Index c = 0; c < rows.rows(); ++c) {
-    Eigen::Index largest = 0;
-    rows.row(c).cwiseAbs().maxCoeff(&largest);
-    if (rows(c, largest) < 0) rows.row(c) = -rows.row(c);
+void fix_signs(Matrix<double>& rows) {
+  for (std::int64_t c = 0; c < rows.rows(); ++c) {
+    double* const row = rows.view().row(c);
+    const double* const largest = std::max_element(
+        row, row + rows.cols(), [](double a, double b) { return std::abs(a) < std::abs(b); });
+    if (*largest < 0) std::transform(row, row + rows.cols(), row, std::negate<>());
   }
 }
 
@@ -235,7 +218,7 @@ Pca Pca::fit(Context& context, const std::vector<MatrixView<const float>>& sets,
                                   : basis_from_scatter(threads, data, components);
 
   fix_signs(basis.rows);
-  pca.components_.assign(basis.rows.data(), basis.rows.data() + basis.rows.size());
+  pca.components_.assign(basis.rows.data(), basis.rows.data() + components * dim);
   const auto freedom = static_cast<double>(data.rows() - 1);
   for (const double square : basis.squares) pca.variance_.push_back(square / freedom);
   for (std::size_t s = 0; s < sets.size(); ++s) {
