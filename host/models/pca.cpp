@@ -40,23 +40,28 @@ struct Sets {
 };
 
 // out [count, D] = rows - mean, in double.
-void center(MatrixView<const float> rows, const double* mean, double* out) {
-  for (std::int64_t i = 0; i < rows.rows; ++i) {
-    const float* row = rows.row(i);
-    double* to = out + i * rows.cols;
-    for (std::int64_t j = 0; j < rows.cols; ++j) to[j] = static_cast<double>(row[j]) - mean[j];
-  }
+void center(int threads, MatrixView<const float> rows, const double* mean, double* out) {
+  cpu::parallel_chunks(threads, rows.rows, 256, [&](std::int64_t first, std::int64_t count) {
+    for (std::int64_t i = first; i < first + count; ++i) {
+      const float* row = rows.row(i);
+      double* to = out + i * rows.cols;
+      for (std::int64_t j = 0; j < rows.cols; ++j) to[j] = static_cast<double>(row[j]) - mean[j];
+    }
+  });
 }
 
-void add_rows(MatrixView<const float> rows, double* sum) {
-  for (std::int64_t i = 0; i < rows.rows; ++i) {
-    const float* row = rows.row(i);
-    for (std::int64_t j = 0; j < rows.cols; ++j) sum[j] += static_cast<double>(row[j]);
-  }
+void add_rows(int threads, MatrixView<const float> rows, double* sums) {
+  cpu::parallel_chunks(threads, rows.cols, 128, [&](std::int64_t first, std::int64_t count) {
+    for (std::int64_t i = 0; i < rows.rows; ++i) {
+      const float* row = rows.row(i) + first;
+      double* sum = sums + first;
+      for (std::int64_t j = 0; j < count; ++j) sum[j] += static_cast<double>(row[j]);
+    }
+  });
 }
 
 // [2, D]: what is subtracted, by modality. One set counts as both.
-std::vector<double> means_of(const std::vector<MatrixView<const float>>& sets,
+std::vector<double> means_of(int threads, const std::vector<MatrixView<const float>>& sets,
                              Centering centering) {
   const std::int64_t dim = sets[0].cols;
   std::vector<double> means(static_cast<std::size_t>(2 * dim));
@@ -69,14 +74,14 @@ std::vector<double> means_of(const std::vector<MatrixView<const float>>& sets,
   if (centering == Centering::pooled || sets.size() == 1) {
     std::int64_t rows = 0;
     for (const auto& set : sets) {
-      add_rows(set, means.data());
+      add_rows(threads, set, means.data());
       rows += set.rows;
     }
     scale(0, rows);
     std::copy_n(means.begin(), dim, means.begin() + dim);
   } else {
     for (std::int64_t s = 0; s < 2; ++s) {
-      add_rows(sets[static_cast<std::size_t>(s)], means.data() + s * dim);
+      add_rows(threads, sets[static_cast<std::size_t>(s)], means.data() + s * dim);
       scale(s * dim, sets[static_cast<std::size_t>(s)].rows);
     }
   }
@@ -104,7 +109,7 @@ Matrix<double> scatter_of(int threads, const Sets& data) {
     for (std::int64_t first = 0; first < data.sets[s].rows; first += kBlockRows) {
       const std::int64_t count = std::min(kBlockRows, data.sets[s].rows - first);
       block.resize(static_cast<std::size_t>(count * dim));
-      center(data.sets[s].row_range(first, count), data.means[s], block.data());
+      center(threads, data.sets[s].row_range(first, count), data.means[s], block.data());
       cpu::gemm(threads, Transpose::yes, Transpose::no, dim, dim, count, 1.0, block.data(), dim,
                 block.data(), dim, 1.0, scatter.data(), dim);
     }
@@ -113,11 +118,11 @@ Matrix<double> scatter_of(int threads, const Sets& data) {
 }
 
 // All centred rows, stacked [N, D].
-Matrix<double> stacked(const Sets& data) {
+Matrix<double> stacked(int threads, const Sets& data) {
   Matrix<double> rows(data.rows(), data.dim());
   std::int64_t first = 0;
   for (std::size_t s = 0; s < data.sets.size(); ++s) {
-    center(data.sets[s], data.means[s], rows.view().row(first));
+    center(threads, data.sets[s], data.means[s], rows.view().row(first));
     first += data.sets[s].rows;
   }
   return rows;
@@ -126,11 +131,19 @@ Matrix<double> stacked(const Sets& data) {
 struct Basis {
   Matrix<double> rows;          // [components, D], orthonormal
   std::vector<double> squares;  // of the singular values
+  double total = 0;             // of the squares of all centred rows
 };
 
+double trace(const Matrix<double>& a) {
+  double sum = 0;
+  for (std::int64_t i = 0; i < a.rows(); ++i) sum += a(i, i);
+  return sum;
+}
+
 Basis basis_from_scatter(int threads, const Sets& data, std::int64_t components) {
-  const cpu::SymmetricEigen eigen = cpu::symmetric_eigen(threads, scatter_of(threads, data));
-  Basis basis{Matrix<double>(components, data.dim()), {}};
+  const Matrix<double> scatter = scatter_of(threads, data);
+  const cpu::SymmetricEigen eigen = cpu::symmetric_eigen(threads, scatter);
+  Basis basis{Matrix<double>(components, data.dim()), {}, trace(scatter)};
   for (std::int64_t c = 0; c < components; ++c) {
     const std::int64_t from = data.dim() - 1 - c;  // the largest come last
     std::copy_n(eigen.vectors.view().row(from), data.dim(), basis.rows.view().row(c));
@@ -142,7 +155,7 @@ Basis basis_from_scatter(int threads, const Sets& data, std::int64_t components)
 // For fewer rows than dimensions: eigenvectors u of the Gram matrix give v = rows^T u / |.|. What
 // the rows do not span is completed.
 Basis basis_from_gram(int threads, const Sets& data, std::int64_t components) {
-  const Matrix<double> rows = stacked(data);
+  const Matrix<double> rows = stacked(threads, data);
   const std::int64_t n = rows.rows();
   const std::int64_t dim = rows.cols();
   Matrix<double> gram(n, n);
@@ -151,7 +164,7 @@ Basis basis_from_gram(int threads, const Sets& data, std::int64_t components) {
   const cpu::SymmetricEigen eigen = cpu::symmetric_eigen(threads, gram);
   const double floor =
       eigen.values.back() * static_cast<double>(dim) * std::numeric_limits<double>::epsilon();
-  Basis basis;
+  Basis basis{{}, {}, trace(gram)};
   for (auto value = eigen.values.rbegin(); value != eigen.values.rend() && *value > floor;
        ++value) {
     if (static_cast<std::int64_t>(basis.squares.size()) == components) break;
@@ -211,9 +224,9 @@ Pca Pca::fit(Context& context, const std::vector<MatrixView<const float>>& sets,
   Pca pca;
   pca.centering_ = options.centering;
   pca.dim_ = dim;
-  pca.means_ = means_of(sets, options.centering);
-  Sets data{sets, {pca.means_.data(), pca.means_.data() + dim}};
   const int threads = context.threads();
+  pca.means_ = means_of(threads, sets, options.centering);
+  Sets data{sets, {pca.means_.data(), pca.means_.data() + dim}};
   Basis basis = data.rows() < dim ? basis_from_gram(threads, data, components)
                                   : basis_from_scatter(threads, data, components);
 
@@ -221,15 +234,7 @@ Pca Pca::fit(Context& context, const std::vector<MatrixView<const float>>& sets,
   pca.components_.assign(basis.rows.data(), basis.rows.data() + components * dim);
   const auto freedom = static_cast<double>(data.rows() - 1);
   for (const double square : basis.squares) pca.variance_.push_back(square / freedom);
-  for (std::size_t s = 0; s < sets.size(); ++s) {
-    for (std::int64_t i = 0; i < sets[s].rows; ++i) {
-      const float* row = sets[s].row(i);
-      for (std::int64_t j = 0; j < dim; ++j) {
-        const double value = static_cast<double>(row[j]) - data.means[s][j];
-        pca.total_variance_ += value * value / freedom;
-      }
-    }
-  }
+  pca.total_variance_ = basis.total / freedom;
   return pca;
 }
 
@@ -286,7 +291,7 @@ void Pca::transform(Context& context, MatrixView<const float> rows, Modality mod
       context.threads(), rows.rows, 256, [&](std::int64_t first, std::int64_t count) {
         std::vector<double> centered(static_cast<std::size_t>(count * dim_));
         std::vector<double> codes(static_cast<std::size_t>(count * out.cols));
-        center(host.view().row_range(first, count), mean, centered.data());
+        center(1, host.view().row_range(first, count), mean, centered.data());
         cpu::gemm(1, Transpose::no, Transpose::yes, count, out.cols, dim_, 1.0, centered.data(),
                   dim_, components_.data(), dim_, 0.0, codes.data(), out.cols);
         std::transform(codes.begin(), codes.end(), result.view().row(first),
