@@ -15,7 +15,7 @@ void tsne_repulsion_exact(int threads, Scratch& scratch, MatrixView<const double
                           MatrixView<const double> others, bool within, MatrixView<double> forces,
                           VectorView<double> z);
 
-/// The same by interpolation on a grid. `slot` keeps plans and spectra (Context::fft).
+/// The same by interpolation on a grid. `slot` keeps twiddle factors and a spectrum (Context::fft).
 /// @throws Error if a value is not finite.
 void tsne_repulsion_fft(int threads, Scratch& scratch, std::shared_ptr<void>& slot,
                         MatrixView<const float> y, MatrixView<const float> others, bool within,

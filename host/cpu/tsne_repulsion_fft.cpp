@@ -89,6 +89,11 @@ void spread_points(const GridPoint* points, std::int64_t count, std::int64_t fir
   }
 }
 
+// In an order that the width of a vector does not enter.
+HWY_INLINE float sum_of(const float (&v)[kWidth]) {
+  return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
+}
+
 // The potential and its gradient, by place, at `count` points.
 void read_potential(const GridPoint* points, std::int64_t count, const float* potential,
                     std::int64_t stride, float (*values)[3]) {
@@ -99,7 +104,7 @@ void read_potential(const GridPoint* points, std::int64_t count, const float* po
     spline_weights<true>(points[p].place[0], along0, slopes0);
     spline_weights<true>(points[p].place[1], along1, slopes1);
     const float* at = potential + points[p].cell[0] * stride + points[p].cell[1];
-    auto value = hn::Zero(d), gradient0 = value, gradient1 = value;
+    HWY_ALIGN float terms[3][kWidth];  // of the value and the gradient, by column
     for (std::int64_t c = 0; c < kWidth; c += lanes) {
       auto sum = hn::Zero(d), slope = sum;
       for (std::int64_t m = 0; m < kWidth; ++m) {
@@ -108,13 +113,11 @@ void read_potential(const GridPoint* points, std::int64_t count, const float* po
         slope = hn::MulAdd(hn::Set(d, slopes0[m]), nodes, slope);
       }
       const auto weights = hn::Load(d, along1 + c);
-      value = hn::MulAdd(weights, sum, value);
-      gradient0 = hn::MulAdd(weights, slope, gradient0);
-      gradient1 = hn::MulAdd(hn::Load(d, slopes1 + c), sum, gradient1);
+      hn::Store(hn::Mul(weights, sum), d, terms[0] + c);
+      hn::Store(hn::Mul(weights, slope), d, terms[1] + c);
+      hn::Store(hn::Mul(hn::Load(d, slopes1 + c), sum), d, terms[2] + c);
     }
-    values[p][0] = hn::GetLane(hn::SumOfLanes(d, value));
-    values[p][1] = hn::GetLane(hn::SumOfLanes(d, gradient0));
-    values[p][2] = hn::GetLane(hn::SumOfLanes(d, gradient1));
+    for (int t = 0; t < 3; ++t) values[p][t] = sum_of(terms[t]);
   }
 }
 
@@ -130,6 +133,7 @@ HWY_EXPORT(read_potential);
 namespace {
 
 constexpr std::int64_t kSortChunk = 4096;
+constexpr std::int64_t kSpreadRows = 8;
 constexpr std::int64_t kReadChunk = 256;
 
 struct Extent {
@@ -235,27 +239,29 @@ void tsne_repulsion_fft(int threads, Scratch& scratch, std::shared_ptr<void>& sl
   grid.prepare(threads, scratch, shape);
 
   const SortedPoints sources = sort_points(threads, scratch, shape, others);
-  const std::int64_t stride = TsneGrid::stride(shape);
+  const std::int64_t stride = TsneGrid::stride(shape), columns = TsneGrid::columns(shape);
+  float* charges = scratch.vector<float>(shape.nodes(0) * stride).data;
   float* potential = scratch.vector<float>(shape.nodes(0) * stride).data;
-  double* blocks = scratch.vector<double>(threads * TsneGrid::kBlock * stride).data;
+  double* blocks = scratch.vector<double>(threads * kSpreadRows * columns).data;
   // A node sums its points in their sorted order, whichever block or thread it falls to.
-  const auto spread = [&](std::int64_t first, std::int64_t count, float* charges) {
-    double* sums = blocks + omp_get_thread_num() * TsneGrid::kBlock * stride;
-    std::fill(sums, sums + count * stride, 0.0);
-    const std::int64_t from = std::max<std::int64_t>(0, first - (TsneGridShape::kOrder - 1));
-    const std::int64_t to = std::min(shape.cells[0], first + count);
-    if (from < to) {
-      HWY_DYNAMIC_DISPATCH(spread_points)
-      (sources.points + sources.starts[from], sources.starts[to] - sources.starts[from], first,
-       count, stride, sums);
-    }
-    for (std::int64_t r = 0; r < count; ++r) {
-      std::transform(sums + r * stride, sums + r * stride + shape.nodes(1),
-                     charges + r * shape.lengths[1],
-                     [](double sum) { return static_cast<float>(sum); });
-    }
-  };
-  grid.convolve(threads, scratch, shape, spread, potential);
+  parallel_chunks(
+      threads, shape.nodes(0), kSpreadRows, [&](std::int64_t first, std::int64_t count) {
+        double* sums = blocks + omp_get_thread_num() * kSpreadRows * columns;
+        std::fill(sums, sums + count * columns, 0.0);
+        const std::int64_t from = std::max<std::int64_t>(0, first - (TsneGridShape::kOrder - 1));
+        const std::int64_t to = std::min(shape.cells[0], first + count);
+        if (from < to) {
+          HWY_DYNAMIC_DISPATCH(spread_points)
+          (sources.points + sources.starts[from], sources.starts[to] - sources.starts[from], first,
+           count, columns, sums);
+        }
+        for (std::int64_t r = 0; r < count; ++r) {
+          std::transform(sums + r * columns, sums + (r + 1) * columns,
+                         charges + (first + r) * stride,
+                         [](double sum) { return static_cast<float>(sum); });
+        }
+      });
+  grid.convolve(threads, scratch, shape, charges, potential);
 
   const SortedPoints points = within ? sources : sort_points(threads, scratch, shape, y);
   const std::int64_t chunks = (y.rows + kReadChunk - 1) / kReadChunk;

@@ -47,7 +47,7 @@ struct TsneGridShape {
   }
 
  private:
-  // FFTW and cuFFT are at their best where a large power of two is a factor.
+  // Transforms are at their best where a large power of two is a factor.
   static std::int64_t length_of(std::int64_t least) {
     std::int64_t length = kLeastLength;  // 2^7; then 5 2^5, 3 2^6, 2^8 and so on
     while (length < least) {
