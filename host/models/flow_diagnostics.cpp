@@ -8,6 +8,7 @@
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/memory.hpp"
+#include "core/math.hpp"
 #include "metrics/host_rows.hpp"
 
 namespace clipk {
@@ -62,7 +63,7 @@ struct Gaussian {
     const Eigen::MatrixXd white = cholesky.matrixL().solve(tested.transpose());
     return .5 * white.squaredNorm() / static_cast<double>(rows.rows) +
            diagonal.array().log().sum() +
-           .5 * static_cast<double>(rows.cols) * std::log(2 * std::numbers::pi);
+           .5 * static_cast<double>(rows.cols) * math::log(2 * std::numbers::pi);
   }
 };
 
