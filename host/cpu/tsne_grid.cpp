@@ -3,7 +3,6 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <cmath>
 #include <complex>
 #include <numbers>
 
@@ -12,6 +11,7 @@
 #include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
 #include <hwy/highway.h>
 
+#include "core/math.hpp"
 #include "cpu/parallel.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -66,7 +66,7 @@ void fill_sharpening(std::int64_t length, std::int64_t count, double* factors) {
     const double angle =
         2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(length);
     const double spline =
-        (2416 + 2382 * std::cos(angle) + 240 * std::cos(2 * angle) + 2 * std::cos(3 * angle)) /
+        (2416 + 2382 * math::cos(angle) + 240 * math::cos(2 * angle) + 2 * math::cos(3 * angle)) /
         5040;
     factors[k] = 1 / (spline * spline);
   }

@@ -14,6 +14,7 @@
 
 #include "cpu/parallel.hpp"
 #include "cpu/tsne_grid.hpp"
+#include "cpu/virtual_lanes-inl.hpp"
 #include "ops/check.hpp"
 
 #ifndef CLIPK_CPU_TSNE_REPULSION_FFT_ONCE
@@ -99,8 +100,10 @@ void read_potential(const GridPoint* points, std::int64_t count, const float* po
     spline_weights<true>(points[p].place[0], along0, slopes0);
     spline_weights<true>(points[p].place[1], along1, slopes1);
     const float* at = potential + points[p].cell[0] * stride + points[p].cell[1];
-    auto value = hn::Zero(d), gradient0 = value, gradient1 = value;
-    for (std::int64_t c = 0; c < kWidth; c += lanes) {
+    constexpr int kVectors = static_cast<int>(kWidth) / static_cast<int>(hn::MaxLanes(d));
+    hn::Vec<decltype(d)> value[kVectors], gradient0[kVectors], gradient1[kVectors];
+    for (int v = 0; v < kVectors; ++v) {
+      const std::int64_t c = v * lanes;
       auto sum = hn::Zero(d), slope = sum;
       for (std::int64_t m = 0; m < kWidth; ++m) {
         const auto nodes = hn::LoadU(d, at + m * stride + c);
@@ -108,13 +111,13 @@ void read_potential(const GridPoint* points, std::int64_t count, const float* po
         slope = hn::MulAdd(hn::Set(d, slopes0[m]), nodes, slope);
       }
       const auto weights = hn::Load(d, along1 + c);
-      value = hn::MulAdd(weights, sum, value);
-      gradient0 = hn::MulAdd(weights, slope, gradient0);
-      gradient1 = hn::MulAdd(hn::Load(d, slopes1 + c), sum, gradient1);
+      value[v] = hn::Mul(weights, sum);
+      gradient0[v] = hn::Mul(weights, slope);
+      gradient1[v] = hn::Mul(hn::Load(d, slopes1 + c), sum);
     }
-    values[p][0] = hn::GetLane(hn::SumOfLanes(d, value));
-    values[p][1] = hn::GetLane(hn::SumOfLanes(d, gradient0));
-    values[p][2] = hn::GetLane(hn::SumOfLanes(d, gradient1));
+    values[p][0] = sum_of_vectors(d, value);
+    values[p][1] = sum_of_vectors(d, gradient0);
+    values[p][2] = sum_of_vectors(d, gradient1);
   }
 }
 
