@@ -5,6 +5,8 @@
 #include <numeric>
 #include <utility>
 
+#include "core/math.hpp"
+
 namespace clipk {
 
 std::uint32_t Random::bits() {
@@ -26,10 +28,10 @@ double Random::normal() {
   }
   const double u = (static_cast<double>(bits()) + 0.5) * 0x1p-32;  // never 0
   const double v = static_cast<double>(bits()) * 0x1p-32;
-  const double radius = std::sqrt(-2 * std::log(u));
-  spare_ = radius * std::sin(2 * std::numbers::pi * v);
+  const double radius = std::sqrt(-2 * math::log(u));
+  spare_ = radius * math::sin(2 * std::numbers::pi * v);
   has_spare_ = true;
-  return radius * std::cos(2 * std::numbers::pi * v);
+  return radius * math::cos(2 * std::numbers::pi * v);
 }
 
 std::uint64_t Random::below(std::uint64_t n) {

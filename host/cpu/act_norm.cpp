@@ -7,9 +7,12 @@
 #define HWY_TARGET_INCLUDE "cpu/act_norm.cpp"
 #include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
 #include <hwy/highway.h>
+// after highway.h
+#include <hwy/contrib/math/math-inl.h>
 
+#include "core/math.hpp"
 #include "cpu/parallel.hpp"
-#include "cpu/row_lanes-inl.hpp"
+#include "cpu/virtual_lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
@@ -37,45 +40,36 @@ void inverse(MatrixView<const T> y, const T* shift, const T* factors, MatrixView
   }
 }
 
-// As many values as a vector of doubles has lanes.
-template <class DT>
-HWY_INLINE hn::Vec<hn::ScalableTag<double>> widened(DT d, const float* from) {
-  return hn::PromoteTo(hn::ScalableTag<double>(), hn::LoadU(d, from));
-}
-template <class DT>
-HWY_INLINE hn::Vec<hn::ScalableTag<double>> widened(DT d, const double* from) {
-  return hn::LoadU(d, from);
-}
-
 // The columns' sums of grad_y (sums[0 ... d)) and of grad_y y (sums[d ... 2 d)), and grad_x.
 template <class T>
 void backward(MatrixView<const T> y, const T* factors, MatrixView<const T> grad_y,
               MatrixView<T> grad_x, double* sums) {
-  const hn::ScalableTag<double> wide;
-  const hn::Rebind<T, hn::ScalableTag<double>> narrow;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(wide));
   double* const products = sums + y.cols;
   std::fill(sums, products + y.cols, 0.0);
   for (std::int64_t i = 0; i < y.rows; ++i) {
     const T* value = y.row(i);
     const T* g = grad_y.row(i);
     T* out = grad_x.row(i);
-    std::int64_t j = 0;
-    for (; j + lanes <= y.cols; j += lanes) {
-      const auto gj = widened(narrow, g + j);
-      hn::StoreU(hn::Add(hn::LoadU(wide, sums + j), gj), wide, sums + j);
-      hn::StoreU(hn::MulAdd(gj, widened(narrow, value + j), hn::LoadU(wide, products + j)), wide,
-                 products + j);
-      hn::StoreU(hn::Mul(hn::LoadU(narrow, g + j), hn::LoadU(narrow, factors + j)), narrow,
-                 out + j);
-    }
-    for (; j < y.cols; ++j) {
-      const double gj = g[j];
-      sums[j] += gj;
-      products[j] += gj * static_cast<double>(value[j]);
-      out[j] = g[j] * factors[j];
-    }
+    for_lanes<double>(y.cols, [&](auto at, std::int64_t j, int) HWY_ATTR {
+      const auto gj = at.load(g + j);
+      at.store(hn::Add(at.load(sums + j), gj), sums + j);
+      at.store(hn::MulAdd(gj, at.load(value + j), at.load(products + j)), products + j);
+    });
+    for_row<T>(y.cols, [&](auto at, std::int64_t j) HWY_ATTR {
+      at.store(hn::Mul(at.load(g + j), at.load(factors + j)), out + j);
+    });
   }
+}
+
+// to = e^(sign x)
+template <class T>
+void exponentials(T sign, const T* x, std::int64_t n, T* to) {
+  const hn::ScalableTag<T> d;
+  for_row<T>(n, [&](auto at, std::int64_t j) HWY_ATTR {
+    const auto value = hn::Mul(hn::Set(d, sign), at.load(x + j));
+    // Exp gives 0 for NaN, which must not pass.
+    at.store(hn::IfThenElse(hn::IsNaN(value), value, hn::Exp(d, value)), to + j);
+  });
 }
 
 // HWY_EXPORT takes no templates.
@@ -94,6 +88,12 @@ void inverse_float(MatrixView<const float> y, const float* shift, const float* f
 void inverse_double(MatrixView<const double> y, const double* shift, const double* factors,
                     MatrixView<double> x) {
   inverse(y, shift, factors, x);
+}
+void exponentials_float(float sign, const float* x, std::int64_t n, float* to) {
+  exponentials(sign, x, n, to);
+}
+void exponentials_double(double sign, const double* x, std::int64_t n, double* to) {
+  exponentials(sign, x, n, to);
 }
 void backward_float(MatrixView<const float> y, const float* factors, MatrixView<const float> grad_y,
                     MatrixView<float> grad_x, double* sums) {
@@ -114,6 +114,8 @@ HWY_EXPORT(forward_float);
 HWY_EXPORT(forward_double);
 HWY_EXPORT(inverse_float);
 HWY_EXPORT(inverse_double);
+HWY_EXPORT(exponentials_float);
+HWY_EXPORT(exponentials_double);
 HWY_EXPORT(backward_float);
 HWY_EXPORT(backward_double);
 
@@ -156,6 +158,16 @@ void backward_rows(MatrixView<const double> y, const double* factors,
   HWY_DYNAMIC_DISPATCH(backward_double)(y, factors, grad_y, grad_x, sums);
 }
 
+// e^log_scale, or its reciprocal.
+void scale_factors(bool inverse, VectorView<const float> log_scale, VectorView<float> factors) {
+  HWY_DYNAMIC_DISPATCH(exponentials_float)
+  (inverse ? -1 : 1, log_scale.data, log_scale.size, factors.data);
+}
+void scale_factors(bool inverse, VectorView<const double> log_scale, VectorView<double> factors) {
+  HWY_DYNAMIC_DISPATCH(exponentials_double)
+  (inverse ? -1 : 1, log_scale.data, log_scale.size, factors.data);
+}
+
 double sum(VectorView<const float> v) {
   double total = 0;
   for (const float value : v) total += value;
@@ -188,7 +200,7 @@ void init_columns(MatrixView<const T> x, std::int64_t count, T* shift, T* log_sc
   for (std::int64_t j = 0; j < count; ++j) {
     const double deviation = std::sqrt(squares[j] / static_cast<double>(x.rows - 1));
     shift[j] = constant[j] ? -x.data[j] : static_cast<T>(-mean[j]);
-    log_scale[j] = constant[j] ? T{0} : static_cast<T>(-std::log(deviation + 1e-6));
+    log_scale[j] = constant[j] ? T{0} : static_cast<T>(-math::log(deviation + 1e-6));
   }
 }
 
@@ -206,7 +218,7 @@ template <class T>
 void act_norm(int threads, MatrixView<const T> x, VectorView<const T> shift,
               VectorView<const T> log_scale, VectorView<T> factors, MatrixView<T> y,
               VectorView<T> log_det) {
-  for (std::int64_t j = 0; j < x.cols; ++j) factors[j] = std::exp(log_scale[j]);
+  scale_factors(false, log_scale, factors);
   const T row_log_det = static_cast<T>(sum(log_scale));
   parallel_chunks(threads, x.rows, rows_of_task(x.cols), [&](std::int64_t i, std::int64_t n) {
     forward_rows(x.row_range(i, n), shift.data, factors.data, row_log_det, y.row_range(i, n),
@@ -217,7 +229,7 @@ void act_norm(int threads, MatrixView<const T> x, VectorView<const T> shift,
 template <class T>
 void act_norm_inverse(int threads, MatrixView<const T> y, VectorView<const T> shift,
                       VectorView<const T> log_scale, VectorView<T> factors, MatrixView<T> x) {
-  for (std::int64_t j = 0; j < y.cols; ++j) factors[j] = std::exp(-log_scale[j]);
+  scale_factors(true, log_scale, factors);
   parallel_chunks(threads, y.rows, rows_of_task(y.cols), [&](std::int64_t i, std::int64_t n) {
     inverse_rows(y.row_range(i, n), shift.data, factors.data, x.row_range(i, n));
   });
@@ -234,7 +246,7 @@ void act_norm_backward(int threads, MatrixView<const T> y, VectorView<const T> l
                        VectorView<T> factors, MatrixView<double> parts, MatrixView<T> grad_x,
                        VectorView<T> grad_shift, VectorView<T> grad_log_scale) {
   const std::int64_t d = y.cols, rows = rows_of_part(y.rows, d);
-  for (std::int64_t j = 0; j < d; ++j) factors[j] = std::exp(log_scale[j]);
+  scale_factors(false, log_scale, factors);
   parallel_chunks(threads, y.rows, rows, [&](std::int64_t i, std::int64_t n) {
     backward_rows(y.row_range(i, n), factors.data, grad_y.row_range(i, n), grad_x.row_range(i, n),
                   parts.row(i / rows));

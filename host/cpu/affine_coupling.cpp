@@ -11,7 +11,7 @@
 #include <hwy/contrib/math/math-inl.h>
 
 #include "cpu/parallel.hpp"
-#include "cpu/row_lanes-inl.hpp"
+#include "cpu/virtual_lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
@@ -70,14 +70,14 @@ void forward_rows(float clamp, MatrixView<const T> x, MatrixView<const T> a, Mat
   const hn::ScalableTag<T> d;
   const LogScale<kScale> log_scale(clamp);
   for (std::int64_t i = 0; i < x.rows; ++i) {
-    auto sum = hn::Zero(d);
-    for_row<T>(x.cols, [&](auto at, std::int64_t j) HWY_ATTR {
+    LaneSum<T> sum;
+    for_lanes<T>(x.cols, [&](auto at, std::int64_t j, int v) HWY_ATTR {
       const auto s = log_scale.value(d, at.load(a.row(i) + j));
       at.store(hn::MulAdd(at.load(x.row(i) + j), exp_or_nan(d, s), at.load(t.row(i) + j)),
                y.row(i) + j);
-      sum = hn::Add(sum, s);
+      sum.vector[v] = hn::Add(sum.vector[v], s);
     });
-    if (log_det != nullptr) log_det[i] += hn::GetLane(hn::SumOfLanes(d, sum));
+    if (log_det != nullptr) log_det[i] += sum.total();
   }
 }
 

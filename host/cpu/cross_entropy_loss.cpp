@@ -1,7 +1,6 @@
 #include "cpu/cross_entropy_loss.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #undef HWY_TARGET_INCLUDE
@@ -11,24 +10,13 @@
 // after highway.h
 #include <hwy/contrib/math/math-inl.h>
 
+#include "core/math.hpp"
 #include "cpu/parallel.hpp"
-#include "cpu/row_lanes-inl.hpp"
+#include "cpu/virtual_lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-// The lanes of a place that lie inside the row; `other` in the rest.
-template <class T>
-HWY_INLINE hn::Vec<hn::ScalableTag<T>> inside(WholeVector<T>, hn::Vec<hn::ScalableTag<T>> v, T) {
-  return v;
-}
-template <class T>
-HWY_INLINE hn::Vec<hn::ScalableTag<T>> inside(PartVector<T> place, hn::Vec<hn::ScalableTag<T>> v,
-                                              T other) {
-  const hn::ScalableTag<T> d;
-  return hn::IfThenElse(hn::FirstN(d, place.count), v, hn::Set(d, other));
-}
 
 // The loss of one row, and its gradient unless `grad` is null; `grad` may be `row`.
 template <class T>
@@ -37,20 +25,20 @@ HWY_INLINE double entropy_row(const T* row, std::int64_t classes, std::int32_t l
   const hn::ScalableTag<T> d;
   constexpr T kLowest = -std::numeric_limits<T>::infinity();
   auto highest = hn::Set(d, kLowest);
-  for_row<T>(classes, [&](auto place, std::int64_t j) HWY_ATTR {
-    highest = hn::Max(highest, inside<T>(place, place.load(row + j), kLowest));
+  for_lanes<T>(classes, [&](auto place, std::int64_t j, int) HWY_ATTR {
+    highest = hn::Max(highest, place.inside(place.load(row + j), kLowest));
   });
   const T top = hn::GetLane(hn::MaxOfLanes(d, highest));
   const T of_label = row[label];
-  auto sums = hn::Zero(d);
-  for_row<T>(classes, [&](auto place, std::int64_t j) HWY_ATTR {
+  LaneSum<T> sums;
+  for_lanes<T>(classes, [&](auto place, std::int64_t j, int v) HWY_ATTR {
     const auto below = hn::Sub(place.load(row + j), hn::Set(d, top));
     // Exp gives 0 for NaN, which must not pass.
     const auto e = hn::IfThenElse(hn::IsNaN(below), below, hn::Exp(d, below));
-    sums = hn::Add(sums, inside<T>(place, e, T{0}));
+    sums.vector[v] = hn::Add(sums.vector[v], place.inside(e, T{0}));
     if (grad != nullptr) place.store(e, grad + j);
   });
-  const T sum = hn::GetLane(hn::SumOfLanes(d, sums));
+  const T sum = sums.total();
   if (grad != nullptr) {
     const auto factor = hn::Set(d, share / sum);
     for_row<T>(classes, [&](auto place, std::int64_t j) HWY_ATTR {
@@ -58,7 +46,7 @@ HWY_INLINE double entropy_row(const T* row, std::int64_t classes, std::int32_t l
     });
     grad[label] -= share;
   }
-  return std::log(static_cast<double>(sum)) - static_cast<double>(of_label - top);
+  return math::log(static_cast<double>(sum)) - static_cast<double>(of_label - top);
 }
 
 template <class T>

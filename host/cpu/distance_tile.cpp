@@ -10,39 +10,17 @@
 #include <hwy/highway.h>
 
 #include "cpu/gemm.hpp"
+#include "cpu/virtual_lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // Sum of squares in double: it may neither overflow nor cost the distance a digit.
-inline double squared_length(const float* x, std::int64_t d) {
-  const hn::ScalableTag<double> wide;
-  const hn::Rebind<float, decltype(wide)> narrow;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(wide));
-  auto sum = hn::Zero(wide);
-  std::int64_t k = 0;
-  for (; k + lanes <= d; k += lanes) {
-    const auto v = hn::PromoteTo(wide, hn::LoadU(narrow, x + k));
-    sum = hn::MulAdd(v, v, sum);
-  }
-  double total = hn::GetLane(hn::SumOfLanes(wide, sum));
-  for (; k < d; ++k) total += static_cast<double>(x[k]) * x[k];
-  return total;
-}
-
-inline double squared_length(const double* x, std::int64_t d) {
-  const hn::ScalableTag<double> wide;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(wide));
-  auto sum = hn::Zero(wide);
-  std::int64_t k = 0;
-  for (; k + lanes <= d; k += lanes) {
-    const auto v = hn::LoadU(wide, x + k);
-    sum = hn::MulAdd(v, v, sum);
-  }
-  double total = hn::GetLane(hn::SumOfLanes(wide, sum));
-  for (; k < d; ++k) total += x[k] * x[k];
-  return total;
+template <class T>
+double squared_length(const T* x, std::int64_t d) {
+  return sum_of_squares<double>(
+      d, [&](auto place, std::int64_t k) HWY_ATTR { return place.load(x + k); });
 }
 
 template <class T>
@@ -53,62 +31,28 @@ void scales_of(Metric metric, MatrixView<const T> x, T* scales) {
   }
 }
 
-// The distances of one row to kGroup rows of y from their differences. Two sums a pair, so that
-// eight are under way at once; the order of a pair's sum does not depend on its place in the group.
-constexpr int kGroup = 4;
+// The distances of one row to kGroup rows of y from their differences. Two blocks of sums a pair,
+// so that several additions are under way at once and all stay in registers; the order of a pair's
+// sum does not depend on its place in the group.
+constexpr int kGroup = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
 
 template <Metric kMetric, class T>
 HWY_INLINE void recompute(std::int64_t d, const T* x, T scale_x, const T* const* y,
                           const T* scale_y, T* result) {
   const hn::ScalableTag<T> tag;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
-  const auto sx = hn::Set(tag, scale_x);
-  const auto sy0 = hn::Set(tag, scale_y[0]);
-  const auto sy1 = hn::Set(tag, scale_y[1]);
-  const auto sy2 = hn::Set(tag, scale_y[2]);
-  const auto sy3 = hn::Set(tag, scale_y[3]);
-  auto even0 = hn::Zero(tag), even1 = even0, even2 = even0, even3 = even0;
-  auto odd0 = even0, odd1 = even0, odd2 = even0, odd3 = even0;
-  const auto add = [&](auto xv, auto yv, auto sy, auto& sum) HWY_ATTR {
-    if constexpr (kMetric == Metric::cosine) yv = hn::Mul(yv, sy);
-    const auto difference = hn::Sub(xv, yv);
-    sum = hn::MulAdd(difference, difference, sum);
-  };
-  const auto load_x = [&](std::int64_t k) HWY_ATTR {
-    const auto v = hn::LoadU(tag, x + k);
-    if constexpr (kMetric == Metric::cosine) return hn::Mul(v, sx);
-    return v;
-  };
-  std::int64_t k = 0;
-  for (; k + 2 * lanes <= d; k += 2 * lanes) {
-    const auto x0 = load_x(k);
-    add(x0, hn::LoadU(tag, y[0] + k), sy0, even0);
-    add(x0, hn::LoadU(tag, y[1] + k), sy1, even1);
-    add(x0, hn::LoadU(tag, y[2] + k), sy2, even2);
-    add(x0, hn::LoadU(tag, y[3] + k), sy3, even3);
-    const auto x1 = load_x(k + lanes);
-    add(x1, hn::LoadU(tag, y[0] + k + lanes), sy0, odd0);
-    add(x1, hn::LoadU(tag, y[1] + k + lanes), sy1, odd1);
-    add(x1, hn::LoadU(tag, y[2] + k + lanes), sy2, odd2);
-    add(x1, hn::LoadU(tag, y[3] + k + lanes), sy3, odd3);
-  }
-  const auto total = [&](auto even, auto odd)
-                         HWY_ATTR { return hn::GetLane(hn::SumOfLanes(tag, hn::Add(even, odd))); };
-  result[0] = total(even0, odd0);
-  result[1] = total(even1, odd1);
-  result[2] = total(even2, odd2);
-  result[3] = total(even3, odd3);
-  for (int p = 0; p < kGroup; ++p) {
-    T sum = result[p];
-    for (std::int64_t r = k; r < d; ++r) {
-      T difference;
-      if constexpr (kMetric == Metric::cosine) {
-        difference = x[r] * scale_x - y[p][r] * scale_y[p];
-      } else {
-        difference = x[r] - y[p][r];
-      }
-      sum += difference * difference;
+  LaneSum<T, 2> sums[kGroup];
+  for_lanes<T, 2>(d, [&](auto place, std::int64_t k, int v) HWY_ATTR {
+    auto xv = place.load(x + k);
+    if constexpr (kMetric == Metric::cosine) xv = hn::Mul(xv, hn::Set(tag, scale_x));
+    for (int p = 0; p < kGroup; ++p) {
+      auto yv = place.load(y[p] + k);
+      if constexpr (kMetric == Metric::cosine) yv = hn::Mul(yv, hn::Set(tag, scale_y[p]));
+      const auto difference = hn::Sub(xv, yv);
+      sums[p].vector[v] = hn::MulAdd(difference, difference, sums[p].vector[v]);
     }
+  });
+  for (int p = 0; p < kGroup; ++p) {
+    T sum = sums[p].total();
     if constexpr (kMetric == Metric::euclidean) sum = std::sqrt(sum);
     if constexpr (kMetric == Metric::cosine) sum *= T(0.5);
     result[p] = sum;

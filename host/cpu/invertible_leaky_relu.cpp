@@ -1,13 +1,13 @@
 #include "cpu/invertible_leaky_relu.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/invertible_leaky_relu.cpp"
 #include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
 #include <hwy/highway.h>
 
+#include "core/math.hpp"
 #include "cpu/parallel.hpp"
 #include "cpu/row_lanes-inl.hpp"
 
@@ -77,7 +77,7 @@ void run(int threads, MatrixView<const T> sign, MatrixView<const T> x, double fa
          MatrixView<T> out, VectorView<T> log_det) {
   const std::int64_t grain = std::max<std::int64_t>(1, kGrain / x.cols);
   parallel_chunks(threads, x.rows, grain, [&](std::int64_t i, std::int64_t n) {
-    scale_rows(sign.row_range(i, n), x.row_range(i, n), static_cast<T>(factor), std::log(factor),
+    scale_rows(sign.row_range(i, n), x.row_range(i, n), static_cast<T>(factor), math::log(factor),
                out.row_range(i, n), log_det.empty() ? nullptr : log_det.data + i);
   });
 }

@@ -12,6 +12,8 @@
 #include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
 #include <hwy/highway.h>
 
+#include "cpu/virtual_lanes-inl.hpp"
+
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -43,72 +45,20 @@ HWY_INLINE void accumulate(const float* x, std::int64_t d, double* sum) {
 
 // |x - y|^2 in float64.
 HWY_INLINE double exact_square(const float* x, const float* y, std::int64_t d) {
-  const hn::ScalableTag<double> wide;
-  const hn::Rebind<float, decltype(wide)> narrow;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(wide));
-  auto even = hn::Zero(wide), odd = hn::Zero(wide);
-  const auto difference = [&](std::int64_t j) HWY_ATTR {
-    return hn::Sub(hn::PromoteTo(wide, hn::LoadU(narrow, x + j)),
-                   hn::PromoteTo(wide, hn::LoadU(narrow, y + j)));
-  };
-  std::int64_t j = 0;
-  for (; j + 2 * lanes <= d; j += 2 * lanes) {
-    const auto a = difference(j), b = difference(j + lanes);
-    even = hn::MulAdd(a, a, even);
-    odd = hn::MulAdd(b, b, odd);
-  }
-  double total = hn::GetLane(hn::SumOfLanes(wide, hn::Add(even, odd)));
-  for (; j < d; ++j) {
-    const double rest = static_cast<double>(x[j]) - static_cast<double>(y[j]);
-    total += rest * rest;
-  }
-  return total;
-}
-
-// Sum of squares in float32 of what `at` gives for a tag and a column.
-template <class At>
-HWY_INLINE float sum_of_squares(std::int64_t d, const At& at) {
-  const Tag vector;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(vector));
-  auto sum0 = hn::Zero(vector), sum1 = sum0, sum2 = sum0, sum3 = sum0;
-  const auto add = [&](std::int64_t j, auto& sum) HWY_ATTR {
-    const auto value = at(vector, j);
-    sum = hn::MulAdd(value, value, sum);
-  };
-  std::int64_t j = 0;
-  for (; j + 4 * lanes <= d; j += 4 * lanes) {
-    add(j, sum0);
-    add(j + lanes, sum1);
-    add(j + 2 * lanes, sum2);
-    add(j + 3 * lanes, sum3);
-  }
-  for (; j + lanes <= d; j += lanes) add(j, sum0);
-  float total = 0;
-  if (j > 0) {
-    total = hn::GetLane(hn::SumOfLanes(vector, hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3))));
-  }
-  const auto rest = [&](auto tag) HWY_ATTR {
-    const auto some = static_cast<std::int64_t>(hn::Lanes(tag));
-    for (; j + some <= d; j += some) {
-      const auto value = at(tag, j);
-      total += hn::GetLane(hn::SumOfLanes(tag, hn::Mul(value, value)));
-    }
-  };
-  rest(hn::CappedTag<float, 8>());
-  rest(hn::CappedTag<float, 4>());
-  rest(hn::CappedTag<float, 1>());
-  return total;
+  return sum_of_squares<double, 2>(d, [&](auto place, std::int64_t j) HWY_ATTR {
+    return hn::Sub(place.load(x + j), place.load(y + j));
+  });
 }
 
 HWY_INLINE float squared_difference(const float* x, const float* y, std::int64_t d) {
-  return sum_of_squares(d, [&](auto tag, std::int64_t j) HWY_ATTR {
-    return hn::Sub(hn::LoadU(tag, x + j), hn::LoadU(tag, y + j));
+  return sum_of_squares<float, 4>(d, [&](auto place, std::int64_t j) HWY_ATTR {
+    return hn::Sub(place.load(x + j), place.load(y + j));
   });
 }
 
 HWY_INLINE float length(const float* x, std::int64_t d) {
-  return std::sqrt(
-      sum_of_squares(d, [&](auto tag, std::int64_t j) HWY_ATTR { return hn::LoadU(tag, x + j); }));
+  return std::sqrt(sum_of_squares<float, 4>(
+      d, [&](auto place, std::int64_t j) HWY_ATTR { return place.load(x + j); }));
 }
 
 // values [kGroup, stride]: of kGroup points with all centres.

@@ -12,8 +12,10 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+#include "core/math.hpp"
 #include "cpu/gemm.hpp"
 #include "cpu/parallel.hpp"
+#include "cpu/virtual_lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
@@ -31,13 +33,12 @@ HWY_INLINE V exp_of(V x) {
 HWY_INLINE double sum_row(const float* products, const TileOffsets<float>& offset,
                           std::int64_t padded, double scale, double top) {
   const hn::ScalableTag<float> tag;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
   const auto factor = hn::Set(tag, static_cast<float>(scale));
   const auto factor_rest =
       hn::Set(tag, static_cast<float>(scale - static_cast<double>(static_cast<float>(scale))));
   const auto base = hn::Set(tag, static_cast<float>(top));
-  auto sum = hn::Zero(tag);
-  for (std::int64_t j = 0; j < padded; j += lanes) {
+  LaneSum<float> sum;
+  for_lanes<float>(padded, [&](auto, std::int64_t j, int v) HWY_ATTR {
     const auto product = hn::LoadU(tag, products + j);
     const auto shift = hn::LoadU(tag, offset.rounded + j);
     // shift - base = high + rest, exactly (Knuth's two-sum).
@@ -46,22 +47,22 @@ HWY_INLINE double sum_row(const float* products, const TileOffsets<float>& offse
     const auto rest = hn::Sub(hn::Sub(shift, hn::Sub(high, part)), hn::Add(base, part));
     const auto small =
         hn::MulAdd(product, factor_rest, hn::Add(rest, hn::LoadU(tag, offset.rest + j)));
-    sum = hn::Add(sum, exp_of(hn::Add(hn::MulAdd(product, factor, high), small)));
-  }
-  return static_cast<double>(hn::GetLane(hn::SumOfLanes(tag, sum)));
+    const auto e = exp_of(hn::Add(hn::MulAdd(product, factor, high), small));
+    sum.vector[v] = hn::Add(sum.vector[v], e);
+  });
+  return static_cast<double>(sum.total());
 }
 HWY_INLINE double sum_row(const double* products, const TileOffsets<double>& offset,
                           std::int64_t padded, double scale, double top) {
   const hn::ScalableTag<double> tag;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
   const auto factor = hn::Set(tag, scale), base = hn::Set(tag, top);
-  auto sum = hn::Zero(tag);
-  for (std::int64_t j = 0; j < padded; j += lanes) {
+  LaneSum<double> sum;
+  for_lanes<double>(padded, [&](auto, std::int64_t j, int v) HWY_ATTR {
     const auto exponent =
         hn::MulAdd(hn::LoadU(tag, products + j), factor, hn::LoadU(tag, offset.rounded + j));
-    sum = hn::Add(sum, exp_of(hn::Sub(exponent, base)));
-  }
-  return hn::GetLane(hn::SumOfLanes(tag, sum));
+    sum.vector[v] = hn::Add(sum.vector[v], exp_of(hn::Sub(exponent, base)));
+  });
+  return sum.total();
 }
 
 // The largest exponent, rounded to T: it need not be exact.
@@ -79,18 +80,17 @@ HWY_INLINE double top_of_row(const T* products, const TileOffsets<T>& offset, st
   return static_cast<double>(hn::GetLane(hn::MaxOfLanes(tag, most)));
 }
 
-// Adds a tile of products to the sums of its rows. Up to the next whole vector its columns hold
+// Adds a tile of products to the sums of its rows. Up to the next whole block its columns hold
 // products 0, left out by their offsets.
 template <class T>
 void add_tile(std::int64_t rows, std::int64_t cols, const T* tile, double scale,
               const TileOffsets<T>& offset, ScaledSum* sums) {
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<T>()));
-  const std::int64_t padded = (cols + lanes - 1) / lanes * lanes;
+  const std::int64_t padded = (cols + kBlockLanes<T> - 1) / kBlockLanes<T> * kBlockLanes<T>;
   for (std::int64_t i = 0; i < rows; ++i) {
     const T* products = tile + i * kSumTileCols;
     const double top = top_of_row(products, offset, padded, scale, sums[i].top);
     const double sum = sum_row(products, offset, padded, scale, top);
-    sums[i].sum = sums[i].sum * std::exp(sums[i].top - top) + sum;
+    sums[i].sum = sums[i].sum * math::exp(sums[i].top - top) + sum;
     sums[i].top = top;
   }
 }
@@ -176,10 +176,10 @@ void sum_all(int threads, const LogSumExpPlan& plan, MatrixView<const T> x, Matr
       for (std::int64_t c = 0; c < plan.chunks; ++c) {
         const ScaledSum& part = parts[c * n + i];
         const double top = std::max(all.top, part.top);
-        all.sum = all.sum * std::exp(all.top - top) + part.sum * std::exp(part.top - top);
+        all.sum = all.sum * math::exp(all.top - top) + part.sum * math::exp(part.top - top);
         all.top = top;
       }
-      out[i] = all.top + std::log(all.sum);
+      out[i] = all.top + math::log(all.sum);
     }
   });
 }

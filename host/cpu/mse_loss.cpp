@@ -1,13 +1,12 @@
 #include "cpu/mse_loss.hpp"
 
-#include <cmath>
-
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/mse_loss.cpp"
 #include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
 #include <hwy/highway.h>
 
 #include "cpu/parallel.hpp"
+#include "cpu/virtual_lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
@@ -18,32 +17,21 @@ namespace hn = hwy::HWY_NAMESPACE;
 template <bool kKnownOnly, class T>
 double mse_rows(MatrixView<const T> y, MatrixView<const T> target, T factor, MatrixView<T> grad) {
   const hn::ScalableTag<T> d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const auto factors = hn::Set(d, factor);
   double sum = 0;
   for (std::int64_t i = 0; i < y.rows; ++i) {
     const T* a = y.row(i);
     const T* b = target.row(i);
     T* g = grad.data == nullptr ? nullptr : grad.row(i);
-    auto squares = hn::Zero(d);
-    std::int64_t j = 0;
-    for (; j + lanes <= y.cols; j += lanes) {
-      const auto wanted = hn::LoadU(d, b + j);
-      auto difference = hn::Sub(hn::LoadU(d, a + j), wanted);
+    sum += sum_of_squares<T>(y.cols, [&](auto place, std::int64_t j) HWY_ATTR {
+      const auto wanted = place.load(b + j);
+      auto difference = hn::Sub(place.load(a + j), wanted);
       if constexpr (kKnownOnly) {
         difference = hn::IfThenElse(hn::IsNaN(wanted), hn::Zero(d), difference);
       }
-      squares = hn::MulAdd(difference, difference, squares);
-      if (g != nullptr) {
-        hn::StoreU(hn::MulAdd(factors, difference, hn::LoadU(d, g + j)), d, g + j);
-      }
-    }
-    sum += hn::GetLane(hn::SumOfLanes(d, squares));
-    for (; j < y.cols; ++j) {
-      const T difference = kKnownOnly && std::isnan(b[j]) ? 0 : a[j] - b[j];
-      sum += static_cast<double>(difference) * difference;
-      if (g != nullptr) g[j] += factor * difference;
-    }
+      if (g != nullptr) place.store(hn::MulAdd(factors, difference, place.load(g + j)), g + j);
+      return difference;
+    });
   }
   return sum;
 }

@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "cpu/parallel.hpp"
+#include "cpu/virtual_lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
@@ -16,30 +17,21 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 template <class T>
 T dot(const T* a, const T* b, std::int64_t n) {
-  const hn::ScalableTag<T> vector;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(vector));
-  auto sum = hn::Zero(vector);
-  std::int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    sum = hn::MulAdd(hn::LoadU(vector, a + i), hn::LoadU(vector, b + i), sum);
-  }
-  T total = hn::GetLane(hn::SumOfLanes(vector, sum));
-  for (; i < n; ++i) total += a[i] * b[i];
-  return total;
+  LaneSum<T> sum;
+  for_lanes<T>(n, [&](auto place, std::int64_t i, int v) HWY_ATTR {
+    sum.vector[v] = hn::MulAdd(place.load(a + i), place.load(b + i), sum.vector[v]);
+  });
+  return sum.total();
 }
 
 // out = alpha a + beta b; out may be a.
 template <class T>
 void combine(T alpha, const T* a, T beta, const T* b, std::int64_t n, T* out) {
-  const hn::ScalableTag<T> vector;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(vector));
-  const auto va = hn::Set(vector, alpha), vb = hn::Set(vector, beta);
-  std::int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    const auto other = hn::Mul(vb, hn::LoadU(vector, b + i));
-    hn::StoreU(hn::MulAdd(va, hn::LoadU(vector, a + i), other), vector, out + i);
-  }
-  for (; i < n; ++i) out[i] = alpha * a[i] + beta * b[i];
+  const hn::ScalableTag<T> tag;
+  for_row<T>(n, [&](auto place, std::int64_t i) HWY_ATTR {
+    const auto other = hn::Mul(hn::Set(tag, beta), place.load(b + i));
+    place.store(hn::MulAdd(hn::Set(tag, alpha), place.load(a + i), other), out + i);
+  });
 }
 
 template <class T>

@@ -6,55 +6,43 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
-#include <cmath>
 
+#include "core/math.hpp"
 #include "cpu/parallel.hpp"
-#include "cpu/row_lanes-inl.hpp"
+#include "cpu/virtual_lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // The sum over one pair of a^2 + (b - r a)^2 / (1 - r^2), and its gradient: lanes add along the
-// row. Columns go by runs of one factor, the last vector of a run with fewer lanes.
+// row. Columns go by runs of one factor, each from the first lane on.
 template <class T>
 double pair_row(std::int64_t cols, const T* a, const T* b, const T* shared,
                 const std::int32_t* blocks, const std::int32_t* ends, const T* rho, T share,
                 T* grad_a, T* grad_b) {
   const hn::ScalableTag<T> d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const auto shares = hn::Set(d, share);
-  auto sum_a = hn::Zero(d), sum_b = hn::Zero(d);
+  LaneSum<T> sum_a, sum_b;
   for (std::int64_t first = 0; first < cols; first = ends[first]) {
     const std::int32_t factor = blocks[first];
     const T correlation = factor < 0 ? T{0} : rho[factor] * shared[factor];
     const auto r = hn::Set(d, correlation);
     const auto precision = hn::Set(d, 1 / ((1 - correlation) * (1 + correlation)));
-    const auto columns = [&](auto va, auto vb, auto store, std::int64_t j) HWY_ATTR {
-      const auto e = hn::NegMulAdd(r, va, vb);
+    for_lanes<T>(ends[first] - first, [&](auto place, std::int64_t at, int v) HWY_ATTR {
+      const std::int64_t j = first + at;
+      const auto va = place.load(a + j);
+      const auto e = hn::NegMulAdd(r, va, place.load(b + j));
       const auto scaled = hn::Mul(precision, e);
-      sum_a = hn::MulAdd(va, va, sum_a);
-      sum_b = hn::MulAdd(e, scaled, sum_b);
+      sum_a.vector[v] = hn::MulAdd(va, va, sum_a.vector[v]);
+      sum_b.vector[v] = hn::MulAdd(e, scaled, sum_b.vector[v]);
       if (grad_a != nullptr) {
-        store(hn::Mul(shares, hn::NegMulAdd(r, scaled, va)), grad_a + j);
-        store(hn::Mul(shares, scaled), grad_b + j);
+        place.store(hn::Mul(shares, hn::NegMulAdd(r, scaled, va)), grad_a + j);
+        place.store(hn::Mul(shares, scaled), grad_b + j);
       }
-    };
-    const std::int64_t end = ends[first];
-    std::int64_t j = first;
-    for (; j + lanes <= end; j += lanes) {
-      columns(
-          hn::LoadU(d, a + j), hn::LoadU(d, b + j),
-          [&](auto v, T* to) HWY_ATTR { hn::StoreU(v, d, to); }, j);
-    }
-    if (j < end) {
-      const PartVector<T> rest{static_cast<std::size_t>(end - j)};
-      columns(
-          rest.load(a + j), rest.load(b + j), [&](auto v, T* to) HWY_ATTR { rest.store(v, to); },
-          j);
-    }
+    });
   }
-  return hn::GetLane(hn::SumOfLanes(d, hn::Add(sum_a, sum_b)));
+  return static_cast<double>(sum_a.total()) + static_cast<double>(sum_b.total());
 }
 
 // The same of `count` pairs, added in double.
@@ -113,7 +101,7 @@ double pair_rows(std::int64_t first, std::int64_t count, MatrixView<const double
 }
 
 double half_log(double correlation) {
-  return 0.5 * std::log1p(-correlation * correlation);
+  return 0.5 * math::log1p(-correlation * correlation);
 }
 
 template <class T>

@@ -13,6 +13,7 @@
 #include "clipk/core/error.hpp"
 #include "cpu/gemm.hpp"
 #include "cpu/parallel.hpp"
+#include "cpu/virtual_lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
@@ -20,39 +21,21 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 template <class T>
 T squared_difference(const T* x, const T* y, std::int64_t d) {
-  const hn::ScalableTag<T> vector;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(vector));
-  auto sum = hn::Zero(vector);
-  std::int64_t k = 0;
-  for (; k + lanes <= d; k += lanes) {
-    const auto difference = hn::Sub(hn::LoadU(vector, x + k), hn::LoadU(vector, y + k));
-    sum = hn::MulAdd(difference, difference, sum);
-  }
-  T total = hn::GetLane(hn::SumOfLanes(vector, sum));
-  for (; k < d; ++k) total += (x[k] - y[k]) * (x[k] - y[k]);
-  return total;
+  return sum_of_squares<T>(d, [&](auto place, std::int64_t k) HWY_ATTR {
+    return hn::Sub(place.load(x + k), place.load(y + k));
+  });
 }
 
 // out = (in - centre) * scale, and the squared length of out.
 template <class T>
 T pack_row(const T* in, const T* centre, T scale, std::int64_t d, T* out) {
-  const hn::ScalableTag<T> vector;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(vector));
-  const auto factor = hn::Set(vector, scale);
-  auto sum = hn::Zero(vector);
-  std::int64_t k = 0;
-  for (; k + lanes <= d; k += lanes) {
-    const auto value =
-        hn::Mul(hn::Sub(hn::LoadU(vector, in + k), hn::LoadU(vector, centre + k)), factor);
-    hn::StoreU(value, vector, out + k);
-    sum = hn::MulAdd(value, value, sum);
-  }
-  T total = hn::GetLane(hn::SumOfLanes(vector, sum));
-  for (; k < d; ++k) {
-    out[k] = (in[k] - centre[k]) * scale;
-    total += out[k] * out[k];
-  }
-  return total;
+  const hn::ScalableTag<T> tag;
+  return sum_of_squares<T>(d, [&](auto place, std::int64_t k) HWY_ATTR {
+    const auto moved = hn::Sub(place.load(in + k), place.load(centre + k));
+    const auto value = hn::Mul(moved, hn::Set(tag, scale));
+    place.store(value, out + k);
+    return value;
+  });
 }
 
 // values holds -2 x.y and becomes |x|^2 + |y|^2 - 2 x.y.

@@ -11,6 +11,7 @@
 
 #include "cpu/gemm.hpp"
 #include "cpu/parallel.hpp"
+#include "cpu/virtual_lanes-inl.hpp"
 
 // The gradient with respect to x_i is (sum_j s_ij) x_i - sum_j c_ij y_j, with
 //   squared Euclidean   c = s = 2 g
@@ -57,13 +58,22 @@ HWY_INLINE double coefficients_of_row(std::int64_t m, T scale_x, const T* scales
   };
   const hn::ScalableTag<double> vector;
   const hn::CappedTag<double, 1> scalar;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(vector));
-  auto sum = hn::Zero(vector);
+  constexpr std::int64_t kLanes = kBlockLanes<double>;
+  LaneSum<double> sum;
+  const auto add_block = [&](auto&& at) HWY_ATTR {
+    for (int v = 0; v < kBlockVectors<double>; ++v) {
+      sum.vector[v] = hn::Add(sum.vector[v], at(v * kVectorLanes<double>));
+    }
+  };
   std::int64_t j = 0;
-  for (; j + lanes <= m; j += lanes) sum = hn::Add(sum, step(vector, j));
-  double total = hn::GetLane(hn::SumOfLanes(vector, sum));
-  for (; j < m; ++j) total += hn::GetLane(step(scalar, j));
-  return total;
+  for (; j + kLanes <= m; j += kLanes) {
+    add_block([&](std::int64_t lane) HWY_ATTR { return step(vector, j + lane); });
+  }
+  HWY_ALIGN double rest[kLanes] = {};
+  for (std::int64_t lane = 0; j + lane < m; ++lane)
+    rest[lane] = hn::GetLane(step(scalar, j + lane));
+  add_block([&](std::int64_t lane) HWY_ATTR { return hn::Load(vector, rest + lane); });
+  return sum.total();
 }
 
 // A tile of distances into coefficients, and its sums of s.
@@ -105,35 +115,16 @@ template <class T>
 void add_near(Metric metric, std::int64_t d, const T* x, T scale_x, const T* y, T scale_y, T g,
               T* gradient) {
   if (metric != Metric::cosine) scale_x = scale_y = 1;
-  const auto visit = [&](auto&& f) HWY_ATTR {
-    const hn::ScalableTag<T> vector;
-    const hn::CappedTag<T, 1> scalar;
-    const auto lanes = static_cast<std::int64_t>(hn::Lanes(vector));
-    std::int64_t k = 0;
-    for (; k + lanes <= d; k += lanes) f(vector, k);
-    for (; k < d; ++k) f(scalar, k);
-  };
-  const auto unit_x = [&](auto tag, std::int64_t k) HWY_ATTR {
-    return hn::Mul(hn::LoadU(tag, x + k), hn::Set(tag, scale_x));
-  };
-  const auto difference = [&](auto tag, std::int64_t k) HWY_ATTR {
-    return hn::Sub(unit_x(tag, k), hn::Mul(hn::LoadU(tag, y + k), hn::Set(tag, scale_y)));
+  const hn::ScalableTag<T> tag;
+  const auto unit_x = [&](auto place, std::int64_t k)
+                          HWY_ATTR { return hn::Mul(place.load(x + k), hn::Set(tag, scale_x)); };
+  const auto difference = [&](auto place, std::int64_t k) HWY_ATTR {
+    return hn::Sub(unit_x(place, k), hn::Mul(place.load(y + k), hn::Set(tag, scale_y)));
   };
   T along = 0;  // part of x in the gradient
   T c = 2 * g;
   if (metric != Metric::squared_euclidean) {
-    const hn::ScalableTag<T> vector;
-    auto sum = hn::Zero(vector);
-    T rest = 0;
-    visit([&](auto tag, std::int64_t k) HWY_ATTR {
-      const auto v = difference(tag, k);
-      if constexpr (std::is_same_v<decltype(tag), hn::ScalableTag<T>>) {
-        sum = hn::MulAdd(v, v, sum);
-      } else {
-        rest += hn::GetLane(v) * hn::GetLane(v);
-      }
-    });
-    const T squared = hn::GetLane(hn::SumOfLanes(vector, sum)) + rest;
+    const T squared = sum_of_squares<T>(d, difference);
     if (squared == 0) return;
     if (metric == Metric::euclidean) {
       c = g / std::sqrt(squared);
@@ -142,10 +133,10 @@ void add_near(Metric metric, std::int64_t d, const T* x, T scale_x, const T* y, 
       along = -c * squared / 2;
     }
   }
-  visit([&](auto tag, std::int64_t k) HWY_ATTR {
-    auto v = hn::MulAdd(hn::Set(tag, c), difference(tag, k), hn::LoadU(tag, gradient + k));
-    v = hn::MulAdd(hn::Set(tag, along), unit_x(tag, k), v);
-    hn::StoreU(v, tag, gradient + k);
+  for_row<T>(d, [&](auto place, std::int64_t k) HWY_ATTR {
+    auto v = hn::MulAdd(hn::Set(tag, c), difference(place, k), place.load(gradient + k));
+    v = hn::MulAdd(hn::Set(tag, along), unit_x(place, k), v);
+    place.store(v, gradient + k);
   });
 }
 

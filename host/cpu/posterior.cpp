@@ -10,7 +10,7 @@
 
 #include "cpu/normal-inl.hpp"
 #include "cpu/parallel.hpp"
-#include "cpu/row_lanes-inl.hpp"
+#include "cpu/virtual_lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
@@ -57,19 +57,16 @@ template <class T>
 HWY_INLINE T row_part(const T* mean, const T* log_variance, const T* noise, std::int64_t columns,
                       T* z) {
   const Tag<T> d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  auto sum = hn::Zero(d);
-  for (std::int64_t j = 0; j < columns; j += lanes) {
-    const std::int64_t count = HWY_MIN(lanes, columns - j);
-    const auto m = load_some(mean + j, count);
-    const auto l = load_some(log_variance + j, count);
+  LaneSum<T> sum;
+  for_lanes<T>(columns, [&](auto place, std::int64_t j, int v) HWY_ATTR {
+    const auto m = place.load(mean + j);
+    const auto l = place.load(log_variance + j);
     const auto s = deviation<T>(l);
-    if (z != nullptr) store_some<T>(hn::MulAdd(s, hn::LoadU(d, noise + j), m), z + j, count);
+    if (z != nullptr) place.store(hn::MulAdd(s, hn::LoadU(d, noise + j), m), z + j);
     const auto excess = hn::Sub(hn::MulSub(s, s, hn::Set(d, T{1})), l);
-    const auto inside = hn::FirstN(d, static_cast<std::size_t>(count));
-    sum = hn::Add(sum, hn::IfThenElseZero(inside, hn::MulAdd(m, m, excess)));
-  }
-  return hn::GetLane(hn::SumOfLanes(d, sum));
+    sum.vector[v] = hn::Add(sum.vector[v], place.inside(hn::MulAdd(m, m, excess), T{0}));
+  });
+  return sum.total();
 }
 
 // The divergences of rows first ...: lanes add along a part of a row, parts are added in double.

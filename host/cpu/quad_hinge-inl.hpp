@@ -13,6 +13,7 @@
 #include "clipk/ops/quad_draw.hpp"
 #include "cpu/philox-inl.hpp"
 #include "cpu/quad_hinge_forms.hpp"
+#include "cpu/virtual_lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
@@ -25,9 +26,9 @@ inline constexpr std::int64_t kQuadSlack = 64;  // whole vectors are stored beyo
 template <class T>
 using OfPairs = T[2][kQuadBatch + kQuadSlack];
 
-/// A row of codes is padded to whole vectors of at most one cache line.
+/// A row of codes is padded to whole blocks of lanes, one cache line each.
 template <class T>
-using LineTag = hn::CappedTag<T, 64 / sizeof(T)>;
+using LineTag = hn::ScalableTag<T>;
 
 HWY_INLINE Words below(Words bits, std::uint32_t n) {
   return mul_wide(bits, hn::Set(WordTag(), n)).high;
@@ -118,20 +119,20 @@ HWY_INLINE Hinges<D> hinges(D d, V margin, V d_first, V d_second, V e_first, V e
   return {hn::IfThenElseZero(active, sign), hn::IfThenElseZero(active, value)};
 }
 
-/// Sum in float64 of the lanes of v.
-template <class D, class V>
-HWY_INLINE double sum_of(D d, V v) {
-  if constexpr (sizeof(hn::TFromD<D>) == 8 || HWY_TARGET == HWY_SCALAR) {
-    return hn::GetLane(hn::SumOfLanes(d, v));
-  }
-#if HWY_TARGET != HWY_SCALAR
-  else {
-    const hn::Repartition<double, D> d64;
-    const hn::Half<D> half;
-    const auto sum = hn::Add(hn::PromoteTo(d64, hn::LowerHalf(half, v)),
-                             hn::PromoteTo(d64, hn::UpperHalf(half, v)));
-    return hn::GetLane(hn::SumOfLanes(d64, sum));
-  }
+/// Adds the lanes of vector v of a block to sums in float64.
+HWY_INLINE void add_wide(hn::Vec<hn::ScalableTag<double>> lanes, int v, LaneSum<double>& sum) {
+  sum.vector[v] = hn::Add(sum.vector[v], lanes);
+}
+HWY_INLINE void add_wide(hn::Vec<hn::ScalableTag<float>> lanes, int v, LaneSum<double, 2>& sum) {
+#if HWY_TARGET == HWY_SCALAR
+  sum.vector[v] = hn::Add(sum.vector[v], hn::PromoteTo(hn::ScalableTag<double>(), lanes));
+#else
+  const hn::ScalableTag<double> wide;
+  const hn::Half<hn::ScalableTag<float>> half;
+  auto& low = sum.vector[2 * v];
+  auto& high = sum.vector[2 * v + 1];
+  low = hn::Add(low, hn::PromoteTo(wide, hn::LowerHalf(half, lanes)));
+  high = hn::Add(high, hn::PromoteTo(wide, hn::UpperHalf(half, lanes)));
 #endif
 }
 
@@ -149,20 +150,22 @@ struct QuadBatch {
 template <class T>
 HWY_INLINE double batch_hinges(T margin, std::int64_t count, QuadBatch<T>& batch) {
   const LineTag<T> d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   // Past the end, equal distances make an inactive quadruple.
-  for (std::int64_t i = count; i < count + lanes; ++i) {
+  for (std::int64_t i = count; i < count + kBlockLanes<T>; ++i) {
     batch.d[0][i] = batch.d[1][i] = batch.e[0][i] = batch.e[1][i] = 0;
   }
-  double sum = 0;
-  for (std::int64_t i = 0; i < count; i += lanes) {
-    const auto result =
-        hinges(d, hn::Set(d, margin), hn::Load(d, batch.d[0] + i), hn::Load(d, batch.d[1] + i),
-               hn::Load(d, batch.e[0] + i), hn::Load(d, batch.e[1] + i));
-    hn::Store(result.sign, d, batch.sign + i);
-    sum += sum_of(d, result.value);
+  LaneSum<double, static_cast<int>(sizeof(double) / sizeof(T))> sum;
+  for (std::int64_t first = 0; first < count; first += kBlockLanes<T>) {
+    for (int v = 0; v < kBlockVectors<T>; ++v) {
+      const std::int64_t i = first + v * kVectorLanes<T>;
+      const auto result =
+          hinges(d, hn::Set(d, margin), hn::Load(d, batch.d[0] + i), hn::Load(d, batch.d[1] + i),
+                 hn::Load(d, batch.e[0] + i), hn::Load(d, batch.e[1] + i));
+      hn::Store(result.sign, d, batch.sign + i);
+      add_wide(result.value, v, sum);
+    }
   }
-  return sum;
+  return sum.total();
 }
 
 }  // namespace clipk::cpu::HWY_NAMESPACE

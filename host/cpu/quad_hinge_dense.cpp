@@ -12,6 +12,7 @@
 #include "cpu/pair_tile.hpp"
 #include "cpu/pairwise_distance.hpp"
 #include "cpu/quad_hinge-inl.hpp"
+#include "cpu/virtual_lanes-inl.hpp"
 
 // The dense form. All e_ij by one product; a quadruple adds +1 and -1 to integer coefficients C,
 // whose sums do not depend on the order; C / e then makes the gradient by two more products.
@@ -121,9 +122,7 @@ void weight_tile(const PairTile<T>& tile, const std::int32_t* c, const std::int3
                  const T* e, std::int64_t stride, const T* norms_x, const T* norms_y, T factor) {
   // Nearer than this share of |x|^2 + |y|^2, the products would cancel.
   constexpr T kTwin = T{1} / 1024;
-  const hn::ScalableTag<T> vector;
-  const hn::CappedTag<T, 1> scalar;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(vector));
+  const hn::ScalableTag<T> d;
   HWY_ALIGN T col_sums[PairStripes::kTileCols] = {};
   for (std::int64_t i = 0; i < tile.rows; ++i) {
     T* const values = tile.values + i * tile.stride;
@@ -137,37 +136,32 @@ void weight_tile(const PairTile<T>& tile, const std::int32_t* c, const std::int3
         values[j] += static_cast<T>(mirror[j * stride + i]);
       }
     }
-    auto row_sum = hn::Zero(vector);
-    auto row_rest = hn::Zero(scalar);
-    const auto weigh = [&](auto d, std::int64_t j, auto& sum) HWY_ATTR {
-      const auto signs = hn::LoadU(d, values + j);
-      const auto distance = hn::LoadU(d, length + j);
+    // Lanes before the first column and past the last one have no sign, and weigh nothing.
+    const std::int64_t start = first / kBlockLanes<T> * kBlockLanes<T>;
+    LaneSum<T> row_sum;
+    for_lanes<T>(tile.cols - start, [&](auto place, std::int64_t from_start, int v) HWY_ATTR {
+      const std::int64_t j = start + from_start;
+      const auto signs = place.load(values + j);
+      const auto distance = place.load(length + j);
       const auto none = hn::Or(hn::Eq(signs, hn::Zero(d)), hn::Eq(distance, hn::Zero(d)));
       auto weight = hn::IfThenZeroElse(none, hn::Div(hn::Mul(hn::Set(d, factor), signs), distance));
-      const auto lengths = hn::Add(hn::Set(d, norms_x[i]), hn::LoadU(d, norms_y + j));
+      const auto lengths = hn::Add(hn::Set(d, norms_x[i]), place.load(norms_y + j));
       const auto twin = hn::AndNot(
           none, hn::Lt(hn::Mul(distance, distance), hn::Mul(hn::Set(d, kTwin), lengths)));
       if (HWY_UNLIKELY(!hn::AllFalse(d, twin))) {
-        HWY_ALIGN T marks[hn::MaxLanes(vector)];
-        HWY_ALIGN T weights[hn::MaxLanes(vector)];
-        hn::StoreU(hn::IfThenElseZero(twin, hn::Set(d, T{1})), d, marks);
-        hn::StoreU(weight, d, weights);
-        for (std::size_t lane = 0; lane < hn::Lanes(d); ++lane) {
-          if (marks[lane] == 0) continue;
-          tile.add_twin(i, j + static_cast<std::int64_t>(lane), weights[lane]);
+        HWY_ALIGN T marks[kVectorLanes<T>], weights[kVectorLanes<T>];
+        hn::Store(hn::IfThenElseZero(twin, hn::Set(d, T{1})), d, marks);
+        hn::Store(weight, d, weights);
+        for (std::int64_t lane = 0; lane < kVectorLanes<T>; ++lane) {
+          if (marks[lane] != 0) tile.add_twin(i, j + lane, weights[lane]);
         }
         weight = hn::IfThenZeroElse(twin, weight);
       }
-      hn::StoreU(weight, d, values + j);
-      hn::StoreU(hn::Add(hn::LoadU(d, col_sums + j), weight), d, col_sums + j);
-      sum = hn::Add(sum, weight);
-    };
-    std::int64_t j = first;
-    for (; j < tile.cols && j % lanes != 0; ++j) weigh(scalar, j, row_rest);
-    for (; j + lanes <= tile.cols; j += lanes) weigh(vector, j, row_sum);
-    for (; j < tile.cols; ++j) weigh(scalar, j, row_rest);
-    tile.row_sums[i] += static_cast<double>(hn::GetLane(hn::SumOfLanes(vector, row_sum))) +
-                        static_cast<double>(hn::GetLane(row_rest));
+      place.store(weight, values + j);
+      hn::Store(hn::Add(hn::Load(d, col_sums + j), weight), d, col_sums + j);
+      row_sum.vector[v] = hn::Add(row_sum.vector[v], weight);
+    });
+    tile.row_sums[i] += static_cast<double>(row_sum.total());
   }
   for (std::int64_t j = 0; j < tile.cols; ++j) tile.col_sums[j] += static_cast<double>(col_sums[j]);
 }

@@ -25,58 +25,33 @@ namespace hn = hwy::HWY_NAMESPACE;
 template <class T>
 HWY_INLINE T squared_distance(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b,
                               std::int64_t stride) {
-  const LineTag<T> d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  auto sum0 = hn::Zero(d);
-  auto sum1 = hn::Zero(d);
-  std::int64_t k = 0;
-  for (; k + 2 * lanes <= stride; k += 2 * lanes) {
-    const auto v0 = hn::Sub(hn::Load(d, a + k), hn::Load(d, b + k));
-    const auto v1 = hn::Sub(hn::Load(d, a + k + lanes), hn::Load(d, b + k + lanes));
-    sum0 = hn::MulAdd(v0, v0, sum0);
-    sum1 = hn::MulAdd(v1, v1, sum1);
-  }
-  if (k < stride) {
-    const auto v0 = hn::Sub(hn::Load(d, a + k), hn::Load(d, b + k));
-    sum0 = hn::MulAdd(v0, v0, sum0);
-  }
-  return hn::GetLane(hn::SumOfLanes(d, hn::Add(sum0, sum1)));
+  return sum_of_squares<T, 2>(stride, [&](auto place, std::int64_t k) HWY_ATTR {
+    return hn::Sub(place.load(a + k), place.load(b + k));
+  });
 }
 
 /// Rows of target of any alignment and length: the square of their distance, or 1 - cosine. Only
 /// the order of the results counts; a pair and its mirror image have the same bits.
 template <class T, bool kCosine>
 HWY_INLINE T row_distance(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b, std::int64_t n) {
-  const LineTag<T> d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  auto ab = hn::Zero(d), aa = hn::Zero(d), bb = hn::Zero(d);
-  T ab_rest = 0, aa_rest = 0, bb_rest = 0;
-  std::int64_t k = 0;
-  for (; k + lanes <= n; k += lanes) {
-    const auto u = hn::LoadU(d, a + k);
-    const auto v = hn::LoadU(d, b + k);
-    if constexpr (kCosine) {
-      ab = hn::MulAdd(u, v, ab);
-      aa = hn::MulAdd(u, u, aa);
-      bb = hn::MulAdd(v, v, bb);
-    } else {
-      const auto difference = hn::Sub(u, v);
-      ab = hn::MulAdd(difference, difference, ab);
-    }
+  if constexpr (!kCosine) {
+    return sum_of_squares<T>(n, [&](auto place, std::int64_t k) HWY_ATTR {
+      return hn::Sub(place.load(a + k), place.load(b + k));
+    });
   }
-  for (; k < n; ++k) {
-    ab_rest += kCosine ? a[k] * b[k] : (a[k] - b[k]) * (a[k] - b[k]);
-    aa_rest += a[k] * a[k];
-    bb_rest += b[k] * b[k];
-  }
-  const auto total = [&](auto sum, T rest)
-                         HWY_ATTR { return hn::GetLane(hn::SumOfLanes(d, sum)) + rest; };
-  if constexpr (!kCosine) return total(ab, ab_rest);
-  const T lengths = total(aa, aa_rest) * total(bb, bb_rest);
+  LaneSum<T> ab, aa, bb;
+  for_lanes<T>(n, [&](auto place, std::int64_t k, int at) HWY_ATTR {
+    const auto u = place.load(a + k);
+    const auto v = place.load(b + k);
+    ab.vector[at] = hn::MulAdd(u, v, ab.vector[at]);
+    aa.vector[at] = hn::MulAdd(u, u, aa.vector[at]);
+    bb.vector[at] = hn::MulAdd(v, v, bb.vector[at]);
+  });
+  const T lengths = aa.total() * bb.total();
   if (lengths == 0) {
     throw Error("quad_hinge_loss: expected target rows with a length above 0 under cosine, got 0");
   }
-  return T{1} - total(ab, ab_rest) / std::sqrt(lengths);
+  return T{1} - ab.total() / std::sqrt(lengths);
 }
 
 /// The target distances of one query: read, or made from the rows.

@@ -16,11 +16,14 @@ HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// d2 to every centre of the points whose column t is z + t * lanes, or their dot products.
+// Points are taken a block of lanes at a time, whatever the vectors: their column t, or what
+// belongs to centre t, begins at t * kBlockLanes. The functions work on one vector of the block.
+
+// d2 to every centre of a vector of points, or their dot products.
 template <bool kDot, class D, class T>
 void narrow_values(D d, const T* HWY_RESTRICT z, MatrixView<const T> centres,
                    T* HWY_RESTRICT value) {
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  constexpr std::int64_t lanes = kBlockLanes<T>;
   for (std::int64_t j = 0; j < centres.rows; ++j) {
     const T* const centre = centres.row(j);
     auto sum = hn::Zero(d);
@@ -42,7 +45,7 @@ void narrow_values(D d, const T* HWY_RESTRICT z, MatrixView<const T> centres,
 template <bool kDot, class D, class T>
 void narrow_gradients(D d, T* HWY_RESTRICT z, MatrixView<const T> centres, const T* HWY_RESTRICT c,
                       T* HWY_RESTRICT grad_m) {
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  constexpr std::int64_t lanes = kBlockLanes<T>;
   for (std::int64_t t = 0; t < centres.cols; ++t) {
     const auto v = hn::Load(d, z + t * lanes);
     auto sum = hn::Zero(d);
@@ -62,25 +65,24 @@ void narrow_gradients(D d, T* HWY_RESTRICT z, MatrixView<const T> centres, const
   }
 }
 
-// Adds the lanes of `count` vectors to as many doubles, and clears them.
-template <class D, class T>
-void drain(D d, T* vectors, std::int64_t count, double* to) {
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+// Adds the lanes of `count` blocks to as many doubles, and clears them.
+template <class T>
+void drain(T* blocks, std::int64_t count, double* to) {
   for (std::int64_t i = 0; i < count; ++i) {
+    T* const lanes = blocks + i * kBlockLanes<T>;
     double sum = 0;
-    for (std::int64_t lane = 0; lane < lanes; ++lane) {
-      sum += static_cast<double>(vectors[i * lanes + lane]);
+    for (std::int64_t lane = 0; lane < kBlockLanes<T>; ++lane) {
+      sum += static_cast<double>(lanes[lane]);
     }
     to[i] += sum;
-    hn::Store(hn::Zero(d), d, vectors + i * lanes);
+    std::fill_n(lanes, kBlockLanes<T>, T{0});
   }
 }
 
 template <bool kDot, class T>
 void narrow_task(SoftTask<T>& task) {
   constexpr std::int64_t kDrain = 32;  // groups of points that a lane adds in its own precision
-  const hn::ScalableTag<T> d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  constexpr std::int64_t lanes = kBlockLanes<T>;
   const std::int64_t k = task.centres.rows, dim = task.centres.cols;
   T* const z = task.work;
   T* const value = z + dim * lanes;
@@ -90,39 +92,46 @@ void narrow_task(SoftTask<T>& task) {
   T* const grad_m = sums + k * lanes;
   std::fill(sums, grad_m + k * dim * lanes, T{0});
   const auto empty = [&] {
-    if (task.sums != nullptr) drain(d, sums, k, task.sums);
-    if (task.grad_centres != nullptr) drain(d, grad_m, k * dim, task.grad_centres);
+    if (task.sums != nullptr) drain(sums, k, task.sums);
+    if (task.grad_centres != nullptr) drain(grad_m, k * dim, task.grad_centres);
   };
+  const hn::ScalableTag<T> d;
   std::int64_t groups = 0;
-  for (std::int64_t i = 0; i < task.points.rows; i += lanes) {
-    const std::int64_t count = std::min(lanes, task.points.rows - i);
-    const auto valid = hn::FirstN(d, static_cast<std::size_t>(count));
-    load_columns(d, task.points.row(i), task.points.stride, count, dim, z, lanes);
-    narrow_values<kDot>(d, z, task.centres, value);
-    shares(d, task.options, k, lanes, value, q);
-    if (task.q.data != nullptr) store_columns(d, q, lanes, count, k, task.q.row(i), task.q.stride);
-    if (task.sums != nullptr) {
-      for (std::int64_t j = 0; j < k; ++j) {
-        const auto share = hn::IfThenElseZero(valid, hn::Load(d, q + j * lanes));
-        hn::Store(hn::Add(hn::Load(d, sums + j * lanes), share), d, sums + j * lanes);
+  for (std::int64_t first = 0; first < task.points.rows; first += lanes) {
+    LaneSum<T> loss;
+    for (int v = 0; v < kBlockVectors<T>; ++v) {
+      const std::int64_t at = v * kVectorLanes<T>, i = first + at;
+      const std::int64_t count = std::min(kVectorLanes<T>, task.points.rows - i);
+      if (count <= 0) break;
+      const auto valid = hn::FirstN(d, static_cast<std::size_t>(count));
+      load_columns(d, task.points.row(i), task.points.stride, count, dim, z + at, lanes);
+      narrow_values<kDot>(d, z + at, task.centres, value + at);
+      shares(d, task.options, k, lanes, value + at, q + at);
+      if (task.q.data != nullptr) {
+        store_columns(d, q + at, lanes, count, k, task.q.row(i), task.q.stride);
       }
-    }
-    if (task.with_loss) {
-      if (task.inverse_sums != nullptr) {
-        sharpened(d, k, lanes, task.inverse_sums, q, p);
-      } else {
-        load_columns(d, task.p.row(i), task.p.stride, count, k, p, lanes);
-      }
-      const auto loss =
-          divergence(d, valid, task.options.kernel, task.factor, k, lanes, p, q, value);
-      task.loss += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, loss)));
-      if (task.grad_points.data != nullptr || task.grad_centres != nullptr) {
-        narrow_gradients<kDot>(d, z, task.centres, value, grad_m);
-        if (task.grad_points.data != nullptr) {
-          add_columns(d, z, lanes, count, dim, task.grad_points.row(i), task.grad_points.stride);
+      if (task.sums != nullptr) {
+        for (std::int64_t j = 0; j < k; ++j) {
+          T* const to = sums + j * lanes + at;
+          const auto share = hn::IfThenElseZero(valid, hn::Load(d, q + j * lanes + at));
+          hn::Store(hn::Add(hn::Load(d, to), share), d, to);
         }
       }
+      if (!task.with_loss) continue;
+      if (task.inverse_sums != nullptr) {
+        sharpened(d, k, lanes, task.inverse_sums, q + at, p + at);
+      } else {
+        load_columns(d, task.p.row(i), task.p.stride, count, k, p + at, lanes);
+      }
+      loss.vector[v] = divergence(d, valid, task.options.kernel, task.factor, k, lanes, p + at,
+                                  q + at, value + at);
+      if (task.grad_points.data == nullptr && task.grad_centres == nullptr) continue;
+      narrow_gradients<kDot>(d, z + at, task.centres, value + at, grad_m + at);
+      if (task.grad_points.data != nullptr) {
+        add_columns(d, z + at, lanes, count, dim, task.grad_points.row(i), task.grad_points.stride);
+      }
     }
+    task.loss += static_cast<double>(loss.total());
     if (++groups % kDrain == 0) empty();
   }
   empty();

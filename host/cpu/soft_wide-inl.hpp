@@ -11,56 +11,60 @@
 
 #include <algorithm>
 
-#include "cpu/row_lanes-inl.hpp"
 #include "cpu/soft_assignment_task.hpp"
 #include "cpu/soft_rows-inl.hpp"
+#include "cpu/virtual_lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr std::int64_t kTile = 4;  // points and centres of a tile that stays in registers
+constexpr std::int64_t kTile = 4;  // points and centres that are taken together
+// Points of a tile whose sums stay in registers.
+constexpr std::int64_t kTilePoints = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
 
-// d2 or dot products of up to kTile points and centres, from whose `row`th on; what lies past the
-// last one stands on it.
+// d2 or dot products of up to kTilePoints points and kTile centres; what lies past the last one
+// stands on it. A vector of the block of dimensions at a time, which needs fewer registers.
 template <bool kDot, class D, class T>
 void wide_tile(D d, MatrixView<const T> points, std::int64_t i, MatrixView<const T> centres,
                std::int64_t j, T* HWY_RESTRICT value) {
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  const T* z[kTile];
+  const T* z[kTilePoints];
   const T* m[kTile];
-  for (std::int64_t r = 0; r < kTile; ++r) {
+  for (std::int64_t r = 0; r < kTilePoints; ++r) {
     z[r] = points.row(std::min(i + r, points.rows - 1));
-    m[r] = centres.row(std::min(j + r, centres.rows - 1));
   }
-  hn::Vec<D> sum[kTile][kTile];
-  for (auto& row : sum) {
-    for (auto& s : row) s = hn::Zero(d);
+  for (std::int64_t s = 0; s < kTile; ++s) {
+    m[s] = centres.row(std::min(j + s, centres.rows - 1));
   }
-  for (std::int64_t t = 0; t < points.cols; t += lanes) {
-    const std::int64_t count = points.cols - t;
-    const auto m0 = load_some<T>(m[0] + t, count), m1 = load_some<T>(m[1] + t, count),
-               m2 = load_some<T>(m[2] + t, count), m3 = load_some<T>(m[3] + t, count);
-    for (std::int64_t r = 0; r < kTile; ++r) {
-      const auto v = load_some<T>(z[r] + t, count);
-      if constexpr (kDot) {
-        sum[r][0] = hn::MulAdd(v, m0, sum[r][0]);
-        sum[r][1] = hn::MulAdd(v, m1, sum[r][1]);
-        sum[r][2] = hn::MulAdd(v, m2, sum[r][2]);
-        sum[r][3] = hn::MulAdd(v, m3, sum[r][3]);
-      } else {
-        const auto d0 = hn::Sub(v, m0), d1 = hn::Sub(v, m1), d2 = hn::Sub(v, m2),
-                   d3 = hn::Sub(v, m3);
-        sum[r][0] = hn::MulAdd(d0, d0, sum[r][0]);
-        sum[r][1] = hn::MulAdd(d1, d1, sum[r][1]);
-        sum[r][2] = hn::MulAdd(d2, d2, sum[r][2]);
-        sum[r][3] = hn::MulAdd(d3, d3, sum[r][3]);
+  LaneSum<T> sums[kTilePoints][kTile];
+  for (int v = 0; v < kBlockVectors<T>; ++v) {
+    hn::Vec<D> sum[kTilePoints][kTile];
+    for (auto& row : sum) {
+      for (auto& s : row) s = hn::Zero(d);
+    }
+    for (std::int64_t t = v * kVectorLanes<T>; t < points.cols; t += kBlockLanes<T>) {
+      const LastPlace<T> place{points.cols - t};
+      hn::Vec<D> centre[kTile];
+      for (std::int64_t s = 0; s < kTile; ++s) centre[s] = place.load(m[s] + t);
+      for (std::int64_t r = 0; r < kTilePoints; ++r) {
+        const auto point = place.load(z[r] + t);
+        for (std::int64_t s = 0; s < kTile; ++s) {
+          if constexpr (kDot) {
+            sum[r][s] = hn::MulAdd(point, centre[s], sum[r][s]);
+          } else {
+            const auto difference = hn::Sub(point, centre[s]);
+            sum[r][s] = hn::MulAdd(difference, difference, sum[r][s]);
+          }
+        }
       }
     }
+    for (std::int64_t r = 0; r < kTilePoints; ++r) {
+      for (std::int64_t s = 0; s < kTile; ++s) sums[r][s].vector[v] = sum[r][s];
+    }
   }
-  for (std::int64_t r = 0; r < kTile && i + r < points.rows; ++r) {
+  for (std::int64_t r = 0; r < kTilePoints && i + r < points.rows; ++r) {
     for (std::int64_t s = 0; s < kTile && j + s < centres.rows; ++s) {
-      value[(j + s) * kWideRows + i + r] = hn::GetLane(hn::SumOfLanes(d, sum[r][s]));
+      value[(j + s) * kWideRows + i + r] = sums[r][s].total();
     }
   }
 }
@@ -147,32 +151,40 @@ void wide_task(SoftTask<T>& task) {
     const std::int64_t rows = std::min(kWideRows, task.points.rows - first);
     const MatrixView<const T> points = task.points.row_range(first, rows);
     for (std::int64_t j = 0; j < k; j += kTile) {
-      for (std::int64_t i = 0; i < rows; i += kTile) {
+      for (std::int64_t i = 0; i < rows; i += kTilePoints) {
         wide_tile<kDot>(d, points, i, task.centres, j, value);
       }
     }
-    for (std::int64_t i = 0; i < rows; i += lanes) {
-      const std::int64_t count = std::min(lanes, rows - i), row = first + i;
-      const auto valid = hn::FirstN(d, static_cast<std::size_t>(count));
-      shares(d, task.options, k, kWideRows, value + i, q + i);
-      if (task.q.data != nullptr) {
-        store_columns(d, q + i, kWideRows, count, k, task.q.row(row), task.q.stride);
-      }
-      if (task.sums != nullptr) {
-        for (std::int64_t j = 0; j < k; ++j) {
-          const auto share = hn::IfThenElseZero(valid, hn::Load(d, q + j * kWideRows + i));
-          task.sums[j] += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, share)));
+    for (std::int64_t block = 0; block < rows; block += kBlockLanes<T>) {
+      LaneSum<T> loss;
+      for (int v = 0; v < kBlockVectors<T>; ++v) {
+        const std::int64_t i = block + v * lanes, row = first + i;
+        const std::int64_t count = std::min(lanes, rows - i);
+        if (count <= 0) break;
+        const auto valid = hn::FirstN(d, static_cast<std::size_t>(count));
+        shares(d, task.options, k, kWideRows, value + i, q + i);
+        if (task.q.data != nullptr) {
+          store_columns(d, q + i, kWideRows, count, k, task.q.row(row), task.q.stride);
         }
+        if (!task.with_loss) continue;
+        if (task.inverse_sums != nullptr) {
+          sharpened(d, k, kWideRows, task.inverse_sums, q + i, p + i);
+        } else {
+          load_columns(d, task.p.row(row), task.p.stride, count, k, p + i, kWideRows);
+        }
+        loss.vector[v] = divergence(d, valid, task.options.kernel, task.factor, k, kWideRows, p + i,
+                                    q + i, value + i);
       }
-      if (!task.with_loss) continue;
-      if (task.inverse_sums != nullptr) {
-        sharpened(d, k, kWideRows, task.inverse_sums, q + i, p + i);
-      } else {
-        load_columns(d, task.p.row(row), task.p.stride, count, k, p + i, kWideRows);
+      task.loss += static_cast<double>(loss.total());
+    }
+    if (task.sums != nullptr) {
+      for (std::int64_t j = 0; j < k; ++j) {
+        LaneSum<T> sum;
+        for_lanes<T>(rows, [&](auto place, std::int64_t i, int v) HWY_ATTR {
+          sum.vector[v] = hn::Add(sum.vector[v], place.load(q + j * kWideRows + i));
+        });
+        task.sums[j] += static_cast<double>(sum.total());
       }
-      const auto loss = divergence(d, valid, task.options.kernel, task.factor, k, kWideRows, p + i,
-                                   q + i, value + i);
-      task.loss += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, loss)));
     }
     if (!task.with_loss) continue;
     if (task.grad_points.data != nullptr) {

@@ -10,80 +10,64 @@
 
 #include "cpu/pair_gradient.hpp"
 #include "cpu/pair_tile.hpp"
+#include "cpu/virtual_lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-// 1 / sqrt(v) for normal v, and then sqrt(v): the estimate of the hardware and one step of Newton
-// cost a fifth of a root and a division.
-template <class D, class V>
-V reciprocal_root(D d, V v) {
-  using T = hn::TFromD<D>;
-  if constexpr (sizeof(T) == 4) {
-    const auto guess = hn::ApproximateReciprocalSqrt(v);
-    const auto half = hn::Mul(hn::Mul(hn::Set(d, T(0.5)), v), guess);
-    return hn::Mul(guess, hn::NegMulAdd(half, guess, hn::Set(d, T(1.5))));
-  } else {
-    return hn::Div(hn::Set(d, T(1)), hn::Sqrt(v));
-  }
-}
 
 // Turns a tile of e^2 into the coefficients factor w (e - scale d) / e, adds their sums by row and
 // column, and returns the sum of w (e - scale d)^2.
 template <class T>
 double coefficient_tile(const PairTile<T>& tile, const T* target, std::int64_t target_stride,
                         T factor, T scale, bool sammon) {
-  const hn::ScalableTag<T> vector;
-  const hn::CappedTag<T, 1> scalar;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(vector));
+  const hn::ScalableTag<T> d;
   HWY_ALIGN T col_sums[PairStripes::kTileCols] = {};
   double loss = 0;
   for (std::int64_t i = 0; i < tile.rows; ++i) {
     T* const values = tile.values + i * tile.stride;
     const T* const row = target + i * target_stride;
-    const auto pairs = [&](auto d, std::int64_t j, auto& row_sum, auto& stress) HWY_ATTR {
-      const auto marked = hn::LoadU(d, values + j);
-      const auto squared = hn::Abs(marked);
-      const auto wanted = hn::LoadU(d, row + j);
+    const std::int64_t first = tile.first_col(i);
+    const std::int64_t start = first / kBlockLanes<T> * kBlockLanes<T>;
+    std::fill(values, values + first, T{0});
+    LaneSum<T> row_sum, stress;
+    // Lanes before the first column and past the last one hold distances and targets of 0, which
+    // add nothing.
+    for_lanes<T>(tile.cols - start, [&](auto place, std::int64_t from_start, int v) HWY_ATTR {
+      const std::int64_t j = start + from_start;
+      const auto marked = place.load(values + j);
+      auto wanted = place.load(row + j);
+      if (j < first) {
+        const auto column = hn::Iota(d, static_cast<T>(j));
+        wanted = hn::IfThenElseZero(hn::Ge(column, hn::Set(d, static_cast<T>(first))), wanted);
+      }
       // Not Gt of the opposite: NaN must not pass for a pair at zero.
-      const auto zero = hn::Lt(squared, hn::Set(d, std::numeric_limits<T>::min()));
-      const auto inverse = hn::IfThenZeroElse(zero, reciprocal_root(d, squared));
-      auto e = hn::Mul(squared, inverse);
-      e = hn::MulAdd(hn::Mul(hn::Set(d, T(0.5)), inverse), hn::NegMulAdd(e, e, squared), e);
+      const auto zero = hn::Lt(hn::Abs(marked), hn::Set(d, std::numeric_limits<T>::min()));
+      const auto e = hn::IfThenZeroElse(zero, hn::Sqrt(hn::Abs(marked)));
       const auto difference = hn::NegMulAdd(hn::Set(d, scale), wanted, e);
       auto weighted = difference;
       if (sammon) {
         const auto none = hn::Eq(wanted, hn::Zero(d));
         weighted = hn::IfThenZeroElse(none, hn::Div(difference, wanted));
       }
-      auto c = hn::Mul(hn::Mul(hn::Set(d, factor), weighted), inverse);
+      auto c = hn::IfThenZeroElse(zero, hn::Div(hn::Mul(hn::Set(d, factor), weighted), e));
       const auto twin = hn::Lt(marked, hn::Zero(d));
       if (HWY_UNLIKELY(!hn::AllFalse(d, twin))) {
-        HWY_ALIGN T coefficients[hn::MaxLanes(vector)];
-        hn::StoreU(c, d, coefficients);
-        for (std::size_t lane = 0; lane < hn::Lanes(d); ++lane) {
-          const std::int64_t at = j + static_cast<std::int64_t>(lane);
-          if (values[at] < 0) tile.add_twin(i, at, coefficients[lane]);
+        HWY_ALIGN T marks[kVectorLanes<T>], coefficients[kVectorLanes<T>];
+        hn::Store(marked, d, marks);
+        hn::Store(c, d, coefficients);
+        for (std::int64_t lane = 0; lane < kVectorLanes<T>; ++lane) {
+          if (marks[lane] < 0) tile.add_twin(i, j + lane, coefficients[lane]);
         }
         c = hn::IfThenZeroElse(twin, c);
       }
-      hn::StoreU(c, d, values + j);
-      hn::StoreU(hn::Add(hn::LoadU(d, col_sums + j), c), d, col_sums + j);
-      row_sum = hn::Add(row_sum, c);
-      stress = hn::MulAdd(weighted, difference, stress);
-    };
-    std::int64_t j = tile.first_col(i);
-    std::fill(values, values + j, T{0});
-    auto row_sum = hn::Zero(vector), stress = hn::Zero(vector);
-    auto row_rest = hn::Zero(scalar), stress_rest = hn::Zero(scalar);
-    for (; j < tile.cols && j % lanes != 0; ++j) pairs(scalar, j, row_rest, stress_rest);
-    for (; j + lanes <= tile.cols; j += lanes) pairs(vector, j, row_sum, stress);
-    for (; j < tile.cols; ++j) pairs(scalar, j, row_rest, stress_rest);
-    tile.row_sums[i] += static_cast<double>(hn::GetLane(hn::SumOfLanes(vector, row_sum))) +
-                        static_cast<double>(hn::GetLane(row_rest));
-    loss += static_cast<double>(hn::GetLane(hn::SumOfLanes(vector, stress))) +
-            static_cast<double>(hn::GetLane(stress_rest));
+      place.store(c, values + j);
+      hn::Store(hn::Add(hn::Load(d, col_sums + j), c), d, col_sums + j);
+      row_sum.vector[v] = hn::Add(row_sum.vector[v], c);
+      stress.vector[v] = hn::MulAdd(weighted, difference, stress.vector[v]);
+    });
+    tile.row_sums[i] += static_cast<double>(row_sum.total());
+    loss += static_cast<double>(stress.total());
   }
   for (std::int64_t j = 0; j < tile.cols; ++j) tile.col_sums[j] += static_cast<double>(col_sums[j]);
   return loss;

@@ -9,6 +9,7 @@
 
 #include "cpu/parallel.hpp"
 #include "cpu/soft_rows-inl.hpp"
+#include "cpu/virtual_lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
@@ -79,11 +80,16 @@ void sweep_rows(std::int64_t rows, std::int64_t k, const T* w, std::int64_t stri
     hn::StoreU(hn::IfThenElseZero(valid, scale), d, a + i);
   }
   for (std::int64_t j = 0; j < k; ++j) {
-    auto sum = hn::Zero(d);
-    for (std::int64_t i = 0; i < rows; i += lanes) {
-      sum = hn::MulAdd(hn::LoadU(d, a + i), load_wide(d, w + j * stride + i), sum);
+    LaneSum<double> sum;
+    for (std::int64_t first = 0; first < rows; first += kBlockLanes<double>) {
+      for (int v = 0; v < kBlockVectors<double>; ++v) {
+        const std::int64_t i = first + v * lanes;
+        if (i >= rows) break;
+        sum.vector[v] =
+            hn::MulAdd(hn::LoadU(d, a + i), load_wide(d, w + j * stride + i), sum.vector[v]);
+      }
     }
-    sums[j] = b[j] * hn::GetLane(hn::SumOfLanes(d, sum));
+    sums[j] = b[j] * sum.total();
   }
 }
 

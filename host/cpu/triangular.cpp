@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/math.hpp"
 #include "cpu/fixed_dot.hpp"
 #include "cpu/parallel.hpp"
 
@@ -61,7 +62,7 @@ double log_abs_determinant(Matrix<double> a) {
     }
     if (a(pivot, k) == 0) return -std::numeric_limits<double>::infinity();
     if (pivot != k) std::swap_ranges(&a(k, 0), &a(k, 0) + n, &a(pivot, 0));
-    result += std::log(std::abs(a(k, k)));
+    result += math::log(std::abs(a(k, k)));
     for (std::int64_t i = k + 1; i < n; ++i) {
       const double factor = a(i, k) / a(k, k);
       for (std::int64_t j = k + 1; j < n; ++j) a(i, j) -= factor * a(k, j);

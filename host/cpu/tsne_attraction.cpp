@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "cpu/parallel.hpp"
+#include "cpu/virtual_lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
@@ -56,39 +57,47 @@ double attract_rows(std::int64_t first, std::int64_t count, const BasicTsneAffin
                     const MatrixView<const T>& points, const T* others, const MatrixView<T>& forces,
                     bool with_loss) {
   const hn::ScalableTag<T> d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const auto one = hn::Set(d, T(1));
   double loss = 0;
   for (std::int64_t i = first; i < first + count; ++i) {
     const auto x = hn::Set(d, points.row(i)[0]);
     const auto y = hn::Set(d, points.row(i)[1]);
-    auto fx = hn::Zero(d), fy = hn::Zero(d), row_loss = hn::Zero(d);
-    const auto add = [&](const std::int32_t* columns, const T* values) HWY_ATTR {
-      auto dx = fx, dy = fy;
+    LaneSum<T> fx, fy, row_loss;
+    const auto add = [&](const std::int32_t* columns, const T* values, int v) HWY_ATTR {
+      auto dx = hn::Zero(d), dy = dx;
       gather_points(d, others, columns, dx, dy);
       dx = hn::Sub(x, dx);
       dy = hn::Sub(y, dy);
       const auto value = hn::LoadU(d, values);
       const auto far = hn::MulAdd(dx, dx, hn::MulAdd(dy, dy, one));
       const auto weight = hn::Div(value, far);
-      fx = hn::MulAdd(weight, dx, fx);
-      fy = hn::MulAdd(weight, dy, fy);
-      if (with_loss) row_loss = hn::MulAdd(value, hn::Log(d, far), row_loss);
+      fx.vector[v] = hn::MulAdd(weight, dx, fx.vector[v]);
+      fy.vector[v] = hn::MulAdd(weight, dy, fy.vector[v]);
+      if (with_loss) row_loss.vector[v] = hn::MulAdd(value, hn::Log(d, far), row_loss.vector[v]);
+    };
+    const auto add_block = [&](const std::int32_t* columns, const T* values,
+                               std::int64_t count) HWY_ATTR {
+      for (int v = 0; v < kBlockVectors<T>; ++v) {
+        if (v * kVectorLanes<T> >= count) break;
+        add(columns + v * kVectorLanes<T>, values + v * kVectorLanes<T>, v);
+      }
     };
     const std::int64_t end = p.starts.data[i + 1];
     std::int64_t e = p.starts.data[i];
-    for (; e + lanes <= end; e += lanes) add(p.columns.data + e, p.values.data + e);
+    for (; e + kBlockLanes<T> <= end; e += kBlockLanes<T>) {
+      add_block(p.columns.data + e, p.values.data + e, kBlockLanes<T>);
+    }
     if (e < end) {  // the rest, filled up with entries of no weight
-      std::int32_t columns[hn::MaxLanes(d)];
-      T values[hn::MaxLanes(d)] = {};
-      std::fill(columns, columns + lanes, p.columns.data[e]);
+      std::int32_t columns[kBlockLanes<T>];
+      T values[kBlockLanes<T>] = {};
+      std::fill(columns, columns + kBlockLanes<T>, p.columns.data[e]);
       std::copy(p.columns.data + e, p.columns.data + end, columns);
       std::copy(p.values.data + e, p.values.data + end, values);
-      add(columns, values);
+      add_block(columns, values, end - e);
     }
-    forces.row(i)[0] = hn::GetLane(hn::SumOfLanes(d, fx));
-    forces.row(i)[1] = hn::GetLane(hn::SumOfLanes(d, fy));
-    loss += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, row_loss)));
+    forces.row(i)[0] = fx.total();
+    forces.row(i)[1] = fy.total();
+    loss += static_cast<double>(row_loss.total());
   }
   return loss;
 }

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "cpu/parallel.hpp"
+#include "cpu/virtual_lanes-inl.hpp"
 
 #ifndef CLIPK_CPU_TSNE_REPULSION_ONCE
 #define CLIPK_CPU_TSNE_REPULSION_ONCE
@@ -29,62 +30,58 @@ HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-template <class D, class V>
-V reciprocal(D d, V v) {
-#if HWY_ARCH_X86
-  if constexpr (sizeof(hn::TFromD<D>) == 4) {  // the estimate has 12 bits or more
-    const auto guess = hn::ApproximateReciprocal(v);
-    return hn::Mul(guess, hn::NegMulAdd(v, guess, hn::Set(d, 2.0F)));
-  }
-#endif
-  return hn::Div(hn::Set(d, hn::TFromD<D>(1)), v);
-}
-
 // Adds chunk [first, first + kChunk) of the others to the sums (fx, fy, k) of kGroup points. With
 // kSelf, term self + r is left out for point r.
 template <bool kSelf, class T>
 HWY_INLINE void add_chunk(const T* px, const T* py, const FarPaddedPoints<T>& others,
                           std::int64_t first, std::int64_t self, double (*sums)[3]) {
   const hn::ScalableTag<T> d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const auto one = hn::Set(d, T(1));
   const auto x0 = hn::Set(d, px[0]), y0 = hn::Set(d, py[0]);
   const auto x1 = hn::Set(d, px[1]), y1 = hn::Set(d, py[1]);
   const auto x2 = hn::Set(d, px[2]), y2 = hn::Set(d, py[2]);
   const auto x3 = hn::Set(d, px[3]), y3 = hn::Set(d, py[3]);
-  auto fx0 = hn::Zero(d), fx1 = fx0, fx2 = fx0, fx3 = fx0;
-  auto fy0 = fx0, fy1 = fx0, fy2 = fx0, fy3 = fx0;
-  auto k0 = fx0, k1 = fx0, k2 = fx0, k3 = fx0;
-  for (std::int64_t j = first; j < first + kChunk; j += lanes) {
-    const auto ox = hn::Load(d, others.x + j);
-    const auto oy = hn::Load(d, others.y + j);
-    const auto add = [&](auto x, auto y, std::int64_t r, auto& fx, auto& fy, auto& sum) HWY_ATTR {
-      const auto dx = hn::Sub(x, ox);
-      const auto dy = hn::Sub(y, oy);
-      auto k = reciprocal(d, hn::MulAdd(dx, dx, hn::MulAdd(dy, dy, one)));
-      if constexpr (kSelf) {
-        const auto index = hn::Iota(d, static_cast<T>(j - first));
-        k = hn::IfThenZeroElse(hn::Eq(index, hn::Set(d, static_cast<T>(self + r - first))), k);
-      }
-      const auto squared = hn::Mul(k, k);
-      sum = hn::Add(sum, k);
-      fx = hn::MulAdd(squared, dx, fx);
-      fy = hn::MulAdd(squared, dy, fy);
+  LaneSum<T> lanes[kGroup][3];
+  // A vector of the block at a time: the sums of all would not stay in registers.
+  for (int v = 0; v < kBlockVectors<T>; ++v) {
+    auto fx0 = hn::Zero(d), fx1 = fx0, fx2 = fx0, fx3 = fx0;
+    auto fy0 = fx0, fy1 = fx0, fy2 = fx0, fy3 = fx0;
+    auto k0 = fx0, k1 = fx0, k2 = fx0, k3 = fx0;
+    const std::int64_t begin = first + v * kVectorLanes<T>;
+    for (std::int64_t j = begin; j < first + kChunk; j += kBlockLanes<T>) {
+      const auto ox = hn::Load(d, others.x + j);
+      const auto oy = hn::Load(d, others.y + j);
+      const auto add = [&](auto x, auto y, std::int64_t r, auto& fx, auto& fy, auto& sum) HWY_ATTR {
+        const auto dx = hn::Sub(x, ox);
+        const auto dy = hn::Sub(y, oy);
+        auto k = hn::Div(one, hn::MulAdd(dx, dx, hn::MulAdd(dy, dy, one)));
+        if constexpr (kSelf) {
+          const auto index = hn::Iota(d, static_cast<T>(j - first));
+          k = hn::IfThenZeroElse(hn::Eq(index, hn::Set(d, static_cast<T>(self + r - first))), k);
+        }
+        const auto squared = hn::Mul(k, k);
+        sum = hn::Add(sum, k);
+        fx = hn::MulAdd(squared, dx, fx);
+        fy = hn::MulAdd(squared, dy, fy);
+      };
+      add(x0, y0, 0, fx0, fy0, k0);
+      add(x1, y1, 1, fx1, fy1, k1);
+      add(x2, y2, 2, fx2, fy2, k2);
+      add(x3, y3, 3, fx3, fy3, k3);
+    }
+    const auto keep = [&](LaneSum<T>(&to)[3], auto fx, auto fy, auto k) HWY_ATTR {
+      to[0].vector[v] = fx;
+      to[1].vector[v] = fy;
+      to[2].vector[v] = k;
     };
-    add(x0, y0, 0, fx0, fy0, k0);
-    add(x1, y1, 1, fx1, fy1, k1);
-    add(x2, y2, 2, fx2, fy2, k2);
-    add(x3, y3, 3, fx3, fy3, k3);
+    keep(lanes[0], fx0, fy0, k0);
+    keep(lanes[1], fx1, fy1, k1);
+    keep(lanes[2], fx2, fy2, k2);
+    keep(lanes[3], fx3, fy3, k3);
   }
-  const auto keep = [&](double* to, auto fx, auto fy, auto k) HWY_ATTR {
-    to[0] += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, fx)));
-    to[1] += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, fy)));
-    to[2] += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, k)));
-  };
-  keep(sums[0], fx0, fy0, k0);
-  keep(sums[1], fx1, fy1, k1);
-  keep(sums[2], fx2, fy2, k2);
-  keep(sums[3], fx3, fy3, k3);
+  for (std::int64_t r = 0; r < kGroup; ++r) {
+    for (int s = 0; s < 3; ++s) sums[r][s] += static_cast<double>(lanes[r][s].total());
+  }
 }
 
 // self: the index of the first point among the others, or -1.

@@ -14,6 +14,7 @@
 
 #include "cpu/parallel.hpp"
 #include "cpu/tsne_grid.hpp"
+#include "cpu/virtual_lanes-inl.hpp"
 #include "ops/check.hpp"
 
 #ifndef CLIPK_CPU_TSNE_REPULSION_FFT_ONCE

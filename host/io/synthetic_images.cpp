@@ -9,6 +9,7 @@
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
+#include "core/math.hpp"
 
 namespace clipk {
 namespace {
@@ -31,7 +32,7 @@ double distance_to(std::int32_t shape, double u, double v) {
                        along / std::numbers::sqrt2 - 1.25, -.35 - (v + .5)});
     }
     default:
-      return std::max(std::hypot(u, v + .42) - 1, -(v + .42));
+      return std::max(std::sqrt(u * u + (v + .42) * (v + .42)) - 1, -(v + .42));
   }
 }
 
@@ -71,7 +72,7 @@ void draw(const Drawing& drawing, std::int64_t side, float* pixels) {
   const double scale = static_cast<double>(side) / kSide;
   const double middle = static_cast<double>(side - 1) / 2;
   const double angle = drawing.degrees * std::numbers::pi / 180;
-  const double cosine = std::cos(angle), sine = std::sin(angle);
+  const double cosine = math::cos(angle), sine = math::sin(angle);
   const std::array<double, 3> colour = colour_of(drawing.hue);
   for (std::int64_t row = 0; row < side; ++row) {
     for (std::int64_t col = 0; col < side; ++col) {

@@ -7,6 +7,7 @@
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
+#include "core/math.hpp"
 
 namespace clipk {
 namespace {
@@ -29,7 +30,7 @@ std::vector<double> deviations(const Profile& profile, std::int64_t dim) {
   double sum = 0;
   for (std::size_t k = 0; k < result.size(); ++k) {
     const auto at = static_cast<double>(k);
-    result[k] = std::pow(at + profile.a, -profile.b) * std::exp(-at / profile.c);
+    result[k] = math::pow(at + profile.a, -profile.b) * math::exp(-at / profile.c);
     sum += result[k];
   }
   for (double& value : result) value = std::sqrt(profile.total * value / sum);

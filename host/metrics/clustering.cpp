@@ -6,6 +6,8 @@
 #include <string>
 
 #include "clipk/metrics/hungarian.hpp"
+#include "core/double_double.hpp"
+#include "core/math.hpp"
 #include "ops/check.hpp"
 
 namespace clipk {
@@ -26,13 +28,13 @@ bool same_partition(const Contingency& table) {
 
 double entropy(const std::vector<std::int64_t>& sizes, std::int64_t points) {
   const auto n = static_cast<double>(points);
-  long double sum = 0;
+  DoubleDouble sum;
   for (const std::int64_t size : sizes) {
     const double p = static_cast<double>(size) / n;
     // Near 1 the logarithm is that of the small rest.
-    sum -= p * (p > 0.5 ? std::log1p(-static_cast<double>(points - size) / n) : std::log(p));
+    sum += -p * (p > 0.5 ? math::log1p(-static_cast<double>(points - size) / n) : math::log(p));
   }
-  return static_cast<double>(sum);
+  return sum.value();
 }
 
 struct Information {
@@ -49,18 +51,17 @@ Information information(const Contingency& table) {
   } else if (whole_classes(table)) {
     result.mutual = result.clusters;
   } else {
-    long double sum = 0;
+    DoubleDouble sum;
     for (const auto& cell : table.cells) {
       const Wide expected = static_cast<Wide>(table.row_sums[static_cast<std::size_t>(cell.row)]) *
                             table.col_sums[static_cast<std::size_t>(cell.col)];
       const Wide excess = static_cast<Wide>(cell.count) * table.points - expected;
       // Of n x / (a b), which is near 1 where the labelings are independent.
-      const double log = std::log1p(static_cast<double>(excess) / static_cast<double>(expected));
-      sum += static_cast<long double>(cell.count) * log;
+      const double log = math::log1p(static_cast<double>(excess) / static_cast<double>(expected));
+      sum += exact_product(static_cast<double>(cell.count), log);
     }
-    sum /= static_cast<long double>(table.points);
-    result.mutual =
-        std::clamp(static_cast<double>(sum), 0.0, std::min(result.classes, result.clusters));
+    result.mutual = std::clamp(sum.value() / static_cast<double>(table.points), 0.0,
+                               std::min(result.classes, result.clusters));
   }
   return result;
 }
@@ -80,6 +81,12 @@ double mean(double a, double b, Normalizer normalizer) {
 }
 
 // Ordered pairs of different points, by whether the two are together.
+// To 106 bits.
+DoubleDouble rounded(Wide value) {
+  const auto high = static_cast<double>(value);
+  return {high, static_cast<double>(value - static_cast<Wide>(high))};
+}
+
 struct Pairs {
   Wide both = 0;  // in truth and in predicted
   Wide classes = 0;
@@ -196,21 +203,20 @@ double normalized_mutual_info(const Contingency& table, Normalizer normalizer) {
 double adjusted_rand_index(const Contingency& table) {
   if (same_partition(table)) return 1;
   const Pairs count = pairs(table);
-  // Exact up to here, and rounded once: products of pairs need up to 250 bits.
-  const auto tp = static_cast<long double>(count.both);
-  const auto fn = static_cast<long double>(count.classes - count.both);
-  const auto fp = static_cast<long double>(count.clusters - count.both);
-  const auto tn = static_cast<long double>(count.all - count.classes - count.clusters + count.both);
-  return static_cast<double>(2 * (tp * tn - fn * fp) /
-                             ((tp + fn) * (fn + tn) + (tp + fp) * (fp + tn)));
+  // Exact up to here: products of pairs need up to 250 bits.
+  const DoubleDouble tp = rounded(count.both);
+  const DoubleDouble fn = rounded(count.classes - count.both);
+  const DoubleDouble fp = rounded(count.clusters - count.both);
+  const DoubleDouble tn = rounded(count.all - count.classes - count.clusters + count.both);
+  return 2 * (tp * tn - fn * fp).value() / ((tp + fn) * (fn + tn) + (tp + fp) * (fp + tn)).value();
 }
 
 double fowlkes_mallows(const Contingency& table) {
   const Pairs count = pairs(table);
   if (count.both == 0) return 0;
-  const auto both = static_cast<long double>(count.both);
-  return static_cast<double>(std::sqrt(both / static_cast<long double>(count.classes)) *
-                             std::sqrt(both / static_cast<long double>(count.clusters)));
+  const auto both = static_cast<double>(count.both);
+  return std::sqrt(both / static_cast<double>(count.classes)) *
+         std::sqrt(both / static_cast<double>(count.clusters));
 }
 
 double homogeneity(const Contingency& table) {

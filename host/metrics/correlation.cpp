@@ -1,13 +1,12 @@
 #include "clipk/metrics/correlation.hpp"
 
 #include <algorithm>
-#include <boost/math/special_functions/beta.hpp>
-#include <boost/math/special_functions/erf.hpp>
 #include <cmath>
 #include <limits>
 #include <numbers>
 #include <string>
 
+#include "core/math.hpp"
 #include "cpu/parallel.hpp"
 #include "metrics/column_products.hpp"
 #include "metrics/correlation_table.hpp"
@@ -22,21 +21,51 @@ void check_pair(const char* op, double r, std::int64_t n) {
   if (r < -1 || r > 1) check::fail(op, "r from -1 to 1", std::to_string(r));
 }
 
+// 1 / B(a, 1/2) for a multiple a of 1/2.
+double inverse_beta_of_half(double a) {
+  // Gamma(a + 1/2) / Gamma(a) by its asymptotic series, from where that has converged.
+  double factor = 1;
+  for (; a < 30; ++a) factor *= a / (a + 0.5);
+  constexpr double kSeries[] = {-334477. / 128, 39325. / 16, 869. / 16, -399. / 8, -21. / 8,
+                                5. / 2,         1. / 2,      -1,        1};
+  double series = 0;
+  for (const double coefficient : kSeries) series = series / (8 * a) + coefficient;
+  return factor * std::sqrt(a / std::numbers::pi) * series;
+}
+
+// The continued fraction of the incomplete beta function I(x; a, b), by Lentz's method: I is
+// x^a (1 - x)^b / (a B(a, b)) times it. Converges fast for x below (a + 1) / (a + b + 2).
+double beta_fraction(double x, double a, double b) {
+  constexpr double kPrecision = 1e-16;
+  double c = 1;
+  double d = 1 / (1 - (a + b) * x / (a + 1));
+  double value = d;
+  const auto step = [&](double numerator) {
+    c = 1 + numerator / c;
+    d = 1 / (1 + numerator * d);
+    value *= c * d;
+  };
+  for (double m = 1; m < 1e6; ++m) {
+    step(m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)));
+    step(-(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)));
+    if (std::abs(c * d - 1) <= kPrecision) break;
+  }
+  return value;
+}
+
 }  // namespace
 
 double correlation_p_value(double r, std::int64_t n) {
   check_pair("correlation_p_value", r, n);
   if (std::isnan(r)) return 1;
-  // Boost takes this one from 1 - r^2 alone, which rounds a small r away.
-  if (n == 3) return 2 / std::numbers::pi * std::acos(std::abs(r));
-  // The tail I(1 - r^2; n / 2 - 1, 1 / 2), from the side where the argument is not rounded to 1.
-  // In plain float64: the long double that Boost takes otherwise costs ten times the time for the
-  // last digit.
-  using Policy = boost::math::policies::policy<boost::math::policies::promote_double<false>>;
+  // I(1 - r^2; n / 2 - 1, 1 / 2), from the side where its fraction converges.
   const double half = static_cast<double>(n) / 2 - 1;
-  const double square = r * r;
-  if (square < 0.5) return boost::math::ibetac(0.5, half, square, Policy());
-  return boost::math::ibeta(half, 0.5, (1 - std::abs(r)) * (1 + std::abs(r)), Policy());
+  const double square = r * r, rest = (1 - std::abs(r)) * (1 + std::abs(r));
+  if (rest == 0) return 0;
+  const double log = square < 0.5 ? math::log1p(-square) : math::log(rest);
+  const double weight = math::exp(half * log) * std::abs(r) * inverse_beta_of_half(half);
+  if (square < 1.5 / (half + 2.5)) return 1 - 2 * weight * beta_fraction(square, 0.5, half);
+  return weight / half * beta_fraction(rest, half, 0.5);
 }
 
 Interval correlation_interval(double r, std::int64_t n, double confidence, Correlation kind) {
@@ -49,9 +78,9 @@ Interval correlation_interval(double r, std::int64_t n, double confidence, Corre
   if (n == 3) return {r, -1, 1};
   const double spread = kind == Correlation::spearman ? 1 + r * r / 2 : 1;
   const double error = std::sqrt(spread / static_cast<double>(n - 3));
-  const double reach = std::sqrt(2.0) * boost::math::erf_inv(confidence) * error;
-  const double z = std::atanh(r);
-  return {r, std::tanh(z - reach), std::tanh(z + reach)};
+  const double reach = math::normal_quantile_from_half(confidence / 2) * error;
+  const double z = math::atanh(r);
+  return {r, math::tanh(z - reach), math::tanh(z + reach)};
 }
 
 CorrelationTable chosen_correlations(Context& context, const char* op, const ChosenRows& x,

@@ -1,8 +1,9 @@
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "clipk/metrics/clustering.hpp"
+#include "core/double_double.hpp"
+#include "core/math.hpp"
 
 // The expected mutual information of random labelings with fixed cluster sizes,
 //
@@ -41,7 +42,7 @@ void add_side(std::int64_t x, std::int64_t step, std::int64_t last, double mean,
     w *= r;
     x += step;
     weights += w;
-    logs += w * std::log(static_cast<double>(x + 1) / mean);
+    logs += w * math::log(static_cast<double>(x + 1) / mean);
     if (w < kTail * (1 - r)) return;
   }
 }
@@ -60,7 +61,7 @@ double mean_log(std::int64_t n, std::int64_t a, std::int64_t b) {
            (static_cast<double>(x + 1) * static_cast<double>(n - a - b + 2 + x));
   };
   double up = 0, down = 0, weights = 1;
-  const double middle = std::log(static_cast<double>(mode + 1) / mean);
+  const double middle = math::log(static_cast<double>(mode + 1) / mean);
   add_side(mode, 1, high, mean, ratio, weights, up);
   add_side(
       mode, -1, low, mean, [&](std::int64_t x) { return 1 / ratio(x - 1); }, weights, down);
@@ -83,15 +84,15 @@ std::vector<std::pair<std::int64_t, std::int64_t>> histogram(std::vector<std::in
 double expected_mutual_info(const Contingency& table) {
   const auto n = static_cast<double>(table.points);
   const auto rows = histogram(table.row_sums), cols = histogram(table.col_sums);
-  long double sum = 0;
+  DoubleDouble sum;
   for (const auto& [a, classes] : rows) {
     for (const auto& [b, clusters] : cols) {
       const double share = static_cast<double>(a) / n * static_cast<double>(classes) *
                            (static_cast<double>(b) / n * static_cast<double>(clusters));
-      sum += static_cast<long double>(share) * mean_log(table.points, a, b);
+      sum += exact_product(share, mean_log(table.points, a, b));
     }
   }
-  return static_cast<double>(sum);
+  return sum.value();
 }
 
 }  // namespace clipk

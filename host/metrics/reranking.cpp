@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "clipk/ops/log_sum_exp.hpp"
+#include "core/math.hpp"
 #include "metrics/exact_tops.hpp"
 #include "metrics/host_rows.hpp"
 #include "metrics/unit_rows.hpp"
@@ -105,7 +106,7 @@ SinkhornBias sinkhorn_bias(Context& context, MatrixView<const float> bank,
   HalfStep rows(context, x, y, options.beta), columns(context, y, x, options.beta);
   // Rows are to sum to 1 and columns to b / m.
   const std::int64_t m = y.rows();
-  const double share = std::log(static_cast<double>(x.rows()) / static_cast<double>(m));
+  const double share = math::log(static_cast<double>(x.rows()) / static_cast<double>(m));
   std::vector<double> row = rows(std::vector<double>(static_cast<std::size_t>(m))), column;
   SinkhornBias result;
   do {
@@ -114,7 +115,7 @@ SinkhornBias sinkhorn_bias(Context& context, MatrixView<const float> bank,
     const std::vector<double> next = rows(column);
     result.residual = 0;
     for (std::size_t i = 0; i < next.size(); ++i) {
-      result.residual = std::max(result.residual, std::fabs(std::expm1(row[i] - next[i])));
+      result.residual = std::max(result.residual, std::fabs(math::expm1(row[i] - next[i])));
     }
     row = next;
   } while (++result.iterations < options.max_iterations && result.residual > options.tolerance);

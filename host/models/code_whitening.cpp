@@ -1,10 +1,10 @@
 #include "models/code_whitening.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "clipk/models/pca.hpp"
+#include "core/math.hpp"
 #include "metrics/host_rows.hpp"
 
 namespace clipk {
@@ -91,7 +91,7 @@ void whiten_codes(Context& context, MatrixView<const float> rows, double share,
   copy<double>(context, pca.components(), map.axes.view());
   const double largest = map.factor.front();
   for (double& factor : map.factor) {
-    factor = std::pow(std::max(factor, kLeastShare * largest), -share / 2);
+    factor = math::pow(std::max(factor, kLeastShare * largest), -share / 2);
   }
   apply_to_encoder(context, map, network.encoder());
   apply_inverse_to_decoder(context, map, network.decoder());

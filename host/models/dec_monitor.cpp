@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/math.hpp"
 #include "cpu/parallel.hpp"
 #include "metrics/host_rows.hpp"
 
@@ -48,7 +49,7 @@ DecView dec_view(Context& context, MatrixView<const float> q_any,
       result.labels[static_cast<std::size_t>(i)] = largest(row, k);
       for (std::int64_t j = 0; j < k; ++j) {
         const double share = row[j];
-        if (share != 0) sum -= share * std::log(share);
+        if (share != 0) sum -= share * math::log(share);
       }
     }
     entropies[static_cast<std::size_t>(first / kGrain)] = sum;

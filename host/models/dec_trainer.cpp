@@ -1,7 +1,6 @@
 #include "models/dec_trainer.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <sstream>
 #include <utility>
 
@@ -10,6 +9,7 @@
 #include "clipk/ops/gather_rows.hpp"
 #include "clipk/ops/random_permutation.hpp"
 #include "clipk/ops/sgd.hpp"
+#include "core/math.hpp"
 #include "models/rows_digest.hpp"
 
 namespace clipk {
@@ -197,7 +197,7 @@ void DecTrainer::train(std::int64_t steps) {
   for (std::int64_t s = 0; s < steps; ++s) {
     const auto correction = [&](float beta) {
       return static_cast<float>(
-          1 - std::pow(static_cast<double>(beta), static_cast<double>(step_ + s + 1)));
+          1 - math::pow(static_cast<double>(beta), static_cast<double>(step_ + s + 1)));
     };
     const AdamOptions adam;
     rates(s, 0) = static_cast<float>(rate_of(step_ + s));

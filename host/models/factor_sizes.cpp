@@ -7,6 +7,7 @@
 
 #include "clipk/core/random.hpp"
 #include "clipk/io/check_finite.hpp"
+#include "core/math.hpp"
 #include "core/named.hpp"
 #include "cpu/gemm.hpp"
 #include "cpu/parallel.hpp"
@@ -262,12 +263,12 @@ std::int64_t count_variates(int threads, const PairRows& pairs, const Variates& 
 }
 
 std::vector<std::int64_t> by_softmax(const std::vector<double>& scores, std::int64_t dim) {
-  double sum = std::exp(1.0);  // of the residual, whose score is 1
-  for (const double score : scores) sum += std::exp(score);
+  double sum = std::numbers::e;  // of the residual, whose score is 1
+  for (const double score : scores) sum += math::exp(score);
   std::vector<std::int64_t> sizes;
   sizes.reserve(scores.size() + 1);
   for (const double score : scores) {
-    sizes.push_back(static_cast<std::int64_t>(std::exp(score) / sum * static_cast<double>(dim)));
+    sizes.push_back(static_cast<std::int64_t>(math::exp(score) / sum * static_cast<double>(dim)));
   }
   return sizes;
 }

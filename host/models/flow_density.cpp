@@ -15,6 +15,8 @@
 #include "metrics/host_rows.hpp"
 #include "models/flow_halves.hpp"
 
+#include "core/math.hpp"
+
 namespace clipk {
 namespace {
 
@@ -122,11 +124,12 @@ void BasicFlow<T>::check_scales(Context& context) const {
                   ", column " + std::to_string(j));
     }
   };
+  const auto scale = [](T value) { return static_cast<T>(math::exp(value)); };
   for (std::size_t b = 0; b < blocks_.size(); ++b) {
     check(
         "finite scales above 0", blocks_[b].log_scale.values, b,
-        [](T value) { return std::isfinite(std::exp(value)) && std::isfinite(std::exp(-value)); },
-        [](T value) { return std::exp(value); });
+        [&](T value) { return std::isfinite(scale(value)) && std::isfinite(scale(-value)); },
+        scale);
     check(
         "finite shifts", blocks_[b].shift.values, b, [](T value) { return std::isfinite(value); },
         [](T value) { return value; });
@@ -168,7 +171,7 @@ std::vector<double> BasicFlow<T>::log_density(Context& context, MatrixView<const
       }
       density[static_cast<std::size_t>(first + i)] =
           static_cast<double>(host_log_det(0, i)) -
-          0.5 * (squares + static_cast<double>(dim_) * std::log(2 * std::numbers::pi));
+          0.5 * (squares + static_cast<double>(dim_) * math::log(2 * std::numbers::pi));
     }
   });
   return density;

@@ -8,6 +8,7 @@
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/memory.hpp"
+#include "core/math.hpp"
 #include "cpu/fixed_dot.hpp"
 #include "cpu/gemm.hpp"
 #include "cpu/triangular.hpp"
@@ -72,9 +73,9 @@ struct Gaussian {
       squares += cpu::fixed_dot(white.view().row(i), white.view().row(i), rows.cols);
     }
     double log_volume = 0;
-    for (std::int64_t j = 0; j < rows.cols; ++j) log_volume += std::log(lower(j, j));
+    for (std::int64_t j = 0; j < rows.cols; ++j) log_volume += math::log(lower(j, j));
     return .5 * squares / static_cast<double>(rows.rows) + log_volume +
-           .5 * static_cast<double>(rows.cols) * std::log(2 * std::numbers::pi);
+           .5 * static_cast<double>(rows.cols) * math::log(2 * std::numbers::pi);
   }
 };
 

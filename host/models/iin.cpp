@@ -7,6 +7,7 @@
 
 #include "clipk/core/random.hpp"
 #include "clipk/io/check_finite.hpp"
+#include "core/math.hpp"
 #include "metrics/host_rows.hpp"
 #include "models/iin_problem.hpp"
 #include "models/scaled_rows.hpp"
@@ -83,14 +84,15 @@ Matrix<float> constant_variance(Context& context, MatrixView<const float> rows, 
     for (std::int64_t i = 0; i < rows.rows; ++i) mean += host.view()(i, j);
     mean /= static_cast<double>(rows.rows);
     for (std::int64_t i = 0; i < rows.rows; ++i) {
-      squares += std::pow(host.view()(i, j) - mean, 2);
+      const double moved = host.view()(i, j) - mean;
+      squares += moved * moved;
     }
     sum += squares / static_cast<double>(rows.rows);
   }
   const double variance = noise * noise * sum / static_cast<double>(rows.cols);
   Matrix<float> result(rows.rows, rows.cols);
   std::fill_n(result.data(), rows.rows * rows.cols,
-              static_cast<float>(std::log(std::max(variance, 1e-30))));
+              static_cast<float>(math::log(std::max(variance, 1e-30))));
   return result.to_device(context);
 }
 

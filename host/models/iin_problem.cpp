@@ -8,6 +8,7 @@
 #include "clipk/ops/gather_rows.hpp"
 #include "clipk/ops/pair_loss.hpp"
 #include "clipk/ops/posterior.hpp"
+#include "core/math.hpp"
 #include "models/rows_digest.hpp"
 
 namespace clipk {
@@ -50,7 +51,7 @@ double likeliest_correlation(double squares, double products) {
   // finds the basin and the golden section its bottom.
   const auto cost = [&](double rho) {
     const double rest = 1 - rho * rho;
-    return std::log(rest) + 2 * (squares - rho * products) / rest;
+    return math::log(rest) + 2 * (squares - rho * products) / rest;
   };
   constexpr int kGrid = 200;
   double best = 0;

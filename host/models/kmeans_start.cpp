@@ -6,6 +6,7 @@
 
 #include "clipk/core/random.hpp"
 #include "clipk/ops/pairwise_distance.hpp"
+#include "core/math.hpp"
 #include "cpu/parallel.hpp"
 #include "metrics/host_rows.hpp"
 #include "ops/check.hpp"
@@ -65,7 +66,7 @@ std::vector<std::vector<std::int64_t>> kmeans_start(Context& context, MatrixView
                                                     std::int64_t first_restart,
                                                     std::int64_t restarts) {
   const std::int64_t n = host.rows, d = host.cols;
-  const auto trials = static_cast<std::int64_t>(2 + std::log(static_cast<double>(k)));
+  const auto trials = static_cast<std::int64_t>(2 + math::log(static_cast<double>(k)));
   std::vector<Start> starts;
   for (std::int64_t r = 0; r < restarts; ++r) {
     Start start{Random(context.seed(), RandomStream::clusters,

@@ -56,7 +56,8 @@ ColumnScales ColumnScales::standardizing(MatrixView<const float> rows,
   for (double& mean : scales.shift) mean /= count;
   each_known([&](const float* row) {
     for (std::size_t j = 0; j < dim; ++j) {
-      scales.factor[j] += std::pow(static_cast<double>(row[j]) - scales.shift[j], 2);
+      const double moved = static_cast<double>(row[j]) - scales.shift[j];
+      scales.factor[j] += moved * moved;
     }
   });
   for (std::size_t j = 0; j < dim; ++j) {

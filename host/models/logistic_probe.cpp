@@ -9,6 +9,7 @@
 #include "clipk/io/archive.hpp"
 #include "clipk/io/check_finite.hpp"
 #include "clipk/train/lbfgs.hpp"
+#include "core/math.hpp"
 #include "metrics/host_rows.hpp"
 #include "models/logistic_objective.hpp"
 #include "ops/check.hpp"
@@ -210,7 +211,7 @@ Matrix<double> LogisticProbe::probabilities(Context& context, MatrixView<const f
       const auto top = *std::max_element(from, from + logits.cols());
       double sum = 0;
       for (std::int64_t c = 0; c < logits.cols(); ++c) {
-        sum += to[c] = std::exp(static_cast<double>(from[c] - top));
+        sum += to[c] = math::exp(static_cast<double>(from[c] - top));
       }
       for (std::int64_t c = 0; c < logits.cols(); ++c) to[c] /= sum;
     }

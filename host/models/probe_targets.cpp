@@ -55,8 +55,10 @@ double r_squared(MatrixView<const float> predicted, MatrixView<const float> valu
     for (std::int64_t i = 0; i < values.rows; ++i) mean += values(i, j);
     mean /= static_cast<double>(values.rows);
     for (std::int64_t i = 0; i < values.rows; ++i) {
-      error += std::pow(static_cast<double>(predicted(i, j)) - values(i, j), 2);
-      deviation += std::pow(values(i, j) - mean, 2);
+      const double off = static_cast<double>(predicted(i, j)) - values(i, j);
+      const double moved = values(i, j) - mean;
+      error += off * off;
+      deviation += moved * moved;
     }
     if (deviation > 0) sum += 1 - error / deviation;
   }
@@ -79,7 +81,8 @@ ProbeTargets::ProbeTargets(const std::vector<Factor>& factors, std::int64_t rows
         for (std::int64_t i = 0; i < rows; ++i) mean += factor.values(i, j);
         mean /= static_cast<double>(rows);
         for (std::int64_t i = 0; i < rows; ++i) {
-          squares += std::pow(factor.values(i, j) - mean, 2);
+          const double moved = factor.values(i, j) - mean;
+          squares += moved * moved;
         }
         part.means.push_back(mean);
         part.deviations.push_back(std::sqrt(squares / static_cast<double>(rows)));

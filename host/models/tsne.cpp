@@ -15,6 +15,7 @@
 #include "clipk/models/pca.hpp"
 #include "clipk/ops/tsne_attraction.hpp"
 #include "clipk/ops/tsne_update.hpp"
+#include "core/math.hpp"
 #include "models/rows_digest.hpp"
 #include "models/tsne_affinities.hpp"
 #include "ops/check.hpp"
@@ -227,7 +228,7 @@ Tsne Tsne::fit(Context& context, MatrixView<const float> rows, const TsneOptions
       options.checkpoint.empty() ? 0 : load_checkpoint(context, options, print, descent);
   const auto kl = [&] {
     return p_log_p + read_number(context, descent.loss) +
-           mass * std::log(read_number(context, descent.z));
+           mass * math::log(read_number(context, descent.z));
   };
   const Clock::time_point descent_began = Clock::now();
   for (std::int64_t iteration = first; iteration < options.iterations; ++iteration) {

@@ -9,6 +9,7 @@
 #include "clipk/core/memory.hpp"
 #include "clipk/ops/nearest.hpp"
 #include "clipk/ops/pairwise_distance.hpp"
+#include "core/math.hpp"
 #include "cpu/parallel.hpp"
 
 namespace clipk::tsne {
@@ -48,7 +49,7 @@ void find_many(Context& context, MatrixView<const float> queries, MatrixView<con
 
 // Weights of one row, which sum to one, for squared distances that ascend.
 void match_perplexity(const float* distances, std::int64_t k, double perplexity, double* p) {
-  const double wanted = std::log(perplexity);
+  const double wanted = math::log(perplexity);
   const double nearest = distances[0];
   double mean = 0;
   for (std::int64_t j = 0; j < k; ++j) mean += (distances[j] - nearest) / static_cast<double>(k);
@@ -60,12 +61,12 @@ void match_perplexity(const float* distances, std::int64_t k, double perplexity,
     double sum = 0, moment = 0;
     for (std::int64_t j = 0; j < k; ++j) {
       const double distance = distances[j] - nearest;
-      p[j] = std::exp(-beta * distance);
+      p[j] = math::exp(-beta * distance);
       sum += p[j];
       moment += p[j] * distance;
     }
     for (std::int64_t j = 0; j < k; ++j) p[j] /= sum;
-    const double entropy = std::log(sum) + beta * moment / sum;
+    const double entropy = math::log(sum) + beta * moment / sum;
     if (std::fabs(entropy - wanted) < 1e-9) return;
     (entropy > wanted ? low : high) = beta;
     beta = std::isinf(high) ? 2 * beta : (low + high) / 2;
@@ -103,7 +104,7 @@ double Affinities::sum_p_log_p(int threads) const {
     double sum = 0;
     for (std::int64_t e = first; e < first + count; ++e) {
       const double p = values[static_cast<std::size_t>(e)];
-      if (p > 0) sum += p * std::log(p);
+      if (p > 0) sum += p * math::log(p);
     }
     parts[static_cast<std::size_t>(first / kTerms)] = sum;
   });

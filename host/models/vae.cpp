@@ -6,6 +6,7 @@
 
 #include "clipk/io/check_finite.hpp"
 #include "clipk/ops/posterior.hpp"
+#include "core/math.hpp"
 #include "metrics/host_rows.hpp"
 #include "models/reconstruction.hpp"
 #include "models/scaled_rows.hpp"
@@ -159,7 +160,7 @@ std::vector<double> Vae::divergences(Context& context, MatrixView<const float> r
     for (std::int64_t j = 0; j < code_dim(); ++j) {
       const double m = mean(i, j), l = log_variance(i, j);
       result[static_cast<std::size_t>(j)] +=
-          (m * m + std::expm1(l) - l) / 2 / static_cast<double>(rows.rows);
+          (m * m + math::expm1(l) - l) / 2 / static_cast<double>(rows.rows);
     }
   }
   return result;

@@ -1,9 +1,9 @@
 #include "clipk/train/schedule.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <numbers>
 
+#include "core/math.hpp"
 #include "core/named.hpp"
 
 namespace clipk {
@@ -41,9 +41,9 @@ double schedule_share(const ScheduleOptions& options, std::int64_t step, std::in
     case Schedule::linear:
       return 1 - fall * u;
     case Schedule::cosine:
-      return options.final_share + fall * (1 + std::cos(std::numbers::pi * u)) / 2;
+      return options.final_share + fall * (1 + math::cos(std::numbers::pi * u)) / 2;
     case Schedule::step:
-      return std::pow(options.factor, static_cast<double>(step / steps_per_epoch / options.every));
+      return math::pow(options.factor, static_cast<double>(step / steps_per_epoch / options.every));
   }
   return 1;
 }

@@ -11,6 +11,7 @@
 #include "clipk/core/random.hpp"
 #include "clipk/ops/clip_norm.hpp"
 #include "clipk/ops/random_permutation.hpp"
+#include "core/math.hpp"
 #include "core/named.hpp"
 #include "train/checkpoint.hpp"
 #include "train/step_graph.hpp"
@@ -136,8 +137,8 @@ void Trainer::Impl::upload_records() {
     const double rate =
         options.rate * schedule_share(options.schedule, step, total_steps, epoch_steps);
     const auto correction = [step](float beta) {
-      return static_cast<float>(1 -
-                                std::pow(static_cast<double>(beta), static_cast<double>(step + 1)));
+      return static_cast<float>(
+          1 - math::pow(static_cast<double>(beta), static_cast<double>(step + 1)));
     };
     records[static_cast<std::size_t>(s)] = {
         {static_cast<float>(rate), correction(options.adam.beta1), correction(options.adam.beta2)},

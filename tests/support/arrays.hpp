@@ -12,7 +12,7 @@
 
 namespace clipk::test {
 
-/// Standard normal numbers, the same for the same seed on every machine's libm up to rounding.
+/// Standard normal numbers, the same for the same seed on every machine.
 template <class T = float>
 std::vector<T> normals(std::int64_t n, std::uint64_t seed, double scale = 1) {
   Random random(seed, RandomStream::data);
