@@ -143,7 +143,7 @@ std::string to_png(const Scatter& scatter) {
                   std::max<std::size_t>(scatter.panels.size(), 1), quoted(scatter.title), kInk);
   script += fmt::format("set tmargin at screen {}\nset bmargin at screen {}\n",
                         1 - kTop / picture_height, bottom / picture_height);
-  const auto order = Random(0, RandomStream::shuffle).permutation(points.rows);
+  const auto order = Random(0, RandomStream::drawing_order).permutation(points.rows);
   const double size = std::clamp(28 / std::sqrt(static_cast<double>(points.rows) + 1), .12, 1.0);
   for (std::size_t p = 0; p < scatter.panels.size(); ++p) {
     const ScatterPanel& panel = scatter.panels[p];

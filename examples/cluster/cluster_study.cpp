@@ -205,7 +205,8 @@ class ClusterStudy {
     map.chosen.resize(static_cast<std::size_t>(data_.rows.rows()));
     std::iota(map.chosen.begin(), map.chosen.end(), 0);
     if (mapped < data_.rows.rows()) {
-      map.chosen = Random(run_.options().seed, RandomStream::data).permutation(data_.rows.rows());
+      map.chosen =
+          Random(run_.options().seed, RandomStream::map_rows).permutation(data_.rows.rows());
       map.chosen.resize(static_cast<std::size_t>(mapped));
       std::sort(map.chosen.begin(), map.chosen.end());
     }

@@ -42,7 +42,8 @@ std::vector<Split> make_splits(std::int64_t n, const DimensionSettings& settings
                             settings.holdout, kFewestPairs, held, n));
   }
   for (int s = 0; s < settings.splits; ++s) {
-    auto order = Random(seed, RandomStream::shuffle, static_cast<std::uint32_t>(s)).permutation(n);
+    auto order =
+        Random(seed, RandomStream::dimension_splits, static_cast<std::uint32_t>(s)).permutation(n);
     std::sort(order.begin(), order.begin() + held);
     std::sort(order.begin() + held, order.end());
     splits.push_back({{order.begin() + held, order.end()}, {order.begin(), order.begin() + held}});

@@ -83,7 +83,7 @@ std::vector<EditScores> measure_edits(Context& context, const Iin& iin, const Fi
   for (const Factor& factor : factors) ranges.push_back(ranges_of(factor));
   std::vector<EditScores> result;
   for (std::size_t f = 0; f < factors.size(); ++f) {
-    Random random(seed, RandomStream::data, static_cast<std::uint32_t>(f));
+    Random random(seed, RandomStream::factor_edits, static_cast<std::uint32_t>(f));
     const EditPairs pairs = draw_pairs(factors[f], ranges[f], settings, random);
     EditScores scores{.edits = static_cast<std::int64_t>(pairs.sources.size()),
                       .kept = std::vector<double>(factors.size(), NAN),

@@ -125,7 +125,7 @@ Split split_rows(const FactorData& data, double share, std::uint64_t seed) {
     }
   }
   Split split;
-  for (const std::int64_t row : Random(seed, RandomStream::data).permutation(n)) {
+  for (const std::int64_t row : Random(seed, RandomStream::factor_split).permutation(n)) {
     const auto at = static_cast<std::size_t>(row);
     bool spare = split.held_out.size() < wanted;
     for (std::size_t f = 0; spare && f < left.size(); ++f) {

@@ -17,7 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kFewestPairs = 10;
-constexpr std::uint32_t kDraw = 7;           // of the seed's stream
 constexpr std::int64_t kMostPairs = 20'000;  // some minutes on two cores
 
 // Equal rows are no error, but a query cannot tell them apart: ties go to the lower row.
@@ -37,7 +36,8 @@ void note_duplicates(const Matrix<float>& rows, const char* what, ReportData& da
 void thin_out(ReportData& data, std::uint64_t seed) {
   const std::int64_t n = data.pairs.size();
   if (n <= kMostPairs) return;
-  const std::vector<std::int64_t> rows = drawn_rows(n, kMostPairs, seed);
+  const std::vector<std::int64_t> rows =
+      drawn_rows(n, kMostPairs, Random(seed, RandomStream::report_rows));
   data.pairs = pairs_at(data.pairs, rows);
   if (!data.captions.empty()) {
     std::vector<std::string> captions;
@@ -55,14 +55,14 @@ void thin_out(ReportData& data, std::uint64_t seed) {
 
 }  // namespace
 
-std::vector<std::int64_t> drawn_rows(std::int64_t rows, std::int64_t most, std::uint64_t seed) {
+std::vector<std::int64_t> drawn_rows(std::int64_t rows, std::int64_t most, Random random) {
   std::vector<std::int64_t> drawn;
   if (rows <= most) {
     drawn.resize(static_cast<std::size_t>(rows));
     std::iota(drawn.begin(), drawn.end(), 0);
     return drawn;
   }
-  drawn = Random(seed, RandomStream::data, kDraw).permutation(rows);
+  drawn = random.permutation(rows);
   drawn.resize(static_cast<std::size_t>(most));
   std::sort(drawn.begin(), drawn.end());
   return drawn;

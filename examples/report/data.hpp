@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "clipk/core/random.hpp"
 #include "clipk/io/attributes.hpp"
 #include "clipk/io/embeddings.hpp"
 #include "pairs.hpp"
@@ -21,8 +22,8 @@ struct ReportData {
   std::vector<std::string> notes;     ///< what a reader must know of the data
 };
 
-/// So many rows at most, drawn by the seed, rising; all where there are no more.
-std::vector<std::int64_t> drawn_rows(std::int64_t rows, std::int64_t most, std::uint64_t seed);
+/// So many rows at most, drawn at random, rising; all where there are no more.
+std::vector<std::int64_t> drawn_rows(std::int64_t rows, std::int64_t most, Random random);
 EmbeddingPairs pairs_at(const EmbeddingPairs& pairs, const std::vector<std::int64_t>& rows);
 
 /// Where they come from: the options of PairSource, --captions, --labels and --label-names; of

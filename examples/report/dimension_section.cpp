@@ -94,8 +94,9 @@ PageSection dimension_section(Run& run, const ReportData& data, const ReportSett
                           "faster. How few are enough for an image to find its own text, "
                           "and a text its image, as often as before?"};
   const std::int64_t all = data.pairs.size();
-  const EmbeddingPairs pairs =
-      pairs_at(data.pairs, drawn_rows(all, kMostCompared, run.options().seed));
+  const EmbeddingPairs pairs = pairs_at(
+      data.pairs,
+      drawn_rows(all, kMostCompared, Random(run.options().seed, RandomStream::report_dimensions)));
   const bool train = pairs.size() <= kMostTrained;
   DimensionArguments arguments;
   arguments.settings.dims = dims_below(data.pairs.dim());

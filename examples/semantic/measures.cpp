@@ -32,7 +32,8 @@ using Bias = std::function<std::vector<double>(MatrixView<const float> bank,
 // Every half of the queries is ranked with the bias that the other half tells.
 RetrievalScores by_bank(Context& context, MatrixView<const float> queries,
                         MatrixView<const float> candidates, const Bias& bias, std::uint64_t seed) {
-  std::vector<std::int64_t> order = Random(seed, RandomStream::data).permutation(queries.rows);
+  std::vector<std::int64_t> order =
+      Random(seed, RandomStream::bank_halves).permutation(queries.rows);
   std::vector<std::int32_t> ranks(order.size());
   const std::size_t half = order.size() / 2;
   for (const bool second : {false, true}) {
@@ -55,7 +56,7 @@ std::vector<std::int64_t> deal_folds(const std::vector<std::int32_t>& classes, s
   std::vector<std::int64_t> fold(classes.size());
   std::vector<std::int64_t> seen;
   const auto n = static_cast<std::int64_t>(classes.size());
-  for (const std::int64_t row : Random(seed, RandomStream::data, 1).permutation(n)) {
+  for (const std::int64_t row : Random(seed, RandomStream::class_folds).permutation(n)) {
     const auto c = static_cast<std::size_t>(classes[static_cast<std::size_t>(row)]);
     if (c >= seen.size()) seen.resize(c + 1);
     fold[static_cast<std::size_t>(row)] = seen[c]++ % folds;

@@ -41,7 +41,8 @@ class SemanticStudy {
     rows_.resize(static_cast<std::size_t>(data.images.rows()));
     std::iota(rows_.begin(), rows_.end(), 0);
     if (data.images.rows() > kMostRows) {
-      rows_ = Random(run.options().seed, RandomStream::data, 3).permutation(data.images.rows());
+      rows_ =
+          Random(run.options().seed, RandomStream::semantic_rows).permutation(data.images.rows());
       rows_.resize(kMostRows);
       std::sort(rows_.begin(), rows_.end());
     }

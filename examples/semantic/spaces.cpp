@@ -94,7 +94,7 @@ SpaceFindings measure_space(Context& context, const SemanticData& data,
       .name = name, .components = components.cols, .rows = static_cast<std::int64_t>(rows.size())};
 
   std::vector<std::int64_t> texts =
-      Random(context.seed(), RandomStream::data, 2).permutation(data.texts.rows());
+      Random(context.seed(), RandomStream::correlated_texts).permutation(data.texts.rows());
   if (data.texts.rows() > kMostTexts) texts.resize(kMostTexts);
   std::sort(texts.begin(), texts.end());
   CorrelationTable by_text =

@@ -100,7 +100,7 @@ SyntheticImages synthetic_images(const SyntheticImagesOptions& options) {
   Factor size{.name = "size", .values = Matrix<float>(n, 1)};
   Factor rotation{.name = "rotation", .values = Matrix<float>(n, 1)};
   Factor position{.name = "position", .values = Matrix<float>(n, 2)};
-  Random random(options.seed, RandomStream::data);
+  Random random(options.seed, RandomStream::synthetic_images);
   const auto between = [&](double low, double high) {
     return low + (high - low) * static_cast<double>(random.uniform());
   };

@@ -49,9 +49,7 @@ double dot(const double* a, const double* b, std::int64_t n) {
 
 // The rows are a random orthonormal basis (Gram-Schmidt, modified, of a normal matrix) that begins
 // with the rows of `first`.
-Vector random_basis(std::int64_t dim, std::uint64_t seed, std::uint32_t step,
-                    const Vector& first = {}) {
-  Random random(seed, RandomStream::data, step);
+Vector random_basis(std::int64_t dim, Random random, const Vector& first = {}) {
   Vector basis(static_cast<std::size_t>(dim * dim));
   for (double& value : basis) value = random.normal();
   std::copy(first.begin(), first.end(), basis.begin());
@@ -99,11 +97,14 @@ EmbeddingPairs synthetic_pairs(const SyntheticPairsOptions& options) {
     kImageDraw,
     kTextDraw
   };
+  const auto random = [&](std::uint32_t part) {
+    return Random(options.seed, RandomStream::synthetic_pairs, part);
+  };
   const auto d = static_cast<std::size_t>(dim);
-  const Vector common_basis = random_basis(dim, options.seed, kCommonBasis);
+  const Vector common_basis = random_basis(dim, random(kCommonBasis));
   const Vector plane(common_basis.begin(), common_basis.begin() + 2 * dim);  // of the means
-  const Vector image_basis = random_basis(dim, options.seed, kImageBasis, plane);
-  const Vector text_basis = random_basis(dim, options.seed, kTextBasis, plane);
+  const Vector image_basis = random_basis(dim, random(kImageBasis), plane);
+  const Vector text_basis = random_basis(dim, random(kTextBasis), plane);
   const Vector common = deviations(kCommon, dim - 2);
   const Vector own = deviations(kOwn, dim - 2);
   Vector image_mean(d), text_mean(d);
@@ -114,9 +115,9 @@ EmbeddingPairs synthetic_pairs(const SyntheticPairsOptions& options) {
   }
 
   EmbeddingPairs pairs{Matrix<float>(n, dim), Matrix<float>(n, dim)};
-  Random common_draw(options.seed, RandomStream::data, kCommonDraw);
-  Random image_draw(options.seed, RandomStream::data, kImageDraw);
-  Random text_draw(options.seed, RandomStream::data, kTextDraw);
+  Random common_draw = random(kCommonDraw);
+  Random image_draw = random(kImageDraw);
+  Random text_draw = random(kTextDraw);
   Vector shared(d), image(d), text(d);
   for (std::int64_t i = 0; i < n; ++i) {
     std::fill(shared.begin(), shared.end(), 0);

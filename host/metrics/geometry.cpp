@@ -80,7 +80,7 @@ SampledError sampled_order_error(Context& context, const PairRows& high, const P
       auto b = a;
       for (std::uint32_t attempt = 0; a == b; ++attempt) {  // a pair is not compared with itself
         const auto bits =
-            random_block(seed, RandomStream::quadruples, attempt, static_cast<std::uint64_t>(q));
+            random_block(seed, RandomStream::order_error, attempt, static_cast<std::uint64_t>(q));
         a = pair_of(bits[0], bits[1]);
         b = pair_of(bits[2], bits[3]);
       }

@@ -92,7 +92,7 @@ double silhouette(Context& context, MatrixView<const float> rows,
   std::vector<std::int64_t> chosen(static_cast<std::size_t>(x.rows));
   std::iota(chosen.begin(), chosen.end(), std::int64_t{0});
   if (options.sample > 0 && options.sample < x.rows) {
-    chosen = Random(options.seed).permutation(x.rows);
+    chosen = Random(options.seed, RandomStream::silhouette_sample).permutation(x.rows);
     chosen.resize(static_cast<std::size_t>(options.sample));
     std::sort(chosen.begin(), chosen.end());
   }

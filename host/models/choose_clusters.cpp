@@ -29,7 +29,7 @@ void check_options(const ChooseClustersOptions& options) {
 Context seeded(const Context& context, std::int64_t run) {
   ContextOptions options = context.options();
   const auto block =
-      random_block(context.seed(), RandomStream::clusters, ~0U, static_cast<std::uint64_t>(run));
+      random_block(context.seed(), RandomStream::cluster_seeds, 0, static_cast<std::uint64_t>(run));
   options.seed = std::uint64_t{block[0]} << 32 | block[1];
   return context.device() == Device::cuda ? Context::cuda(options) : Context::cpu(options);
 }
@@ -53,7 +53,7 @@ ClusterChoice choose_clusters(Context& context, MatrixView<const float> rows,
   for (std::int64_t run = 0; run < options.runs; ++run) {
     Context own = seeded(context, run);
     Matrix<std::int32_t> order(own, 1, n);
-    random_permutation(own, own.seed(), RandomStream::clusters, ~0U, order.flat());
+    random_permutation(own, own.seed(), RandomStream::cluster_samples, 0, order.flat());
     Matrix<float> sample(own, sample_rows, rows.cols);
     gather_rows(own, all, order.flat().slice(0, sample_rows), sample);
     for (std::size_t c = 0; c < choice.candidates.size(); ++c) {

@@ -148,7 +148,8 @@ std::vector<std::int64_t> permutation_hits(Context& context, const Centres& cent
     for (std::int64_t r = first; r < first + count; ++r) {
       std::vector<std::int32_t> drawn = clusters;
       if (permuted) {
-        Random random(context.seed(), RandomStream::bootstrap, static_cast<std::uint32_t>(r));
+        Random random(context.seed(), RandomStream::label_permutations,
+                      static_cast<std::uint32_t>(r));
         const auto order = random.permutation(static_cast<std::int64_t>(clusters.size()));
         for (std::size_t i = 0; i < drawn.size(); ++i) {
           drawn[i] = clusters[static_cast<std::size_t>(order[i])];

@@ -218,7 +218,7 @@ void DecTrainer::train(std::int64_t steps) {
 void DecTrainer::one_step(std::int64_t step) {
   const std::int64_t epoch = step / steps_per_epoch_, first = step % steps_per_epoch_ * batch_;
   if (epoch != order_epoch_) {
-    random_permutation(context_, context_.seed(), RandomStream::clusters,
+    random_permutation(context_, context_.seed(), RandomStream::dec_shuffle,
                        static_cast<std::uint32_t>(epoch), order_.flat());
     order_epoch_ = epoch;
   }

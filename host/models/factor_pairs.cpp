@@ -197,11 +197,10 @@ void FactorPairs::mark(Draw& draw, std::int64_t pair, std::int64_t factor) const
 }
 
 template <class FactorOf>
-FactorPairs::Draw FactorPairs::draw_pairs(std::uint64_t seed, std::uint32_t step, std::int64_t n,
+FactorPairs::Draw FactorPairs::draw_pairs(Random random, std::int64_t n,
                                           FactorOf&& factor_of) const {
   Draw draw{std::vector<std::int32_t>(static_cast<std::size_t>(n)),
             std::vector<std::int32_t>(static_cast<std::size_t>(n)), Matrix<float>(n, factors())};
-  Random random(seed, RandomStream::pairs, step);
   for (std::int64_t p = 0; p < n; ++p) {
     const std::int64_t factor = factor_of(p);
     const Known& known = known_.at(static_cast<std::size_t>(factor));
@@ -214,11 +213,11 @@ FactorPairs::Draw FactorPairs::draw_pairs(std::uint64_t seed, std::uint32_t step
 }
 
 FactorPairs::Draw FactorPairs::draw(std::uint64_t seed, std::uint32_t step, std::int64_t n) const {
+  Random random(seed, RandomStream::pairs, step);
   if (factors() > 0) {
-    return draw_pairs(seed, step, n, [&](std::int64_t p) { return p % factors(); });
+    return draw_pairs(random, n, [&](std::int64_t p) { return p % factors(); });
   }
   Draw draw{{}, {}, Matrix<float>(n, 0)};
-  Random random(seed, RandomStream::pairs, step);
   std::vector<std::int64_t> order;
   for (std::size_t at = 0; static_cast<std::int64_t>(draw.first.size()) < n; at += 2) {
     if (at + 2 > order.size()) {
@@ -233,7 +232,8 @@ FactorPairs::Draw FactorPairs::draw(std::uint64_t seed, std::uint32_t step, std:
 
 FactorPairs::Draw FactorPairs::draw_for(std::int64_t factor, std::uint64_t seed, std::uint32_t step,
                                         std::int64_t n) const {
-  return draw_pairs(seed, step, n, [&](std::int64_t) { return factor; });
+  return draw_pairs(Random(seed, RandomStream::pairs_of_factor, step), n,
+                    [&](std::int64_t) { return factor; });
 }
 
 std::string FactorPairs::digest() const {

@@ -20,9 +20,6 @@ namespace clipk {
 namespace {
 
 constexpr const char* kName = "factor_sizes";
-// Steps of the pairs' generator that no epoch of a training reaches.
-constexpr std::uint32_t kPairStep = 0xFFFF0000u;
-constexpr std::uint32_t kShuffleStep = 0xFFFFF000u;
 constexpr std::int64_t kMostVariates = 8;   // of a factor that are looked at
 constexpr std::int64_t kKnownPairs = 4000;  // that neighbours are sought among
 constexpr std::int64_t kNeighbours = 40;
@@ -331,8 +328,7 @@ FactorSizes factor_sizes(Context& context, MatrixView<const float> rows, const F
   std::vector<std::int64_t> sizes;
   for (std::int64_t f = 0; f < pairs.factors(); ++f) {
     const auto factor = static_cast<std::uint32_t>(f);
-    const FactorPairs::Draw draw =
-        pairs.draw_for(f, context.seed(), kPairStep + factor, options.pairs);
+    const FactorPairs::Draw draw = pairs.draw_for(f, context.seed(), factor, options.pairs);
     const PairRows rows_of_pairs(threads, points, draw);
     const Matrix<double>& covariance = rows_of_pairs.covariance;
     const Matrix<double> apart = rows_of_pairs.apart(threads, rows_of_pairs.second);
@@ -341,7 +337,7 @@ FactorSizes factor_sizes(Context& context, MatrixView<const float> rows, const F
       continue;
     }
     const Variates variates = variates_of(threads, apart, covariance, options.ridge);
-    Random random(context.seed(), RandomStream::pairs, kShuffleStep + factor);
+    Random random(context.seed(), RandomStream::torn_pairs, factor);
     std::vector<std::int32_t> torn = draw.second;
     double threshold = 0;
     for (std::int64_t s = 0; s < options.shuffles; ++s) {

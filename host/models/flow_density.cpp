@@ -21,8 +21,6 @@ namespace clipk {
 namespace {
 
 constexpr std::int64_t kPieceRows = 8192;
-// Blocks number the streams of their permutations from 0, draws of samples from here.
-constexpr std::uint32_t kFirstDraw = 1 << 16;
 
 // Calls f(first, count) for pieces of rows.
 template <class F>
@@ -180,7 +178,7 @@ std::vector<double> BasicFlow<T>::log_density(Context& context, MatrixView<const
 template <class T>
 Matrix<T> BasicFlow<T>::sample(Context& context, std::int64_t n, std::uint32_t draw) const {
   if (n < 0) throw Error("flow sample: expected at least 0 rows, got " + std::to_string(n));
-  Random random(context.seed(), RandomStream::flow, kFirstDraw + draw);
+  Random random(context.seed(), RandomStream::flow_samples, draw);
   Matrix<T> host(n, dim_);
   for (T& value : host.flat()) value = static_cast<T>(random.normal());
   Matrix<T> rows = host.to_device(context);

@@ -20,10 +20,8 @@ constexpr const char* kName = "iin";
 constexpr const char* kKind = "iin model";
 constexpr std::uint32_t kVersion = 1;
 constexpr const char* kResidual = "residual";
-constexpr double kUnlikely = 0.001;                // share of the rows that are less likely still
-constexpr std::size_t kFirstRows = 8192;           // that ActNorm starts from
-constexpr std::uint32_t kFirstSite = 18;           // of their noise
-constexpr std::uint32_t kFirstStep = 0xFFFFFFFFu;  // of their draw: no epoch's
+constexpr double kUnlikely = 0.001;       // share of the rows that are less likely still
+constexpr std::size_t kFirstRows = 8192;  // that ActNorm starts from
 
 void check_options(const IinOptions& o) {
   if (!(o.rho >= 0 && o.rho < 1)) {
@@ -98,10 +96,10 @@ Matrix<float> constant_variance(Context& context, MatrixView<const float> rows, 
 
 void initialize(Context& context, const IinRows& rows, Flow& flow) {
   const std::vector<std::int64_t> order =
-      Random(context.seed(), RandomStream::pairs, kFirstStep).permutation(rows.means.rows);
+      Random(context.seed(), RandomStream::iin_start).permutation(rows.means.rows);
   std::vector<std::int32_t> some(order.begin(), order.begin() + std::min(order.size(), kFirstRows));
   Matrix<float> first(context, static_cast<std::int64_t>(some.size()), rows.means.cols);
-  rows.draw(context, some, kFirstStep, kFirstSite, first);
+  rows.draw(context, some, 0, IinSite::start, first);
   flow.initialize(context, first);
 }
 

@@ -14,10 +14,6 @@
 namespace clipk {
 namespace {
 
-// Places of noise: each draws numbers of its own.
-constexpr std::uint32_t kFirstSite = 16;
-constexpr std::uint32_t kSecondSite = 17;
-
 constexpr std::int64_t kEstimatePairs = 4096;  // that an estimate of rho is made from
 constexpr double kLargestRho = 0.999;
 
@@ -35,7 +31,7 @@ Matrix<T> on_device(Context& context, const std::vector<T>& values) {
 }  // namespace
 
 void IinRows::draw(Context& context, const std::vector<std::int32_t>& rows, std::uint64_t step,
-                   std::uint32_t site, MatrixView<float> out) const {
+                   IinSite site, MatrixView<float> out) const {
   const Matrix<std::int32_t> there = on_device(context, rows);
   gather_rows(context, means, there.flat(), out);
   if (log_variance.empty()) return;
@@ -43,7 +39,8 @@ void IinRows::draw(Context& context, const std::vector<std::int32_t>& rows, std:
   gather_rows(context, log_variance, there.flat(), variance);
   const Matrix<std::uint64_t> steps = on_device(context, std::vector<std::uint64_t>{step});
   const Matrix<float> mean = Matrix<float>::copy_of(context, out);
-  posterior(context, mean, variance, {.site = site}, steps.flat(), out, {});
+  posterior(context, mean, variance, {.site = static_cast<std::uint32_t>(site)}, steps.flat(), out,
+            {});
 }
 
 double likeliest_correlation(double squares, double products) {
@@ -103,8 +100,8 @@ IinProblem::IinProblem(Context& context, const IinRows& rows, const FactorPairs&
 void IinProblem::begin_epoch(Context& context, std::int64_t epoch) {
   const auto step = static_cast<std::uint32_t>(epoch);
   const FactorPairs::Draw draw = pairs_.draw(context.seed(), step, count_);
-  rows_.draw(context, draw.first, step, kFirstSite, pool_.view().col_range(0, dim_));
-  rows_.draw(context, draw.second, step, kSecondSite, pool_.view().col_range(dim_, dim_));
+  rows_.draw(context, draw.first, step, IinSite::first, pool_.view().col_range(0, dim_));
+  rows_.draw(context, draw.second, step, IinSite::second, pool_.view().col_range(dim_, dim_));
   if (rho_.empty()) return;
   copy<float>(context, draw.shared, pool_.view().col_range(2 * dim_, pairs_.factors()));
 

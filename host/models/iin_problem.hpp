@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,9 @@
 
 namespace clipk {
 
+/// Where noise is added to rows; of RandomStream::corruption, beyond the sites of first stages.
+enum class IinSite : std::uint32_t { first = 65536, second, start };
+
 /// Rows on the context's device, as means of normal distributions or as they are.
 struct IinRows {
   MatrixView<const float> means;
@@ -18,7 +22,7 @@ struct IinRows {
 
   /// A draw of chosen rows into `out` [b, D]. @param step, site tell the draws apart
   void draw(Context& context, const std::vector<std::int32_t>& rows, std::uint64_t step,
-            std::uint32_t site, MatrixView<float> out) const;
+            IinSite site, MatrixView<float> out) const;
 };
 
 /// The pair loss of a flow. Pairs and their rows are drawn anew before every epoch and laid out on

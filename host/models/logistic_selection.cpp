@@ -13,18 +13,16 @@ namespace clipk {
 namespace {
 
 constexpr const char* kName = "logistic_probe";
-constexpr std::uint32_t kFoldStep = ~0U - 1;  // of RandomStream::shuffle
-constexpr std::uint32_t kSplitStep = ~0U - 2;
 
 using Rows = std::vector<std::size_t>;
 
 // The rows of each class in random order; of a class, at least two.
 std::map<std::int32_t, Rows> shuffled_classes(const Context& context,
                                               std::span<const std::int32_t> labels,
-                                              std::uint32_t step) {
+                                              RandomStream stream) {
   std::map<std::int32_t, Rows> classes;
-  const auto order = Random(context.seed(), RandomStream::shuffle, step)
-                         .permutation(static_cast<std::int64_t>(labels.size()));
+  const auto order =
+      Random(context.seed(), stream).permutation(static_cast<std::int64_t>(labels.size()));
   for (const std::int64_t i : order) {
     const auto row = static_cast<std::size_t>(i);
     if (labels[row] >= 0) classes[labels[row]].push_back(row);
@@ -55,7 +53,8 @@ LogisticCrossValidation cross_validate(Context& context, MatrixView<const float>
   result.fold.assign(labels.size(), -1);
   result.predictions.assign(labels.size(), -1);
   std::int64_t dealt = 0;
-  for (const auto& [label, members] : shuffled_classes(context, labels, kFoldStep)) {
+  for (const auto& [label, members] :
+       shuffled_classes(context, labels, RandomStream::probe_folds)) {
     for (const std::size_t row : members) {
       result.fold[row] = static_cast<std::int32_t>(dealt++ % folds);
     }
@@ -97,7 +96,8 @@ LogisticChoice choose_c(Context& context, MatrixView<const float> rows,
   LogisticChoice choice;
   std::vector<std::int32_t> known(labels.begin(), labels.end());
   std::vector<std::int32_t> judged(labels.size(), -1);
-  for (const auto& [label, members] : shuffled_classes(context, labels, kSplitStep)) {
+  for (const auto& [label, members] :
+       shuffled_classes(context, labels, RandomStream::probe_choice)) {
     const auto size = static_cast<std::int64_t>(members.size());
     const std::int64_t judges = std::clamp<std::int64_t>(
         std::llround(search.held_out * static_cast<double>(size)), 1, size - 1);

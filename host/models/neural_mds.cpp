@@ -126,7 +126,7 @@ std::int64_t chosen_epochs(Context& context, const MdsPairs& pairs,
   const std::int64_t n = pairs.images.rows;
   const std::int64_t aside = std::clamp<std::int64_t>(
       std::llround(options.inner_share * static_cast<double>(n)), 1, n - 2);
-  const auto order = Random(context.seed(), RandomStream::shuffle, ~0U).permutation(n);
+  const auto order = Random(context.seed(), RandomStream::mds_split).permutation(n);
   const Matrix<float> out_images = chosen_rows(pairs.images, order, 0, aside);
   const Matrix<float> out_texts = chosen_rows(pairs.texts, order, 0, aside);
   const Matrix<float> in_images = chosen_rows(pairs.images, order, aside, n - aside);

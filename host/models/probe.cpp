@@ -21,7 +21,8 @@ namespace clipk {
 namespace {
 
 constexpr const char* kName = "probe";
-constexpr double kLeastDeviation = 0.1;  // of a column, as a part of the median
+constexpr double kLeastDeviation = 0.1;          // of a column, as a part of the median
+constexpr std::uint32_t kFirstNetwork = 65'536;  // beyond those of the models that are probed
 
 // Columns as they are given to the network: (x - shift) factor.
 struct Standardization {
@@ -185,7 +186,7 @@ Probe Probe::fit(Context& context, MatrixView<const float> rows, const std::vect
 
   const Matrix<float> encoded = targets.encode(factors);
   const std::vector<std::int64_t> order =
-      Random(context.seed(), RandomStream::shuffle).permutation(rows.rows);
+      Random(context.seed(), RandomStream::probe_split).permutation(rows.rows);
   const auto held_out =
       static_cast<std::int64_t>(options.held_out * static_cast<double>(rows.rows));
   const ProbeData train(context, host.view(), standardization, encoded, order.data() + held_out,
@@ -193,7 +194,8 @@ Probe Probe::fit(Context& context, MatrixView<const float> rows, const std::vect
   const ProbeData judge(context, host.view(), standardization, encoded, order.data(), held_out);
 
   // At first it says what is known without looking: the means.
-  MlpOptions shape{.widths = options.hidden, .zero_last = true, .network = options.network};
+  MlpOptions shape{
+      .widths = options.hidden, .zero_last = true, .network = kFirstNetwork + options.network};
   shape.widths.insert(shape.widths.begin(), rows.cols);
   shape.widths.push_back(targets.columns());
   Mlp mlp(context, std::move(shape));

@@ -20,7 +20,7 @@ RandomProjection::RandomProjection(std::int64_t input_dim, std::int64_t output_d
   matrix_ = Matrix<float>(output_dim, input_dim);
   const double scale = 1 / std::sqrt(static_cast<double>(output_dim));
   for (std::int64_t r = 0; r < output_dim; ++r) {
-    Random random(seed, RandomStream::weights, static_cast<std::uint32_t>(r));
+    Random random(seed, RandomStream::projection, static_cast<std::uint32_t>(r));
     for (std::int64_t c = 0; c < input_dim; ++c) {
       matrix_(r, c) = static_cast<float>(scale * random.normal());
     }

@@ -95,7 +95,7 @@ Matrix<float> start_of(Context& context, MatrixView<const float> rows) {
       }
     }
   }
-  Random random(context.seed());
+  Random random(context.seed(), RandomStream::map_start);
   for (std::int64_t i = 0; i < rows.rows; ++i) {
     for (std::int64_t c = 0; c < 2; ++c) {
       const double deviation = c < spanned ? 0.01 * kStartDeviation : kStartDeviation;

@@ -34,8 +34,10 @@ class FileTest : public ::testing::Test {
   std::filesystem::path folder_;
 };
 
+/// A file's bytes; a failure where there is none, or two missing files would be equal.
 inline std::string read_bytes(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
+  EXPECT_TRUE(file.is_open()) << "no file " << path;
   return {std::istreambuf_iterator<char>(file), {}};
 }
 

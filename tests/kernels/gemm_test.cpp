@@ -73,7 +73,7 @@ double worst_error(Context& context, GemmHandle& handle, const Problem& p) {
         if (p.epilogue != Epilogue::none) want += bias[at(s * p.stride_bias + j)];
         if (p.epilogue == Epilogue::relu_bias) want = std::max(want, 0.0);
         const double error = std::abs(first[index] - want) / (magnitude + 1e-6);
-        if (!(error <= worst)) worst = error;  // a NaN stays
+        worst = worse(worst, error);
       }
     }
   }

@@ -210,7 +210,7 @@ TEST(Correlations, OfAnyShapeOffsetAndScale) {
     double worst = 0;
     for (std::int64_t i = 0; i < c; ++i) {
       for (std::int64_t j = 0; j < f; ++j) {
-        worst = std::max(worst, std::abs(table.r(i, j) - plain(x, i, y, j)));
+        worst = worse(worst, std::abs(table.r(i, j) - plain(x, i, y, j)));
       }
     }
     EXPECT_LT(worst, 1e-11) << n;
@@ -221,7 +221,7 @@ TEST(Correlations, OfAnyShapeOffsetAndScale) {
     worst = 0;
     for (std::int64_t i = 0; i < c; ++i) {
       for (std::int64_t j = 0; j < f; ++j) {
-        worst = std::max(worst, std::abs(spearman.r(i, j) - plain(x_ranks, i, y_ranks, j)));
+        worst = worse(worst, std::abs(spearman.r(i, j) - plain(x_ranks, i, y_ranks, j)));
       }
     }
     EXPECT_LT(worst, 1e-13) << n;

@@ -62,7 +62,7 @@ double log_det_error(Context& cpu, BasicFlow<double>& flow, const Matrix<double>
   double worst = 0;
   for (std::int64_t i = 0; i < n; ++i) {
     const double exact = log_abs_det(jacobians[static_cast<std::size_t>(i)], d);
-    worst = std::max(worst, std::fabs(log_det(0, i) - exact) / std::max(1.0, std::fabs(exact)));
+    worst = worse(worst, std::fabs(log_det(0, i) - exact) / std::max(1.0, std::fabs(exact)));
   }
   return worst;
 }

@@ -118,7 +118,7 @@ TEST(Iin, EditsChangeOneBlockOfTheCodes) {
     double worst = 0;
     for (std::int64_t i = 0; i < 200; ++i) {
       for (std::int64_t j = 0; j < kDim; ++j) {
-        worst = std::max(worst, std::fabs(static_cast<double>(got(i, j) - expected(i, j))));
+        worst = worse(worst, std::fabs(static_cast<double>(got(i, j) - expected(i, j))));
       }
     }
     EXPECT_LT(worst, 1e-4);

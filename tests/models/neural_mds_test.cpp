@@ -389,7 +389,7 @@ TEST_P(NeuralMdsOnDevice, TrainsAsOnTheCpu) {
     double worst = 0;
     for (std::int64_t i = 0; i < codes.rows(); ++i) {
       for (std::int64_t j = 0; j < codes.cols(); ++j) {
-        worst = std::max<double>(worst, std::fabs(codes(i, j) - expected(i, j)));
+        worst = worse(worst, std::fabs(codes(i, j) - expected(i, j)));
       }
     }
     EXPECT_LT(worst, 1e-4) << to_string(objective);

@@ -46,7 +46,7 @@ double distance_from_orthonormal(const Pca& pca) {
     for (std::int64_t b = 0; b < v.rows; ++b) {
       double product = a == b ? -1 : 0;
       for (std::int64_t j = 0; j < v.cols; ++j) product += v(a, j) * v(b, j);
-      worst = std::max(worst, std::fabs(product));
+      worst = worse(worst, std::fabs(product));
     }
   }
   return worst;

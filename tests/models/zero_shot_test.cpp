@@ -65,8 +65,8 @@ TEST_P(ZeroShotTest, ScoresArePromptEnsembles) {
   for (std::int64_t i = 0; i < n; ++i) {
     std::int32_t best = 0;
     for (std::int32_t c = 0; c < 4; ++c) {
-      worst = std::max(worst, std::abs(static_cast<double>(host(i, c)) -
-                                       plain_score(prompts, classes, c, images, i)));
+      worst = worse(worst, std::abs(static_cast<double>(host(i, c)) -
+                                    plain_score(prompts, classes, c, images, i)));
       if (host(i, c) > host(i, best)) best = c;
     }
     EXPECT_EQ(found.classes[static_cast<std::size_t>(i)], best);

@@ -144,9 +144,7 @@ class DenseBatched : public DeviceTest {
     const Results expected = one_by_one(s, shared, activation, in);
     // Another row stride may mean another algorithm: sums of the same terms in another order.
     const auto expect_near = [](const std::vector<float>& a, const std::vector<float>& b) {
-      double largest = 0;
-      for (const float v : b) largest = std::max(largest, std::fabs(static_cast<double>(v)));
-      EXPECT_LE(max_error(a, b), 2e-6 * largest);
+      EXPECT_LE(max_error(a, b), 2e-6 * largest_of(b));
     };
     expect_near(got.y, expected.y);
     expect_near(got.grad_x, expected.grad_x);

@@ -228,7 +228,7 @@ TEST_P(PairwiseDistance, TensorCoresKeepTheirTolerance) {
     double worst = 0;
     for (std::size_t p = 0; p < actual.size(); ++p) {
       const auto i = p / static_cast<std::size_t>(m), j = p % static_cast<std::size_t>(m);
-      worst = std::max(worst, std::fabs(actual[p] - exact[p]) / (lx[i] + ly[j]));
+      worst = worse(worst, std::fabs(actual[p] - exact[p]) / (lx[i] + ly[j]));
     }
     const double allowed = precision == Precision::tf32 ? 1.0 / 1024 : 1.0 / 256;
     EXPECT_LE(worst, allowed) << to_string(precision);

@@ -109,9 +109,7 @@ class Posterior : public DeviceTest {
     const double rounding = on_cpu() ? 0 : 1e-6;
     const auto near = [&](const auto& a, const auto& b, const auto& e, const char* what) {
       if (on_cpu()) return expect_as_good_as(a, b, e, what);
-      double largest = 0;
-      for (const double value : e) largest = std::max(largest, std::fabs(value));
-      EXPECT_LE(max_error(a, e), 3 * max_error(b, e) + (2.4e-7 + rounding) * largest) << what;
+      EXPECT_LE(max_error(a, e), 3 * max_error(b, e) + (2.4e-7 + rounding) * largest_of(e)) << what;
     };
     near(found.z, simple.z, exact.z, "z");
     near(found.loss, simple.loss, exact.loss, "loss");

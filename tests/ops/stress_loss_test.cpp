@@ -170,15 +170,10 @@ TEST_P(StressLoss, FastPrecisionsStayWithinTheirBounds) {
       const std::vector<float>& other = within ? x : y;
       const Result<double> right = plain_stress<double>(x, other, size, within, target, {});
       const Result<float> got = run_in(fast, x, other, size, within, target, {});
-      const auto largest = [](const std::vector<double>& values) {
-        double most = 0;
-        for (const double value : values) most = std::max(most, std::fabs(value));
-        return most;
-      };
       EXPECT_NEAR(got.loss, right.loss, bound * right.loss);
-      EXPECT_LE(max_error(got.grad_x, right.grad_x), bound * largest(right.grad_x));
+      EXPECT_LE(max_error(got.grad_x, right.grad_x), bound * largest_of(right.grad_x));
       if (within) continue;
-      EXPECT_LE(max_error(got.grad_y, right.grad_y), bound * largest(right.grad_y));
+      EXPECT_LE(max_error(got.grad_y, right.grad_y), bound * largest_of(right.grad_y));
     }
   }
 }
@@ -402,13 +397,11 @@ TEST(StressLossCpu, ManyRowsWithinOneSet) {
   const double ratio = static_cast<double>(n) / static_cast<double>(n - 1);
   EXPECT_NEAR(loss, between_loss * ratio, 1e-6 * loss);
   std::vector<double> sum;
-  double largest = 0;
   for (std::int64_t i = 0; i < n * q; ++i) {
     sum.push_back(ratio * (static_cast<double>(left.data()[i]) + right.data()[i]));
-    largest = std::max(largest, std::fabs(sum.back()));
   }
   EXPECT_LE(max_error(std::vector<float>(within.flat().begin(), within.flat().end()), sum),
-            1e-5 * largest);
+            1e-5 * largest_of(sum));
 }
 
 TEST(StressLossCpu, AllocatesNothingAfterTheFirstCall) {

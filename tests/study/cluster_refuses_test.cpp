@@ -41,6 +41,7 @@ class ClusterRefusesTest : public ClusterTest {
     ASSERT_NO_FATAL_FAILURE(
         run_into("fine", with(toy(), with({"--features", path("fine.npy")}, more))));
     const auto found = results("fine");
+    ASSERT_FALSE(found["rows"].empty());
     for (const auto& row : found["rows"]) {
       for (const char* key : {"inertia", "ami", "silhouette"}) {
         EXPECT_TRUE(row[key].is_number()) << row;

@@ -102,6 +102,7 @@ TEST_F(ClusterTest, WithoutLabels) {
   const Json all = results("out");
   EXPECT_EQ(all["k"], kClasses);  // the most stable number
   EXPECT_FALSE(all["k_choice"].empty());
+  ASSERT_EQ(all["rows"].size(), 2u * 2);
   for (const Json& row : all["rows"]) {
     EXPECT_TRUE(row["nmi"].is_null());
     EXPECT_GE(row["silhouette"], .5);

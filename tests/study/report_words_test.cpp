@@ -73,14 +73,14 @@ TEST(ReportHtml, LongTablesAreCutAndSaySo) {
   EXPECT_EQ(cut(table).caption, "rows");
 }
 
-TEST(ReportData, RowsAreDrawnBySeedAndRise) {
-  EXPECT_EQ(drawn_rows(3, 5, 0), (std::vector<std::int64_t>{0, 1, 2}));
-  const std::vector<std::int64_t> drawn = drawn_rows(1000, 10, 1);
+TEST(ReportData, RowsAreDrawnAtRandomAndRise) {
+  EXPECT_EQ(drawn_rows(3, 5, Random(0)), (std::vector<std::int64_t>{0, 1, 2}));
+  const std::vector<std::int64_t> drawn = drawn_rows(1000, 10, Random(1));
   EXPECT_EQ(drawn.size(), 10u);
   EXPECT_TRUE(std::is_sorted(drawn.begin(), drawn.end()));
   EXPECT_EQ(std::set<std::int64_t>(drawn.begin(), drawn.end()).size(), 10u);
-  EXPECT_EQ(drawn, drawn_rows(1000, 10, 1));
-  EXPECT_NE(drawn, drawn_rows(1000, 10, 2));
+  EXPECT_EQ(drawn, drawn_rows(1000, 10, Random(1)));
+  EXPECT_NE(drawn, drawn_rows(1000, 10, Random(2)));
   EmbeddingPairs pairs{Matrix<float>(4, 1), Matrix<float>(4, 1)};
   for (std::int64_t i = 0; i < 4; ++i) {
     pairs.images(i, 0) = static_cast<float>(i);

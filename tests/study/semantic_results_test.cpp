@@ -32,7 +32,8 @@ TEST_F(SemanticStudyTest, LeavesEverything) {
   for (const char* method : {"cosine", "csls", "csls_bank", "sinkhorn", "sinkhorn_bank"}) {
     for (const char* way : {"image_to_text", "text_to_image"}) {
       const Json& scores = all["retrieval"][method][way];
-      EXPECT_LE(scores["top1"]["low"], scores["top1"]["estimate"]) << method;
+      EXPECT_LE(scores["top1"]["low"].get<double>(), scores["top1"]["estimate"].get<double>())
+          << method;
       EXPECT_EQ(scores.contains("change"), std::string(method) != "cosine");
     }
   }
@@ -72,7 +73,7 @@ TEST_F(SemanticStudyTest, FindsWhatWasPlanted) {
   for (std::size_t c = 0; c < 4; ++c) {
     const Json& cluster = all["clusters"][c];
     EXPECT_EQ(cluster["size"], 20);
-    EXPECT_LE(cluster["p"], .1);
+    EXPECT_LE(cluster["p"].get<double>(), .1);
     EXPECT_GT(cluster["margin"], 0);
     const std::string name = cluster["names"][0];
     const std::int64_t text = std::stoll(name.substr(name.rfind(' ') + 1));

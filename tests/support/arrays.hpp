@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -110,27 +111,45 @@ class Guarded {
   Matrix<T> device_;
 };
 
-/// The largest absolute difference; infinite as soon as anything is not finite.
+/// The larger of an error and the worst one so far; NaN, which no comparison passes, as soon as
+/// either is not finite.
+inline double worse(double worst, double error) {
+  return std::isfinite(worst) && std::isfinite(error) ? std::max(worst, error) : NAN;
+}
+
+/// The largest absolute value; NaN as soon as one is not finite.
+template <class T>
+double largest_of(const std::vector<T>& values) {
+  double largest = 0;
+  for (const T value : values) largest = worse(largest, std::fabs(static_cast<double>(value)));
+  return largest;
+}
+
+/// The largest absolute difference; NaN as soon as anything is not finite, or of another size.
 template <class A, class B>
 double max_error(const std::vector<A>& actual, const std::vector<B>& expected) {
-  if (actual.size() != expected.size()) return INFINITY;
+  if (actual.size() != expected.size()) return NAN;
   double worst = 0;
   for (std::size_t i = 0; i < actual.size(); ++i) {
-    const double error =
-        std::fabs(static_cast<double>(actual[i]) - static_cast<double>(expected[i]));
-    if (!(error <= worst)) worst = std::isfinite(error) ? error : INFINITY;
+    worst =
+        worse(worst, std::fabs(static_cast<double>(actual[i]) - static_cast<double>(expected[i])));
   }
   return worst;
 }
 
 /// The tolerance of the project: at most three times the error that a plain float32 loop makes
-/// against the double-precision reference, or a rounding of the largest value.
+/// against the double-precision reference, or a rounding of the largest value. Where these two do
+/// not compare, the test fails whatever the actual values are.
 template <class A>
 void expect_as_good_as(const std::vector<A>& actual, const std::vector<float>& plain,
                        const std::vector<double>& reference, const char* what = "") {
-  double largest = 0;
-  for (const double value : reference) largest = std::max(largest, std::fabs(value));
-  const double allowed = 3 * max_error(plain, reference) + 2.4e-7 * largest;
+  const double error_of_plain = max_error(plain, reference);
+  if (!std::isfinite(error_of_plain)) {
+    ADD_FAILURE() << what << " expected a plain loop and a reference of one size and finite, got "
+                  << plain.size() << " and " << reference.size() << " values";
+    return;
+  }
+  const double allowed = 3 * error_of_plain + 2.4e-7 * largest_of(reference);
   EXPECT_LE(max_error(actual, reference), allowed) << what;
 }
 

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "clipk/core/random_streams.hpp"
+
 namespace clipk {
 
 /// One block of Philox4x32-10 (Salmon et al., SC 2011): 128 random bits from a counter and a key.
@@ -20,20 +22,6 @@ constexpr std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_t, 4
   }
   return counter;
 }
-
-/// The uses a seed is split between: each has a counter space of its own.
-enum class RandomStream : std::uint32_t {
-  general,     ///< whatever has none of its own
-  weights,     ///< how networks start
-  shuffle,     ///< orders of rows in mini-batches
-  quadruples,  ///< of quad_hinge_loss
-  bootstrap,   ///< resamples, permutations
-  data,        ///< generated data
-  clusters,    ///< starts of k-means
-  corruption,  ///< of corrupt and posterior
-  pairs,       ///< of rows that share a factor
-  flow,        ///< permutations of flows
-};
 
 /// The block that belongs to (seed, stream, step, index). Every random number of the library is
 /// addressed so, which makes it independent of thread and device:

@@ -47,7 +47,7 @@ struct SampledError {
 };
 
 /// order_error estimated from `count` quadruples: two different pairs of the block, uniformly from
-/// Philox (seed, stream quadruples). Needs no memory: for blocks whose pairs do not fit.
+/// Philox (seed, stream order_error). Needs no memory: for blocks whose pairs do not fit.
 SampledError sampled_order_error(Context& context, const PairRows& high, const PairRows& low,
                                  std::int64_t count, std::uint64_t seed);
 

@@ -53,7 +53,7 @@ struct NamedCluster {
 /// among the labelled rows, which keeps the clusters' sizes. It does not ask whether there are
 /// clusters; clusters found in the same rows are tighter than random ones, and p says that the
 /// texts have a word for what holds them together. Permutation r is that of
-/// Random(seed, bootstrap, r), with the context's seed.
+/// Random(seed, label_permutations, r), with the context's seed.
 ///
 /// Runs on the host whatever the context's device. Time: O(permutations n d + permutations k m d).
 /// Memory: the images once more in float32, the texts in float32 and float64, and k x m cosines.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "clipk/core/matrix.hpp"
+#include "clipk/core/random.hpp"
 #include "clipk/io/attributes.hpp"
 
 namespace clipk {
@@ -92,8 +93,7 @@ class FactorPairs {
   template <class Generator>
   std::int32_t partner(const Known& known, std::int32_t row, Generator& random) const;
   template <class FactorOf>
-  Draw draw_pairs(std::uint64_t seed, std::uint32_t step, std::int64_t n,
-                  FactorOf&& factor_of) const;
+  Draw draw_pairs(Random random, std::int64_t n, FactorOf&& factor_of) const;
   void mark(Draw& draw, std::int64_t pair, std::int64_t factor) const;
 
   std::int64_t rows_;

@@ -1,6 +1,9 @@
 // The bugs that the self-test plants, and the modes that must notice each.
 #pragma once
 
+#include <cstddef>
+#include <iterator>
+
 namespace clipk::simt::selftest {
 
 enum class Bug {
@@ -97,6 +100,9 @@ inline constexpr Planted kPlanted[] = {
     {Bug::stack_overflow, "stack_overflow", "plain asan race"},
     {Bug::endless_spin, "endless_spin", "plain asan race"},
 };
+
+// The last of the enumeration tells their number: none was left out of the table.
+static_assert(std::size(kPlanted) == static_cast<std::size_t>(Bug::endless_spin));
 
 // What one child process runs: each returns whether the results are right.
 bool run_products(Bug bug);
