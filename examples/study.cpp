@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <new>
 
+#include "clipk/core/cpu_target.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/io/array_file.hpp"
 #include "clipk/io/clip_retrieval.hpp"
@@ -33,6 +34,15 @@ Precision precision_of(const std::string& name) {
   if (name == "tf32") return Precision::tf32;
   if (name == "bf16") return Precision::bf16;
   return Precision::fp32;
+}
+
+// The variable is an option like any other.
+void check_cpu_target() {
+  try {
+    limit_cpu_target();
+  } catch (const Error& error) {
+    throw UsageError(error.what());
+  }
 }
 
 Context context_of(const Options& options) {
@@ -262,6 +272,7 @@ int Program::run(int argc, char** argv, const std::function<void(Run&)>& body) {
     return fail(name_, error.what(), kBadUsage);
   }
   try {
+    check_cpu_target();
     Context context = context_of(options_);
     Json start = manifest(context);
     Run run(options_, std::move(context), std::move(start));

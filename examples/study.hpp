@@ -101,9 +101,10 @@ class Run {
 ///   }
 ///
 /// Exit status: 0 done; 2 for options that are wrong in themselves (UsageError, or what CLI11
-/// refuses); 1 for everything that depends on data or machine (Error): files, --device cuda
-/// without a usable GPU, a full disk, memory. Both say why in one line on standard error,
-/// "dimension_study: expected ..., got ...", and leave no output file behind.
+/// refuses), CLIPK_CPU_TARGET, and a processor that is too old; 1 for everything that depends on
+/// data or machine (Error): files, --device cuda without a usable GPU, a full disk, memory. Both
+/// say why in one line on standard error, "dimension_study: expected ..., got ...", and leave no
+/// output file behind.
 class Program {
  public:
   Program(std::string name, std::string description, Options defaults);

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "clipk/core/cpu_target.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/core/memory.hpp"
 
@@ -35,7 +36,9 @@ struct Context::Impl {
       : device(device_),
         options(options_),
         threads(options_.threads > 0 ? options_.threads : omp_get_max_threads()),
-        arena(device_) {}
+        arena(device_) {
+    limit_cpu_target();
+  }
   ~Impl() {
     blas.reset();
     fft.reset();

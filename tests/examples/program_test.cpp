@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "clipk/core/context.hpp"
+#include "clipk/core/cpu_target.hpp"
 #include "clipk/io/embeddings.hpp"
 #include "clipk/io/npy.hpp"
 #include "clipk/io/sha256.hpp"
@@ -21,11 +22,13 @@ class ProgramTest : public test::FileTest {
  protected:
   Result run(std::vector<std::string> arguments, rlim_t file_limit = RLIM_INFINITY,
              const char* data = "", const char* search_path = nullptr) {
-    test::ProgramOptions options{.file_limit = file_limit, .environment = {{"CLIPK_DATA", data}}};
+    test::ProgramOptions options{.file_limit = file_limit, .environment = environment};
+    options.environment.emplace_back("CLIPK_DATA", data);
     if (search_path != nullptr) options.environment.emplace_back("PATH", search_path);
     return test::Program(TOY_STUDY, std::move(arguments), options).wait();
   }
   std::string out() const { return path("out").string(); }
+  std::vector<std::pair<std::string, std::string>> environment;  // of every run
   // A refusal: this status, one line on standard error that ends so, and no files.
   void expect_refused(const std::vector<std::string>& arguments, int status,
                       const std::string& message, rlim_t file_limit = RLIM_INFINITY,
@@ -127,6 +130,19 @@ TEST_F(ProgramTest, RefusesWrongUsageWithStatus2) {
   expect_refused({"--texts", "a.npy"}, 2, "expected --images beside --texts");
   expect_refused({"--pairs", "a.npy", "--images", "b.npy"}, 2, "--pairs");
   expect_refused({"--fail", "usage"}, 2, "expected no failure, got --fail usage");
+}
+
+TEST_F(ProgramTest, RefusesACpuTargetThatIsNotThere) {
+  std::string names;  // the best last
+  for (const std::string& name : cpu_targets()) names = names.empty() ? name : name + ", " + names;
+  for (const std::string name : {"x", "sse4", "avx99"}) {
+    environment.emplace_back("CLIPK_CPU_TARGET", name);
+    expect_refused({"--synthetic", "5"}, 2,
+                   "toy_study: CLIPK_CPU_TARGET: expected one of " + names +
+                       " (what this processor has), got '" + name + "'\n");
+  }
+  environment.emplace_back("CLIPK_CPU_TARGET", cpu_targets().back());
+  EXPECT_EQ(run({"--synthetic", "5", "--out", out()}).status, 0);
 }
 
 TEST_F(ProgramTest, RefusesBadDataWithStatus1) {

@@ -23,7 +23,7 @@ struct ContextOptions {
 /// memory, the seed and the precision. Not thread-safe: one context a thread.
 class Context {
  public:
-  /// A context on the CPU.
+  /// A context on the CPU. @throws Error as limit_cpu_target of cpu_target.hpp, as the next two do.
   static Context cpu(const ContextOptions& options = {});
   /// @throws Error where there is no usable GPU (or the library was built without CUDA).
   static Context cuda(const ContextOptions& options = {}, int ordinal = 0);

@@ -1,0 +1,133 @@
+// Distances of rows, and what is read off them without storing them.
+#include "clipk/ops/log_sum_exp.hpp"
+#include "clipk/ops/nearest.hpp"
+#include "clipk/ops/pairwise_distance.hpp"
+#include "reproducibility/golden.hpp"
+
+namespace clipk::golden {
+namespace {
+
+constexpr Metric kMetrics[] = {Metric::squared_euclidean, Metric::euclidean, Metric::cosine};
+
+// More than a tile of rows and of columns, an odd number of dimensions, and rows of y near to some
+// of x, whose distances are computed again.
+template <class T>
+struct Sides {
+  Sides(Run& run, std::int64_t n, std::int64_t m, std::int64_t d)
+      : x(run.inputs.uniform<T>(n, d)), y(run.inputs.uniform<T>(m, d)) {
+    for (std::int64_t i = 0; i < n && i < m; i += 3) {
+      for (std::int64_t j = 0; j < d; ++j) y(i, j) = x(i, j) + y(i, j) * static_cast<T>(0x1p-10);
+    }
+  }
+  Matrix<T> x, y;
+};
+
+struct Shape {
+  std::int64_t n, m, d;
+};
+constexpr Shape kShapes[] = {{261, 519, 37}, {17, 33, 300}, {1, 600, 512}, {300, 2, 1}};
+
+template <class T>
+void distances(Run& run, Metric metric) {
+  for (const Shape& s : kShapes) {
+    const Sides<T> sides(run, s.n, s.m, s.d);
+    Matrix<T> out(s.n, s.m), within(s.n, s.n);
+    pairwise_distance(run.context, sides.x, sides.y, metric, out);
+    pairwise_distance(run.context, sides.x, sides.x, metric, within);
+    run.add(out, within);
+  }
+}
+
+template <class T>
+void distance_gradients(Run& run, Metric metric) {
+  for (const Shape& s : kShapes) {
+    const Sides<T> sides(run, s.n, s.m, s.d);
+    const auto grad_out = run.inputs.uniform<T>(s.n, s.m);
+    Matrix<T> grad_x(s.n, s.d), grad_y(s.m, s.d);
+    pairwise_distance_backward(run.context, sides.x, sides.y, metric, grad_out, grad_x, grad_y);
+    run.add(grad_x, grad_y);
+  }
+}
+
+template <class T>
+void neighbours(Run& run, Metric metric, bool within) {
+  for (const std::int64_t k : {1, 10, 128}) {
+    const Sides<T> sides(run, 300, 1021, 37);
+    const Matrix<T>& database = within ? sides.x : sides.y;
+    Matrix<std::int32_t> indices(300, k);
+    Matrix<T> values(300, k);
+    nearest(run.context, sides.x, database, {.metric = metric, .exclude_self = within}, indices,
+            values);
+    run.add(indices, values);
+  }
+}
+
+std::vector<Case> distance_cases() {
+  std::vector<Case> cases;
+  for (const Metric metric : kMetrics) {
+    append(cases, both(std::string("pairwise_distance.") + to_string(metric),
+                       [metric](Run& run, auto zero) { distances<decltype(zero)>(run, metric); }));
+    append(cases, both(std::string("pairwise_distance_backward.") + to_string(metric),
+                       [metric](Run& run, auto zero) {
+                         distance_gradients<decltype(zero)>(run, metric);
+                       }));
+  }
+  return cases;
+}
+
+std::vector<Case> nearest_cases() {
+  std::vector<Case> cases;
+  for (const Metric metric : kMetrics) {
+    for (const bool within : {false, true}) {
+      append(cases, both(std::string("nearest.") + to_string(metric) + (within ? "_self" : ""),
+                         [metric, within](Run& run, auto zero) {
+                           neighbours<decltype(zero)>(run, metric, within);
+                         }));
+    }
+  }
+  return cases;
+}
+
+const Cases kPairwiseDistance(
+    "ops/pairwise_distance",
+    {distance_cases(),
+     one("pairwise_distance.batch.float",
+         [](Run& run) {
+           const auto x = run.inputs.uniform(3 * 70, 37);
+           const auto y = run.inputs.uniform(3 * 41, 37);
+           Matrix<float> out(3 * 70, 41);
+           pairwise_distance(run.context, BatchView<const float>(x.data(), 3, 70, 37),
+                             BatchView<const float>(y.data(), 3, 41, 37), Metric::euclidean,
+                             BatchView<float>(out.data(), 3, 70, 41));
+           run.add(out);
+         }),
+     one("pairwise_distance_backward.batch.float", [](Run& run) {
+       const auto x = run.inputs.uniform(3 * 70, 37), y = run.inputs.uniform(3 * 41, 37);
+       const auto grad_out = run.inputs.uniform(3 * 70, 41);
+       Matrix<float> grad_x(3 * 70, 37), grad_y(3 * 41, 37);
+       pairwise_distance_backward(run.context, BatchView<const float>(x.data(), 3, 70, 37),
+                                  BatchView<const float>(y.data(), 3, 41, 37), Metric::cosine,
+                                  BatchView<const float>(grad_out.data(), 3, 70, 41),
+                                  BatchView<float>(grad_x.data(), 3, 70, 37),
+                                  BatchView<float>(grad_y.data(), 3, 41, 37));
+       run.add(grad_x, grad_y);
+     })});
+
+const Cases kNearest("ops/nearest", {nearest_cases()});
+
+const Cases kLogSumExp(
+    "ops/log_sum_exp", {both("log_sum_exp", [](Run& run, auto zero) {
+      using T = decltype(zero);
+      for (const double scale : {0.5, 50.}) {
+        const auto x = run.inputs.directions<T>(300, 37);
+        const auto y = run.inputs.directions<T>(1021, 37);
+        const auto offset = run.inputs.uniform<double>(1, 1021);
+        Matrix<double> out(2, 300);
+        log_sum_exp(run.context, x, y, scale, offset.flat(), {out.view().row(0), 300});
+        log_sum_exp(run.context, x, y, scale, {}, {out.view().row(1), 300});
+        run.add(out);
+      }
+    })});
+
+}  // namespace
+}  // namespace clipk::golden
