@@ -132,6 +132,7 @@ BENCHMARK(fft)
 BENCHMARK(attraction)->Name("tsne_attraction")->Arg(10'000)->Arg(70'000)->Apply(shape);
 BENCHMARK(iteration)
     ->Name("tsne_iteration")
+    ->Arg(5000)
     ->Arg(10'000)
     ->Arg(20'000)
     ->Arg(40'000)

@@ -1,5 +1,8 @@
 #include "cpu/fft.hpp"
 
+#include <cstdint>
+#include <type_traits>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/fft.cpp"
 #include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
@@ -11,24 +14,17 @@ HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Calls step(lane) for the vectors of a row.
-template <class Step>
-HWY_INLINE void for_lines(Step&& step) {
-  for (std::int64_t lane = 0; lane < kFftLines;
-       lane += static_cast<std::int64_t>(hn::Lanes(LineTag()))) {
-    step(lane);
-  }
-}
+// A row is worked on in vectors of this many lanes.
+constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(LineTag()));
 
-// ---- Stages between the first and the last: radix 4, in place
-// ------------------------------------
+// ---- Stages between the first and the last: radix 4, in place -----------------------------------
 
 constexpr int kRadix = 4;
 constexpr std::int64_t kStageTwiddles = 2 * (kRadix - 1);  // floats for each row of a quarter
 
 void forward_stage(std::int64_t quarter, const float* twiddles, float* strip) {
   for (std::int64_t j = 0; j < quarter; ++j, twiddles += kStageTwiddles) {
-    for_lines([&](std::int64_t lane) HWY_ATTR {
+    for (std::int64_t lane = 0; lane < kFftLines; lane += kLanes) {
       float* const at = strip + j * kFftRow + lane;
       Complex x[kRadix];
       for (int m = 0; m < kRadix; ++m) {
@@ -40,13 +36,13 @@ void forward_stage(std::int64_t quarter, const float* twiddles, float* strip) {
         store<Direction::forward>(twiddled(x[r], twiddles + 2 * (r - 1)),
                                   at + r * quarter * kFftRow);
       }
-    });
+    }
   }
 }
 
 void inverse_stage(std::int64_t quarter, const float* twiddles, float* strip) {
   for (std::int64_t j = 0; j < quarter; ++j, twiddles += kStageTwiddles) {
-    for_lines([&](std::int64_t lane) HWY_ATTR {
+    for (std::int64_t lane = 0; lane < kFftLines; lane += kLanes) {
       float* const at = strip + j * kFftRow + lane;
       Complex x[kRadix];
       x[0] = load<Direction::inverse>(at);
@@ -58,27 +54,26 @@ void inverse_stage(std::int64_t quarter, const float* twiddles, float* strip) {
       for (int m = 0; m < kRadix; ++m) {
         store<Direction::inverse>(x[m], at + m * quarter * kFftRow);
       }
-    });
+    }
   }
 }
 
-// ---- Leaves: the last stage of the way there, the first of the way back
-// --------------------------
+// ---- Leaves: the last stage of the way there, the first of the way back -------------------------
 
 template <int kLeaf, Direction kDirection>
 HWY_INLINE void transform_leaf(float* strip) {
-  for_lines([&](std::int64_t lane) HWY_ATTR {
+  for (std::int64_t lane = 0; lane < kFftLines; lane += kLanes) {
     Complex x[kLeaf];
     for (int m = 0; m < kLeaf; ++m) x[m] = load<kDirection>(strip + m * kFftRow + lane);
     butterfly(x);
     for (int m = 0; m < kLeaf; ++m) store<kDirection>(x[m], strip + m * kFftRow + lane);
-  });
+  }
 }
 
 template <int kLeaf>
 HWY_INLINE void convolve_leaf(const float* spectrum, float* strip) {
   const LineTag d;
-  for_lines([&](std::int64_t lane) HWY_ATTR {
+  for (std::int64_t lane = 0; lane < kFftLines; lane += kLanes) {
     Complex x[kLeaf];
     for (int m = 0; m < kLeaf; ++m) x[m] = load<Direction::forward>(strip + m * kFftRow + lane);
     butterfly(x);
@@ -88,11 +83,10 @@ HWY_INLINE void convolve_leaf(const float* spectrum, float* strip) {
     }
     butterfly(x);
     for (int m = 0; m < kLeaf; ++m) store<Direction::inverse>(x[m], strip + m * kFftRow + lane);
-  });
+  }
 }
 
-// ---- All but the first stage of one block: depth first, so that small blocks stay in the cache
-// ---
+// ---- All but the first stage of one block: depth first, so that small blocks stay in the cache --
 
 template <int kLeaf>
 void forward_block(std::int64_t length, const float* twiddles, float* strip) {
@@ -139,8 +133,7 @@ void convolve_block(std::int64_t length, const float* twiddles, const float* spe
   inverse_stage(quarter, twiddles, strip);
 }
 
-// ---- The first stage of real lines
-// ---------------------------------------------------------------
+// ---- The first stage of real lines --------------------------------------------------------------
 
 // Twiddles: the roots by which a value of part m is turned, then those of each row.
 template <int kFirst>
@@ -151,7 +144,7 @@ void real_first(const FftPlan& plan, const float* lines, std::int64_t stride, st
   const float* const turns = plan.first_twiddles.data();
   const float* twiddles = turns + 2 * kFirst;
   for (std::int64_t j = 0; j < part; ++j, twiddles += 2 * kFirst) {
-    for_lines([&](std::int64_t lane) HWY_ATTR {
+    for (std::int64_t lane = 0; lane < kFftLines; lane += kLanes) {
       Complex x[kFirst];
       for (int m = 0; m < kFirst; ++m) {
         const std::int64_t row = j + m * part;
@@ -164,7 +157,7 @@ void real_first(const FftPlan& plan, const float* lines, std::int64_t stride, st
         store<Direction::forward>(twiddled(x[r], twiddles + 2 * r),
                                   strip + (j + r * part) * kFftRow + lane);
       }
-    });
+    }
   }
 }
 
@@ -176,7 +169,7 @@ void real_last(const FftPlan& plan, const float* strip, std::int64_t count, floa
   const float* const turns = plan.first_twiddles.data();
   const float* twiddles = turns + 2 * kFirst;
   for (std::int64_t j = 0; j < part; ++j, twiddles += 2 * kFirst) {
-    for_lines([&](std::int64_t lane) HWY_ATTR {
+    for (std::int64_t lane = 0; lane < kFftLines; lane += kLanes) {
       Complex x[kFirst];
       for (int r = 0; r < kFirst; ++r) {
         x[r] = twiddled(load<Direction::inverse>(strip + (j + r * part) * kFftRow + lane),
@@ -190,12 +183,11 @@ void real_last(const FftPlan& plan, const float* strip, std::int64_t count, floa
                                       hn::Mul(x[m].re, hn::Set(d, turns[2 * m + 1])));
         hn::StoreU(value, d, lines + row * stride + lane);
       }
-    });
+    }
   }
 }
 
-// ---- The first stage of padded lines
-// -------------------------------------------------------------
+// ---- The first stage of padded lines ------------------------------------------------------------
 
 template <int kFirst>
 void padded_first(const FftPlan& plan, const float* lines, std::int64_t count, float* strip) {
@@ -203,7 +195,7 @@ void padded_first(const FftPlan& plan, const float* lines, std::int64_t count, f
   const std::int64_t part = plan.length / kFirst;
   const float* twiddles = plan.first_twiddles.data();
   for (std::int64_t j = 0; j < part; ++j, twiddles += 2 * kFirst) {
-    for_lines([&](std::int64_t lane) HWY_ATTR {
+    for (std::int64_t lane = 0; lane < kFftLines; lane += kLanes) {
       Complex x[kFirst];
       for (int m = 0; m < kFirst; ++m) {
         const std::int64_t row = j + m * part;
@@ -216,7 +208,7 @@ void padded_first(const FftPlan& plan, const float* lines, std::int64_t count, f
         store<Direction::forward>(r == 0 ? x[0] : twiddled(x[r], twiddles + 2 * r),
                                   strip + (j + r * part) * kFftRow + lane);
       }
-    });
+    }
   }
 }
 
@@ -225,7 +217,7 @@ void padded_last(const FftPlan& plan, const float* strip, std::int64_t count, fl
   const std::int64_t part = plan.length / kFirst;
   const float* twiddles = plan.first_twiddles.data();
   for (std::int64_t j = 0; j < part; ++j, twiddles += 2 * kFirst) {
-    for_lines([&](std::int64_t lane) HWY_ATTR {
+    for (std::int64_t lane = 0; lane < kFftLines; lane += kLanes) {
       Complex x[kFirst];
       for (int r = 0; r < kFirst; ++r) {
         const Complex y = load<Direction::inverse>(strip + (j + r * part) * kFftRow + lane);
@@ -236,12 +228,11 @@ void padded_last(const FftPlan& plan, const float* strip, std::int64_t count, fl
         const std::int64_t row = j + m * part;
         if (row < count) store<Direction::inverse>(x[m], lines + row * kFftRow + lane);
       }
-    });
+    }
   }
 }
 
-// ---- Whole transforms
-// ----------------------------------------------------------------------------
+// ---- Whole transforms ---------------------------------------------------------------------------
 
 // Calls f(leaf) with the plan's leaf as a constant.
 template <class F>

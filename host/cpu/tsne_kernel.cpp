@@ -1,8 +1,10 @@
 #include "cpu/tsne_kernel.hpp"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <array>
-#include <cstdlib>
+#include <cstdint>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/tsne_kernel.cpp"
@@ -16,8 +18,10 @@
 #define CLIPK_CPU_TSNE_KERNEL_ONCE
 namespace clipk::cpu {
 
-// Neighbours on either side that a sharpened value is the sum of: those beyond weigh 2e-8 together.
+// Neighbours on either side that a sharpened value is the sum of, an even number: those beyond
+// weigh 2e-8 together.
 inline constexpr std::int64_t kReach = 40;
+inline constexpr std::int64_t kBlock = 16;  // values whose sums are made side by side
 using SharpenWeights = std::array<double, kReach + 1>;
 
 }  // namespace clipk::cpu
@@ -27,18 +31,34 @@ HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// `count` values, a multiple of 8, whose neighbours lie `step` apart.
+// `count` values, a multiple of kBlock, whose neighbours lie `step` apart.
 void sharpen(const SharpenWeights& weights, const double* values, std::int64_t step,
              std::int64_t count, double* sharp) {
   const hn::CappedTag<double, 8> d;
-  for (std::int64_t i = 0; i < count; i += static_cast<std::int64_t>(hn::Lanes(d))) {
-    const double* const at = values + i;
-    auto sum = hn::Mul(hn::Set(d, weights[0]), hn::LoadU(d, at));
-    for (std::int64_t t = 1; t <= kReach; ++t) {
-      const auto pair = hn::Add(hn::LoadU(d, at - t * step), hn::LoadU(d, at + t * step));
-      sum = hn::MulAdd(hn::Set(d, weights[static_cast<std::size_t>(t)]), pair, sum);
+  constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(d));
+  constexpr std::int64_t kVectors = kBlock / kLanes;
+  for (std::int64_t first = 0; first < count; first += kBlock) {
+    const double* const at = values + first;
+    // Odd and even neighbours apart, for additions that need not wait for each other.
+    hn::Vec<decltype(d)> sums[2][kVectors];
+    for (std::int64_t v = 0; v < kVectors; ++v) {
+      sums[0][v] = hn::Mul(hn::Set(d, weights[0]), hn::LoadU(d, at + v * kLanes));
+      sums[1][v] = hn::Zero(d);
     }
-    hn::StoreU(sum, d, sharp + i);
+    for (std::int64_t t = 1; t <= kReach; t += 2) {
+      for (std::int64_t u = t; u < t + 2; ++u) {
+        const auto weight = hn::Set(d, weights[static_cast<std::size_t>(u)]);
+        const double *const before = at - u * step, *const after = at + u * step;
+        for (std::int64_t v = 0; v < kVectors; ++v) {
+          const auto pair =
+              hn::Add(hn::LoadU(d, before + v * kLanes), hn::LoadU(d, after + v * kLanes));
+          sums[u - t][v] = hn::MulAdd(weight, pair, sums[u - t][v]);
+        }
+      }
+    }
+    for (std::int64_t v = 0; v < kVectors; ++v) {
+      hn::StoreU(hn::Add(sums[0][v], sums[1][v]), d, sharp + first + v * kLanes);
+    }
   }
 }
 
@@ -82,28 +102,30 @@ SharpenWeights sharpen_weights() {
 void tsne_kernel(int threads, Scratch& scratch, const TsneGridShape& shape, double factor,
                  MatrixView<float> out) {
   static const SharpenWeights weights = sharpen_weights();
-  // Along rows first, from -kReach on along axis 0, for the columns' sums.
-  const std::int64_t rows = out.rows + 2 * kReach, length = out.cols + 2 * kReach;
-  double* const sharp_rows = scratch.vector<double>(rows * out.cols).data;
+  // Along rows first, from -kReach on along axis 0, for the columns' sums. One cache line between
+  // rows keeps those of a column from sharing a place in the cache.
+  const std::int64_t stride = out.cols + 8, length = out.cols + 2 * kReach;
+  double* const sharp_rows = scratch.vector<double>((out.rows + 2 * kReach) * stride).data;
   double* const lines = scratch.vector<double>(threads * length).data;
   parallel_for(threads, out.rows + kReach, [&](std::int64_t a) {
-    double* const line = lines + omp_get_thread_num() * length;
+    double* const middle = lines + omp_get_thread_num() * length + kReach;
     const double d0 = shape.spacing * static_cast<double>(a);
-    for (std::int64_t b = 0; b < length; ++b) {
-      const double d1 = shape.spacing * static_cast<double>(b - kReach);
+    for (std::int64_t b = 0; b < out.cols + kReach; ++b) {
+      const double d1 = shape.spacing * static_cast<double>(b);
       const double squared = d0 * d0 + d1 * d1;
-      line[b] = factor * (1 - shape.offset - shape.offset * squared) / (1 + squared);
+      middle[b] = factor * (1 - shape.offset - shape.offset * squared) / (1 + squared);
     }
-    double* const sharp = sharp_rows + (kReach + a) * out.cols;
-    HWY_DYNAMIC_DISPATCH(sharpen)(weights, line + kReach, 1, out.cols, sharp);
-    if (a > 0 && a <= kReach) std::copy_n(sharp, out.cols, sharp - 2 * a * out.cols);
+    for (std::int64_t b = 1; b <= kReach; ++b) middle[-b] = middle[b];
+    double* const sharp = sharp_rows + (kReach + a) * stride;
+    HWY_DYNAMIC_DISPATCH(sharpen)(weights, middle, 1, out.cols, sharp);
+    if (a > 0 && a <= kReach) std::copy_n(sharp, out.cols, sharp - 2 * a * stride);
   });
   constexpr std::int64_t kColumns = 64;  // whose neighbours stay in the cache from row to row
   parallel_chunks(threads, out.cols, kColumns, [&](std::int64_t first, std::int64_t count) {
     double sums[kColumns];
     for (std::int64_t a = 0; a < out.rows; ++a) {
       HWY_DYNAMIC_DISPATCH(sharpen)
-      (weights, sharp_rows + (kReach + a) * out.cols + first, out.cols, count, sums);
+      (weights, sharp_rows + (kReach + a) * stride + first, stride, count, sums);
       std::transform(sums, sums + count, out.row(a) + first,
                      [](double sum) { return static_cast<float>(sum); });
     }
