@@ -10,7 +10,6 @@
 // after highway.h
 #include <hwy/contrib/math/math-inl.h>
 
-#include "core/math.hpp"
 #include "cpu/parallel.hpp"
 #include "cpu/virtual_lanes-inl.hpp"
 
@@ -18,10 +17,15 @@ HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// The loss of one row, and its gradient unless `grad` is null; `grad` may be `row`.
+// The loss of a row is log(sum) - above.
+struct RowLoss {
+  double sum, above;
+};
+
+// Of one row, and its gradient unless `grad` is null; `grad` may be `row`.
 template <class T>
-HWY_INLINE double entropy_row(const T* row, std::int64_t classes, std::int32_t label, T share,
-                              T* grad) {
+HWY_INLINE RowLoss entropy_row(const T* row, std::int64_t classes, std::int32_t label, T share,
+                               T* grad) {
   const hn::ScalableTag<T> d;
   constexpr T kLowest = -std::numeric_limits<T>::infinity();
   auto highest = hn::Set(d, kLowest);
@@ -46,20 +50,41 @@ HWY_INLINE double entropy_row(const T* row, std::int64_t classes, std::int32_t l
     });
     grad[label] -= share;
   }
-  return math::log(static_cast<double>(sum)) - static_cast<double>(of_label - top);
+  return {static_cast<double>(sum), static_cast<double>(of_label - top)};
+}
+
+constexpr std::int64_t kLogs = kBlockLanes<double>;  // taken at once
+
+HWY_INLINE void logs_in_place(double* values) {
+  const hn::ScalableTag<double> d;
+  for (std::int64_t i = 0; i < kLogs; i += kVectorLanes<double>) {
+    const auto value = hn::Load(d, values + i);
+    hn::Store(hn::IfThenElse(hn::IsNaN(value), value, hn::Log(d, value)), d, values + i);
+  }
 }
 
 template <class T>
 double entropy_rows(MatrixView<const T> logits, const std::int32_t* labels, T share,
                     MatrixView<T> grad) {
   double sum = 0;
-  for (std::int64_t i = 0; i < logits.rows; ++i) {
-    T* const g = grad.data == nullptr ? nullptr : grad.row(i);
-    if (labels[i] >= 0) {
-      sum += entropy_row(logits.row(i), logits.cols, labels[i], share, g);
-    } else if (g != nullptr) {
-      std::fill_n(g, logits.cols, T{0});
+  for (std::int64_t first = 0; first < logits.rows; first += kLogs) {
+    const std::int64_t count = std::min(kLogs, logits.rows - first);
+    HWY_ALIGN double sums[kLogs];
+    double above[kLogs] = {};
+    std::fill_n(sums, kLogs, 1.0);
+    for (std::int64_t r = 0; r < count; ++r) {
+      const std::int64_t i = first + r;
+      T* const g = grad.data == nullptr ? nullptr : grad.row(i);
+      if (labels[i] >= 0) {
+        const RowLoss loss = entropy_row(logits.row(i), logits.cols, labels[i], share, g);
+        sums[r] = loss.sum;
+        above[r] = loss.above;
+      } else if (g != nullptr) {
+        std::fill_n(g, logits.cols, T{0});
+      }
     }
+    logs_in_place(sums);
+    for (std::int64_t r = 0; r < count; ++r) sum += sums[r] - above[r];
   }
   return sum;
 }

@@ -24,13 +24,14 @@ T dot(const T* a, const T* b, std::int64_t n) {
   return sum.total();
 }
 
-// out = alpha a + beta b; out may be a.
+// out = alpha a + beta b; out may be a. Not fused, so that terms which are opposite cancel.
 template <class T>
 void combine(T alpha, const T* a, T beta, const T* b, std::int64_t n, T* out) {
   const hn::ScalableTag<T> tag;
   for_row<T>(n, [&](auto place, std::int64_t i) HWY_ATTR {
+    const auto one = hn::Mul(hn::Set(tag, alpha), place.load(a + i));
     const auto other = hn::Mul(hn::Set(tag, beta), place.load(b + i));
-    place.store(hn::MulAdd(hn::Set(tag, alpha), place.load(a + i), other), out + i);
+    place.store(hn::Add(one, other), out + i);
   });
 }
 

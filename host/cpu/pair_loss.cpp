@@ -117,7 +117,10 @@ void whole(int threads, MatrixView<const T> z, VectorView<const T> log_det,
   }
   std::fill(constants.begin(), constants.end(), 0);
   for (const std::int32_t block : blocks) {
-    if (block >= 0) constants[block] += half_log(rho[block]);
+    if (block >= 0) ++constants[block];
+  }
+  for (std::int64_t f = 0; f < rho.size; ++f) {
+    if (constants[f] != 0) constants[f] *= half_log(rho[f]);
   }
   const T share = T{1} / static_cast<T>(pairs);
   // What belongs to no single column. Pairs mostly share a factor entirely: no logarithm for those.
