@@ -145,6 +145,21 @@ TEST_F(ProgramTest, RefusesACpuTargetThatIsNotThere) {
   EXPECT_EQ(run({"--synthetic", "5", "--out", out()}).status, 0);
 }
 
+TEST_F(ProgramTest, RefusesAnOldProcessorWithStatus2) {
+  for (const std::string qemu : {"/usr/bin/qemu-x86_64", "/usr/bin/qemu-x86_64-static"}) {
+    if (!std::filesystem::exists(qemu)) continue;
+    const Result result =
+        test::Program(qemu, {"-cpu", "Nehalem", TOY_STUDY, "--synthetic", "5", "--out", out()})
+            .wait();
+    EXPECT_EQ(result.status, 2);
+    EXPECT_EQ(result.err,
+              "toy_study: expected a processor with AVX2 and FMA (x86-64-v3), got one without\n");
+    EXPECT_FALSE(std::filesystem::exists(path("out")));
+    return;
+  }
+  GTEST_SKIP() << "no qemu-x86_64 here";
+}
+
 TEST_F(ProgramTest, RefusesBadDataWithStatus1) {
   expect_refused({"--pairs", path("none.npy")}, 1,
                  "none.npy: expected a .npy, .npz, safetensors or IDX file, got No such");

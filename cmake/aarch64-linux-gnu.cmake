@@ -1,0 +1,14 @@
+# Cross-compiles for Arm64 Linux by Debian's g++-aarch64-linux-gnu, against the packages that
+# script/test-arm64 unpacked into CLIPK_SYSROOT.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
+list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES CLIPK_SYSROOT)
+set(CMAKE_SYSROOT ${CLIPK_SYSROOT})
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
+set(ENV{PKG_CONFIG_SYSROOT_DIR} ${CLIPK_SYSROOT})
+set(ENV{PKG_CONFIG_LIBDIR}
+  ${CLIPK_SYSROOT}/usr/lib/aarch64-linux-gnu/pkgconfig:${CLIPK_SYSROOT}/usr/share/pkgconfig)
