@@ -244,7 +244,7 @@ HWY_INLINE void with_leaf(const FftPlan& plan, F&& f) {
 
 void forward_blocks(const FftPlan& plan, float* strip) {
   const std::int64_t part = plan.length / plan.first;
-  with_leaf(plan, [&](auto leaf) {
+  with_leaf(plan, [&](auto leaf) HWY_ATTR {
     for (int r = 0; r < plan.first; ++r) {
       forward_block<leaf()>(part, plan.twiddles.data(), strip + r * part * kFftRow);
     }
@@ -260,7 +260,7 @@ void real_forward(const FftPlan& plan, const float* lines, std::int64_t stride, 
 void real_inverse(const FftPlan& plan, float* strip, std::int64_t count, float* lines,
                   std::int64_t stride) {
   const std::int64_t part = plan.length / plan.first;
-  with_leaf(plan, [&](auto leaf) {
+  with_leaf(plan, [&](auto leaf) HWY_ATTR {
     for (int r = 0; r < plan.first; ++r) {
       inverse_block<leaf()>(part, plan.twiddles.data(), strip + r * part * kFftRow);
     }
@@ -277,7 +277,7 @@ void padded_convolve(const FftPlan& plan, float* lines, std::int64_t count, cons
                      float* work) {
   (plan.first == 2 ? padded_first<2> : padded_first<4>)(plan, lines, count, work);
   const std::int64_t part = plan.length / plan.first;
-  with_leaf(plan, [&](auto leaf) {
+  with_leaf(plan, [&](auto leaf) HWY_ATTR {
     for (int r = 0; r < plan.first; ++r) {
       convolve_block<leaf()>(part, plan.twiddles.data(), spectrum + r * part * kFftLines,
                              work + r * part * kFftRow);
