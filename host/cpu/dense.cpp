@@ -7,7 +7,6 @@
 // after highway.h
 #include <hwy/contrib/math/math-inl.h>
 
-#include "cpu/few_rows.hpp"
 #include "cpu/gemm.hpp"
 #include "cpu/parallel.hpp"
 
@@ -190,41 +189,22 @@ bool wanted(BatchView<T> view) {
 
 }  // namespace
 
-namespace {
-
-// Layers side by side are deep in weights where their rows are few: a flow's couplings.
-void dense_few_rows(int threads, BatchView<const float> x, BatchView<const float> weight,
-                    MatrixView<const float> bias, Activation activation, BatchView<float> y) {
-  constexpr std::int64_t kOutputs = 128;  // of a task
-  const std::int64_t pieces = (y.cols + kOutputs - 1) / kOutputs;
-  parallel_for(threads, y.batch * pieces, [&](std::int64_t task) {
-    const std::int64_t b = task / pieces;
-    const std::int64_t first = task % pieces * kOutputs;
-    const std::int64_t count = std::min(kOutputs, y.cols - first);
-    const MatrixView<float> part = y[b].col_range(first, count);
-    few_rows_product(x[b], weight[b].row_range(first, count), part);
-    finish_rows(activation, bias.empty() ? nullptr : bias.row(b) + first, part);
-  });
-}
-
-}  // namespace
-
 template <class T>
 void dense(int threads, BatchView<const T> x, BatchView<const T> weight, MatrixView<const T> bias,
            Activation activation, BatchView<T> y) {
-  if constexpr (std::is_same_v<T, float>) {
-    if (y.batch > 1 && y.rows <= kFewRows) {
-      return dense_few_rows(threads, x, weight, bias, activation, y);
-    }
-  }
-  const GemmGrid grid = gemm_grid(y.rows, y.cols, x.cols);
+  const GemmGrid grid = gemm_grid(threads, y.rows, y.cols, x.cols);
   parallel_for(threads, y.batch * grid.tiles(), [&](std::int64_t task) {
     const std::int64_t b = task / grid.tiles();
     const GemmTile t = grid.tile(task % grid.tiles());
     const MatrixView<T> tile = y[b].row_range(t.row, t.rows).col_range(t.col, t.cols);
+    const T* const bias_of_tile = bias.empty() ? nullptr : bias.row(b) + t.col;
+    const auto finish = [&](const GemmTile& done) {
+      finish_rows(activation, bias_of_tile == nullptr ? nullptr : bias_of_tile + done.col,
+                  tile.row_range(done.row, done.rows).col_range(done.col, done.cols));
+    };
     gemm_serial(Transpose::no, Transpose::yes, t.rows, t.cols, x.cols, T{1}, x[b].row(t.row),
-                x.stride, weight[b].row(t.col), weight.stride, T{0}, tile.data, tile.stride);
-    finish_rows(activation, bias.empty() ? nullptr : bias.row(b) + t.col, tile);
+                x.stride, weight[b].row(t.col), weight.stride, T{0}, tile.data, tile.stride,
+                GemmEpilogue(finish));
   });
 }
 
@@ -255,8 +235,8 @@ void dense_backward(int threads, BatchView<const T> x, BatchView<const T> weight
   }
 
   // The tiles of both products of all batches and the sums of the bias parts share the threads.
-  const GemmGrid x_grid = wanted(grad_x) ? gemm_grid(n, in, out) : GemmGrid{};
-  const GemmGrid w_grid = wanted(grad_weight) ? gemm_grid(out, in, n) : GemmGrid{};
+  const GemmGrid x_grid = wanted(grad_x) ? gemm_grid(threads, n, in, out) : GemmGrid{};
+  const GemmGrid w_grid = wanted(grad_weight) ? gemm_grid(threads, out, in, n) : GemmGrid{};
   const std::int64_t w_tasks = batch * w_grid.tiles();
   const std::int64_t products = w_tasks + batch * x_grid.tiles();
   parallel_for(threads, products + (with_bias ? 1 : 0), [&](std::int64_t task) {

@@ -3,13 +3,54 @@
 #include <algorithm>
 #include <cstdint>
 
+// The matrix product of all CPU twins: C [m, n] = alpha op(A) op(B) + beta C, row-major; op(A) is
+// [m, k], op(B) is [k, n].
+//
+// Every element is computed by one rule, on every processor, so that it depends on its row of
+// op(A), its column of op(B) and its old value alone: not on m, n, the strides, the transposes, the
+// threads or the tiles. k is cut into blocks of kGemmBlock values. The sum of a block is a chain of
+// fused multiply-adds that begins with 0 and runs upwards over k; block after block it is added to
+// c:
+//
+//   sum = 0;  sum = fma(a_k, b_k, sum) for each k of the block
+//   first block:  c = alpha * sum                 if beta is 0 (c is not read)
+//                 c = fma(alpha, sum, beta * c)   otherwise
+//   the others:   c = fma(alpha, sum, c)
+//
+// So equal rows have equal products, A A^T is exactly symmetric, and NaN and infinity go where the
+// plain loop lets them go. Without any block (k = 0) c becomes beta * c, or 0 if beta is 0.
 namespace clipk::cpu {
 
-enum class Transpose : char { no = 'N', yes = 'T' };
+/// Values of k that one chain of multiply-adds runs over.
+inline constexpr std::int64_t kGemmBlock = 256;
 
-/// C [m, n] = alpha op(A) op(B) + beta C, row-major; op(A) is [m, k], op(B) is [k, n].
-/// Cut into fixed tiles of C, so that the result does not depend on the number of threads; called
-/// from within parallel_for it runs on the calling thread alone.
+enum class Transpose : char { no, yes };
+
+struct GemmTile {
+  std::int64_t row, rows, col, cols;
+};
+
+/// Refers to a function that takes parts of C that are done, on the thread that made them and while
+/// they are in cache: for biases, activations and the like.
+class GemmEpilogue {
+ public:
+  GemmEpilogue() = default;
+  template <class F>
+  explicit GemmEpilogue(const F& f)
+      : call_([](const void* object, const GemmTile& done) {
+          (*static_cast<const F*>(object))(done);
+        }),
+        object_(&f) {}
+
+  explicit operator bool() const { return call_ != nullptr; }
+  void operator()(const GemmTile& done) const { call_(object_, done); }
+
+ private:
+  void (*call_)(const void*, const GemmTile&) = nullptr;
+  const void* object_ = nullptr;
+};
+
+/// Called from within parallel_for it runs on the calling thread alone.
 void gemm(int threads, Transpose a, Transpose b, std::int64_t m, std::int64_t n, std::int64_t k,
           float alpha, const float* A, std::int64_t lda, const float* B, std::int64_t ldb,
           float beta, float* C, std::int64_t ldc);
@@ -17,18 +58,14 @@ void gemm(int threads, Transpose a, Transpose b, std::int64_t m, std::int64_t n,
           double alpha, const double* A, std::int64_t lda, const double* B, std::int64_t ldb,
           double beta, double* C, std::int64_t ldc);
 
-/// The same without tiles, for a caller that is itself a task of parallel_for: it adds an epilogue
-/// to a tile while the tile is in cache, or shares the threads between several products.
+/// The same on the calling thread, for a caller that is itself a task of parallel_for: it shares
+/// the threads between several products, or looks at one tile after another.
 void gemm_serial(Transpose a, Transpose b, std::int64_t m, std::int64_t n, std::int64_t k,
                  float alpha, const float* A, std::int64_t lda, const float* B, std::int64_t ldb,
-                 float beta, float* C, std::int64_t ldc);
+                 float beta, float* C, std::int64_t ldc, GemmEpilogue epilogue = {});
 void gemm_serial(Transpose a, Transpose b, std::int64_t m, std::int64_t n, std::int64_t k,
                  double alpha, const double* A, std::int64_t lda, const double* B, std::int64_t ldb,
-                 double beta, double* C, std::int64_t ldc);
-
-struct GemmTile {
-  std::int64_t row, rows, col, cols;
-};
+                 double beta, double* C, std::int64_t ldc, GemmEpilogue epilogue = {});
 
 /// How C [m, n] is cut into tiles.
 struct GemmGrid {
@@ -45,7 +82,7 @@ struct GemmGrid {
   }
 };
 
-/// The tiles that gemm takes: a function of the size alone.
-GemmGrid gemm_grid(std::int64_t m, std::int64_t n, std::int64_t k);
+/// The tiles that gemm shares among so many threads.
+GemmGrid gemm_grid(int threads, std::int64_t m, std::int64_t n, std::int64_t k);
 
 }  // namespace clipk::cpu

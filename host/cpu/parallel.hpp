@@ -22,7 +22,7 @@ void parallel_for(int threads, std::int64_t tasks, F&& f) {
   const int team = tasks == 1 ? 1 : threads;
 #pragma omp parallel num_threads(team)
   {
-    // A task must not start threads of its own, nor oneDNN in it; in a team of one it would.
+    // A task must not start threads of its own; in a team of one it would.
     omp_set_num_threads(1);
 #pragma omp for schedule(dynamic)
     for (std::int64_t task = 0; task < tasks; ++task) {
