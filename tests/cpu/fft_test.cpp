@@ -9,7 +9,7 @@
 #include "clipk/core/error.hpp"
 #include "clipk/core/memory.hpp"
 #include "support/arrays.hpp"
-#include "support/cpu_targets.hpp"
+#include "support/targets.hpp"
 
 namespace clipk::test {
 namespace {
@@ -243,7 +243,7 @@ TEST(PaddedFft, ConvolutionIsTheDefinition) {
 TEST(Fft, BytesDoNotDependOnTheProcessor) {
   for (const std::int64_t n : {64, 80, 96, 512, 640, 768}) {
     std::vector<float> first;
-    for_each_cpu_target([&] {
+    on_each_target([&] {
       const cpu::RealFft real(n);
       const cpu::PaddedFft padded(n);
       const std::vector<float> values = normals(n * kFftLines, 10);

@@ -5,7 +5,7 @@
 
 #include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
-#include "support/cpu_targets.hpp"
+#include "support/targets.hpp"
 #include "support/device_test.hpp"
 
 namespace clipk::test {
@@ -212,7 +212,7 @@ TEST_P(TsneRepulsion, BytesOfTheGridDoNotDependOnTheProcessor) {
     const MatrixView<const float> y(values.data(), n, 2);
     std::vector<float> first;
     double first_z = 0;
-    for_each_cpu_target([&] {
+    on_each_target([&] {
       Context fresh = Context::cpu({.threads = 2});  // which makes a spectrum of its own
       std::vector<float> forces(static_cast<std::size_t>(2 * n));
       double z = 0;

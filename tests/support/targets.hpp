@@ -37,6 +37,16 @@ class OnTarget {
   }
 };
 
+/// Calls f() once on each of them.
+template <class F>
+void on_each_target(F&& f) {
+  for (const std::int64_t target : promised_targets()) {
+    SCOPED_TRACE(hwy::TargetName(target));
+    const OnTarget here(target);
+    f();
+  }
+}
+
 /// The bytes of results, one after the other.
 class Bytes {
  public:
