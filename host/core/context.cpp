@@ -1,5 +1,6 @@
 #include "clipk/core/context.hpp"
 
+#include <hwy/targets.h>
 #include <omp.h>
 
 #include <string>
@@ -30,12 +31,30 @@ const char* to_string(Precision precision) {
   return "?";
 }
 
+namespace {
+
+// Else the first vector loop would end the program.
+void expect_able_processor() {
+#if HWY_ARCH_X86
+  if ((hwy::SupportedTargets() & HWY_TARGETS) == 0) {
+    const std::int64_t targets = hwy::SupportedTargets();
+    throw Error(std::string("clipk: expected a processor with AVX2 and FMA (x86-64-v3), got one "
+                            "whose best set of instructions is ") +
+                hwy::TargetName(targets & -targets));
+  }
+#endif
+}
+
+}  // namespace
+
 struct Context::Impl {
   Impl(Device device_, const ContextOptions& options_)
       : device(device_),
         options(options_),
         threads(options_.threads > 0 ? options_.threads : omp_get_max_threads()),
-        arena(device_) {}
+        arena(device_) {
+    expect_able_processor();
+  }
   ~Impl() {
     blas.reset();
     fft.reset();

@@ -12,6 +12,7 @@
 #include "cpu/gemm.hpp"
 #include "cpu/parallel.hpp"
 #include "metrics/host_rows.hpp"
+#include "models/dense_products.hpp"
 #include "ops/check.hpp"
 
 namespace clipk {
@@ -26,7 +27,6 @@ constexpr Eigen::Index kKnownPairs = 4000;  // that neighbours are sought among
 constexpr Eigen::Index kNeighbours = 40;
 constexpr Eigen::Index kRowsAFeature = 10;  // at least: with fewer, torn pairs correlate as others
 
-using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using FloatRows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 struct Moments {
@@ -43,11 +43,11 @@ RowMajor in_double(MatrixView<const float> rows) {
   return result;
 }
 
-Moments moments_of(RowMajor rows) {
+Moments moments_of(int threads, RowMajor rows) {
   Moments m;
   m.rows = std::move(rows);
   m.rows.rowwise() -= m.rows.colwise().mean().eval();
-  m.covariance = m.rows.transpose() * m.rows / static_cast<double>(m.rows.rows());
+  m.covariance = gram(threads, m.rows) / static_cast<double>(m.rows.rows());
   m.mean_variance = m.covariance.trace() / static_cast<double>(m.rows.cols());
   if (!(m.mean_variance > 0)) check::fail(kName, "rows that differ", "all alike");
   return m;
@@ -88,7 +88,7 @@ struct PairRows {
 };
 
 // Principal components of unit variance, and all products of the first few of them.
-RowMajor with_products(const Moments& moments, std::int64_t product_columns) {
+RowMajor with_products(int threads, const Moments& moments, std::int64_t product_columns) {
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(moments.covariance);
   const Eigen::Index dim = moments.covariance.rows();
   Eigen::Index few = std::min<Eigen::Index>(dim, product_columns);
@@ -97,7 +97,9 @@ RowMajor with_products(const Moments& moments, std::int64_t product_columns) {
       (solver.eigenvalues().array().max(0) + 1e-6 * moments.mean_variance).sqrt().inverse();
   RowMajor features(moments.rows.rows(), dim + few * (few + 1) / 2);
   features.leftCols(dim) =
-      (moments.rows * (solver.eigenvectors() * scale.asDiagonal())).rowwise().reverse();
+      product(threads, moments.rows, solver.eigenvectors() * scale.asDiagonal())
+          .rowwise()
+          .reverse();
   Eigen::Index at = dim;
   for (Eigen::Index i = 0; i < few; ++i) {
     for (Eigen::Index j = i; j < few; ++j, ++at) {
@@ -108,11 +110,11 @@ RowMajor with_products(const Moments& moments, std::int64_t product_columns) {
 }
 
 // The rows' own covariance becomes the identity (less what the ridge takes).
-FloatRows whitened(const Moments& moments, double ridge) {
+FloatRows whitened(int threads, const Moments& moments, double ridge) {
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(moments.covariance);
   const Eigen::VectorXd scale =
       (solver.eigenvalues().array().max(0) + ridge * moments.mean_variance).sqrt().inverse();
-  return (moments.rows * (solver.eigenvectors() * scale.asDiagonal())).cast<float>();
+  return product(threads, moments.rows, solver.eigenvectors() * scale.asDiagonal()).cast<float>();
 }
 
 // Canonical variates of pairs as axes (columns), and their correlations downwards.
@@ -173,7 +175,7 @@ std::int64_t count_variates(int threads, const PairRows& pairs, const Variates& 
   if (some < 2) return some;
   const auto along = [&](const FloatRows& rows) {
     const Eigen::Index count = std::min<Eigen::Index>(rows.rows(), kKnownPairs * 3 / 2);
-    return RowMajor(rows.topRows(count).cast<double>() * variates.axes.leftCols(some));
+    return product(threads, rows.topRows(count).cast<double>(), variates.axes.leftCols(some));
   };
   const RowMajor first = along(pairs.first), second = along(pairs.second);
   std::vector<Eigen::Index> counted{0};
@@ -241,11 +243,14 @@ FactorSizes factor_sizes(Context& context, MatrixView<const float> rows, const F
   const HostRows<float> host(context, rows);
   check_finite(host.view(), kName);
   const bool softmax = options.rule == SizeRule::softmax;
-  const Moments moments = moments_of(in_double(host.view()));
+  const int threads = context.threads();
+  const Moments moments = moments_of(threads, in_double(host.view()));
   const FloatRows points =
       softmax
           ? FloatRows(moments.rows.cast<float>())
-          : whitened(moments_of(with_products(moments, options.product_columns)), options.ridge);
+          : whitened(threads,
+                     moments_of(threads, with_products(threads, moments, options.product_columns)),
+                     options.ridge);
 
   FactorSizes result;
   std::vector<std::int64_t> sizes;
@@ -253,9 +258,9 @@ FactorSizes factor_sizes(Context& context, MatrixView<const float> rows, const F
     const auto factor = static_cast<std::uint32_t>(f);
     const FactorPairs::Draw draw =
         pairs.draw_for(f, context.seed(), kPairStep + factor, options.pairs);
-    const PairRows rows_of_pairs(context.threads(), points, draw);
+    const PairRows rows_of_pairs(threads, points, draw);
     const Eigen::MatrixXd& covariance = rows_of_pairs.covariance;
-    const Eigen::MatrixXd apart = rows_of_pairs.apart(context.threads(), rows_of_pairs.second);
+    const Eigen::MatrixXd apart = rows_of_pairs.apart(threads, rows_of_pairs.second);
     if (softmax) {
       result.scores.push_back((covariance - apart).trace() / moments.covariance.trace());
       continue;
@@ -266,11 +271,11 @@ FactorSizes factor_sizes(Context& context, MatrixView<const float> rows, const F
     double threshold = 0;
     for (std::int64_t s = 0; s < options.shuffles; ++s) {
       for (std::size_t i = torn.size(); i > 1; --i) std::swap(torn[i - 1], torn[random.below(i)]);
-      const Eigen::MatrixXd of_torn = rows_of_pairs.apart(context.threads(), chosen(points, torn));
+      const Eigen::MatrixXd of_torn = rows_of_pairs.apart(threads, chosen(points, torn));
       threshold =
           std::max(threshold, variates_of(of_torn, covariance, options.ridge).correlations[0]);
     }
-    sizes.push_back(count_variates(context.threads(), rows_of_pairs, variates, threshold, options));
+    sizes.push_back(count_variates(threads, rows_of_pairs, variates, threshold, options));
     result.scores.push_back(variates.correlations[0]);
     result.thresholds.push_back(threshold);
     result.correlations.emplace_back(variates.correlations.begin(), variates.correlations.end());

@@ -9,11 +9,10 @@
 #include "clipk/core/error.hpp"
 #include "clipk/core/memory.hpp"
 #include "metrics/host_rows.hpp"
+#include "models/dense_products.hpp"
 
 namespace clipk {
 namespace {
-
-using EigenMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 double mean_of(const std::vector<double>& values) {
   double sum = 0;
@@ -21,8 +20,8 @@ double mean_of(const std::vector<double>& values) {
   return sum / static_cast<double>(values.size());
 }
 
-EigenMatrix doubled(MatrixView<const float> rows) {
-  EigenMatrix result(rows.rows, rows.cols);
+RowMajor doubled(MatrixView<const float> rows) {
+  RowMajor result(rows.rows, rows.cols);
   for (std::int64_t i = 0; i < rows.rows; ++i) {
     for (std::int64_t j = 0; j < rows.cols; ++j) result(i, j) = double{rows(i, j)};
   }
@@ -35,16 +34,15 @@ struct Gaussian {
   Eigen::LLT<Eigen::MatrixXd> cholesky;
   Eigen::VectorXd diagonal;  // of the factor
 
-  explicit Gaussian(MatrixView<const float> train) {
+  Gaussian(int threads, MatrixView<const float> train) {
     if (train.rows <= train.cols) {
       throw Error("flow_diagnostics: expected more than " + std::to_string(train.cols) +
                   " training rows, got " + std::to_string(train.rows));
     }
-    EigenMatrix rows = doubled(train);
+    RowMajor rows = doubled(train);
     mean = rows.colwise().mean();
     rows.rowwise() -= mean;
-    const Eigen::MatrixXd covariance =
-        rows.transpose() * rows / static_cast<double>(train.rows - 1);
+    const Eigen::MatrixXd covariance = gram(threads, rows) / static_cast<double>(train.rows - 1);
     cholesky.compute(covariance);
     diagonal = Eigen::MatrixXd(cholesky.matrixL()).diagonal();
     const double largest = diagonal.size() > 0 ? diagonal.maxCoeff() : 0;
@@ -57,7 +55,7 @@ struct Gaussian {
 
   // Mean -log density of rows.
   double nll(MatrixView<const float> rows) const {
-    EigenMatrix tested = doubled(rows);
+    RowMajor tested = doubled(rows);
     tested.rowwise() -= mean;
     const Eigen::MatrixXd white = cholesky.matrixL().solve(tested.transpose());
     return .5 * white.squaredNorm() / static_cast<double>(rows.rows) +
@@ -107,7 +105,7 @@ class DoubleCheck {
           std::max(into.round_trip_max_double, std::abs(back(0, j) - x_(0, j)));
     }
     flow_.backward(host_, x_, workspace_, identity_, {}, jacobian_.view());
-    const Eigen::Map<const EigenMatrix> dense(jacobian_.data(), dim_, dim_);
+    const Eigen::Map<const RowMajor> dense(jacobian_.data(), dim_, dim_);
     const Eigen::PartialPivLU<Eigen::MatrixXd> lu(dense);
     const double true_log_det = lu.matrixLU().diagonal().array().abs().log().sum();
     const double error = std::abs(told - true_log_det) / std::max(1.0, std::abs(true_log_det));
@@ -134,7 +132,7 @@ Matrix<float> columns_of(MatrixView<const float> codes, const IinBlock& block) {
 }  // namespace
 
 void check_diagnosable(Context& context, MatrixView<const float> train) {
-  const Gaussian gaussian(HostRows(context, train).view());
+  const Gaussian gaussian(context.threads(), HostRows(context, train).view());
 }
 
 FlowDiagnostics flow_diagnostics(Context& context, const Flow& flow, MatrixView<const float> train,
@@ -147,7 +145,7 @@ FlowDiagnostics flow_diagnostics(Context& context, const Flow& flow, MatrixView<
   if (held_out.rows < 1) throw Error("flow_diagnostics: expected a held-out row, got none");
   const HostRows train_rows(context, train), held_out_rows(context, held_out);
   FlowDiagnostics result;
-  result.nll_gaussian = Gaussian(train_rows.view()).nll(held_out_rows.view());
+  result.nll_gaussian = Gaussian(context.threads(), train_rows.view()).nll(held_out_rows.view());
   const Matrix<float> rows = Matrix<float>::copy_of(context, held_out_rows.view());
   std::vector<double> nll = flow.log_density(context, rows);
   result.nll = -mean_of(nll);

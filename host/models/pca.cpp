@@ -13,6 +13,7 @@
 #include "cpu/gemm.hpp"
 #include "cpu/parallel.hpp"
 #include "metrics/host_rows.hpp"
+#include "models/dense_products.hpp"
 #include "ops/check.hpp"
 
 namespace clipk {
@@ -24,8 +25,6 @@ constexpr std::uint32_t kVersion = 1;      // of the archive
 constexpr std::int64_t kBlockRows = 4096;  // of double-precision rows held at a time
 
 using cpu::Transpose;
-using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using RowMap = Eigen::Map<RowMajor>;
 
 // Rows as they enter the fit: one set, or images and then texts.
 struct Sets {

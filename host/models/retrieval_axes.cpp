@@ -6,6 +6,7 @@
 
 #include "clipk/io/check_finite.hpp"
 #include "cpu/parallel.hpp"
+#include "models/dense_products.hpp"
 #include "ops/check.hpp"
 
 namespace clipk {
@@ -15,15 +16,15 @@ constexpr const char* kName = "retrieval_axes";
 using Dense = Eigen::MatrixXd;
 using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-Dense to_double(MatrixView<const float> m) {
+RowMajor to_double(MatrixView<const float> m) {
   return Eigen::Map<const Rows, 0, Eigen::OuterStride<>>(m.data, m.rows, m.cols,
                                                          Eigen::OuterStride<>(m.stride))
       .cast<double>();
 }
 
 // The covariance of centred rows, over its trace.
-Dense covariance(const Dense& rows) {
-  const Dense sum = rows.transpose() * rows;
+Dense covariance(const RowMajor& rows) {
+  const Dense sum = gram(1, rows);
   const double trace = sum.trace();
   if (!(trace > 0)) check::fail(kName, "rows that differ", "equal ones");
   return sum / trace;
@@ -37,7 +38,7 @@ Eigen::SelfAdjointEigenSolver<Dense> eigen_of(const Dense& symmetric) {
   return solver;
 }
 
-Dense axes_of(const Dense& x, const Dense& y, std::int64_t dim,
+Dense axes_of(const RowMajor& x, const RowMajor& y, std::int64_t dim,
               const RetrievalAxesOptions& options) {
   const Dense images = covariance(x);
   const Dense texts = covariance(y);

@@ -1,6 +1,7 @@
 #include "clipk/core/context.hpp"
 
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
 
 #include <string>
 
@@ -19,6 +20,22 @@ TEST(Context, OnTheCpuHasWhatItWasGiven) {
   EXPECT_GE(Context::cpu().threads(), 1);
   context.synchronize();
 }
+
+#if HWY_ARCH_X86
+TEST(Context, AProcessorThatIsTooOldIsNamed) {
+  hwy::SetSupportedTargetsForTest(HWY_SSE4);
+  std::string message;
+  try {
+    Context::cpu();
+  } catch (const Error& error) {
+    message = error.what();
+  }
+  hwy::SetSupportedTargetsForTest(0);
+  EXPECT_EQ(message,
+            "clipk: expected a processor with AVX2 and FMA (x86-64-v3), got one whose best set of "
+            "instructions is SSE4");
+}
+#endif
 
 TEST(Context, MovesWithItsScratch) {
   Context a = Context::cpu({.seed = 1});
