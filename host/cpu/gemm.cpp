@@ -34,7 +34,9 @@ constexpr std::int64_t kDepth = 2 * kGemmBlock;
 // Of B that is packed at a time: about half of L2.
 constexpr std::int64_t kPackedBytes = std::int64_t{1} << 19;
 // Rows up to which B, if it need not be transposed, is read where it lies.
-constexpr std::int64_t kRowsInPlace = 256;
+constexpr std::int64_t kRowsInPlace = HWY_TARGET <= HWY_AVX3 ? 256 : 64;
+// Columns up to which A is.
+constexpr std::int64_t kColsInPlace = 64;
 // Tiles whose rows of A are packed together: where they lie across, they share cache lines.
 constexpr std::int64_t kPackedTiles = 8;
 constexpr std::int64_t kLineBytes = 64;
@@ -79,7 +81,7 @@ class BlockedProduct {
       : p_(p),
         tiles_(p.m),
         // Rows a multiple of a page apart would drive one another out of L1.
-        pack_a_(p.n > 2 * kCols && (p.a == Transpose::yes || p.lda * kBytes % 4096 == 0)),
+        pack_a_(p.n > kColsInPlace && (p.a == Transpose::yes || p.lda * kBytes % 4096 == 0)),
         depth_(std::min(p.k, pack_a_ ? kGemmBlock : kDepth)),
         pack_b_(p.b == Transpose::yes || p.m > kRowsInPlace || p.n % kLanes != 0),
         block_cols_(std::min((p.n + kCols - 1) / kCols * kCols,
@@ -127,21 +129,33 @@ class BlockedProduct {
 
   void pack_a(std::int64_t first, std::int64_t k, std::int64_t depth) {
     const std::int64_t last = std::min(first + kPackedTiles, tiles_.count);
-    if (p_.a == Transpose::yes) {
-      const std::int64_t end = tiles_.first(last - 1) + tiles_.rows(last - 1);
-      for (std::int64_t l = 0; l < depth; ++l) {
-        for (std::int64_t i = tiles_.first(first); i < end; i += kLineBytes / kBytes) {
-          hwy::Prefetch(p_.a_at(i, std::min(k + l + kAhead, p_.k - 1)));
-        }
-        for (std::int64_t t = first; t < last; ++t) {
-          pack_along(p_.a_at(tiles_.first(t), k + l), p_.lda, tiles_.rows(t), 1, kRows,
-                     packed_tile(t) + l * kRows);
-        }
+    if (p_.a == Transpose::yes) return pack_columns_of_a(first, last, k, depth);
+    for (std::int64_t t = first; t < last; ++t) {
+      pack_across(p_.a_at(tiles_.first(t), k), p_.lda, tiles_.rows(t), depth, kRows,
+                  packed_tile(t));
+    }
+  }
+  // The tiles lie side by side in a row of A as it is stored: the row is read once for all.
+  void pack_columns_of_a(std::int64_t first, std::int64_t last, std::int64_t k,
+                         std::int64_t depth) {
+    const hn::ScalableTag<T> d;
+    const std::int64_t end = tiles_.first(last - 1) + tiles_.rows(last - 1);
+    for (std::int64_t l = 0; l < depth; ++l) {
+      const T* const row = p_.A + (k + l) * p_.lda;
+      const T* const ahead = p_.A + std::min(k + l + kAhead, p_.k - 1) * p_.lda;
+      for (std::int64_t i = tiles_.first(first); i < end; i += kLineBytes / kBytes) {
+        hwy::Prefetch(ahead + i);
       }
-    } else {
       for (std::int64_t t = first; t < last; ++t) {
-        pack_across(p_.a_at(tiles_.first(t), k), p_.lda, tiles_.rows(t), depth, kRows,
-                    packed_tile(t));
+        const std::int64_t i = tiles_.first(t);
+        T* const to = packed_tile(t) + l * kRows;
+        if (i + kRows > p_.m) {
+          pack_along(row + i, p_.lda, tiles_.rows(t), 1, kRows, to);
+        } else {  // with some of the next tile's
+          for (std::int64_t r = 0; r < kRows; r += kLanes) {
+            hn::StoreU(hn::LoadU(d, row + i + r), d, to + r);
+          }
+        }
       }
     }
   }
