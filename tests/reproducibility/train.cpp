@@ -137,7 +137,9 @@ const Cases kLbfgs(
 const Cases kRandom("core/random", {one("numbers", [](Run& run) {
                       Random random(run.context.seed(), RandomStream{0}, 3);
                       for (int i = 0; i < 10'000; ++i) {
-                        run.add(random.normal(), random.uniform(), random.below(1000));
+                        run.add(random.normal());
+                        run.add(random.uniform());
+                        run.add(random.below(1000));
                       }
                       run.add(random.permutation(1000));
                     })});
