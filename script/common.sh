@@ -13,5 +13,6 @@ say() { printf '\033[1m==> %s\033[0m\n' "$*"; }
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 
 # Configures once; CMake itself notices what changed afterwards.
-configure() { [ -f "$BUILD/build.ninja" ] || cmake --preset "$PRESET" "$@"; }
+configure_anew() { cmake --preset "$PRESET" "$@"; }
+configure() { [ -f "$BUILD/build.ninja" ] || configure_anew "$@"; }
 build() { cmake --build "$BUILD" --parallel "$JOBS" ${1:+--target "$@"}; }
