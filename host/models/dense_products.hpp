@@ -12,9 +12,8 @@ using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::Ro
 /// rows^T rows
 inline RowMajor gram(int threads, const RowMajor& rows) {
   RowMajor result(rows.cols(), rows.cols());
-  cpu::gemm(threads, cpu::Transpose::yes, cpu::Transpose::no, rows.cols(), rows.cols(), rows.rows(),
-            1.0, rows.data(), rows.cols(), rows.data(), rows.cols(), 0.0, result.data(),
-            rows.cols());
+  cpu::gemm_symmetric(threads, cpu::Transpose::yes, rows.cols(), rows.rows(), 1.0, rows.data(),
+                      rows.cols(), 0.0, result.data(), rows.cols());
   return result;
 }
 

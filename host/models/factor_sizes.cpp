@@ -65,8 +65,8 @@ FloatRows chosen(const FloatRows& rows, const std::vector<std::int32_t>& indices
 Eigen::MatrixXd second_moments(int threads, const FloatRows& rows) {
   const std::int64_t dim = rows.cols();
   FloatRows sums(dim, dim);
-  cpu::gemm(threads, cpu::Transpose::yes, cpu::Transpose::no, dim, dim, rows.rows(), 1.F,
-            rows.data(), dim, rows.data(), dim, 0.F, sums.data(), dim);
+  cpu::gemm_symmetric(threads, cpu::Transpose::yes, dim, rows.rows(), 1.F, rows.data(), dim, 0.F,
+                      sums.data(), dim);
   return sums.cast<double>() / static_cast<double>(rows.rows());
 }
 

@@ -103,9 +103,12 @@ RowMajor scatter_of(int threads, const Sets& data) {
     for (std::int64_t first = 0; first < data.sets[s].rows; first += kBlockRows) {
       const std::int64_t count = std::min(kBlockRows, data.sets[s].rows - first);
       block.resize(static_cast<std::size_t>(count * dim));
-      center(data.sets[s].row_range(first, count), data.means[s], block.data());
-      cpu::gemm(threads, Transpose::yes, Transpose::no, dim, dim, count, 1.0, block.data(), dim,
-                block.data(), dim, 1.0, scatter.data(), dim);
+      cpu::parallel_chunks(threads, count, 256, [&](std::int64_t begin, std::int64_t some) {
+        center(data.sets[s].row_range(first + begin, some), data.means[s],
+               block.data() + begin * dim);
+      });
+      cpu::gemm_symmetric(threads, Transpose::yes, dim, count, 1.0, block.data(), dim, 1.0,
+                          scatter.data(), dim);
     }
   }
   return scatter;
@@ -163,8 +166,7 @@ Basis basis_from_gram(int threads, const Sets& data, std::int64_t components) {
   const std::int64_t n = rows.rows();
   const std::int64_t dim = rows.cols();
   RowMajor gram(n, n);
-  cpu::gemm(threads, Transpose::no, Transpose::yes, n, n, dim, 1.0, rows.data(), dim, rows.data(),
-            dim, 0.0, gram.data(), n);
+  cpu::gemm_symmetric(threads, Transpose::no, n, dim, 1.0, rows.data(), dim, 0.0, gram.data(), n);
   Basis basis{RowMajor(components, dim), std::vector<double>(static_cast<std::size_t>(components))};
   single_threaded([&] {
     const auto solver = eigen_of(gram);
