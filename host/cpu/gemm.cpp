@@ -262,18 +262,39 @@ void serial(const Product<T>& p) {
 }
 
 template <class T>
+Product<T> part_of(const Product<T>& p, const GemmTile& t) {
+  Product<T> part = p;
+  part.m = t.rows;
+  part.n = t.cols;
+  part.A = p.a_at(t.row, 0);
+  part.B = p.b_at(0, t.col);
+  part.C = p.C + t.row * p.ldc + t.col;
+  return part;
+}
+
+template <class T>
 void tiled(int threads, const Product<T>& p) {
   const GemmGrid grid = gemm_grid(threads, p.m, p.n, p.k);
-  parallel_for(threads, grid.tiles(), [&](std::int64_t task) {
-    const GemmTile t = grid.tile(task);
-    Product<T> part = p;
-    part.m = t.rows;
-    part.n = t.cols;
-    part.A = p.a_at(t.row, 0);
-    part.B = p.b_at(0, t.col);
-    part.C = p.C + t.row * p.ldc + t.col;
-    serial(part);
+  parallel_for(threads, grid.tiles(),
+               [&](std::int64_t task) { serial(part_of(p, grid.tile(task))); });
+}
+
+// Strips of columns down to the diagonal, the longest first; then what lies below it.
+template <class T>
+void symmetric(int threads, const Product<T>& p) {
+  const std::int64_t strips = (p.n + kLeastTileCols - 1) / kLeastTileCols;
+  parallel_for(p.m * p.n * p.k < kTileWork ? 1 : threads, strips, [&](std::int64_t task) {
+    const std::int64_t first = (strips - 1 - task) * kLeastTileCols;
+    const std::int64_t last = std::min(first + kLeastTileCols, p.n);
+    serial(part_of(p, {0, last, first, last - first}));
   });
+  for (std::int64_t i = 1; i < p.m; ++i) {
+    for (std::int64_t j = 0; j < i; ++j) p.C[i * p.ldc + j] = p.C[j * p.ldc + i];
+  }
+}
+
+Transpose other(Transpose a) {
+  return a == Transpose::no ? Transpose::yes : Transpose::no;
 }
 
 }  // namespace
@@ -312,6 +333,15 @@ void gemm(int threads, Transpose a, Transpose b, std::int64_t m, std::int64_t n,
           double alpha, const double* A, std::int64_t lda, const double* B, std::int64_t ldb,
           double beta, double* C, std::int64_t ldc) {
   tiled<double>(threads, {a, b, m, n, k, alpha, A, lda, B, ldb, beta, C, ldc, {}});
+}
+
+void gemm_symmetric(int threads, Transpose a, std::int64_t m, std::int64_t k, float alpha,
+                    const float* A, std::int64_t lda, float beta, float* C, std::int64_t ldc) {
+  symmetric<float>(threads, {a, other(a), m, m, k, alpha, A, lda, A, lda, beta, C, ldc, {}});
+}
+void gemm_symmetric(int threads, Transpose a, std::int64_t m, std::int64_t k, double alpha,
+                    const double* A, std::int64_t lda, double beta, double* C, std::int64_t ldc) {
+  symmetric<double>(threads, {a, other(a), m, m, k, alpha, A, lda, A, lda, beta, C, ldc, {}});
 }
 
 }  // namespace clipk::cpu

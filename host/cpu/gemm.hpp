@@ -58,7 +58,14 @@ void gemm(int threads, Transpose a, Transpose b, std::int64_t m, std::int64_t n,
           double alpha, const double* A, std::int64_t lda, const double* B, std::int64_t ldb,
           double beta, double* C, std::int64_t ldc);
 
-/// The same on the calling thread, for a caller that is itself a task of parallel_for: it shares
+/// The product of op(A) [m, k] with its transpose, by the same rule, at nearly half the cost: C
+/// must be symmetric where beta counts, and is then.
+void gemm_symmetric(int threads, Transpose a, std::int64_t m, std::int64_t k, float alpha,
+                    const float* A, std::int64_t lda, float beta, float* C, std::int64_t ldc);
+void gemm_symmetric(int threads, Transpose a, std::int64_t m, std::int64_t k, double alpha,
+                    const double* A, std::int64_t lda, double beta, double* C, std::int64_t ldc);
+
+/// gemm on the calling thread, for a caller that is itself a task of parallel_for: it shares
 /// the threads between several products, or looks at one tile after another.
 void gemm_serial(Transpose a, Transpose b, std::int64_t m, std::int64_t n, std::int64_t k,
                  float alpha, const float* A, std::int64_t lda, const float* B, std::int64_t ldb,

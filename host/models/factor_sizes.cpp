@@ -29,13 +29,13 @@ using cpu::Transpose;
 
 template <class T>
 Matrix<T> product(int threads, Transpose a_transposed, const Matrix<T>& a, Transpose b_transposed,
-                  const Matrix<T>& b, double factor = 1) {
+                  const Matrix<T>& b) {
   const std::int64_t m = a_transposed == Transpose::yes ? a.cols() : a.rows();
   const std::int64_t k = a_transposed == Transpose::yes ? a.rows() : a.cols();
   const std::int64_t n = b_transposed == Transpose::yes ? b.rows() : b.cols();
   Matrix<T> result(m, n);
-  cpu::gemm(threads, a_transposed, b_transposed, m, n, k, static_cast<T>(factor), a.data(),
-            a.cols(), b.data(), b.cols(), T{0}, result.data(), n);
+  cpu::gemm(threads, a_transposed, b_transposed, m, n, k, T{1}, a.data(), a.cols(), b.data(),
+            b.cols(), T{0}, result.data(), n);
   return result;
 }
 
@@ -73,7 +73,9 @@ Moments moments_of(int threads, Matrix<double> rows) {
   }
   Moments m;
   m.rows = std::move(rows);
-  m.covariance = product(threads, Transpose::yes, m.rows, Transpose::no, m.rows, 1 / n);
+  m.covariance = Matrix<double>(m.rows.cols(), m.rows.cols());
+  cpu::gemm_symmetric(threads, Transpose::yes, m.rows.cols(), m.rows.rows(), 1 / n, m.rows.data(),
+                      m.rows.cols(), 0.0, m.covariance.data(), m.rows.cols());
   m.mean_variance = trace(m.covariance) / static_cast<double>(m.rows.cols());
   if (!(m.mean_variance > 0)) check::fail(kName, "rows that differ", "all alike");
   return m;
@@ -90,7 +92,9 @@ Matrix<float> chosen(const Matrix<float>& rows, const std::vector<std::int32_t>&
 
 // `weight` times the mean of x x^T, summed in float32.
 Matrix<double> second_moments(int threads, const Matrix<float>& rows, double weight) {
-  const Matrix<float> sums = product(threads, Transpose::yes, rows, Transpose::no, rows);
+  Matrix<float> sums(rows.cols(), rows.cols());
+  cpu::gemm_symmetric(threads, Transpose::yes, rows.cols(), rows.rows(), 1.F, rows.data(),
+                      rows.cols(), 0.F, sums.data(), rows.cols());
   Matrix<double> result(sums.rows(), sums.cols());
   std::transform(
       sums.data(), sums.data() + sums.rows() * sums.cols(), result.data(),

@@ -42,8 +42,8 @@ struct Gaussian {
     for (double& value : mean) value /= static_cast<double>(n);
     const Matrix<double> rows = centred(train);
     lower = Matrix<double>(d, d);
-    cpu::gemm(threads, cpu::Transpose::yes, cpu::Transpose::no, d, d, n,
-              1 / static_cast<double>(n - 1), rows.data(), d, rows.data(), d, 0.0, lower.data(), d);
+    cpu::gemm_symmetric(threads, cpu::Transpose::yes, d, n, 1 / static_cast<double>(n - 1),
+                        rows.data(), d, 0.0, lower.data(), d);
     bool singular = !cpu::cholesky(lower.view());
     double largest = 0;
     for (std::int64_t j = 0; j < d; ++j) largest = std::max(largest, lower(j, j));

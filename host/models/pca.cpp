@@ -110,8 +110,8 @@ Matrix<double> scatter_of(int threads, const Sets& data) {
       const std::int64_t count = std::min(kBlockRows, data.sets[s].rows - first);
       block.resize(static_cast<std::size_t>(count * dim));
       center(threads, data.sets[s].row_range(first, count), data.means[s], block.data());
-      cpu::gemm(threads, Transpose::yes, Transpose::no, dim, dim, count, 1.0, block.data(), dim,
-                block.data(), dim, 1.0, scatter.data(), dim);
+      cpu::gemm_symmetric(threads, Transpose::yes, dim, count, 1.0, block.data(), dim, 1.0,
+                          scatter.data(), dim);
     }
   }
   return scatter;
@@ -159,8 +159,7 @@ Basis basis_from_gram(int threads, const Sets& data, std::int64_t components) {
   const std::int64_t n = rows.rows();
   const std::int64_t dim = rows.cols();
   Matrix<double> gram(n, n);
-  cpu::gemm(threads, Transpose::no, Transpose::yes, n, n, dim, 1.0, rows.data(), dim, rows.data(),
-            dim, 0.0, gram.data(), n);
+  cpu::gemm_symmetric(threads, Transpose::no, n, dim, 1.0, rows.data(), dim, 0.0, gram.data(), n);
   const cpu::SymmetricEigen eigen = cpu::symmetric_eigen(threads, gram);
   const double floor =
       eigen.values.back() * static_cast<double>(dim) * std::numeric_limits<double>::epsilon();

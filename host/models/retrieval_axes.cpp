@@ -37,7 +37,9 @@ Matrix<double> covariance(MatrixView<const float> centred) {
   for (std::int64_t i = 0; i < centred.rows; ++i) {
     std::copy_n(centred.row(i), centred.cols, rows.view().row(i));
   }
-  Matrix<double> result = product(Transpose::yes, rows, rows);
+  Matrix<double> result(rows.cols(), rows.cols());
+  cpu::gemm_symmetric(1, Transpose::yes, rows.cols(), rows.rows(), 1.0, rows.data(), rows.cols(),
+                      0.0, result.data(), rows.cols());
   double trace = 0;
   for (std::int64_t i = 0; i < result.rows(); ++i) trace += result(i, i);
   if (!(trace > 0)) check::fail(kName, "rows that differ", "equal ones");

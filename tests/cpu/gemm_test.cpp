@@ -239,13 +239,21 @@ TYPED_TEST(GemmTest, EpilogueSeesEveryElementOnceAndDone) {
   expect_same_bits(expected.values, got.values);
 }
 
-TYPED_TEST(GemmTest, AProductWithItselfIsSymmetric) {
-  const Case<TypeParam> c{Transpose::no, Transpose::yes, 113, 113, 300};
-  const Strided<TypeParam> A = c.A();
-  Strided<TypeParam> got = c.C();
-  run(1, c, A, A, got);
-  for (std::int64_t i = 0; i < c.m; ++i) {
-    for (std::int64_t j = 0; j < i; ++j) EXPECT_EQ(got.row(i)[j], got.row(j)[i]);
+TYPED_TEST(GemmTest, TheSymmetricFormHasTheSameBytes) {
+  for (const Transpose a : kBoth) {
+    for (const std::int64_t m : {1, 17, 129, 300}) {
+      const Transpose b = a == Transpose::no ? Transpose::yes : Transpose::no;
+      const Case<TypeParam> c{a, b, m, m, 600, TypeParam(.3), TypeParam(.7), 2};
+      const Strided<TypeParam> A = c.A();
+      Strided<TypeParam> expected = c.C();
+      for (std::int64_t i = 0; i < m; ++i) {
+        for (std::int64_t j = 0; j < i; ++j) expected.row(i)[j] = expected.row(j)[i];
+      }
+      Strided<TypeParam> got = expected;
+      run(1, c, A, A, expected);
+      gemm_symmetric(2, a, m, c.k, c.alpha, A.row(0), A.stride, c.beta, got.row(0), got.stride);
+      expect_same_bits(expected.values, got.values);
+    }
   }
 }
 
