@@ -22,9 +22,10 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// Lanes of a block: one vector of AVX-512, two of AVX2, four of NEON.
 template <class T>
 inline constexpr std::int64_t kBlockLanes = 64 / sizeof(T);
-/// Lanes of a vector.
+/// Lanes of a vector. By the macro: GCC 14 does not evaluate hn::MaxLanes here when a template is
+/// the first to ask.
 template <class T>
-inline constexpr auto kVectorLanes = static_cast<std::int64_t>(hn::MaxLanes(hn::ScalableTag<T>()));
+inline constexpr std::int64_t kVectorLanes = HWY_LANES(T);
 /// Vectors of so many blocks.
 template <class T, int kBlocks = 1>
 inline constexpr int kBlockVectors = kBlocks* kBlockLanes<T> / kVectorLanes<T>;
