@@ -1,8 +1,8 @@
 #include "reproducibility/golden.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <ostream>
+#include <utility>
 
 #include "clipk/core/error.hpp"
 
@@ -28,14 +28,9 @@ void PrintTo(const Case& c, std::ostream* out) {
   *out << c.name;
 }
 
-void append(std::vector<Case>& cases, std::vector<Case> more) {
-  std::ranges::move(more, std::back_inserter(cases));
-}
-
-Cases::Cases(std::string_view header, std::initializer_list<std::vector<Case>> cases) {
-  for (const std::vector<Case>& group : cases) {
-    for (const Case& c : group) registry().push_back({std::string(header) + "/" + c.name, c.run});
-  }
+Registered one(const std::string& name, std::function<void(Run&)> run) {
+  registry().push_back({name, std::move(run)});
+  return {};
 }
 
 const std::vector<Case>& all_cases() {

@@ -3,12 +3,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
-#include <initializer_list>
 #include <iosfwd>
 #include <string>
-#include <string_view>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 #include "clipk/core/context.hpp"
@@ -75,26 +72,18 @@ struct Case {
 /// What gtest shows of it.
 void PrintTo(const Case& c, std::ostream* out);
 
+/// What `one` and `both` return, so that they can be called before main.
+struct Registered {};
+
+/// Registers a case: FOLDER/HEADER/NAME of a public header below include/clipk. In ops the name
+/// begins with the function's, and ends in .float or .double where there are both.
+Registered one(const std::string& name, std::function<void(Run&)> run);
 /// The same code in float32 and in float64: `f` is called with a zero of the type.
 template <class F>
-std::vector<Case> both(const std::string& name, F f) {
-  return {{name + ".float", [f](Run& run) { f(run, 0.F); }},
-          {name + ".double", [f](Run& run) { f(run, 0.); }}};
+Registered both(const std::string& name, F f) {
+  one(name + ".float", [f](Run& run) { f(run, 0.F); });
+  return one(name + ".double", [f](Run& run) { f(run, 0.); });
 }
-template <class F>
-std::vector<Case> one(const std::string& name, F f) {
-  return {{name, std::move(f)}};
-}
-
-/// `more` behind `cases`.
-void append(std::vector<Case>& cases, std::vector<Case> more);
-
-/// Registers cases of one public header, as HEADER/NAME, before main. HEADER is its path below
-/// include/clipk. In ops the name begins with the function's, and ends in .float or .double where
-/// there are both.
-struct Cases {
-  Cases(std::string_view header, std::initializer_list<std::vector<Case>> cases);
-};
 
 /// All that are registered, by name.
 const std::vector<Case>& all_cases();

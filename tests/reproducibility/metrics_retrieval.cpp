@@ -26,75 +26,65 @@ void add(Run& run, const Interval& interval) {
   run.add(interval.estimate, interval.low, interval.high);
 }
 
-const Cases kBootstrap("metrics/bootstrap", {one("paired_bootstrap", [](Run& run) {
-                         const auto a = run.inputs.uniform<double>(1, 300, 0, 1);
-                         const auto b = run.inputs.uniform<double>(1, 300, 0, 1.1);
-                         add(run, paired_bootstrap(run.context, {a.data(), 300}, {b.data(), 300},
-                                                   {.resamples = 999, .seed = 4}));
-                       })});
+const Registered kBootstrapPairedBootstrap =
+    one("metrics/bootstrap/paired_bootstrap", [](Run& run) {
+      const auto a = run.inputs.uniform<double>(1, 300, 0, 1);
+      const auto b = run.inputs.uniform<double>(1, 300, 0, 1.1);
+      add(run, paired_bootstrap(run.context, {a.data(), 300}, {b.data(), 300},
+                                {.resamples = 999, .seed = 4}));
+    });
 
-const Cases kCosineTable("metrics/cosine_table",
-                         {one("cosine_table",
-                              [](Run& run) {
-                                const Pairs pairs(run);
-                                cosine_table(
-                                    run.context, pairs.images, pairs.texts, {.block_rows = 100},
-                                    [&](std::int64_t first, MatrixView<const float> cosines) {
-                                      run.add(first, cosines);
-                                    });
-                              }),
-                          one("cosine_tops", [](Run& run) {
-                            const Pairs pairs(run);
-                            for (const std::int64_t k : {1, 10}) {
-                              const CosineTops tops =
-                                  cosine_tops(run.context, pairs.images, pairs.texts, k);
-                              run.add(tops.texts, tops.text_cosines, tops.images,
-                                      tops.image_cosines);
-                            }
-                          })});
+const Registered kCosineTable = one("metrics/cosine_table/cosine_table", [](Run& run) {
+  const Pairs pairs(run);
+  cosine_table(
+      run.context, pairs.images, pairs.texts, {.block_rows = 100},
+      [&](std::int64_t first, MatrixView<const float> cosines) { run.add(first, cosines); });
+});
 
-const Cases kHubness("metrics/hubness", {one("hubness", [](Run& run) {
-                       const Pairs pairs(run);
-                       const Hubness hubs = hubness(run.context, pairs.images, pairs.texts, 10);
-                       run.add(hubs.occurrences, hubs.skew, hubs.never, hubs.most);
-                     })});
+const Registered kCosineTableCosineTops = one("metrics/cosine_table/cosine_tops", [](Run& run) {
+  const Pairs pairs(run);
+  for (const std::int64_t k : {1, 10}) {
+    const CosineTops tops = cosine_tops(run.context, pairs.images, pairs.texts, k);
+    run.add(tops.texts, tops.text_cosines, tops.images, tops.image_cosines);
+  }
+});
 
-const Cases kModalityGap("metrics/modality_gap", {one("modality_gap", [](Run& run) {
-                           const Pairs pairs(run, 5000);
-                           const ModalityGap gap =
-                               modality_gap(run.context, pairs.images, pairs.texts);
-                           run.add(gap.distance, gap.paired_cosine, gap.other_cosine,
-                                   gap.image_image, gap.text_text);
-                         })});
+const Registered kHubness = one("metrics/hubness/hubness", [](Run& run) {
+  const Pairs pairs(run);
+  const Hubness hubs = hubness(run.context, pairs.images, pairs.texts, 10);
+  run.add(hubs.occurrences, hubs.skew, hubs.never, hubs.most);
+});
 
-const Cases kReranking("metrics/reranking",
-                       {one("csls_bias",
-                            [](Run& run) {
-                              const Pairs pairs(run);
-                              run.add(csls_bias(run.context, pairs.images, pairs.texts));
-                            }),
-                        one("sinkhorn_bias", [](Run& run) {
-                          const Pairs pairs(run);
-                          const SinkhornBias found =
-                              sinkhorn_bias(run.context, pairs.images, pairs.texts,
-                                            {.beta = 20, .max_iterations = 30});
-                          run.add(found.bias, found.iterations, found.residual);
-                        })});
+const Registered kModalityGap = one("metrics/modality_gap/modality_gap", [](Run& run) {
+  const Pairs pairs(run, 5000);
+  const ModalityGap gap = modality_gap(run.context, pairs.images, pairs.texts);
+  run.add(gap.distance, gap.paired_cosine, gap.other_cosine, gap.image_image, gap.text_text);
+});
 
-const Cases kRetrieval(
-    "metrics/retrieval",
-    {one("retrieval",
-         [](Run& run) {
-           const Pairs pairs(run, 1021);
-           const Retrieval found = retrieval(run.context, pairs.images, pairs.texts);
-           add(run, found.image_to_text);
-           add(run, found.text_to_image);
-         }),
-     one("retrieval_with_bias", [](Run& run) {
-       const Pairs pairs(run, 1021);
-       const auto bias = run.inputs.uniform<double>(1, 1021, -0.01, 0.01);
-       add(run, retrieval_with_bias(run.context, pairs.images, pairs.texts, {bias.data(), 1021}));
-     })});
+const Registered kRerankingCslsBias = one("metrics/reranking/csls_bias", [](Run& run) {
+  const Pairs pairs(run);
+  run.add(csls_bias(run.context, pairs.images, pairs.texts));
+});
+
+const Registered kRerankingSinkhornBias = one("metrics/reranking/sinkhorn_bias", [](Run& run) {
+  const Pairs pairs(run);
+  const SinkhornBias found =
+      sinkhorn_bias(run.context, pairs.images, pairs.texts, {.beta = 20, .max_iterations = 30});
+  run.add(found.bias, found.iterations, found.residual);
+});
+
+const Registered kRetrieval = one("metrics/retrieval/retrieval", [](Run& run) {
+  const Pairs pairs(run, 1021);
+  const Retrieval found = retrieval(run.context, pairs.images, pairs.texts);
+  add(run, found.image_to_text);
+  add(run, found.text_to_image);
+});
+
+const Registered kRetrievalWithBias = one("metrics/retrieval/retrieval_with_bias", [](Run& run) {
+  const Pairs pairs(run, 1021);
+  const auto bias = run.inputs.uniform<double>(1, 1021, -0.01, 0.01);
+  add(run, retrieval_with_bias(run.context, pairs.images, pairs.texts, {bias.data(), 1021}));
+});
 
 }  // namespace
 }  // namespace clipk::golden

@@ -12,20 +12,19 @@
 namespace clipk::golden {
 namespace {
 
-const Cases kClustering(
-    "metrics/clustering", {one("scores", [](Run& run) {
-      const auto a = run.inputs.below(1, 3001, 13);
-      auto b = run.inputs.below(1, 3001, 9);
-      for (std::int64_t i = 0; i < 3001; i += 2) b(0, i) = a(0, i) / 2;
-      const Contingency table = contingency(a.flat(), b.flat());
-      const ClusteringScores s = clustering_scores(table);
-      run.add(s.ami, s.ari, s.fmi, s.nmi, s.homogeneity, s.completeness, s.v_measure, s.acc,
-              v_measure(table, 2), mutual_info(table), expected_mutual_info(table),
-              matched_classes(table));
-      for (const Normalizer mean : {Normalizer::geometric, Normalizer::min, Normalizer::max}) {
-        run.add(adjusted_mutual_info(table, mean), normalized_mutual_info(table, mean));
-      }
-    })});
+const Registered kClusteringScores = one("metrics/clustering/scores", [](Run& run) {
+  const auto a = run.inputs.below(1, 3001, 13);
+  auto b = run.inputs.below(1, 3001, 9);
+  for (std::int64_t i = 0; i < 3001; i += 2) b(0, i) = a(0, i) / 2;
+  const Contingency table = contingency(a.flat(), b.flat());
+  const ClusteringScores s = clustering_scores(table);
+  run.add(s.ami, s.ari, s.fmi, s.nmi, s.homogeneity, s.completeness, s.v_measure, s.acc,
+          v_measure(table, 2), mutual_info(table), expected_mutual_info(table),
+          matched_classes(table));
+  for (const Normalizer mean : {Normalizer::geometric, Normalizer::min, Normalizer::max}) {
+    run.add(adjusted_mutual_info(table, mean), normalized_mutual_info(table, mean));
+  }
+});
 
 void correlated(Run& run, Correlation kind) {
   const auto coordinates = run.inputs.clustered(1021, 37, 7);
@@ -36,84 +35,83 @@ void correlated(Run& run, Correlation kind) {
   run.add(table.r, table.p, table.q);
 }
 
-const Cases kCorrelation("metrics/correlation",
-                         {one("pearson", [](Run& run) { correlated(run, Correlation::pearson); }),
-                          one("spearman", [](Run& run) { correlated(run, Correlation::spearman); }),
-                          one("point_biserial",
-                              [](Run& run) {
-                                const auto coordinates = run.inputs.clustered(1021, 37, 7);
-                                const CorrelationTable table =
-                                    point_biserial(run.context, coordinates, labels(1021, 7), 3);
-                                run.add(table.r, table.p, table.q);
-                              }),
-                          one("judged", [](Run& run) {
-                            for (const double r : {-0.9, -0.2, 0.01, 0.5}) {
-                              const Interval interval =
-                                  correlation_interval(r, 40, 0.9, Correlation::spearman);
-                              run.add(correlation_p_value(r, 40), interval.low, interval.high);
-                            }
-                          })});
+const Registered kCorrelationPearson =
+    one("metrics/correlation/pearson", [](Run& run) { correlated(run, Correlation::pearson); });
 
-const Cases kFalseDiscovery("metrics/false_discovery", {one("adjusted", [](Run& run) {
-                              const auto p = run.inputs.uniform<double>(1, 300, 0, 1);
-                              for (const FalseDiscovery rule :
-                                   {FalseDiscovery::benjamini_hochberg,
-                                    FalseDiscovery::benjamini_yekutieli}) {
-                                run.add(false_discovery_adjusted({p.data(), 300}, rule));
-                              }
-                            })});
+const Registered kCorrelationSpearman =
+    one("metrics/correlation/spearman", [](Run& run) { correlated(run, Correlation::spearman); });
 
-const Cases kGeometry(
-    "metrics/geometry",
-    {one("of_one_set",
-         [](Run& run) {
-           const auto high = run.inputs.clustered(301, 37, 7), low = run.inputs.uniform(301, 3);
-           run.add(stress1(run.context, {high}, {low}), order_error(run.context, {high}, {low}),
-                   trustworthiness(run.context, high, low, 10));
-           const SampledError sampled = sampled_order_error(run.context, {high}, {low}, 20'000, 5);
-           run.add(sampled.error, sampled.standard_error);
-         }),
-     one("between_sets", [](Run& run) {
-       const auto x = run.inputs.directions(301, 37), y = run.inputs.directions(203, 37);
-       const PairRows high{.x = x, .y = y, .metric = Metric::cosine};
-       const PairRows low{.x = x.view().col_range(0, 5), .y = y.view().col_range(0, 5)};
-       run.add(stress1(run.context, high, low), order_error(run.context, high, low));
-     })});
+const Registered kCorrelationPointBiserial =
+    one("metrics/correlation/point_biserial", [](Run& run) {
+      const auto coordinates = run.inputs.clustered(1021, 37, 7);
+      const CorrelationTable table = point_biserial(run.context, coordinates, labels(1021, 7), 3);
+      run.add(table.r, table.p, table.q);
+    });
 
-const Cases kHungarian("metrics/hungarian", {one("assignment", [](Run& run) {
-                         const auto drawn = run.inputs.below(40, 30, 1000);
-                         Matrix<std::int64_t> weights(40, 30);
-                         std::ranges::copy(drawn.flat(), weights.flat().begin());
-                         const Assignment found = hungarian(weights);
-                         run.add(found.col_of_row, found.row_of_col, found.total);
-                       })});
+const Registered kCorrelationJudged = one("metrics/correlation/judged", [](Run& run) {
+  for (const double r : {-0.9, -0.2, 0.01, 0.5}) {
+    const Interval interval = correlation_interval(r, 40, 0.9, Correlation::spearman);
+    run.add(correlation_p_value(r, 40), interval.low, interval.high);
+  }
+});
 
-const Cases kNearestLabel("metrics/nearest_label", {one("accuracy", [](Run& run) {
-                            const auto rows = run.inputs.clustered(517, 37, 7);
-                            const auto of = run.inputs.below(1, 517, 7);
-                            run.add(nearest_label_accuracy(run.context, rows, of.flat()));
-                          })});
+const Registered kFalseDiscoveryAdjusted = one("metrics/false_discovery/adjusted", [](Run& run) {
+  const auto p = run.inputs.uniform<double>(1, 300, 0, 1);
+  for (const FalseDiscovery rule :
+       {FalseDiscovery::benjamini_hochberg, FalseDiscovery::benjamini_yekutieli}) {
+    run.add(false_discovery_adjusted({p.data(), 300}, rule));
+  }
+});
 
-const Cases kSilhouette("metrics/silhouette", {one("silhouette", [](Run& run) {
-                          const auto rows = run.inputs.clustered(1021, 37, 7);
-                          const auto of = labels(1021, 7);
-                          const VectorView<const std::int32_t> view(of.data(), 1021);
-                          for (const Metric metric : {Metric::euclidean, Metric::cosine}) {
-                            run.add(silhouette(run.context, rows, view, {.metric = metric}));
-                          }
-                          run.add(silhouette(run.context, rows, view, {.sample = 100}));
-                        })});
+const Registered kGeometryOfOneSet = one("metrics/geometry/of_one_set", [](Run& run) {
+  const auto high = run.inputs.clustered(301, 37, 7), low = run.inputs.uniform(301, 3);
+  run.add(stress1(run.context, {high}, {low}), order_error(run.context, {high}, {low}),
+          trustworthiness(run.context, high, low, 10));
+  const SampledError sampled = sampled_order_error(run.context, {high}, {low}, 20'000, 5);
+  run.add(sampled.error, sampled.standard_error);
+});
 
-const Cases kStability("metrics/stability", {one("stability", [](Run& run) {
-                         std::vector<std::vector<std::int32_t>> runs;
-                         for (int r = 0; r < 4; ++r) {
-                           runs.push_back(labels(1021, 7));
-                           const auto drawn = run.inputs.below(1, 400, 7);
-                           std::ranges::copy(drawn.flat(), runs.back().begin());
-                         }
-                         const Stability found = stability(runs);
-                         run.add(found.mean, found.standard_deviation, found.pairs);
-                       })});
+const Registered kGeometryBetweenSets = one("metrics/geometry/between_sets", [](Run& run) {
+  const auto x = run.inputs.directions(301, 37), y = run.inputs.directions(203, 37);
+  const PairRows high{.x = x, .y = y, .metric = Metric::cosine};
+  const PairRows low{.x = x.view().col_range(0, 5), .y = y.view().col_range(0, 5)};
+  run.add(stress1(run.context, high, low), order_error(run.context, high, low));
+});
+
+const Registered kHungarianAssignment = one("metrics/hungarian/assignment", [](Run& run) {
+  const auto drawn = run.inputs.below(40, 30, 1000);
+  Matrix<std::int64_t> weights(40, 30);
+  std::ranges::copy(drawn.flat(), weights.flat().begin());
+  const Assignment found = hungarian(weights);
+  run.add(found.col_of_row, found.row_of_col, found.total);
+});
+
+const Registered kNearestLabelAccuracy = one("metrics/nearest_label/accuracy", [](Run& run) {
+  const auto rows = run.inputs.clustered(517, 37, 7);
+  const auto of = run.inputs.below(1, 517, 7);
+  run.add(nearest_label_accuracy(run.context, rows, of.flat()));
+});
+
+const Registered kSilhouette = one("metrics/silhouette/silhouette", [](Run& run) {
+  const auto rows = run.inputs.clustered(1021, 37, 7);
+  const auto of = labels(1021, 7);
+  const VectorView<const std::int32_t> view(of.data(), 1021);
+  for (const Metric metric : {Metric::euclidean, Metric::cosine}) {
+    run.add(silhouette(run.context, rows, view, {.metric = metric}));
+  }
+  run.add(silhouette(run.context, rows, view, {.sample = 100}));
+});
+
+const Registered kStability = one("metrics/stability/stability", [](Run& run) {
+  std::vector<std::vector<std::int32_t>> runs;
+  for (int r = 0; r < 4; ++r) {
+    runs.push_back(labels(1021, 7));
+    const auto drawn = run.inputs.below(1, 400, 7);
+    std::ranges::copy(drawn.flat(), runs.back().begin());
+  }
+  const Stability found = stability(runs);
+  run.add(found.mean, found.standard_deviation, found.pairs);
+});
 
 }  // namespace
 }  // namespace clipk::golden

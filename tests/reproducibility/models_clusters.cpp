@@ -17,37 +17,39 @@ void clusters(Run& run, bool spherical) {
   for (const KMeansRun& restart : kmeans.runs()) run.add(restart.inertia, restart.iterations);
 }
 
-const Cases kKMeans("models/kmeans", {one("euclidean", [](Run& run) { clusters(run, false); }),
-                                      one("spherical", [](Run& run) { clusters(run, true); }),
-                                      one("means_by_label", [](Run& run) {
-                                        const auto rows = run.inputs.uniform(1021, 20);
-                                        run.add(means_by_label(rows, labels(1021, 7), 7));
-                                      })});
+const Registered kKMeansEuclidean =
+    one("models/kmeans/euclidean", [](Run& run) { clusters(run, false); });
 
-const Cases kChooseClusters("models/choose_clusters", {one("choice", [](Run& run) {
-                              const auto rows = run.inputs.clustered(300, 10, 4);
-                              const ClusterChoice choice = choose_clusters(
-                                  run.context, rows,
-                                  {.candidates = {3, 4, 6}, .runs = 3, .restarts = 2});
-                              run.add(choice.k);
-                              for (const ClusterCandidate& candidate : choice.candidates) {
-                                run.add(candidate.stability.mean, candidate.inertia);
-                              }
-                            })});
+const Registered kKMeansSpherical =
+    one("models/kmeans/spherical", [](Run& run) { clusters(run, true); });
 
-const Cases kClusterNames("models/cluster_names", {one("names", [](Run& run) {
-                            const auto images = run.inputs.clustered(301, 37, 5);
-                            const auto texts = run.inputs.near(images.view().row_range(0, 40), 0.3);
-                            const auto named = cluster_names(run.context, images, labels(301, 5),
-                                                             texts, {.permutations = 99});
-                            for (const NamedCluster& cluster : named) {
-                              run.add(cluster.label, cluster.size, cluster.margin, cluster.p,
-                                      cluster.q);
-                              for (const NamingText& text : cluster.names) {
-                                run.add(text.text, text.cosine, text.elsewhere);
-                              }
-                            }
-                          })});
+const Registered kKMeansMeansByLabel = one("models/kmeans/means_by_label", [](Run& run) {
+  const auto rows = run.inputs.uniform(1021, 20);
+  run.add(means_by_label(rows, labels(1021, 7), 7));
+});
+
+const Registered kChooseClustersChoice = one("models/choose_clusters/choice", [](Run& run) {
+  const auto rows = run.inputs.clustered(300, 10, 4);
+  const ClusterChoice choice =
+      choose_clusters(run.context, rows, {.candidates = {3, 4, 6}, .runs = 3, .restarts = 2});
+  run.add(choice.k);
+  for (const ClusterCandidate& candidate : choice.candidates) {
+    run.add(candidate.stability.mean, candidate.inertia);
+  }
+});
+
+const Registered kClusterNamesNames = one("models/cluster_names/names", [](Run& run) {
+  const auto images = run.inputs.clustered(301, 37, 5);
+  const auto texts = run.inputs.near(images.view().row_range(0, 40), 0.3);
+  const auto named =
+      cluster_names(run.context, images, labels(301, 5), texts, {.permutations = 99});
+  for (const NamedCluster& cluster : named) {
+    run.add(cluster.label, cluster.size, cluster.margin, cluster.p, cluster.q);
+    for (const NamingText& text : cluster.names) {
+      run.add(text.text, text.cosine, text.elsewhere);
+    }
+  }
+});
 
 // From an autoencoder that has hardly been trained.
 void embedded(Run& run, const DecOptions& options) {
@@ -89,9 +91,10 @@ DecOptions of_directions() {
   return options;
 }
 
-const Cases kDec("models/dec",
-                 {one("dec", [](Run& run) { embedded(run, short_training()); }),
-                  one("directions", [](Run& run) { embedded(run, of_directions()); })});
+const Registered kDec = one("models/dec/dec", [](Run& run) { embedded(run, short_training()); });
+
+const Registered kDecDirections =
+    one("models/dec/directions", [](Run& run) { embedded(run, of_directions()); });
 
 }  // namespace
 }  // namespace clipk::golden

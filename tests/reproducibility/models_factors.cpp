@@ -28,41 +28,38 @@ void flow_step(Run& run, const FlowOptions& options) {
   run.add(back, flow.log_density(run.context, x), flow.sample(run.context, 50, 2));
 }
 
-const Cases kFlow("models/flow",
-                  {both("tanh",
-                        [](Run& run, auto zero) {
-                          flow_step<decltype(zero)>(
-                              run, {.blocks = 2, .width = 33, .depth = 2, .zero_last = false});
-                        }),
-                   both("atan_bent", [](Run& run, auto zero) {
-                     flow_step<decltype(zero)>(run, {.blocks = 2,
-                                                     .width = 33,
-                                                     .depth = 1,
-                                                     .scale = CouplingScale::atan,
-                                                     .clamp = 1.9F,
-                                                     .slope = 0.9F,
-                                                     .zero_last = false});
-                   })});
+const Registered kFlowTanh = both("models/flow/tanh", [](Run& run, auto zero) {
+  flow_step<decltype(zero)>(run, {.blocks = 2, .width = 33, .depth = 2, .zero_last = false});
+});
 
-const Cases kFactorPairs("models/factor_pairs", {one("draw", [](Run& run) {
-                           const auto rows = run.inputs.clustered(301, 8, 3);
-                           for (const PairMarks marks : {PairMarks::drawn, PairMarks::known}) {
-                             const FactorPairs pairs(factors_of(rows, 3), 301, {.marks = marks});
-                             const FactorPairs::Draw draw = pairs.draw(4, 2, 500);
-                             run.add(draw.first, draw.second, draw.shared);
-                           }
-                         })});
+const Registered kFlowAtanBent = both("models/flow/atan_bent", [](Run& run, auto zero) {
+  flow_step<decltype(zero)>(run, {.blocks = 2,
+                                  .width = 33,
+                                  .depth = 1,
+                                  .scale = CouplingScale::atan,
+                                  .clamp = 1.9F,
+                                  .slope = 0.9F,
+                                  .zero_last = false});
+});
 
-const Cases kFactorSizes("models/factor_sizes", {one("sizes", [](Run& run) {
-                           const auto rows = run.inputs.clustered(301, 8, 3);
-                           const FactorPairs pairs(factors_of(rows, 3), 301);
-                           for (const SizeRule rule : {SizeRule::softmax, SizeRule::correlations}) {
-                             const FactorSizes found = factor_sizes(run.context, rows, pairs,
-                                                                    {.rule = rule, .pairs = 2000});
-                             run.add(found.sizes, found.scores, found.thresholds);
-                             for (const auto& values : found.correlations) run.add(values);
-                           }
-                         })});
+const Registered kFactorPairsDraw = one("models/factor_pairs/draw", [](Run& run) {
+  const auto rows = run.inputs.clustered(301, 8, 3);
+  for (const PairMarks marks : {PairMarks::drawn, PairMarks::known}) {
+    const FactorPairs pairs(factors_of(rows, 3), 301, {.marks = marks});
+    const FactorPairs::Draw draw = pairs.draw(4, 2, 500);
+    run.add(draw.first, draw.second, draw.shared);
+  }
+});
+
+const Registered kFactorSizesSizes = one("models/factor_sizes/sizes", [](Run& run) {
+  const auto rows = run.inputs.clustered(301, 8, 3);
+  const FactorPairs pairs(factors_of(rows, 3), 301);
+  for (const SizeRule rule : {SizeRule::softmax, SizeRule::correlations}) {
+    const FactorSizes found = factor_sizes(run.context, rows, pairs, {.rule = rule, .pairs = 2000});
+    run.add(found.sizes, found.scores, found.thresholds);
+    for (const auto& values : found.correlations) run.add(values);
+  }
+});
 
 IinOptions small() {
   return {.flow = {.blocks = 2, .width = 33, .depth = 1},
@@ -81,47 +78,44 @@ void interpreted(Run& run, const Iin& iin, const Matrix<float>& rows) {
   for (const IinBlock& block : iin.blocks()) run.add(block.first, block.size, block.rho);
 }
 
-const Cases kIin("models/iin", {one("fit",
-                                    [](Run& run) {
-                                      const auto rows = run.inputs.clustered(301, 8, 3);
-                                      const Iin iin =
-                                          Iin::fit(run.context, rows, factors_of(rows, 3), small());
-                                      interpreted(run, iin, rows);
-                                    }),
-                                one("fit_to_distributions", [](Run& run) {
-                                  const auto rows = run.inputs.clustered(301, 8, 3);
-                                  const auto log_variance = run.inputs.uniform(301, 8, -6, -3);
-                                  IinOptions options = small();
-                                  options.sizes = {2, 3};
-                                  options.estimate_rho = true;
-                                  options.rho_warmup = 0.5;
-                                  options.noise = 0.05;
-                                  const Iin iin = Iin::fit(run.context, rows, log_variance,
-                                                           factors_of(rows, 3), options);
-                                  interpreted(run, iin, rows);
-                                })});
+const Registered kIinFit = one("models/iin/fit", [](Run& run) {
+  const auto rows = run.inputs.clustered(301, 8, 3);
+  const Iin iin = Iin::fit(run.context, rows, factors_of(rows, 3), small());
+  interpreted(run, iin, rows);
+});
 
-const Cases kFlowDiagnostics(
-    "models/flow_diagnostics",
-    {one("diagnostics",
-         [](Run& run) {
-           const auto rows = run.inputs.clustered(301, 8, 3), held_out = run.inputs.near(rows, 0.1);
-           Flow flow(run.context, 8, {.blocks = 2, .width = 33, .depth = 1, .zero_last = false});
-           flow.initialize(run.context, rows);
-           const FlowDiagnostics found =
-               flow_diagnostics(run.context, flow, rows, held_out.view().row_range(0, 100), 3);
-           run.add(found.nll, found.nll_gaussian, found.round_trip_max, found.round_trip_max_double,
-                   found.logdet_error);
-         }),
-     one("leakage", [](Run& run) {
-       const auto rows = run.inputs.clustered(301, 8, 3);
-       const std::vector<Factor> factors = factors_of(rows, 3);
-       const Iin iin = Iin::fit(run.context, rows, factors, small());
-       const Leakage found = leakage(run.context, iin, rows, factors, rows, factors,
-                                     {.hidden = {9}, .epochs = 2, .least_steps = 10, .batch = 64});
-       for (const auto& scores : found.scores) run.add(scores);
-       run.add(found.chance);
-     })});
+const Registered kIinFitToDistributions = one("models/iin/fit_to_distributions", [](Run& run) {
+  const auto rows = run.inputs.clustered(301, 8, 3);
+  const auto log_variance = run.inputs.uniform(301, 8, -6, -3);
+  IinOptions options = small();
+  options.sizes = {2, 3};
+  options.estimate_rho = true;
+  options.rho_warmup = 0.5;
+  options.noise = 0.05;
+  const Iin iin = Iin::fit(run.context, rows, log_variance, factors_of(rows, 3), options);
+  interpreted(run, iin, rows);
+});
+
+const Registered kFlowDiagnosticsDiagnostics =
+    one("models/flow_diagnostics/diagnostics", [](Run& run) {
+      const auto rows = run.inputs.clustered(301, 8, 3), held_out = run.inputs.near(rows, 0.1);
+      Flow flow(run.context, 8, {.blocks = 2, .width = 33, .depth = 1, .zero_last = false});
+      flow.initialize(run.context, rows);
+      const FlowDiagnostics found =
+          flow_diagnostics(run.context, flow, rows, held_out.view().row_range(0, 100), 3);
+      run.add(found.nll, found.nll_gaussian, found.round_trip_max, found.round_trip_max_double,
+              found.logdet_error);
+    });
+
+const Registered kFlowDiagnosticsLeakage = one("models/flow_diagnostics/leakage", [](Run& run) {
+  const auto rows = run.inputs.clustered(301, 8, 3);
+  const std::vector<Factor> factors = factors_of(rows, 3);
+  const Iin iin = Iin::fit(run.context, rows, factors, small());
+  const Leakage found = leakage(run.context, iin, rows, factors, rows, factors,
+                                {.hidden = {9}, .epochs = 2, .least_steps = 10, .batch = 64});
+  for (const auto& scores : found.scores) run.add(scores);
+  run.add(found.chance);
+});
 
 }  // namespace
 }  // namespace clipk::golden

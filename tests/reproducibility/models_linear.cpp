@@ -19,33 +19,35 @@ void principal(Run& run, std::int64_t n, std::int64_t d, const PcaOptions& optio
           pca.explained_variance_ratio(), pca.transform(run.context, texts, Modality::text, 5));
 }
 
-const Cases kPca("models/pca",
-                 {one("tall", [](Run& run) { principal(run, 517, 37, {}); }),
-                  one("wide",
-                      [](Run& run) { principal(run, 30, 130, {.centering = Centering::pooled}); }),
-                  one("few", [](Run& run) {
-                    principal(run, 517, 130, {.centering = Centering::none, .components = 6});
-                  })});
+const Registered kPcaTall = one("models/pca/tall", [](Run& run) { principal(run, 517, 37, {}); });
 
-const Cases kRandomProjection("models/random_projection", {one("transform", [](Run& run) {
-                                const RandomProjection projection(130, 17, run.context.seed());
-                                const auto rows = run.inputs.uniform(517, 130);
-                                Matrix<float> out(517, 17);
-                                projection.transform(run.context, rows, out);
-                                run.add(projection.matrix(), out);
-                              })});
+const Registered kPcaWide = one(
+    "models/pca/wide", [](Run& run) { principal(run, 30, 130, {.centering = Centering::pooled}); });
 
-const Cases kRetrievalAxes("models/retrieval_axes", {one("axes", [](Run& run) {
-                             const auto images = run.inputs.clustered(517, 37, 7);
-                             const auto texts = run.inputs.near(images, 0.4);
-                             run.add(retrieval_axes(images, texts, 9));
-                           })});
+const Registered kPcaFew = one("models/pca/few", [](Run& run) {
+  principal(run, 517, 130, {.centering = Centering::none, .components = 6});
+});
 
-const Cases kManifoldDenoising("models/manifold_denoising", {one("denoised", [](Run& run) {
-                                 const auto rows = run.inputs.clustered(517, 37, 7);
-                                 run.add(denoise_manifold(run.context, rows,
-                                                          {.neighbors = 9, .iterations = 5}));
-                               })});
+const Registered kRandomProjectionTransform =
+    one("models/random_projection/transform", [](Run& run) {
+      const RandomProjection projection(130, 17, run.context.seed());
+      const auto rows = run.inputs.uniform(517, 130);
+      Matrix<float> out(517, 17);
+      projection.transform(run.context, rows, out);
+      run.add(projection.matrix(), out);
+    });
+
+const Registered kRetrievalAxesAxes = one("models/retrieval_axes/axes", [](Run& run) {
+  const auto images = run.inputs.clustered(517, 37, 7);
+  const auto texts = run.inputs.near(images, 0.4);
+  run.add(retrieval_axes(images, texts, 9));
+});
+
+const Registered kManifoldDenoisingDenoised =
+    one("models/manifold_denoising/denoised", [](Run& run) {
+      const auto rows = run.inputs.clustered(517, 37, 7);
+      run.add(denoise_manifold(run.context, rows, {.neighbors = 9, .iterations = 5}));
+    });
 
 // Seven classes, some rows without one.
 struct Labelled {
@@ -56,32 +58,31 @@ struct Labelled {
   std::vector<std::int32_t> classes;
 };
 
-const Cases kLogisticProbe(
-    "models/logistic_probe",
-    {one("fit",
-         [](Run& run) {
-           const Labelled data(run);
-           for (const bool standardize : {false, true}) {
-             const LogisticProbe probe =
-                 LogisticProbe::fit(run.context, data.rows, data.classes,
-                                    {.c = 0.5, .standardize = standardize, .max_iterations = 40});
-             run.add(probe.weights(), probe.intercepts(), probe.loss(), probe.gradient(),
-                     probe.iterations(), probe.probabilities(run.context, data.rows));
-           }
-         }),
-     one("cross_validate",
-         [](Run& run) {
-           const Labelled data(run);
-           const LogisticCrossValidation found =
-               cross_validate(run.context, data.rows, data.classes, 3, {.max_iterations = 10});
-           run.add(found.accuracy, found.fold_accuracy, found.fold, found.predictions);
-         }),
-     one("choose_c", [](Run& run) {
-       const Labelled data(run);
-       const LogisticChoice choice = choose_c(run.context, data.rows, data.classes,
-                                              {.candidates = {0.01, 1}}, {.max_iterations = 10});
-       run.add(choice.c, choice.accuracy, choice.held_out);
-     })});
+const Registered kLogisticProbeFit = one("models/logistic_probe/fit", [](Run& run) {
+  const Labelled data(run);
+  for (const bool standardize : {false, true}) {
+    const LogisticProbe probe =
+        LogisticProbe::fit(run.context, data.rows, data.classes,
+                           {.c = 0.5, .standardize = standardize, .max_iterations = 40});
+    run.add(probe.weights(), probe.intercepts(), probe.loss(), probe.gradient(), probe.iterations(),
+            probe.probabilities(run.context, data.rows));
+  }
+});
+
+const Registered kLogisticProbeCrossValidate =
+    one("models/logistic_probe/cross_validate", [](Run& run) {
+      const Labelled data(run);
+      const LogisticCrossValidation found =
+          cross_validate(run.context, data.rows, data.classes, 3, {.max_iterations = 10});
+      run.add(found.accuracy, found.fold_accuracy, found.fold, found.predictions);
+    });
+
+const Registered kLogisticProbeChooseC = one("models/logistic_probe/choose_c", [](Run& run) {
+  const Labelled data(run);
+  const LogisticChoice choice = choose_c(run.context, data.rows, data.classes,
+                                         {.candidates = {0.01, 1}}, {.max_iterations = 10});
+  run.add(choice.c, choice.accuracy, choice.held_out);
+});
 
 void mapped(Run& run, TsneMethod method, double perplexity) {
   const auto rows = run.inputs.clustered(301, 20, 5), more = run.inputs.near(rows, 0.1);
@@ -94,23 +95,26 @@ void mapped(Run& run, TsneMethod method, double perplexity) {
           tsne.transform(run.context, more.view().row_range(0, 50), {.iterations = 20}));
 }
 
-const Cases kTsne("models/tsne",
-                  {one("exact", [](Run& run) { mapped(run, TsneMethod::exact, 10); }),
-                   one("stored", [](Run& run) { mapped(run, TsneMethod::exact, 60); }),
-                   one("fft", [](Run& run) { mapped(run, TsneMethod::fft, 10); })});
+const Registered kTsneExact =
+    one("models/tsne/exact", [](Run& run) { mapped(run, TsneMethod::exact, 10); });
 
-const Cases kZeroShot("models/zero_shot", {one("predict", [](Run& run) {
-                        const auto prompts = run.inputs.clustered(21, 37, 7);
-                        const ZeroShot classifier(run.context, prompts, labels(21, 7));
-                        const auto images = run.inputs.clustered(517, 37, 7);
-                        Matrix<float> scores(517, 7);
-                        classifier.scores(run.context, images, scores);
-                        const ZeroShotPredictions found = classifier.predict(run.context, images);
-                        const ZeroShotAccuracy accuracy =
-                            classifier.accuracy(run.context, images, labels(517, 7));
-                        run.add(classifier.ensembles(), scores, found.classes, found.cosines,
-                                accuracy.top1, accuracy.mean_per_class, accuracy.recall);
-                      })});
+const Registered kTsneStored =
+    one("models/tsne/stored", [](Run& run) { mapped(run, TsneMethod::exact, 60); });
+
+const Registered kTsneFft =
+    one("models/tsne/fft", [](Run& run) { mapped(run, TsneMethod::fft, 10); });
+
+const Registered kZeroShotPredict = one("models/zero_shot/predict", [](Run& run) {
+  const auto prompts = run.inputs.clustered(21, 37, 7);
+  const ZeroShot classifier(run.context, prompts, labels(21, 7));
+  const auto images = run.inputs.clustered(517, 37, 7);
+  Matrix<float> scores(517, 7);
+  classifier.scores(run.context, images, scores);
+  const ZeroShotPredictions found = classifier.predict(run.context, images);
+  const ZeroShotAccuracy accuracy = classifier.accuracy(run.context, images, labels(517, 7));
+  run.add(classifier.ensembles(), scores, found.classes, found.cosines, accuracy.top1,
+          accuracy.mean_per_class, accuracy.recall);
+});
 
 }  // namespace
 }  // namespace clipk::golden

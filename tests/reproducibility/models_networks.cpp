@@ -43,10 +43,14 @@ NeuralMdsOptions inner_split() {
   return options;
 }
 
-const Cases kNeuralMds("models/neural_mds",
-                       {one("isotonic", [](Run& run) { reduced(run, isotonic()); }),
-                        one("isometric", [](Run& run) { reduced(run, isometric()); }),
-                        one("inner_split", [](Run& run) { reduced(run, inner_split()); })});
+const Registered kNeuralMdsIsotonic =
+    one("models/neural_mds/isotonic", [](Run& run) { reduced(run, isotonic()); });
+
+const Registered kNeuralMdsIsometric =
+    one("models/neural_mds/isometric", [](Run& run) { reduced(run, isometric()); });
+
+const Registered kNeuralMdsInnerSplit =
+    one("models/neural_mds/inner_split", [](Run& run) { reduced(run, inner_split()); });
 
 void encoded(Run& run, const AutoencoderOptions& options) {
   const auto rows = run.inputs.clustered(301, 37, 5);
@@ -79,12 +83,14 @@ AutoencoderOptions layer_by_layer() {
   return options;
 }
 
-const Cases kAutoencoder("models/autoencoder",
-                         {one("plain", [](Run& run) { encoded(run, plain()); }),
-                          one("layer_by_layer", [](Run& run) { encoded(run, layer_by_layer()); })});
+const Registered kAutoencoderPlain =
+    one("models/autoencoder/plain", [](Run& run) { encoded(run, plain()); });
 
-const Cases kAutoencoderNetwork(
-    "models/autoencoder_network", {both("step", [](Run& run, auto zero) {
+const Registered kAutoencoderLayerByLayer =
+    one("models/autoencoder/layer_by_layer", [](Run& run) { encoded(run, layer_by_layer()); });
+
+const Registered kAutoencoderNetworkStep =
+    both("models/autoencoder_network/step", [](Run& run, auto zero) {
       using T = decltype(zero);
       BasicAutoencoderNetwork<T> network(run.context, {.widths = {37, 33, 5}}, 7);
       typename BasicAutoencoderNetwork<T>::Workspace workspace(run.context, network, 100);
@@ -94,47 +100,41 @@ const Cases kAutoencoderNetwork(
       network.reconstruct(run.context, x, 1, workspace, VectorView<double>(&loss, 1));
       network.encode_backward(run.context, x, workspace);
       run.add(loss, workspace.codes, workspace.output, network.parameters().gradients);
-    })});
+    });
 
-const Cases kVae("models/vae", {one("fit", [](Run& run) {
-                   const auto rows = run.inputs.clustered(301, 37, 5);
-                   const Vae vae = Vae::fit(
-                       run.context, rows,
-                       {.hidden = {33}, .code = 5, .sigma = 0.3F, .epochs = 3, .batch = 64});
-                   const VaePosterior codes = vae.posterior(run.context, rows);
-                   run.add(vae.losses(), codes.mean, codes.log_variance,
-                           vae.sample_codes(run.context, rows, 2),
-                           vae.decode(run.context, codes.mean),
-                           vae.reconstruction_error(run.context, rows),
-                           vae.divergences(run.context, rows));
-                 })});
+const Registered kVaeFit = one("models/vae/fit", [](Run& run) {
+  const auto rows = run.inputs.clustered(301, 37, 5);
+  const Vae vae = Vae::fit(run.context, rows,
+                           {.hidden = {33}, .code = 5, .sigma = 0.3F, .epochs = 3, .batch = 64});
+  const VaePosterior codes = vae.posterior(run.context, rows);
+  run.add(vae.losses(), codes.mean, codes.log_variance, vae.sample_codes(run.context, rows, 2),
+          vae.decode(run.context, codes.mean), vae.reconstruction_error(run.context, rows),
+          vae.divergences(run.context, rows));
+});
 
-const Cases kVaeNetwork("models/vae_network", {both("step", [](Run& run, auto zero) {
-                          using T = decltype(zero);
-                          BasicVaeNetwork<T> network(run.context, {.widths = {37, 33, 5}});
-                          typename BasicVaeNetwork<T>::Workspace workspace(run.context, network,
-                                                                           100);
-                          const auto x = run.inputs.uniform<T>(100, 37);
-                          const std::uint64_t step = 3;
-                          double loss = 0;
-                          network.step(run.context, x, static_cast<T>(0.3),
-                                       VectorView<const std::uint64_t>(&step, 1), workspace,
-                                       VectorView<double>(&loss, 1));
-                          run.add(loss, workspace.output, network.parameters().gradients);
-                        })});
+const Registered kVaeNetworkStep = both("models/vae_network/step", [](Run& run, auto zero) {
+  using T = decltype(zero);
+  BasicVaeNetwork<T> network(run.context, {.widths = {37, 33, 5}});
+  typename BasicVaeNetwork<T>::Workspace workspace(run.context, network, 100);
+  const auto x = run.inputs.uniform<T>(100, 37);
+  const std::uint64_t step = 3;
+  double loss = 0;
+  network.step(run.context, x, static_cast<T>(0.3), VectorView<const std::uint64_t>(&step, 1),
+               workspace, VectorView<double>(&loss, 1));
+  run.add(loss, workspace.output, network.parameters().gradients);
+});
 
-const Cases kProbe("models/probe", {one("fit", [](Run& run) {
-                     const auto rows = run.inputs.clustered(301, 20, 3);
-                     const std::vector<Factor> factors = factors_of(rows, 3);
-                     const Probe probe =
-                         Probe::fit(run.context, rows, factors,
-                                    {.hidden = {33}, .epochs = 3, .least_steps = 20, .batch = 64});
-                     run.add(probe.losses(), probe.best_epoch(),
-                             probe.scores(run.context, rows, factors), chance_scores(factors));
-                     for (const Factor& factor : probe.predict(run.context, rows)) {
-                       run.add(factor.classes, factor.values);
-                     }
-                   })});
+const Registered kProbeFit = one("models/probe/fit", [](Run& run) {
+  const auto rows = run.inputs.clustered(301, 20, 3);
+  const std::vector<Factor> factors = factors_of(rows, 3);
+  const Probe probe = Probe::fit(run.context, rows, factors,
+                                 {.hidden = {33}, .epochs = 3, .least_steps = 20, .batch = 64});
+  run.add(probe.losses(), probe.best_epoch(), probe.scores(run.context, rows, factors),
+          chance_scores(factors));
+  for (const Factor& factor : probe.predict(run.context, rows)) {
+    run.add(factor.classes, factor.values);
+  }
+});
 
 }  // namespace
 }  // namespace clipk::golden

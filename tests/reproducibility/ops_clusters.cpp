@@ -51,49 +51,45 @@ void divergence(Run& run, const SoftAssignmentOptions& options, bool target) {
   }
 }
 
-std::vector<Case> soft_cases() {
-  std::vector<Case> cases;
+Registered soft_cases() {
   for (const Kernel& kernel : kKernels) {
-    const auto all = [&](const std::string& name, auto f) { append(cases, both(name, f)); };
-    const std::string name = kernel.name;
+    const std::string header = "ops/soft_assignment/", name = kernel.name;
     const SoftAssignmentOptions options = kernel.options;
-    all("soft_assignment." + name,
-        [options](Run& run, auto zero) { assigned<decltype(zero)>(run, options); });
-    all("soft_assignment_kl." + name,
-        [options](Run& run, auto zero) { divergence<decltype(zero)>(run, options, false); });
-    all("soft_assignment_kl." + name + "_target",
-        [options](Run& run, auto zero) { divergence<decltype(zero)>(run, options, true); });
+    both(header + "soft_assignment." + name,
+         [options](Run& run, auto zero) { assigned<decltype(zero)>(run, options); });
+    both(header + "soft_assignment_kl." + name,
+         [options](Run& run, auto zero) { divergence<decltype(zero)>(run, options, false); });
+    both(header + "soft_assignment_kl." + name + "_target",
+         [options](Run& run, auto zero) { divergence<decltype(zero)>(run, options, true); });
   }
-  return cases;
+  return {};
 }
 
-const Cases kSoftAssignment("ops/soft_assignment", {soft_cases()});
+const Registered kSoftAssignment = soft_cases();
 
-const Cases kTargetDistribution("ops/target_distribution",
-                                {both("target_distribution",
-                                      [](Run& run, auto zero) {
-                                        using T = decltype(zero);
-                                        for (const Shape& s : kShapes) {
-                                          const auto q = run.inputs.uniform<T>(s.n, s.k, 0, 1);
-                                          const auto sums =
-                                              run.inputs.uniform<double>(1, s.k, 1, 20);
-                                          Matrix<T> p(s.n, s.k);
-                                          target_distribution(run.context, q, sums.flat(), p);
-                                          run.add(p);
-                                        }
-                                      }),
-                                 both("balanced_target", [](Run& run, auto zero) {
-                                   using T = decltype(zero);
-                                   for (const float power : {2.F, 1.7F}) {
-                                     const auto q = run.inputs.uniform<T>(517, 33, 0.01, 1);
-                                     Matrix<T> p(517, 33);
-                                     Matrix<double> sums(1, 33);
-                                     balanced_target(run.context, q,
-                                                     {.power = power, .iterations = 7}, p,
-                                                     sums.flat());
-                                     run.add(p, sums);
-                                   }
-                                 })});
+const Registered kTargetDistribution =
+    both("ops/target_distribution/target_distribution", [](Run& run, auto zero) {
+      using T = decltype(zero);
+      for (const Shape& s : kShapes) {
+        const auto q = run.inputs.uniform<T>(s.n, s.k, 0, 1);
+        const auto sums = run.inputs.uniform<double>(1, s.k, 1, 20);
+        Matrix<T> p(s.n, s.k);
+        target_distribution(run.context, q, sums.flat(), p);
+        run.add(p);
+      }
+    });
+
+const Registered kTargetDistributionBalancedTarget =
+    both("ops/target_distribution/balanced_target", [](Run& run, auto zero) {
+      using T = decltype(zero);
+      for (const float power : {2.F, 1.7F}) {
+        const auto q = run.inputs.uniform<T>(517, 33, 0.01, 1);
+        Matrix<T> p(517, 33);
+        Matrix<double> sums(1, 33);
+        balanced_target(run.context, q, {.power = power, .iterations = 7}, p, sums.flat());
+        run.add(p, sums);
+      }
+    });
 
 // Two steps of r restarts, the second with bounds and centres that moved a little.
 void kmeans_steps(Run& run) {
@@ -117,19 +113,20 @@ void kmeans_steps(Run& run) {
   run.add(labels, sums, counts, changed);
 }
 
-const Cases kKMeansStep(
-    "ops/kmeans_step",
-    {one("kmeans_step.float", kmeans_steps), one("kmeans_inertia.float", [](Run& run) {
-       constexpr std::int64_t kRestarts = 3, kPoints = 3001, kCentres = 17, kDim = 37;
-       const auto points = run.inputs.clustered(kPoints, kDim, kCentres);
-       const auto centres = run.inputs.uniform(kRestarts * kCentres, kDim);
-       const auto labels = run.inputs.below(kRestarts, kPoints, kCentres);
-       Matrix<double> squared(kRestarts, kPoints), inertia(1, kRestarts);
-       kmeans_inertia(run.context, points,
-                      BatchView<const float>(centres.data(), kRestarts, kCentres, kDim), labels,
-                      squared, inertia.flat());
-       run.add(squared, inertia);
-     })});
+const Registered kKMeansStepFloat = one("ops/kmeans_step/kmeans_step.float", kmeans_steps);
+
+const Registered kKMeansStepKmeansInertiaFloat =
+    one("ops/kmeans_step/kmeans_inertia.float", [](Run& run) {
+      constexpr std::int64_t kRestarts = 3, kPoints = 3001, kCentres = 17, kDim = 37;
+      const auto points = run.inputs.clustered(kPoints, kDim, kCentres);
+      const auto centres = run.inputs.uniform(kRestarts * kCentres, kDim);
+      const auto labels = run.inputs.below(kRestarts, kPoints, kCentres);
+      Matrix<double> squared(kRestarts, kPoints), inertia(1, kRestarts);
+      kmeans_inertia(run.context, points,
+                     BatchView<const float>(centres.data(), kRestarts, kCentres, kDim), labels,
+                     squared, inertia.flat());
+      run.add(squared, inertia);
+    });
 
 }  // namespace
 }  // namespace clipk::golden

@@ -62,72 +62,68 @@ void neighbours(Run& run, Metric metric, bool within) {
   }
 }
 
-std::vector<Case> distance_cases() {
-  std::vector<Case> cases;
+Registered distance_cases() {
   for (const Metric metric : kMetrics) {
-    append(cases, both(std::string("pairwise_distance.") + to_string(metric),
-                       [metric](Run& run, auto zero) { distances<decltype(zero)>(run, metric); }));
-    append(cases, both(std::string("pairwise_distance_backward.") + to_string(metric),
-                       [metric](Run& run, auto zero) {
-                         distance_gradients<decltype(zero)>(run, metric);
-                       }));
+    both(std::string("ops/pairwise_distance/pairwise_distance.") + to_string(metric),
+         [metric](Run& run, auto zero) { distances<decltype(zero)>(run, metric); });
+    both(std::string("ops/pairwise_distance/pairwise_distance_backward.") + to_string(metric),
+         [metric](Run& run, auto zero) { distance_gradients<decltype(zero)>(run, metric); });
   }
-  return cases;
+  return {};
 }
 
-std::vector<Case> nearest_cases() {
-  std::vector<Case> cases;
+Registered nearest_cases() {
   for (const Metric metric : kMetrics) {
     for (const bool within : {false, true}) {
-      append(cases, both(std::string("nearest.") + to_string(metric) + (within ? "_self" : ""),
-                         [metric, within](Run& run, auto zero) {
-                           neighbours<decltype(zero)>(run, metric, within);
-                         }));
+      both(std::string("ops/nearest/nearest.") + to_string(metric) + (within ? "_self" : ""),
+           [metric, within](Run& run, auto zero) {
+             neighbours<decltype(zero)>(run, metric, within);
+           });
     }
   }
-  return cases;
+  return {};
 }
 
-const Cases kPairwiseDistance(
-    "ops/pairwise_distance",
-    {distance_cases(),
-     one("pairwise_distance.batch.float",
-         [](Run& run) {
-           const auto x = run.inputs.uniform(3 * 70, 37);
-           const auto y = run.inputs.uniform(3 * 41, 37);
-           Matrix<float> out(3 * 70, 41);
-           pairwise_distance(run.context, BatchView<const float>(x.data(), 3, 70, 37),
-                             BatchView<const float>(y.data(), 3, 41, 37), Metric::euclidean,
-                             BatchView<float>(out.data(), 3, 70, 41));
-           run.add(out);
-         }),
-     one("pairwise_distance_backward.batch.float", [](Run& run) {
-       const auto x = run.inputs.uniform(3 * 70, 37), y = run.inputs.uniform(3 * 41, 37);
-       const auto grad_out = run.inputs.uniform(3 * 70, 41);
-       Matrix<float> grad_x(3 * 70, 37), grad_y(3 * 41, 37);
-       pairwise_distance_backward(run.context, BatchView<const float>(x.data(), 3, 70, 37),
-                                  BatchView<const float>(y.data(), 3, 41, 37), Metric::cosine,
-                                  BatchView<const float>(grad_out.data(), 3, 70, 41),
-                                  BatchView<float>(grad_x.data(), 3, 70, 37),
-                                  BatchView<float>(grad_y.data(), 3, 41, 37));
-       run.add(grad_x, grad_y);
-     })});
+const Registered kPairwiseDistance = distance_cases();
 
-const Cases kNearest("ops/nearest", {nearest_cases()});
+const Registered kPairwiseDistanceBatchFloat =
+    one("ops/pairwise_distance/pairwise_distance.batch.float", [](Run& run) {
+      const auto x = run.inputs.uniform(3 * 70, 37);
+      const auto y = run.inputs.uniform(3 * 41, 37);
+      Matrix<float> out(3 * 70, 41);
+      pairwise_distance(run.context, BatchView<const float>(x.data(), 3, 70, 37),
+                        BatchView<const float>(y.data(), 3, 41, 37), Metric::euclidean,
+                        BatchView<float>(out.data(), 3, 70, 41));
+      run.add(out);
+    });
 
-const Cases kLogSumExp(
-    "ops/log_sum_exp", {both("log_sum_exp", [](Run& run, auto zero) {
-      using T = decltype(zero);
-      for (const double scale : {0.5, 50.}) {
-        const auto x = run.inputs.directions<T>(300, 37);
-        const auto y = run.inputs.directions<T>(1021, 37);
-        const auto offset = run.inputs.uniform<double>(1, 1021);
-        Matrix<double> out(2, 300);
-        log_sum_exp(run.context, x, y, scale, offset.flat(), {out.view().row(0), 300});
-        log_sum_exp(run.context, x, y, scale, {}, {out.view().row(1), 300});
-        run.add(out);
-      }
-    })});
+const Registered kPairwiseDistanceBackwardBatchFloat =
+    one("ops/pairwise_distance/pairwise_distance_backward.batch.float", [](Run& run) {
+      const auto x = run.inputs.uniform(3 * 70, 37), y = run.inputs.uniform(3 * 41, 37);
+      const auto grad_out = run.inputs.uniform(3 * 70, 41);
+      Matrix<float> grad_x(3 * 70, 37), grad_y(3 * 41, 37);
+      pairwise_distance_backward(run.context, BatchView<const float>(x.data(), 3, 70, 37),
+                                 BatchView<const float>(y.data(), 3, 41, 37), Metric::cosine,
+                                 BatchView<const float>(grad_out.data(), 3, 70, 41),
+                                 BatchView<float>(grad_x.data(), 3, 70, 37),
+                                 BatchView<float>(grad_y.data(), 3, 41, 37));
+      run.add(grad_x, grad_y);
+    });
+
+const Registered kNearest = nearest_cases();
+
+const Registered kLogSumExp = both("ops/log_sum_exp/log_sum_exp", [](Run& run, auto zero) {
+  using T = decltype(zero);
+  for (const double scale : {0.5, 50.}) {
+    const auto x = run.inputs.directions<T>(300, 37);
+    const auto y = run.inputs.directions<T>(1021, 37);
+    const auto offset = run.inputs.uniform<double>(1, 1021);
+    Matrix<double> out(2, 300);
+    log_sum_exp(run.context, x, y, scale, offset.flat(), {out.view().row(0), 300});
+    log_sum_exp(run.context, x, y, scale, {}, {out.view().row(1), 300});
+    run.add(out);
+  }
+});
 
 }  // namespace
 }  // namespace clipk::golden

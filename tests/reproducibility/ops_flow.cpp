@@ -12,56 +12,52 @@ namespace {
 constexpr std::int64_t kRows = 1021;  // more than a task's share of every operation here
 constexpr std::int64_t kCols[] = {1, 37, 130};
 
-const Cases kActNorm("ops/act_norm",
-                     {both("act_norm_init",
-                           [](Run& run, auto zero) {
-                             using T = decltype(zero);
-                             for (const std::int64_t d : kCols) {
-                               const auto x = run.inputs.uniform<T>(kRows, d, 5, 9);
-                               Matrix<T> shift(1, d), log_scale(1, d);
-                               act_norm_init(run.context, x, shift.flat(), log_scale.flat());
-                               run.add(shift, log_scale);
-                             }
-                           }),
-                      both("act_norm",
-                           [](Run& run, auto zero) {
-                             using T = decltype(zero);
-                             for (const std::int64_t d : kCols) {
-                               const auto x = run.inputs.uniform<T>(kRows, d);
-                               const auto shift = run.inputs.uniform<T>(1, d);
-                               const auto log_scale = run.inputs.uniform<T>(1, d);
-                               Matrix<T> y(kRows, d), log_det(1, kRows);
-                               act_norm(run.context, x, shift.flat(), log_scale.flat(), y,
-                                        log_det.flat());
-                               run.add(y, log_det);
-                             }
-                           }),
-                      both("act_norm_inverse",
-                           [](Run& run, auto zero) {
-                             using T = decltype(zero);
-                             for (const std::int64_t d : kCols) {
-                               const auto y = run.inputs.uniform<T>(kRows, d);
-                               const auto shift = run.inputs.uniform<T>(1, d);
-                               const auto log_scale = run.inputs.uniform<T>(1, d);
-                               Matrix<T> x(kRows, d);
-                               act_norm_inverse(run.context, y, shift.flat(), log_scale.flat(), x);
-                               run.add(x);
-                             }
-                           }),
-                      both("act_norm_backward", [](Run& run, auto zero) {
-                        using T = decltype(zero);
-                        for (const std::int64_t d : kCols) {
-                          const auto y = run.inputs.uniform<T>(kRows, d),
-                                     grad_y = run.inputs.uniform<T>(kRows, d);
-                          const auto log_scale = run.inputs.uniform<T>(1, d);
-                          const auto grad_log_det = run.inputs.uniform<T>(1, kRows);
-                          Matrix<T> grad_x(kRows, d), grad_shift(1, d), grad_log_scale(1, d);
-                          act_norm_backward(run.context, y, log_scale.flat(), grad_y,
-                                            grad_log_det.flat(), grad_x, grad_shift.flat(),
-                                            grad_log_scale.flat());
-                          run.add(grad_x, grad_shift, grad_log_scale);
-                        }
-                      })});
+const Registered kActNormInit = both("ops/act_norm/act_norm_init", [](Run& run, auto zero) {
+  using T = decltype(zero);
+  for (const std::int64_t d : kCols) {
+    const auto x = run.inputs.uniform<T>(kRows, d, 5, 9);
+    Matrix<T> shift(1, d), log_scale(1, d);
+    act_norm_init(run.context, x, shift.flat(), log_scale.flat());
+    run.add(shift, log_scale);
+  }
+});
+
+const Registered kActNorm = both("ops/act_norm/act_norm", [](Run& run, auto zero) {
+  using T = decltype(zero);
+  for (const std::int64_t d : kCols) {
+    const auto x = run.inputs.uniform<T>(kRows, d);
+    const auto shift = run.inputs.uniform<T>(1, d);
+    const auto log_scale = run.inputs.uniform<T>(1, d);
+    Matrix<T> y(kRows, d), log_det(1, kRows);
+    act_norm(run.context, x, shift.flat(), log_scale.flat(), y, log_det.flat());
+    run.add(y, log_det);
+  }
+});
+
+const Registered kActNormInverse = both("ops/act_norm/act_norm_inverse", [](Run& run, auto zero) {
+  using T = decltype(zero);
+  for (const std::int64_t d : kCols) {
+    const auto y = run.inputs.uniform<T>(kRows, d);
+    const auto shift = run.inputs.uniform<T>(1, d);
+    const auto log_scale = run.inputs.uniform<T>(1, d);
+    Matrix<T> x(kRows, d);
+    act_norm_inverse(run.context, y, shift.flat(), log_scale.flat(), x);
+    run.add(x);
+  }
+});
+
+const Registered kActNormBackward = both("ops/act_norm/act_norm_backward", [](Run& run, auto zero) {
+  using T = decltype(zero);
+  for (const std::int64_t d : kCols) {
+    const auto y = run.inputs.uniform<T>(kRows, d), grad_y = run.inputs.uniform<T>(kRows, d);
+    const auto log_scale = run.inputs.uniform<T>(1, d);
+    const auto grad_log_det = run.inputs.uniform<T>(1, kRows);
+    Matrix<T> grad_x(kRows, d), grad_shift(1, d), grad_log_scale(1, d);
+    act_norm_backward(run.context, y, log_scale.flat(), grad_y, grad_log_det.flat(), grad_x,
+                      grad_shift.flat(), grad_log_scale.flat());
+    run.add(grad_x, grad_shift, grad_log_scale);
+  }
+});
 
 template <class T>
 void coupled(Run& run, CouplingScale scale) {
@@ -99,12 +95,11 @@ void coupling_gradients(Run& run, CouplingScale scale) {
   }
 }
 
-std::vector<Case> coupling_cases() {
-  std::vector<Case> cases;
+Registered coupling_cases() {
   for (const CouplingScale scale :
        {CouplingScale::tanh, CouplingScale::atan, CouplingScale::sigmoid}) {
     const auto all = [&](const std::string& function, auto f) {
-      append(cases, both(function + "." + to_string(scale), f));
+      both("ops/affine_coupling/" + function + "." + to_string(scale), f);
     };
     all("affine_coupling", [scale](Run& run, auto zero) { coupled<decltype(zero)>(run, scale); });
     all("affine_coupling_inverse",
@@ -112,40 +107,39 @@ std::vector<Case> coupling_cases() {
     all("affine_coupling_backward",
         [scale](Run& run, auto zero) { coupling_gradients<decltype(zero)>(run, scale); });
   }
-  return cases;
+  return {};
 }
 
-const Cases kAffineCoupling("ops/affine_coupling", {coupling_cases()});
+const Registered kAffineCoupling = coupling_cases();
 
-const Cases kInvertibleLeakyRelu("ops/invertible_leaky_relu",
-                                 {both("invertible_leaky_relu",
-                                       [](Run& run, auto zero) {
-                                         using T = decltype(zero);
-                                         for (const std::int64_t d : kCols) {
-                                           const auto x = run.inputs.uniform<T>(kRows, d);
-                                           Matrix<T> y(kRows, d), log_det(1, kRows);
-                                           invertible_leaky_relu(run.context, x, 0.9F, y,
-                                                                 log_det.flat());
-                                           run.add(y, log_det);
-                                         }
-                                       }),
-                                  both("invertible_leaky_relu_inverse",
-                                       [](Run& run, auto zero) {
-                                         using T = decltype(zero);
-                                         const auto y = run.inputs.uniform<T>(kRows, 37);
-                                         Matrix<T> x(kRows, 37);
-                                         invertible_leaky_relu_inverse(run.context, y, 0.9F, x);
-                                         run.add(x);
-                                       }),
-                                  both("invertible_leaky_relu_backward", [](Run& run, auto zero) {
-                                    using T = decltype(zero);
-                                    const auto y = run.inputs.uniform<T>(kRows, 37),
-                                               grad_y = run.inputs.uniform<T>(kRows, 37);
-                                    Matrix<T> grad_x(kRows, 37);
-                                    invertible_leaky_relu_backward(run.context, y, 0.9F, grad_y,
-                                                                   grad_x);
-                                    run.add(grad_x);
-                                  })});
+const Registered kInvertibleLeakyRelu =
+    both("ops/invertible_leaky_relu/invertible_leaky_relu", [](Run& run, auto zero) {
+      using T = decltype(zero);
+      for (const std::int64_t d : kCols) {
+        const auto x = run.inputs.uniform<T>(kRows, d);
+        Matrix<T> y(kRows, d), log_det(1, kRows);
+        invertible_leaky_relu(run.context, x, 0.9F, y, log_det.flat());
+        run.add(y, log_det);
+      }
+    });
+
+const Registered kInvertibleLeakyReluInverse =
+    both("ops/invertible_leaky_relu/invertible_leaky_relu_inverse", [](Run& run, auto zero) {
+      using T = decltype(zero);
+      const auto y = run.inputs.uniform<T>(kRows, 37);
+      Matrix<T> x(kRows, 37);
+      invertible_leaky_relu_inverse(run.context, y, 0.9F, x);
+      run.add(x);
+    });
+
+const Registered kInvertibleLeakyReluBackward =
+    both("ops/invertible_leaky_relu/invertible_leaky_relu_backward", [](Run& run, auto zero) {
+      using T = decltype(zero);
+      const auto y = run.inputs.uniform<T>(kRows, 37), grad_y = run.inputs.uniform<T>(kRows, 37);
+      Matrix<T> grad_x(kRows, 37);
+      invertible_leaky_relu_backward(run.context, y, 0.9F, grad_y, grad_x);
+      run.add(grad_x);
+    });
 
 Matrix<std::int32_t> random_order(Run& run, std::int64_t n) {
   Matrix<std::int32_t> order(1, n);
@@ -153,29 +147,30 @@ Matrix<std::int32_t> random_order(Run& run, std::int64_t n) {
   return order;
 }
 
-const Cases kPermute("ops/permute", {both("permute",
-                                          [](Run& run, auto zero) {
-                                            using T = decltype(zero);
-                                            const auto order = random_order(run, 130);
-                                            const auto x = run.inputs.uniform<T>(kRows, 130);
-                                            Matrix<T> y(kRows, 130);
-                                            permute(run.context, x, order.flat(), y);
-                                            run.add(y);
-                                          }),
-                                     both("permute_inverse", [](Run& run, auto zero) {
-                                       using T = decltype(zero);
-                                       const auto order = random_order(run, 130);
-                                       const auto y = run.inputs.uniform<T>(kRows, 130);
-                                       Matrix<T> x(kRows, 130);
-                                       permute_inverse(run.context, y, order.flat(), x);
-                                       run.add(x);
-                                     })});
+const Registered kPermute = both("ops/permute/permute", [](Run& run, auto zero) {
+  using T = decltype(zero);
+  const auto order = random_order(run, 130);
+  const auto x = run.inputs.uniform<T>(kRows, 130);
+  Matrix<T> y(kRows, 130);
+  permute(run.context, x, order.flat(), y);
+  run.add(y);
+});
 
-const Cases kRandomPermutation("ops/random_permutation", {one("random_permutation", [](Run& run) {
-                                 for (const std::int64_t n : {1, 1021, 40'000}) {
-                                   run.add(random_order(run, n));
-                                 }
-                               })});
+const Registered kPermuteInverse = both("ops/permute/permute_inverse", [](Run& run, auto zero) {
+  using T = decltype(zero);
+  const auto order = random_order(run, 130);
+  const auto y = run.inputs.uniform<T>(kRows, 130);
+  Matrix<T> x(kRows, 130);
+  permute_inverse(run.context, y, order.flat(), x);
+  run.add(x);
+});
+
+const Registered kRandomPermutation =
+    one("ops/random_permutation/random_permutation", [](Run& run) {
+      for (const std::int64_t n : {1, 1021, 40'000}) {
+        run.add(random_order(run, n));
+      }
+    });
 
 }  // namespace
 }  // namespace clipk::golden

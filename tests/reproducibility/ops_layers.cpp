@@ -60,13 +60,12 @@ void dense_batch(Run& run) {
   run.add(y, grad_x, grad_weight, grad_bias);
 }
 
-std::vector<Case> dense_cases() {
-  std::vector<Case> cases;
+Registered dense_cases() {
   for (const Activation activation :
        {Activation::identity, Activation::relu, Activation::leaky_relu, Activation::tanh,
         Activation::sigmoid}) {
     const auto all = [&](const std::string& function, auto f) {
-      append(cases, both(function + "." + to_string(activation), f));
+      both("ops/dense/" + function + "." + to_string(activation), f);
     };
     all("dense", [activation](Run& run, auto zero) {
       for (const Shape& shape : kShapes) dense_layer<decltype(zero)>(run, shape, activation);
@@ -75,66 +74,67 @@ std::vector<Case> dense_cases() {
       for (const Shape& shape : kShapes) dense_gradients<decltype(zero)>(run, shape, activation);
     });
   }
-  return cases;
+  return {};
 }
 
-const Cases kDense("ops/dense",
-                   {dense_cases(),
-                    both("dense.batch",
-                         [](Run& run, auto zero) { dense_batch<decltype(zero)>(run); }),
-                    both("dense_add",
-                         [](Run& run, auto zero) {
-                           using T = decltype(zero);
-                           for (const Shape& s : kShapes) {
-                             const auto x = run.inputs.uniform<T>(s.n, s.in);
-                             const auto weight = run.inputs.uniform<T>(s.out, s.in);
-                             auto y = run.inputs.uniform<T>(s.n, s.out);
-                             dense_add(run.context, x, weight, y);
-                             run.add(y);
-                           }
-                         }),
-                    both("dense_add_backward", [](Run& run, auto zero) {
-                      using T = decltype(zero);
-                      for (const Shape& s : kShapes) {
-                        const auto weight = run.inputs.uniform<T>(s.out, s.in);
-                        const auto grad_y = run.inputs.uniform<T>(s.n, s.out);
-                        auto grad_x = run.inputs.uniform<T>(s.n, s.in);
-                        dense_add_backward(run.context, weight, grad_y, grad_x);
-                        run.add(grad_x);
-                      }
-                    })});
+const Registered kDense = dense_cases();
 
-const Cases kGatherRows("ops/gather_rows", {one("gather_rows.float", [](Run& run) {
-                          const auto x = run.inputs.uniform(100, 37);
-                          const auto rows = run.inputs.below(1, 1021, 100);
-                          Matrix<float> out(1021, 37);
-                          gather_rows(run.context, x, rows.flat(), out);
-                          run.add(out);
-                        })});
+const Registered kDenseBatch =
+    both("ops/dense/dense.batch", [](Run& run, auto zero) { dense_batch<decltype(zero)>(run); });
 
-const Cases kNormalizeRows("ops/normalize_rows",
-                           {both("normalize_rows",
-                                 [](Run& run, auto zero) {
-                                   using T = decltype(zero);
-                                   for (const std::int64_t d : {1, 37, 512}) {
-                                     const auto x = run.inputs.uniform<T>(517, d, -3, 3);
-                                     Matrix<T> y(517, d), lengths(1, 517);
-                                     normalize_rows(run.context, x, y, lengths.flat());
-                                     run.add(y, lengths);
-                                   }
-                                 }),
-                            both("normalize_rows_backward", [](Run& run, auto zero) {
-                              using T = decltype(zero);
-                              for (const std::int64_t d : {1, 37, 512}) {
-                                const auto y = run.inputs.directions<T>(517, d);
-                                const auto lengths = run.inputs.uniform<T>(1, 517, 0.5, 3);
-                                const auto grad_y = run.inputs.uniform<T>(517, d);
-                                Matrix<T> grad_x(517, d);
-                                normalize_rows_backward(run.context, y, lengths.flat(), grad_y,
-                                                        grad_x);
-                                run.add(grad_x);
-                              }
-                            })});
+const Registered kDenseAdd = both("ops/dense/dense_add", [](Run& run, auto zero) {
+  using T = decltype(zero);
+  for (const Shape& s : kShapes) {
+    const auto x = run.inputs.uniform<T>(s.n, s.in);
+    const auto weight = run.inputs.uniform<T>(s.out, s.in);
+    auto y = run.inputs.uniform<T>(s.n, s.out);
+    dense_add(run.context, x, weight, y);
+    run.add(y);
+  }
+});
+
+const Registered kDenseAddBackward = both("ops/dense/dense_add_backward", [](Run& run, auto zero) {
+  using T = decltype(zero);
+  for (const Shape& s : kShapes) {
+    const auto weight = run.inputs.uniform<T>(s.out, s.in);
+    const auto grad_y = run.inputs.uniform<T>(s.n, s.out);
+    auto grad_x = run.inputs.uniform<T>(s.n, s.in);
+    dense_add_backward(run.context, weight, grad_y, grad_x);
+    run.add(grad_x);
+  }
+});
+
+const Registered kGatherRowsFloat = one("ops/gather_rows/gather_rows.float", [](Run& run) {
+  const auto x = run.inputs.uniform(100, 37);
+  const auto rows = run.inputs.below(1, 1021, 100);
+  Matrix<float> out(1021, 37);
+  gather_rows(run.context, x, rows.flat(), out);
+  run.add(out);
+});
+
+const Registered kNormalizeRows =
+    both("ops/normalize_rows/normalize_rows", [](Run& run, auto zero) {
+      using T = decltype(zero);
+      for (const std::int64_t d : {1, 37, 512}) {
+        const auto x = run.inputs.uniform<T>(517, d, -3, 3);
+        Matrix<T> y(517, d), lengths(1, 517);
+        normalize_rows(run.context, x, y, lengths.flat());
+        run.add(y, lengths);
+      }
+    });
+
+const Registered kNormalizeRowsBackward =
+    both("ops/normalize_rows/normalize_rows_backward", [](Run& run, auto zero) {
+      using T = decltype(zero);
+      for (const std::int64_t d : {1, 37, 512}) {
+        const auto y = run.inputs.directions<T>(517, d);
+        const auto lengths = run.inputs.uniform<T>(1, 517, 0.5, 3);
+        const auto grad_y = run.inputs.uniform<T>(517, d);
+        Matrix<T> grad_x(517, d);
+        normalize_rows_backward(run.context, y, lengths.flat(), grad_y, grad_x);
+        run.add(grad_x);
+      }
+    });
 
 template <class T>
 void corrupted(Run& run, Corruption kind, bool backward) {
@@ -153,44 +153,45 @@ void corrupted(Run& run, Corruption kind, bool backward) {
   }
 }
 
-const Cases kCorrupt(
-    "ops/corrupt",
-    {both("corrupt.dropout",
-          [](Run& run, auto zero) { corrupted<decltype(zero)>(run, Corruption::dropout, false); }),
-     both("corrupt.gaussian",
-          [](Run& run, auto zero) { corrupted<decltype(zero)>(run, Corruption::gaussian, false); }),
-     both("corrupt_backward.dropout",
-          [](Run& run, auto zero) { corrupted<decltype(zero)>(run, Corruption::dropout, true); }),
-     both("corrupt_backward.gaussian", [](Run& run, auto zero) {
-       corrupted<decltype(zero)>(run, Corruption::gaussian, true);
-     })});
+const Registered kCorruptDropout = both("ops/corrupt/corrupt.dropout", [](Run& run, auto zero) {
+  corrupted<decltype(zero)>(run, Corruption::dropout, false);
+});
 
-const Cases kPosterior("ops/posterior",
-                       {both("posterior",
-                             [](Run& run, auto zero) {
-                               using T = decltype(zero);
-                               const std::uint64_t step = 5;
-                               const auto heads = run.inputs.uniform<T>(517, 74, -3, 3);
-                               Matrix<T> z(517, 37);
-                               double loss = 0;
-                               posterior(run.context, heads.view().col_range(0, 37),
-                                         heads.view().col_range(37, 37),
-                                         {.weight = 0.7F, .site = 1},
-                                         VectorView<const std::uint64_t>(&step, 1), z,
-                                         VectorView<double>(&loss, 1));
-                               run.add(z, loss);
-                             }),
-                        both("posterior_backward", [](Run& run, auto zero) {
-                          using T = decltype(zero);
-                          const auto mean = run.inputs.uniform<T>(517, 37),
-                                     z = run.inputs.uniform<T>(517, 37);
-                          const auto log_variance = run.inputs.uniform<T>(517, 37, -3, 3);
-                          const auto grad_z = run.inputs.uniform<T>(517, 37);
-                          Matrix<T> grad_mean(517, 37), grad_log_variance(517, 37);
-                          posterior_backward(run.context, mean, log_variance, z, {.weight = 0.7F},
-                                             grad_z, grad_mean, grad_log_variance);
-                          run.add(grad_mean, grad_log_variance);
-                        })});
+const Registered kCorruptGaussian = both("ops/corrupt/corrupt.gaussian", [](Run& run, auto zero) {
+  corrupted<decltype(zero)>(run, Corruption::gaussian, false);
+});
+
+const Registered kCorruptBackwardDropout =
+    both("ops/corrupt/corrupt_backward.dropout",
+         [](Run& run, auto zero) { corrupted<decltype(zero)>(run, Corruption::dropout, true); });
+
+const Registered kCorruptBackwardGaussian =
+    both("ops/corrupt/corrupt_backward.gaussian",
+         [](Run& run, auto zero) { corrupted<decltype(zero)>(run, Corruption::gaussian, true); });
+
+const Registered kPosterior = both("ops/posterior/posterior", [](Run& run, auto zero) {
+  using T = decltype(zero);
+  const std::uint64_t step = 5;
+  const auto heads = run.inputs.uniform<T>(517, 74, -3, 3);
+  Matrix<T> z(517, 37);
+  double loss = 0;
+  posterior(run.context, heads.view().col_range(0, 37), heads.view().col_range(37, 37),
+            {.weight = 0.7F, .site = 1}, VectorView<const std::uint64_t>(&step, 1), z,
+            VectorView<double>(&loss, 1));
+  run.add(z, loss);
+});
+
+const Registered kPosteriorBackward =
+    both("ops/posterior/posterior_backward", [](Run& run, auto zero) {
+      using T = decltype(zero);
+      const auto mean = run.inputs.uniform<T>(517, 37), z = run.inputs.uniform<T>(517, 37);
+      const auto log_variance = run.inputs.uniform<T>(517, 37, -3, 3);
+      const auto grad_z = run.inputs.uniform<T>(517, 37);
+      Matrix<T> grad_mean(517, 37), grad_log_variance(517, 37);
+      posterior_backward(run.context, mean, log_variance, z, {.weight = 0.7F}, grad_z, grad_mean,
+                         grad_log_variance);
+      run.add(grad_mean, grad_log_variance);
+    });
 
 }  // namespace
 }  // namespace clipk::golden

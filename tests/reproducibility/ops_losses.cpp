@@ -34,12 +34,13 @@ void squared_errors(Run& run, bool known) {
   }
 }
 
-const Cases kMseLoss("ops/mse_loss",
-                     {both("mse_loss",
-                           [](Run& run, auto zero) { squared_errors<decltype(zero)>(run, false); }),
-                      both("mse_loss_known", [](Run& run, auto zero) {
-                        squared_errors<decltype(zero)>(run, true);
-                      })});
+const Registered kMseLoss = both("ops/mse_loss/mse_loss", [](Run& run, auto zero) {
+  squared_errors<decltype(zero)>(run, false);
+});
+
+const Registered kMseLossKnown = both("ops/mse_loss/mse_loss_known", [](Run& run, auto zero) {
+  squared_errors<decltype(zero)>(run, true);
+});
 
 template <class T>
 void cross_entropy(Run& run, Reduction reduction) {
@@ -54,30 +55,29 @@ void cross_entropy(Run& run, Reduction reduction) {
   }
 }
 
-const Cases kCrossEntropyLoss("ops/cross_entropy_loss",
-                              {both("cross_entropy_loss.mean",
-                                    [](Run& run, auto zero) {
-                                      cross_entropy<decltype(zero)>(run, Reduction::mean);
-                                    }),
-                               both("cross_entropy_loss.sum", [](Run& run, auto zero) {
-                                 cross_entropy<decltype(zero)>(run, Reduction::sum);
-                               })});
+const Registered kCrossEntropyLossMean =
+    both("ops/cross_entropy_loss/cross_entropy_loss.mean",
+         [](Run& run, auto zero) { cross_entropy<decltype(zero)>(run, Reduction::mean); });
 
-const Cases kPairLoss("ops/pair_loss", {both("pair_loss", [](Run& run, auto zero) {
-                        using T = decltype(zero);
-                        constexpr std::int64_t kPairs = 517, kDim = 37, kFactors = 3;
-                        const auto z = run.inputs.uniform<T>(2 * kPairs, kDim, -2, 2);
-                        const auto log_det = run.inputs.uniform<T>(1, 2 * kPairs);
-                        const auto shared = run.inputs.uniform<T>(kPairs, kFactors);
-                        auto blocks = run.inputs.below(1, kDim, kFactors + 1);
-                        for (std::int32_t& block : blocks.flat()) --block;
-                        const auto rho = run.inputs.uniform<T>(1, kFactors, 0.5, 0.99);
-                        Matrix<T> grad_z(2 * kPairs, kDim), grad_log_det(1, 2 * kPairs);
-                        Loss loss;
-                        pair_loss(run.context, z, log_det.flat(), shared, blocks.flat(), rho.flat(),
-                                  loss, grad_z, grad_log_det.flat());
-                        run.add(loss.value, grad_z, grad_log_det);
-                      })});
+const Registered kCrossEntropyLossSum =
+    both("ops/cross_entropy_loss/cross_entropy_loss.sum",
+         [](Run& run, auto zero) { cross_entropy<decltype(zero)>(run, Reduction::sum); });
+
+const Registered kPairLoss = both("ops/pair_loss/pair_loss", [](Run& run, auto zero) {
+  using T = decltype(zero);
+  constexpr std::int64_t kPairs = 517, kDim = 37, kFactors = 3;
+  const auto z = run.inputs.uniform<T>(2 * kPairs, kDim, -2, 2);
+  const auto log_det = run.inputs.uniform<T>(1, 2 * kPairs);
+  const auto shared = run.inputs.uniform<T>(kPairs, kFactors);
+  auto blocks = run.inputs.below(1, kDim, kFactors + 1);
+  for (std::int32_t& block : blocks.flat()) --block;
+  const auto rho = run.inputs.uniform<T>(1, kFactors, 0.5, 0.99);
+  Matrix<T> grad_z(2 * kPairs, kDim), grad_log_det(1, 2 * kPairs);
+  Loss loss;
+  pair_loss(run.context, z, log_det.flat(), shared, blocks.flat(), rho.flat(), loss, grad_z,
+            grad_log_det.flat());
+  run.add(loss.value, grad_z, grad_log_det);
+});
 
 // Two sets, by distances that are stored; by rows, in every metric; within one set.
 template <class T>
@@ -112,30 +112,31 @@ void stress_of_one(Run& run, bool sammon) {
   }
 }
 
-const Cases kStressLoss("ops/stress_loss",
-                        {both("stress_loss.stored",
-                              [](Run& run, auto zero) {
-                                stress_of_two<decltype(zero)>(run, true, Metric::euclidean, false);
-                              }),
-                         both("stress_loss.stored_sammon",
-                              [](Run& run, auto zero) {
-                                stress_of_two<decltype(zero)>(run, true, Metric::euclidean, true);
-                              }),
-                         both("stress_loss.rows",
-                              [](Run& run, auto zero) {
-                                stress_of_two<decltype(zero)>(run, false, Metric::euclidean, false);
-                              }),
-                         both("stress_loss.rows_cosine",
-                              [](Run& run, auto zero) {
-                                stress_of_two<decltype(zero)>(run, false, Metric::cosine, true);
-                              }),
-                         both("stress_loss.self",
-                              [](Run& run, auto zero) {
-                                stress_of_one<decltype(zero)>(run, false);
-                              }),
-                         both("stress_loss.self_sammon", [](Run& run, auto zero) {
-                           stress_of_one<decltype(zero)>(run, true);
-                         })});
+const Registered kStressLossStored =
+    both("ops/stress_loss/stress_loss.stored", [](Run& run, auto zero) {
+      stress_of_two<decltype(zero)>(run, true, Metric::euclidean, false);
+    });
+
+const Registered kStressLossStoredSammon = both(
+    "ops/stress_loss/stress_loss.stored_sammon",
+    [](Run& run, auto zero) { stress_of_two<decltype(zero)>(run, true, Metric::euclidean, true); });
+
+const Registered kStressLossRows =
+    both("ops/stress_loss/stress_loss.rows", [](Run& run, auto zero) {
+      stress_of_two<decltype(zero)>(run, false, Metric::euclidean, false);
+    });
+
+const Registered kStressLossRowsCosine = both(
+    "ops/stress_loss/stress_loss.rows_cosine",
+    [](Run& run, auto zero) { stress_of_two<decltype(zero)>(run, false, Metric::cosine, true); });
+
+const Registered kStressLossSelf =
+    both("ops/stress_loss/stress_loss.self",
+         [](Run& run, auto zero) { stress_of_one<decltype(zero)>(run, false); });
+
+const Registered kStressLossSelfSammon =
+    both("ops/stress_loss/stress_loss.self_sammon",
+         [](Run& run, auto zero) { stress_of_one<decltype(zero)>(run, true); });
 
 }  // namespace
 }  // namespace clipk::golden

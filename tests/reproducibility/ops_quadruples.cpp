@@ -54,29 +54,26 @@ void of_one(Run& run, const QuadHingeOptions& options) {
   }
 }
 
-std::vector<Case> quad_cases() {
-  std::vector<Case> cases;
+Registered quad_cases() {
   for (const QuadForm form : {QuadForm::dense, QuadForm::gather}) {
     for (const QuadDraw draw : {QuadDraw::query, QuadDraw::all}) {
       const QuadHingeOptions options{
           .count = 20'011, .margin = 0.1F, .weight = 0.7F, .draw = draw, .form = form, .seed = 9};
-      const std::string name = std::string("quad_hinge_loss.") +
+      const std::string name = std::string("ops/quad_hinge_loss/quad_hinge_loss.") +
                                (form == QuadForm::dense ? "dense" : "gather") +
                                (draw == QuadDraw::query ? "_query" : "_all");
-      append(cases, both(name + "_stored", [options](Run& run, auto zero) {
-               of_two<decltype(zero)>(run, options, true);
-             }));
-      append(cases, both(name + "_rows", [options](Run& run, auto zero) {
-               of_two<decltype(zero)>(run, options, false);
-             }));
-      append(cases, both(name + "_self",
-                         [options](Run& run, auto zero) { of_one<decltype(zero)>(run, options); }));
+      both(name + "_stored",
+           [options](Run& run, auto zero) { of_two<decltype(zero)>(run, options, true); });
+      both(name + "_rows",
+           [options](Run& run, auto zero) { of_two<decltype(zero)>(run, options, false); });
+      both(name + "_self",
+           [options](Run& run, auto zero) { of_one<decltype(zero)>(run, options); });
     }
   }
-  return cases;
+  return {};
 }
 
-const Cases kQuadHingeLoss("ops/quad_hinge_loss", {quad_cases()});
+const Registered kQuadHingeLoss = quad_cases();
 
 }  // namespace
 }  // namespace clipk::golden

@@ -35,35 +35,34 @@ void repelled(Run& run, TsneMethod method, double extent) {
   run.add(forces, each);
 }
 
-const Cases kTsneAttraction("ops/tsne_attraction",
-                            {both("tsne_attraction",
-                                  [](Run& run, auto zero) { attracted<decltype(zero)>(run); })});
+const Registered kTsneAttraction =
+    both("ops/tsne_attraction/tsne_attraction",
+         [](Run& run, auto zero) { attracted<decltype(zero)>(run); });
 
-const Cases kTsneRepulsion("ops/tsne_repulsion", {both("tsne_repulsion.exact",
-                                                       [](Run& run, auto zero) {
-                                                         repelled<decltype(zero)>(
-                                                             run, TsneMethod::exact, 20);
-                                                       }),
-                                                  one("tsne_repulsion.fft.float", [](Run& run) {
-                                                    for (const double extent : {0.001, 5., 30.})
-                                                      repelled<float>(run, TsneMethod::fft, extent);
-                                                  })});
+const Registered kTsneRepulsionExact =
+    both("ops/tsne_repulsion/tsne_repulsion.exact",
+         [](Run& run, auto zero) { repelled<decltype(zero)>(run, TsneMethod::exact, 20); });
 
-const Cases kTsneUpdate("ops/tsne_update", {both("tsne_update", [](Run& run, auto zero) {
-                          using T = decltype(zero);
-                          const auto attraction = run.inputs.uniform<T>(kPoints, 2);
-                          const auto repulsion = run.inputs.uniform<T>(kPoints, 2);
-                          const auto z = run.inputs.uniform<double>(1, kPoints, 1, 9);
-                          auto y = run.inputs.uniform<T>(kPoints, 2);
-                          auto velocity = run.inputs.uniform<T>(kPoints, 2);
-                          auto gains = run.inputs.uniform<T>(kPoints, 2, 0.1, 2);
-                          tsne_update(run.context, {.exaggeration = 4}, attraction, repulsion,
-                                      z.flat().slice(0, 1), y, velocity, gains);
-                          run.add(y, velocity, gains);
-                          tsne_update(run.context, {.max_step = 0.25F, .recentre = false},
-                                      attraction, repulsion, z.flat(), y, velocity, gains);
-                          run.add(y, velocity, gains);
-                        })});
+const Registered kTsneRepulsionFftFloat =
+    one("ops/tsne_repulsion/tsne_repulsion.fft.float", [](Run& run) {
+      for (const double extent : {0.001, 5., 30.}) repelled<float>(run, TsneMethod::fft, extent);
+    });
+
+const Registered kTsneUpdate = both("ops/tsne_update/tsne_update", [](Run& run, auto zero) {
+  using T = decltype(zero);
+  const auto attraction = run.inputs.uniform<T>(kPoints, 2);
+  const auto repulsion = run.inputs.uniform<T>(kPoints, 2);
+  const auto z = run.inputs.uniform<double>(1, kPoints, 1, 9);
+  auto y = run.inputs.uniform<T>(kPoints, 2);
+  auto velocity = run.inputs.uniform<T>(kPoints, 2);
+  auto gains = run.inputs.uniform<T>(kPoints, 2, 0.1, 2);
+  tsne_update(run.context, {.exaggeration = 4}, attraction, repulsion, z.flat().slice(0, 1), y,
+              velocity, gains);
+  run.add(y, velocity, gains);
+  tsne_update(run.context, {.max_step = 0.25F, .recentre = false}, attraction, repulsion, z.flat(),
+              y, velocity, gains);
+  run.add(y, velocity, gains);
+});
 
 }  // namespace
 }  // namespace clipk::golden

@@ -27,23 +27,21 @@ void network_step(Run& run, const MlpOptions& options) {
   run.add(mlp.parameters(), y, z, mlp.gradients(), grad_x);
 }
 
-const Cases kMlp("train/mlp",
-                 {both("relu",
-                       [](Run& run, auto zero) {
-                         network_step<decltype(zero)>(run, {.widths = {37, 70, 33, 5}});
-                       }),
-                  both("tanh_skip",
-                       [](Run& run, auto zero) {
-                         network_step<decltype(zero)>(run, {.widths = {37, 70, 5},
-                                                            .activation = Activation::tanh,
-                                                            .init = Init::glorot_uniform,
-                                                            .skip = MlpSkip::trained});
-                       }),
-                  both("towers", [](Run& run, auto zero) {
-                    network_step<decltype(zero)>(
-                        run,
-                        {.widths = {37, 70, 5}, .activation = Activation::leaky_relu, .towers = 2});
-                  })});
+const Registered kMlpRelu = both("train/mlp/relu", [](Run& run, auto zero) {
+  network_step<decltype(zero)>(run, {.widths = {37, 70, 33, 5}});
+});
+
+const Registered kMlpTanhSkip = both("train/mlp/tanh_skip", [](Run& run, auto zero) {
+  network_step<decltype(zero)>(run, {.widths = {37, 70, 5},
+                                     .activation = Activation::tanh,
+                                     .init = Init::glorot_uniform,
+                                     .skip = MlpSkip::trained});
+});
+
+const Registered kMlpTowers = both("train/mlp/towers", [](Run& run, auto zero) {
+  network_step<decltype(zero)>(
+      run, {.widths = {37, 70, 5}, .activation = Activation::leaky_relu, .towers = 2});
+});
 
 // A network that learns a target by least squares.
 class Regression : public TrainingProblem {
@@ -83,81 +81,73 @@ void trained(Run& run, const TrainerOptions& options) {
   run.add(result.loss, problem.parameters());
 }
 
-const Cases kTrainer("train/trainer",
-                     {one("adam",
-                          [](Run& run) {
-                            trained(run, {.epochs = 5,
-                                          .batch = 64,
-                                          .adam = {.weight_decay = 0.01F},
-                                          .schedule = {.kind = Schedule::cosine, .warmup_steps = 3},
-                                          .clip_norm = 0.05F});
-                          }),
-                      one("sgd", [](Run& run) {
-                        trained(run,
-                                {.epochs = 5,
-                                 .batch = 64,
-                                 .optimizer = Optimizer::sgd,
-                                 .rate = 0.1,
-                                 .schedule = {.kind = Schedule::step, .every = 2, .factor = 0.3}});
-                      })});
+const Registered kTrainerAdam = one("train/trainer/adam", [](Run& run) {
+  trained(run, {.epochs = 5,
+                .batch = 64,
+                .adam = {.weight_decay = 0.01F},
+                .schedule = {.kind = Schedule::cosine, .warmup_steps = 3},
+                .clip_norm = 0.05F});
+});
 
-const Cases kSchedule("train/schedule", {one("share", [](Run& run) {
-                        for (const Schedule kind : {Schedule::constant, Schedule::linear,
-                                                    Schedule::cosine, Schedule::step}) {
-                          const ScheduleOptions options{.kind = kind,
-                                                        .warmup_steps = 7,
-                                                        .final_share = 0.01,
-                                                        .every = 3,
-                                                        .factor = 0.3};
-                          for (std::int64_t step = 0; step < 100; ++step) {
-                            run.add(schedule_share(options, step, 100, 10));
-                          }
-                        }
-                      })});
+const Registered kTrainerSgd = one("train/trainer/sgd", [](Run& run) {
+  trained(run, {.epochs = 5,
+                .batch = 64,
+                .optimizer = Optimizer::sgd,
+                .rate = 0.1,
+                .schedule = {.kind = Schedule::step, .every = 2, .factor = 0.3}});
+});
 
-const Cases kLbfgs(
-    "train/lbfgs", {one("minimum", [](Run& run) {
-      // Rosenbrock's valley.
-      const auto valley = [](std::span<const double> x, std::span<double> gradient) {
-        double value = 0;
-        std::ranges::fill(gradient, 0);
-        for (std::size_t i = 0; i + 1 < x.size(); ++i) {
-          const double a = x[i + 1] - x[i] * x[i], b = 1 - x[i];
-          value += 100 * a * a + b * b;
-          gradient[i] -= 400 * a * x[i] + 2 * b;
-          gradient[i + 1] += 200 * a;
-        }
-        return value;
-      };
-      auto x = run.inputs.uniform<double>(1, 10);
-      const LbfgsResult result = minimize_lbfgs(valley, {x.data(), 10}, {.max_iterations = 60});
-      run.add(x, result.value, result.gradient, result.iterations);
-    })});
+const Registered kScheduleShare = one("train/schedule/share", [](Run& run) {
+  for (const Schedule kind :
+       {Schedule::constant, Schedule::linear, Schedule::cosine, Schedule::step}) {
+    const ScheduleOptions options{
+        .kind = kind, .warmup_steps = 7, .final_share = 0.01, .every = 3, .factor = 0.3};
+    for (std::int64_t step = 0; step < 100; ++step) {
+      run.add(schedule_share(options, step, 100, 10));
+    }
+  }
+});
 
-const Cases kRandom("core/random", {one("numbers", [](Run& run) {
-                      Random random(run.context.seed(), RandomStream{0}, 3);
-                      for (int i = 0; i < 10'000; ++i) {
-                        run.add(random.normal());
-                        run.add(random.uniform());
-                        run.add(random.below(1000));
-                      }
-                      run.add(random.permutation(1000));
-                    })});
+const Registered kLbfgsMinimum = one("train/lbfgs/minimum", [](Run& run) {
+  // Rosenbrock's valley.
+  const auto valley = [](std::span<const double> x, std::span<double> gradient) {
+    double value = 0;
+    std::ranges::fill(gradient, 0);
+    for (std::size_t i = 0; i + 1 < x.size(); ++i) {
+      const double a = x[i + 1] - x[i] * x[i], b = 1 - x[i];
+      value += 100 * a * a + b * b;
+      gradient[i] -= 400 * a * x[i] + 2 * b;
+      gradient[i + 1] += 200 * a;
+    }
+    return value;
+  };
+  auto x = run.inputs.uniform<double>(1, 10);
+  const LbfgsResult result = minimize_lbfgs(valley, {x.data(), 10}, {.max_iterations = 60});
+  run.add(x, result.value, result.gradient, result.iterations);
+});
 
-const Cases kSyntheticPairs("io/synthetic_pairs", {one("pairs", [](Run& run) {
-                              const EmbeddingPairs pairs =
-                                  synthetic_pairs({.pairs = 40, .dim = 64, .seed = 5});
-                              run.add(pairs.images, pairs.texts);
-                            })});
+const Registered kRandomNumbers = one("core/random/numbers", [](Run& run) {
+  Random random(run.context.seed(), RandomStream{0}, 3);
+  for (int i = 0; i < 10'000; ++i) {
+    run.add(random.normal());
+    run.add(random.uniform());
+    run.add(random.below(1000));
+  }
+  run.add(random.permutation(1000));
+});
 
-const Cases kSyntheticImages("io/synthetic_images", {one("images", [](Run& run) {
-                               const SyntheticImages images =
-                                   synthetic_images({.images = 40, .seed = 5});
-                               run.add(images.pixels);
-                               for (const Factor& factor : images.factors) {
-                                 run.add(factor.classes, factor.values);
-                               }
-                             })});
+const Registered kSyntheticPairsPairs = one("io/synthetic_pairs/pairs", [](Run& run) {
+  const EmbeddingPairs pairs = synthetic_pairs({.pairs = 40, .dim = 64, .seed = 5});
+  run.add(pairs.images, pairs.texts);
+});
+
+const Registered kSyntheticImagesImages = one("io/synthetic_images/images", [](Run& run) {
+  const SyntheticImages images = synthetic_images({.images = 40, .seed = 5});
+  run.add(images.pixels);
+  for (const Factor& factor : images.factors) {
+    run.add(factor.classes, factor.values);
+  }
+});
 
 }  // namespace
 }  // namespace clipk::golden
