@@ -9,8 +9,7 @@
 
 #include "kernels/invertible_leaky_relu.hpp"
 
-#include <cmath>
-
+#include "core/math.hpp"
 #include "kernels/row_lanes.cuh"
 
 namespace clipk::gpu {
@@ -48,7 +47,7 @@ void launch(MatrixView<const float> sign, MatrixView<const float> x, double fact
             MatrixView<float> out, float* log_det, cudaStream_t stream) {
   const RowLanes spread = row_lanes<kUnit>(x.rows, x.cols);
   CLIPK_LAUNCH((scale_negatives_kernel<kUnit, kSignOfX>), row_launch(spread, stream), spread, sign,
-               x, static_cast<float>(factor), std::log(factor), out, log_det);
+               x, static_cast<float>(factor), math::log(factor), out, log_det);
 }
 
 template <bool kSignOfX>

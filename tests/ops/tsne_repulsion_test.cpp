@@ -5,8 +5,8 @@
 
 #include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
-#include "support/targets.hpp"
 #include "support/device_test.hpp"
+#include "support/targets.hpp"
 
 namespace clipk::test {
 namespace {
