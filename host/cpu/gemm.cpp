@@ -12,18 +12,21 @@
 #include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
 #include <hwy/highway.h>
 // after highway.h
+#include <hwy/cache_control.h>
+
 #include "cpu/gemm_kernel-inl.hpp"
 #include "cpu/gemm_pack-inl.hpp"
 
-// Blocks of B [kDepth, some columns] are packed into panels as wide as a tile of C and stay in L2;
-// rows of A go past them, a tile's height at a time. A tile takes its blocks of k one after another
-// while it is in L1, so that C is written once for every kDepth of k.
+// Blocks of B [kDepth, some columns] are packed into panels as wide as a tile of C and stay in the
+// cache; rows of A go past them, a tile's height at a time. A tile takes its blocks of k one after
+// another while it is in L1, so that C is written once for every kDepth of k.
 //
 // Ladder, AVX-512 (5000 x 5000 x 512 and 5000 x 5000 x 64, shares of the peak)
 //   1  a panel of B in L1, rows of A past it      .80 .70   C is written in narrow columns
 //   2  rows of A in L1, panels of B past them     .86 .83
 //   3  two blocks of k a visit to a tile          .87 .83   C leaves the cache half as often
-//   4  the next rows of A are prefetched          .88 .85   <- this one
+//   4  the next rows of A are prefetched          .88 .85
+//   5  more of B, in L3; C is prefetched to write  2 % and 1 % faster than 4   <- this one
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
@@ -31,8 +34,11 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // Of k that is packed at a time.
 constexpr std::int64_t kDepth = 2 * kGemmBlock;
-// Of B that is packed at a time: about half of L2.
+// Of B that is packed at a time: about half of L2. Many rows go past more, which stays in L3: A is
+// then read less often.
 constexpr std::int64_t kPackedBytes = std::int64_t{1} << 19;
+constexpr std::int64_t kManyRows = 2048;
+constexpr std::int64_t kPackedForManyRows = std::int64_t{5} << 19;
 // Rows up to which B, if it need not be transposed, is read where it lies.
 constexpr std::int64_t kRowsInPlace = HWY_TARGET <= HWY_AVX3 ? 256 : 64;
 // Columns up to which A is.
@@ -85,7 +91,7 @@ class BlockedProduct {
         depth_(std::min(p.k, pack_a_ ? kGemmBlock : kDepth)),
         pack_b_(p.b == Transpose::yes || p.m > kRowsInPlace || p.n % kLanes != 0),
         block_cols_(std::min((p.n + kCols - 1) / kCols * kCols,
-                             std::max(kCols, kPackedBytes / kBytes / depth_ / kCols * kCols))) {
+                             std::max(kCols, packed_bytes() / kBytes / depth_ / kCols * kCols))) {
     const std::int64_t a_size = pack_a_ ? kPackedTiles * kRows * depth_ : 0;
     panels_a_ = panel_scratch<T>(a_size + (pack_b_ ? block_cols_ * depth_ : 0));
     panels_b_ = panels_a_ + a_size;
@@ -114,6 +120,10 @@ class BlockedProduct {
   static constexpr std::int64_t kCols = kTileVectors * kLanes;
   // From one k to the next in a panel of A: whole vectors.
   static constexpr std::int64_t kRows = (kTileRows + kLanes - 1) / kLanes * kLanes;
+
+  std::int64_t packed_bytes() const {
+    return p_.m >= kManyRows ? kPackedForManyRows : kPackedBytes;
+  }
 
   void pack_b(std::int64_t k, std::int64_t depth, std::int64_t j, std::int64_t cols) {
     for (std::int64_t c = 0; c < cols; c += kCols) {

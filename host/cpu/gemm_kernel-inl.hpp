@@ -7,8 +7,6 @@
 #endif
 
 #include <hwy/highway.h>
-// after highway.h
-#include <hwy/cache_control.h>
 
 #include <cstdint>
 #include <type_traits>
@@ -60,8 +58,8 @@ HWY_NOINLINE void tile_kernel(const T* HWY_RESTRICT a, std::int64_t a_row, std::
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   V sums[kR][kV];
   unrolled<kR>([&](auto r) HWY_ATTR {
-    hwy::Prefetch(out.data + r * out.stride);
-    if (kV > 1) hwy::Prefetch(out.data + r * out.stride + (kV - 1) * lanes);
+    __builtin_prefetch(out.data + r * out.stride, 1);  // to write
+    if (kV > 1) __builtin_prefetch(out.data + r * out.stride + (kV - 1) * lanes, 1);
     unrolled<kV>([&](auto v) HWY_ATTR { sums[r][v] = hn::Zero(d); });
   });
   for (; k > 0; --k, a += a_step, b += b_step) {
