@@ -77,12 +77,12 @@ TEST_P(CosineTableTest, IsThatOfAPlainLoop) {
       cosine_table(context, x, y, {.block_rows = block},
                    [&](std::int64_t first, MatrixView<const float> cosines) {
                      EXPECT_EQ(first, next);
-                     EXPECT_EQ(cosines.cols, m);
+                     EXPECT_EQ(cosines.cols, texts.rows());
                      if (block > 0) {
-                       EXPECT_EQ(cosines.rows, std::min<std::int64_t>(block, n - first));
+                       EXPECT_EQ(cosines.rows, std::min(block, images.rows() - first));
                      }
                      for (std::int64_t i = 0; i < cosines.rows; ++i) {
-                       for (std::int64_t j = 0; j < m; ++j) {
+                       for (std::int64_t j = 0; j < texts.rows(); ++j) {
                          EXPECT_NEAR(cosines(i, j), plain_cosine(images, first + i, texts, j),
                                      2e-6);
                        }

@@ -138,7 +138,7 @@ TEST_P(FlowTest, GradientsFollowCentralDifferences) {
     const auto loss = [&] {
       flow.forward(context(), x, workspace, z.view(), log_det.flat());
       double sum = 0;
-      for (std::int64_t i = 0; i < n * dim; ++i) sum += g.data()[i] * z.data()[i];
+      for (std::int64_t i = 0; i < n * x.cols(); ++i) sum += g.data()[i] * z.data()[i];
       for (std::int64_t i = 0; i < n; ++i) sum += h.data()[i] * log_det.data()[i];
       return sum;
     };

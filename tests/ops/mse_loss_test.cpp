@@ -86,8 +86,9 @@ TEST_P(MseLoss, KnownTargetsAlone) {
       met[i] = target[i];
       if (i % 2 == 0) y[i] = INFINITY;
     }
-    const auto run = [&](auto&& function, const std::vector<float>& from,
-                         const std::vector<float>& to) {
+    // By name, because clang before 16 captures no structured bindings.
+    const auto run = [&, n = n, d = d](auto&& function, const std::vector<float>& from,
+                                       const std::vector<float>& to) {
       Guarded<float> dy(context(), n, d, from), dt(context(), n, d, to),
           grad(context(), n, d, normals(n * d, 3));
       Guarded<double> loss(context(), 1, 1, std::vector<double>{0});

@@ -385,7 +385,7 @@ TEST_P(Targets, GiveTheSameBytes) {
                                         {7, 113}, {257, 20}, {5, 257},  {3, 1021}};
   for (const auto& [n, d] : kSizes) {
     SCOPED_TRACE(std::to_string(n) + " x " + std::to_string(d));
-    expect_same_on_every_target([&] { return GetParam().run(context, n, d); });
+    expect_same_on_every_target([&, n = n, d = d] { return GetParam().run(context, n, d); });
   }
 }
 
