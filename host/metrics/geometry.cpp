@@ -10,6 +10,7 @@
 
 #include "clipk/core/random.hpp"
 #include "clipk/ops/pairwise_distance.hpp"
+#include "cpu/rank.hpp"
 #include "metrics/pair_stream.hpp"
 #include "ops/check.hpp"
 
@@ -142,10 +143,7 @@ double trustworthiness(Context& context, MatrixView<const float> high, MatrixVie
       std::int64_t sum = 0;
       for (std::int64_t near = 0; near < k; ++near) {
         const std::int64_t j = order[static_cast<std::size_t>(near)];
-        std::int64_t rank = 1;
-        for (std::int64_t other = 0; other < n; ++other) {
-          rank += (dr[other] < dr[j]) | ((dr[other] == dr[j]) & (other < j));
-        }
+        const std::int64_t rank = 1 + cpu::rank_of(dr, n, j);
         // The row itself counted as one of those nearer.
         const bool self = dr[first + r] < dr[j] || (dr[first + r] == dr[j] && first + r < j);
         sum += std::max<std::int64_t>(0, rank - self - k);

@@ -22,8 +22,8 @@ namespace {
 
 constexpr const char* kName = "pca";
 constexpr const char* kKind = "pca model";
-constexpr std::uint32_t kVersion = 1;      // of the archive
-constexpr std::int64_t kBlockRows = 4096;  // of double-precision rows held at a time
+constexpr std::uint32_t kVersion = 1;     // of the archive
+constexpr std::int64_t kBlockRows = 512;  // of double-precision rows held at a time
 
 using cpu::Transpose;
 

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <cstdint>
+
+namespace clipk::cpu {
+
+/// How many of values [n] come before element `at`, upwards and of equals the lower index first.
+/// NaN comes before nothing, and nothing before it.
+std::int64_t rank_of(const double* values, std::int64_t n, std::int64_t at);
+
+}  // namespace clipk::cpu
