@@ -61,7 +61,11 @@ std::vector<std::string> target_names(std::int64_t targets) {
 std::int64_t best_target(std::int64_t targets, std::string_view name) {
   const std::int64_t fused = fused_targets(targets);
   if (fused == 0) {
+#if HWY_ARCH_X86
     throw Error("expected a processor with AVX2 and FMA (x86-64-v3), got one without");
+#else
+    throw Error("expected a processor with NEON and the AES instructions (Arm64), got one without");
+#endif
   }
   if (name.empty()) return lowest_bit(fused);
   std::string names;

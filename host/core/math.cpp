@@ -171,7 +171,7 @@ double pow(double x, double y) {
 
 double tanh(double x) {
   const double a = std::fabs(x);
-  if (!(a < 22)) return a > 22 ? std::copysign(1.0, x) : x;
+  if (!(a < 22)) return a >= 22 ? std::copysign(1.0, x) : x;  // NaN stays
   double result;
   if (a >= 1) {
     result = 1 - 2 / (expm1(2 * a) + 2);

@@ -31,7 +31,8 @@ struct GemmTile {
 };
 
 /// Refers to a function that takes parts of C that are done, on the thread that made them and while
-/// they are in cache: for biases, activations and the like.
+/// they are in cache: for biases, activations and the like. It must not call gemm: the thread's
+/// panels are in use.
 class GemmEpilogue {
  public:
   GemmEpilogue() = default;
@@ -50,7 +51,7 @@ class GemmEpilogue {
   const void* object_ = nullptr;
 };
 
-/// Called from within parallel_for it runs on the calling thread alone.
+/// Called by one of several tasks of parallel_for it runs on the calling thread alone.
 void gemm(int threads, Transpose a, Transpose b, std::int64_t m, std::int64_t n, std::int64_t k,
           float alpha, const float* A, std::int64_t lda, const float* B, std::int64_t ldb,
           float beta, float* C, std::int64_t ldc);

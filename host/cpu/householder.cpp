@@ -22,7 +22,11 @@ double make_reflector(double* x, std::int64_t n, double& value) {
   value = x[0];
   const double rest = fixed_dot(x + 1, x + 1, n - 1);
   x[0] = 1;
-  if (rest == 0) return 0;
+  // Squares below have lost their digits; what they stand for is nothing beside values near 1.
+  if (rest < 1e-290) {
+    std::fill(x + 1, x + n, 0.0);
+    return 0;
+  }
   const double first = value;
   value = -std::copysign(std::sqrt(first * first + rest), first);
   for (std::int64_t i = 1; i < n; ++i) x[i] /= first - value;

@@ -7,7 +7,8 @@
 namespace clipk::cpu {
 
 /// The reflector I - tau v v^T that turns x [n] into (value, 0, ...); v, whose first element is 1,
-/// takes x's place. Returns tau.
+/// takes x's place. Returns tau. x belongs to a matrix whose largest values are near 1: elements
+/// below 1e-145 count as 0.
 double make_reflector(double* x, std::int64_t n, double& value);
 
 /// `count` orthonormal rows: the first ones span what as many rows of `rows` [r, d] do, where those

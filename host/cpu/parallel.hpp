@@ -9,9 +9,10 @@
 
 namespace clipk::cpu {
 
-/// Runs f(0) ... f(tasks - 1) on up to `threads` threads, in any order. Callers cut the work into
-/// tasks by its size alone, never by the number of threads: that keeps results the same for any
-/// number. The first exception is thrown again here.
+/// Runs f(0) ... f(tasks - 1) on up to `threads` threads, in any order; called by one of several
+/// tasks, on the calling thread alone. Where a sum crosses tasks, callers cut the work by its size
+/// and never by the number of threads: that keeps results the same for any number. The first
+/// exception is thrown again here.
 template <class F>
 void parallel_for(int threads, std::int64_t tasks, F&& f) {
   if (tasks <= 0) return;
@@ -20,18 +21,13 @@ void parallel_for(int threads, std::int64_t tasks, F&& f) {
   // All threads or one, never a number between: libgomp ends the threads that a smaller team leaves
   // over, and the next larger one would have to start them again.
   const int team = tasks == 1 ? 1 : threads;
-#pragma omp parallel num_threads(team)
-  {
-    // A task must not start threads of its own; in a team of one it would.
-    omp_set_num_threads(1);
-#pragma omp for schedule(dynamic)
-    for (std::int64_t task = 0; task < tasks; ++task) {
-      if (failed.load(std::memory_order_relaxed)) continue;
-      try {
-        f(task);
-      } catch (...) {
-        if (!failed.exchange(true)) error = std::current_exception();
-      }
+#pragma omp parallel for schedule(dynamic) num_threads(team)
+  for (std::int64_t task = 0; task < tasks; ++task) {
+    if (failed.load(std::memory_order_relaxed)) continue;
+    try {
+      f(task);
+    } catch (...) {
+      if (!failed.exchange(true)) error = std::current_exception();
     }
   }
   if (error) std::rethrow_exception(error);

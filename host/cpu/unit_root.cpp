@@ -2,30 +2,15 @@
 
 #include <numbers>
 
+#include "core/math.hpp"
+
 namespace clipk::cpu {
-namespace {
-
-// Taylor's series on [0, pi / 4]; what is left out is below 1e-19.
-std::complex<double> first_octant(double angle) {
-  constexpr int kTerms = 9;
-  const double square = angle * angle;
-  double cosine = 1, sine = 1;
-  for (int term = kTerms; term > 0; --term) {
-    const double order = 2 * term;
-    cosine = 1 - square / (order * (order - 1)) * cosine;
-    sine = 1 - square / (order * (order + 1)) * sine;
-  }
-  return {cosine, angle * sine};
-}
-
-}  // namespace
 
 std::complex<double> unit_root(std::int64_t k, std::int64_t n) {
   const std::int64_t eighths = 8 * ((k % n + n) % n), octant = eighths / n;
   const std::int64_t rest = octant % 2 == 0 ? eighths % n : n - eighths % n;
-  const std::complex<double> root =
-      first_octant(std::numbers::pi / 4 * (static_cast<double>(rest) / static_cast<double>(n)));
-  const double c = root.real(), s = root.imag();
+  const double angle = std::numbers::pi / 4 * (static_cast<double>(rest) / static_cast<double>(n));
+  const double c = math::cos(angle), s = math::sin(angle);
   switch (octant) {
     case 0:
       return {c, s};

@@ -80,13 +80,13 @@ double mean(double a, double b, Normalizer normalizer) {
   return (a + b) / 2;
 }
 
-// Ordered pairs of different points, by whether the two are together.
 // To 106 bits.
 DoubleDouble rounded(Wide value) {
   const auto high = static_cast<double>(value);
   return {high, static_cast<double>(value - static_cast<Wide>(high))};
 }
 
+// Ordered pairs of different points, by whether the two are together.
 struct Pairs {
   Wide both = 0;  // in truth and in predicted
   Wide classes = 0;

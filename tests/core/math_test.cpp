@@ -69,6 +69,8 @@ TEST(Math, EndsOfTheRange) {
   EXPECT_EQ(math::log1p(kInfinity), kInfinity);
   EXPECT_EQ(math::tanh(kInfinity), 1);
   EXPECT_EQ(math::tanh(-kInfinity), -1);
+  EXPECT_EQ(math::tanh(22), 1);  // where the formula ends
+  EXPECT_EQ(math::tanh(-22), -1);
   EXPECT_EQ(math::atanh(1), kInfinity);
   EXPECT_EQ(math::atanh(-1), -kInfinity);
   EXPECT_EQ(math::pow(0, 0), 1);

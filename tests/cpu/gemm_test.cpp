@@ -1,7 +1,6 @@
 #include "cpu/gemm.hpp"
 
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <algorithm>
 #include <bit>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "clipk/core/random.hpp"
+#include "support/targets.hpp"
 
 namespace clipk::cpu {
 namespace {
@@ -114,27 +114,13 @@ void expect_rule(const Case<T>& c, int threads = 1) {
 
 constexpr Transpose kBoth[] = {Transpose::no, Transpose::yes};
 
-// Each test once for every set of instructions that the library has and the machine too.
 template <class T>
-class GemmTest : public testing::Test {
- protected:
-  template <class F>
-  static void on_each_target(F&& f) {
-    for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-      SCOPED_TRACE(hwy::TargetName(target));
-      hwy::SetSupportedTargetsForTest(target);
-      hwy::GetChosenTarget().DeInit();
-      f();
-    }
-    hwy::SetSupportedTargetsForTest(0);
-    hwy::GetChosenTarget().DeInit();
-  }
-};
+class GemmTest : public testing::Test {};
 using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(GemmTest, Types);
 
 TYPED_TEST(GemmTest, IsByteForByteTheRule) {
-  this->on_each_target([] {
+  test::on_each_target([] {
     constexpr std::int64_t kSizes[] = {1, 2, 17, 113, 257};
     std::uint64_t seed = 0;
     for (const Transpose a : kBoth) {
@@ -156,13 +142,14 @@ TYPED_TEST(GemmTest, IsByteForByteTheRule) {
         expect_rule<TypeParam>({a, b, 1021, 17, 40, 1, 0, 0, 9});
         expect_rule<TypeParam>({a, b, 17, 1021, 40, 1, 0, 0, 10});
         expect_rule<TypeParam>({a, b, 40, 96, 1024, 1, 0, 0, 11});  // rows a page apart
+        expect_rule<TypeParam>({a, b, 2049, 70, 40, 1, 0, 0, 12});  // go past more of B
       }
     }
   });
 }
 
 TYPED_TEST(GemmTest, EmptySizes) {
-  this->on_each_target([] {
+  test::on_each_target([] {
     for (const Transpose a : kBoth) {
       for (const TypeParam beta : {TypeParam(0), TypeParam(1), TypeParam(.5)}) {
         expect_rule<TypeParam>({a, Transpose::no, 5, 7, 0, 2, beta, 1});
@@ -174,10 +161,12 @@ TYPED_TEST(GemmTest, EmptySizes) {
 }
 
 TYPED_TEST(GemmTest, AnyNumberOfThreads) {
-  for (const int threads : {2, 5, 17}) {
-    expect_rule<TypeParam>({Transpose::no, Transpose::yes, 300, 700, 300, 1, 1}, threads);
-    expect_rule<TypeParam>({Transpose::yes, Transpose::no, 700, 150, 513, 1, 0, 3}, threads);
-  }
+  test::on_each_target([] {
+    for (const int threads : {2, 5, 17}) {
+      expect_rule<TypeParam>({Transpose::no, Transpose::yes, 300, 700, 300, 1, 1}, threads);
+      expect_rule<TypeParam>({Transpose::yes, Transpose::no, 700, 150, 513, 1, 0, 3}, threads);
+    }
+  });
 }
 
 TYPED_TEST(GemmTest, APartIsThatPartOfTheWhole) {
@@ -199,7 +188,7 @@ TYPED_TEST(GemmTest, APartIsThatPartOfTheWhole) {
 TYPED_TEST(GemmTest, WhatIsNoNumberGoesWhereThePlainLoopLetsIt) {
   constexpr TypeParam kNan = std::numeric_limits<TypeParam>::quiet_NaN();
   constexpr TypeParam kInfinity = std::numeric_limits<TypeParam>::infinity();
-  this->on_each_target([] {
+  test::on_each_target([] {
     for (const Transpose b : kBoth) {
       const Case<TypeParam> c{Transpose::no, b, 40, 70, 300, 1, 0};
       Strided<TypeParam> A = c.A(), B = c.B();
@@ -240,21 +229,23 @@ TYPED_TEST(GemmTest, EpilogueSeesEveryElementOnceAndDone) {
 }
 
 TYPED_TEST(GemmTest, TheSymmetricFormHasTheSameBytes) {
-  for (const Transpose a : kBoth) {
-    for (const std::int64_t m : {1, 17, 129, 300}) {
-      const Transpose b = a == Transpose::no ? Transpose::yes : Transpose::no;
-      const Case<TypeParam> c{a, b, m, m, 600, TypeParam(.3), TypeParam(.7), 2};
-      const Strided<TypeParam> A = c.A();
-      Strided<TypeParam> expected = c.C();
-      for (std::int64_t i = 0; i < m; ++i) {
-        for (std::int64_t j = 0; j < i; ++j) expected.row(i)[j] = expected.row(j)[i];
+  test::on_each_target([] {
+    for (const Transpose a : kBoth) {
+      for (const std::int64_t m : {1, 17, 129, 300}) {
+        const Transpose b = a == Transpose::no ? Transpose::yes : Transpose::no;
+        const Case<TypeParam> c{a, b, m, m, 600, TypeParam(.3), TypeParam(.7), 2};
+        const Strided<TypeParam> A = c.A();
+        Strided<TypeParam> expected = c.C();
+        for (std::int64_t i = 0; i < m; ++i) {
+          for (std::int64_t j = 0; j < i; ++j) expected.row(i)[j] = expected.row(j)[i];
+        }
+        Strided<TypeParam> got = expected;
+        run(1, c, A, A, expected);
+        gemm_symmetric(2, a, m, c.k, c.alpha, A.row(0), A.stride, c.beta, got.row(0), got.stride);
+        expect_same_bits(expected.values, got.values);
       }
-      Strided<TypeParam> got = expected;
-      run(1, c, A, A, expected);
-      gemm_symmetric(2, a, m, c.k, c.alpha, A.row(0), A.stride, c.beta, got.row(0), got.stride);
-      expect_same_bits(expected.values, got.values);
     }
-  }
+  });
 }
 
 }  // namespace

@@ -102,6 +102,17 @@ TEST(SymmetricEigen, RepeatedValuesAndScales) {
   }
 }
 
+TEST(SymmetricEigen, BlocksFarBelowOthersKeepTheVectorsOrthonormal) {
+  for (const double tiny : {1e-161, 2e-162, 1.7e-162, 1e-170}) {
+    SCOPED_TRACE(tiny);
+    Matrix<double> a(6, 6);
+    for (std::int64_t i = 0; i < 6; ++i) {
+      for (std::int64_t j = 0; j < 6; ++j) a(i, j) = i / 3 == j / 3 ? (i < 3 ? tiny : 1) : 0;
+    }
+    expect_eigenpairs(a, cpu::symmetric_eigen(1, a));
+  }
+}
+
 TEST(SymmetricEigen, TheSameBytesForAnyNumberOfThreads) {
   const Matrix<double> a = symmetric(300, 5);
   const cpu::SymmetricEigen one = cpu::symmetric_eigen(1, a);
