@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "clipk/io/archive.hpp"
+#include "stop.hpp"
+#include "study.hpp"
 
 namespace clipk::study {
 
@@ -42,6 +44,7 @@ class FitStore {
   }
 
   const Fit& add(const std::string& key, Fit fit) {
+    const auto whole = no_stop();
     const Fit& added = fits_[key] = std::move(fit);
     if (!file_.empty()) {
       save();
@@ -85,7 +88,9 @@ class FitStore {
   void load() {
     const ArchiveReader archive(file_, kind_, version_);
     const std::string found = archive.text("fingerprint");
-    if (found != fingerprint_) archive.fail("a checkpoint of " + fingerprint_, "one of " + found);
+    if (found != fingerprint_) {
+      archive.fail("a checkpoint of this run", "one of " + difference(found, fingerprint_));
+    }
     const std::string keys = archive.text("keys");
     for (std::size_t from = 0; from < keys.size();) {
       const std::size_t end = keys.find('\n', from);

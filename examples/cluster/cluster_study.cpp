@@ -1,11 +1,10 @@
 #include "cluster/cluster_study.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <iostream>
+#include <map>
 #include <numeric>
 
 #include "clipk/core/error.hpp"
@@ -58,6 +57,18 @@ void check_data(const LabelledRows& data, const ClusterArguments& arguments) {
   }
 }
 
+void check_places(const Run& run, const ClusterSettings& settings) {
+  std::vector<std::string> files{"confusion.png", "tsne.png", "tsne.npy"};
+  for (const std::string& method : settings.methods) {
+    for (int s = 0; s < settings.seeds; ++s) {
+      for (const char* what : {"assignments", "embedding"}) {
+        files.push_back(fmt::format("{}_{}_{}.npy", what, method, run.options().seed + s));
+      }
+    }
+  }
+  run.check_places(files);
+}
+
 // The networks' settings, from the options.
 void set_networks(ClusterArguments& arguments, const Options& options, const LabelledRows& data) {
   ClusterSettings& settings = arguments.settings;
@@ -95,8 +106,9 @@ class ClusterStudy {
       : run_(run),
         data_(data),
         arguments_(std::move(arguments)),
-        terminal_(isatty(STDERR_FILENO) != 0),
-        store_("cluster_study checkpoint", 1, run.options().checkpoint, run.fingerprint()) {
+        // A fit depends on none of these; the map's key holds what it depends on.
+        store_("cluster_study checkpoint", 2, run.options().checkpoint,
+               run.fingerprint({"methods", "seeds", "perplexity", "tsne-rows"})) {
     if (arguments_.pca > 0) reduced_ = components_of(data_.rows, arguments_.pca);
   }
 
@@ -111,10 +123,16 @@ class ClusterStudy {
     for (const std::string& method : settings.methods) {
       for (int s = 0; s < settings.seeds; ++s) {
         const std::uint64_t seed = run_.options().seed + s;
-        report.add(method, seed, *store_.find(key_of(method, seed)));
+        const std::string key = key_of(method, seed);
+        if (const ClusterFit* fit = store_.find(key)) {
+          report.add(method, seed, *fit);
+        } else {
+          report.add_failed(method, seed, failures_.at(key));
+        }
       }
     }
-    const std::optional<ClusterMap> drawn = map();
+    std::optional<ClusterMap> drawn;
+    run_.attempt("the t-SNE map", [&] { drawn = map(); });
     report.finish(drawn);
     found_.rows = data_.rows.rows();
     found_.k = settings.k;
@@ -134,15 +152,6 @@ class ClusterStudy {
   std::int64_t mapped_rows() const {
     const std::int64_t n = data_.rows.rows();
     return arguments_.tsne_rows < 0 ? n : std::min(n, arguments_.tsne_rows);
-  }
-
-  // Shows a training: a bar on a terminal, else nothing.
-  std::function<void(const Progress&)> bar(const std::string& label) const {
-    if (!terminal_) return {};
-    return ProgressBar(std::cerr, true, label);
-  }
-  void say_done(const std::string& label, double seconds) const {
-    if (!terminal_) fmt::print(stderr, "{}: {:.1f} s\n", label, seconds);
   }
 
   void choose_k() {
@@ -183,16 +192,20 @@ class ClusterStudy {
       const std::string key = key_of(method, seed);
       if (store_.find(key) != nullptr) continue;
       const std::string label = fmt::format("{}/{} {} seed {}", fit_, fits_, method, seed);
-      ClusterFit fit;
+      std::optional<ClusterFit> fit;
       try {
         fit = fitter.fit(method, store_.part_file(key), [&](const char* stage) {
-          return bar(fmt::format("{} {}", label, stage));
+          return fit_progress(fmt::format("{} {}", label, stage));
         });
-      } catch (const Error& error) {
-        throw Error(fmt::format("{}, seed {}: {}", method, seed, error.what()));
+      } catch (const FileError&) {
+        throw;
+      } catch (const Error& error) {  // the others are none the worse for it
+        failures_[key] = error.what();
+        run_.add_failure(fmt::format("{}, seed {}", method, seed), error.what());
+        continue;
       }
-      say_done(label, fit.seconds);
-      store_.add(key, std::move(fit));
+      note_done(label, fit->seconds);
+      store_.add(key, std::move(*fit));
     }
     store_.remove_part(network);
   }
@@ -229,13 +242,13 @@ class ClusterStudy {
   }
 
   const ClusterFit& fit_map(const std::vector<std::int64_t>& chosen) {
-    const std::string key = "tsne";
+    const std::string key = fmt::format("tsne/{:g}/{}", arguments_.perplexity, chosen.size());
     if (const ClusterFit* known = store_.find(key)) return *known;
     const std::string label = fmt::format("{}/{} t-SNE", fits_, fits_);
     const Matrix<float> high = chosen_rows(chosen);
     TsneOptions options{.perplexity = arguments_.perplexity,
                         .checkpoint = store_.part_file(key),
-                        .progress = bar(label)};
+                        .progress = fit_progress(label)};
     if (run_.options().quick) options.iterations = kQuickIterations;
     const Tsne tsne = Tsne::fit(run_.context(), high, options);
     ClusterFit fit;
@@ -244,7 +257,7 @@ class ClusterStudy {
     fit.kl = tsne.kl();
     fit.steps = tsne.iterations();
     fit.seconds = tsne.seconds();
-    say_done(label, fit.seconds);
+    note_done(label, fit.seconds);
     return store_.add(key, std::move(fit));
   }
 
@@ -270,9 +283,9 @@ class ClusterStudy {
   Run& run_;
   const LabelledRows& data_;
   ClusterArguments arguments_;
-  bool terminal_;
   FitStore<ClusterFit> store_;
-  Matrix<float> reduced_;  // by --pca
+  std::map<std::string, std::string> failures_;  // fits that failed, and why
+  Matrix<float> reduced_;                        // by --pca
   std::size_t fits_ = 0, fit_ = 0;
   ClusterFindings found_;
 };
@@ -282,6 +295,7 @@ class ClusterStudy {
 ClusterFindings run_cluster_study(Run& run, const LabelledRows& data, ClusterArguments arguments) {
   check_data(data, arguments);
   check_charts();
+  check_places(run, arguments.settings);
   set_networks(arguments, run.options(), data);
   return ClusterStudy(run, data, std::move(arguments)).run();
 }

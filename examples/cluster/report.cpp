@@ -143,18 +143,34 @@ void ClusterReport::add(const std::string& method, std::uint64_t seed, const Clu
     row["acc"] = scores.acc;
     row["homogeneity"] = scores.homogeneity;
     row["completeness"] = scores.completeness;
-    row["missing_labels"] = scores.missing;
+    row["missing_labels"] = missing_labels_ = scores.missing;
   }
   run_.add_row(std::move(row));
   const std::string name = fmt::format("{}_{}.npy", method, seed);
   run_.add_npy("assignments_" + name, fit.labels);
-  Context host = Context::cpu();
-  run_.add_npy("embedding_" + name, Matrix<float>::copy_of(host, fit.embedding));
+  if (!fit.embedding.empty()) {
+    Context host = Context::cpu();
+    run_.add_npy("embedding_" + name, Matrix<float>::copy_of(host, fit.embedding));
+  }
   if (!fit.updates.empty()) {
     Json updates = Json::array();
     for (const DecUpdate& update : fit.updates) updates.push_back(json_of(update));
     run_.result("dec").push_back(
         {{"method", method}, {"seed", seed}, {"ended", fit.ended}, {"updates", updates}});
+  }
+}
+
+void ClusterReport::add_failed(const std::string& method, std::uint64_t seed,
+                               const std::string& reason) {
+  Json row{{"method", method}, {"seed", seed}};
+  for (const char* key : {"ami", "ari", "fmi", "nmi", "acc", "inertia", "seconds", "steps",
+                          "clusters", "smallest_cluster", "silhouette"}) {
+    row[key] = nullptr;
+  }
+  row["failed"] = reason;
+  run_.add_row(std::move(row));
+  if (std::find(failed_.begin(), failed_.end(), method) == failed_.end()) {
+    failed_.push_back(method);
   }
 }
 
@@ -201,12 +217,17 @@ void ClusterReport::print_table() {
     }
     table.add(cells);
   }
+  for (const std::string& method : failed_) {
+    std::vector<std::string> cells(head.size(), "-");
+    cells.front() = method + (summary_.contains(method) ? " (other seeds)" : "");
+    cells.back() = "failed";
+    table.add(cells);
+  }
   run_.print(table.text());
   run_.print(fmt::format(
       "{}Stability: mean ARI between two seeds. Inertia: about the means of the rows' clusters.",
-      run_.rows()[0].contains("missing_labels") && run_.rows()[0]["missing_labels"] > 0
-          ? fmt::format("{} rows without a label are left out of the scores. ",
-                        run_.rows()[0]["missing_labels"].get<std::int64_t>())
+      missing_labels_ > 0
+          ? fmt::format("{} rows without a label are left out of the scores. ", missing_labels_)
           : ""));
   run_.result("summary") = summary_;
 }
@@ -259,7 +280,7 @@ void ClusterReport::add_confusion() {
     }
     heatmap.panels.push_back(std::move(panel));
   }
-  run_.add_file("confusion.png", to_png(heatmap));
+  run_.add_picture("confusion.png", [&] { return to_png(heatmap); });
 }
 
 void ClusterReport::add_pictures(const std::optional<ClusterMap>& map) {
@@ -278,7 +299,7 @@ void ClusterReport::add_pictures(const std::optional<ClusterMap>& map) {
   if (data_.labelled()) {
     scatter.panels.push_back(
         {.title = "by class", .category = chosen(data_.classes), .names = data_.names});
-    shown = {shown.back()};  // class and clusters side by side
+    if (shown.size() > 1) shown = {shown.back()};  // class and clusters side by side
   }
   for (const std::string& method : shown) {
     const std::vector<std::int32_t>& labels = first(method).labels;
@@ -294,7 +315,7 @@ void ClusterReport::add_pictures(const std::optional<ClusterMap>& map) {
     }
     scatter.panels.push_back(std::move(panel));
   }
-  run_.add_file("tsne.png", to_png(scatter));
+  run_.add_picture("tsne.png", [&] { return to_png(scatter); });
 }
 
 void ClusterReport::finish(const std::optional<ClusterMap>& map) {

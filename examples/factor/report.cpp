@@ -76,13 +76,13 @@ void FactorReport::write() {
   add_rows();
   print_table();
   add_results();
-  if (found_.data->vectors) add_neighbours();
+  if (found_.data->vectors) run_.attempt("edits_shown", [&] { add_neighbours(); });
   if (found_.data->shape.known()) {
-    add_edit_picture();
-    add_swap_picture();
+    run_.attempt("edits.png", [&] { add_edit_picture(); });
+    run_.attempt("swaps.png", [&] { add_swap_picture(); });
   }
-  add_leakage_picture();
-  add_training_picture();
+  run_.attempt("leakage.png", [&] { add_leakage_picture(); });
+  run_.attempt("training.png", [&] { add_training_picture(); });
 }
 
 FactorFindings FactorReport::findings() const {

@@ -54,14 +54,19 @@ std::string method_name(const std::string& method) {
 
 }  // namespace
 
+// What could not be measured has nothing to show.
 void SemanticReport::write() {
-  add_table();
-  if (found_.paired) add_pairs();
-  add_spaces();
+  if (!found_.table.texts.empty()) add_table();
+  if (found_.paired && found_.gap) add_pairs();
+  if (!found_.spaces.empty()) add_spaces();
   if (!found_.clusters.empty()) add_clusters();
   if (found_.classes) add_classes();
-  add_similarity_picture();
-  add_correlation_picture();
+  if (!found_.table.texts.empty()) {
+    run_.attempt("similarity.png", [&] { add_similarity_picture(); });
+  }
+  if (!found_.spaces.empty()) {
+    run_.attempt("correlation.png", [&] { add_correlation_picture(); });
+  }
 }
 
 // As the deck has it: texts down, images across, the best of each row marked.

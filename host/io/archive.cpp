@@ -214,7 +214,7 @@ ArchiveReader::ArchiveReader(const std::filesystem::path& path, std::string_view
 }
 
 void ArchiveReader::fail(const std::string& expected, const std::string& got) const {
-  throw Error(path_ + ": expected " + expected + ", got " + got);
+  throw FileError(path_ + ": expected " + expected + ", got " + got);
 }
 
 std::vector<std::string> ArchiveReader::names() const {

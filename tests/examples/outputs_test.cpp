@@ -4,6 +4,7 @@
 #include "clipk/core/error.hpp"
 #include "io/files.hpp"
 #include "table.hpp"
+#include "text.hpp"
 
 namespace clipk::study {
 namespace {
@@ -29,6 +30,37 @@ TEST_F(OutputsTest, MakesFolders) {
   outputs.add("a", [](AtomicFile& file) { file.write("1"); });
   outputs.write();
   EXPECT_EQ(read_bytes(path("x/y/a")), "1");
+}
+
+TEST_F(OutputsTest, AFullDiskAtTheLastFileKeepsTheEarlierRun) {
+  for (const bool full : {false, true}) {
+    Outputs outputs(path("x"));
+    outputs.add("a", [&](AtomicFile& file) { file.write(full ? "new" : "old"); });
+    outputs.add("results.json", [&](AtomicFile& file) {
+      if (full) throw Error("disk full");
+      file.write(R"({"manifest": {"program": "toy", "files": ["a", "results.json"]}})");
+    });
+    EXPECT_EQ(full ? error_of([&] { outputs.write(); }) : (outputs.write(), ""),
+              full ? "disk full" : "");
+    EXPECT_EQ(read_bytes(path("x/a")), "old");
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(path("x")), {}), 2);
+  }
+}
+
+TEST(Csv, RunsNothingInASpreadsheet) {
+  const Json rows = Json::array({{{"=a", "=1+1"}, {"b", "-1"}, {"c", -1}, {"d", "@SUM(A1)"}},
+                                 {{"=a", "+x"}, {"b", "-x"}, {"c", "+3.5e2"}, {"d", "\tx"}},
+                                 {{"=a", "a=b"}, {"b", "\xff"}, {"c", "1,\n2"}, {"d", "\rx"}}});
+  EXPECT_EQ(to_csv(rows),
+            "'=a,b,c,d\n"
+            "'=1+1,-1,-1,'@SUM(A1)\n"
+            "'+x,'-x,+3.5e2,'\tx\n"
+            "a=b,\uFFFD,\"1,\n2\",\"'\rx\"\n");
+}
+
+TEST(Text, ReachesTheTerminalWithoutControlCharacters) {
+  EXPECT_EQ(printable("a\x1b[31mb\x07\x7f\xc2\x9b c\xff\u00e9\n"),
+            "a\uFFFD[31mb\uFFFD\uFFFD\uFFFD c\uFFFD\u00e9\n");
 }
 
 TEST(Csv, QuotesAndMissingValues) {

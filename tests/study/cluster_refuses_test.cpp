@@ -311,7 +311,7 @@ TEST_F(ClusterRefusesTest, FullDisk) {
 // The limit of a file's size comes within a picture, within an array, and within the checkpoint.
 TEST_F(ClusterRefusesTest, FilesThatCannotGrow) {
   expect_refused(kData, "expected ", {}, /*fits=*/true, {.file_limit = 0});
-  expect_refused(kData, "embedding_kmeans_0.npy: expected to write the file, got File too large",
+  expect_refused(kData, "results.json: expected to write the file, got File too large",
                  {"--tsne-rows", "0"}, /*fits=*/true, {.file_limit = 5000});
   expect_refused(kData, "c: expected to write the file, got File too large",
                  {"--checkpoint", path("c")}, /*fits=*/false, {.file_limit = 100});
