@@ -34,13 +34,6 @@ constexpr int kBadUsage = 2;
 constexpr int kIncomplete = 3;
 constexpr int kStopped = 128;  // and the signal's number
 
-std::string one_line(std::string text) {
-  for (char& c : text) {
-    if (c == '\n' || c == '\r') c = ' ';
-  }
-  return text;
-}
-
 int fail(const std::string& program, const std::string& message, int status) {
   std::fflush(stdout);
   note(fmt::format("{}: {}", program, one_line(message)));

@@ -28,6 +28,25 @@ constexpr double kSteps = 1400;                 // of the autoencoder
 constexpr std::int64_t kCheckpoints = 50;       // of it: each holds all weights and moments
 constexpr std::int64_t kDecUpdates = 20;        // of DEC's target at most
 constexpr std::int64_t kFewRows = 5000;
+constexpr std::int64_t kMostDistinct = 100;  // each of which is tried as a cluster
+
+// Values of k to try on n rows. A run sees a share of the rows: of rows that repeat nearly all
+// distinct ones, which may each be a cluster; of others a share.
+std::vector<std::int64_t> candidates_for(std::int64_t n, std::int64_t distinct,
+                                         const ChooseClustersOptions& options, std::int64_t most) {
+  const bool repeated = 2 * distinct <= n;
+  std::int64_t limit =
+      repeated ? distinct
+               : static_cast<std::int64_t>(options.share * static_cast<double>(distinct));
+  if (most > 0) limit = std::min(limit, most);
+  std::vector<std::int64_t> candidates = options.candidates;
+  std::erase_if(candidates, [&](std::int64_t k) { return k > limit; });
+  const bool listed = std::find(candidates.begin(), candidates.end(), distinct) != candidates.end();
+  if (repeated && distinct <= std::min(limit, kMostDistinct) && !listed) {
+    candidates.push_back(distinct);
+  }
+  return candidates;
+}
 
 // Everything that can be refused before the work begins.
 void check_data(const LabelledRows& data, const ClusterArguments& arguments) {
@@ -131,6 +150,9 @@ class ClusterStudy {
         }
       }
     }
+    if (failures_.size() == settings.methods.size() * static_cast<std::size_t>(settings.seeds)) {
+      throw Error(failures_.begin()->second);
+    }
     std::optional<ClusterMap> drawn;
     run_.attempt("the t-SNE map", [&] { drawn = map(); });
     report.finish(drawn);
@@ -160,15 +182,14 @@ class ClusterStudy {
       settings.k = static_cast<std::int64_t>(data_.names.size());
     } else if (settings.k == 0) {
       ChooseClustersOptions options{.spherical = settings.spherical, .slack = arguments_.slack};
-      // A run sees no more rows.
-      const std::int64_t distinct = distinct_rows(data_.rows, data_.rows.rows());
-      const auto most = static_cast<std::int64_t>(options.share * static_cast<double>(distinct));
-      if (most < kFewestClusters) {
+      const std::int64_t n = data_.rows.rows();
+      const std::int64_t distinct =
+          std::min(distinct_rows(data_.rows, n), distinct_rows(rows(), n));
+      options.candidates = candidates_for(n, distinct, options, arguments_.most);
+      if (options.candidates.empty()) {
         throw Error(fmt::format(
             "expected --k, or at least 3 distinct rows to choose it from, got {}", distinct));
       }
-      const std::int64_t limit = arguments_.most > 0 ? std::min(most, arguments_.most) : most;
-      std::erase_if(options.candidates, [&](std::int64_t k) { return k > limit; });
       const ClusterChoice choice = choose_clusters(run_.context(), rows(), options);
       settings.k = choice.k;
       Json tried = Json::array();

@@ -8,8 +8,7 @@
 #include "clipk/metrics/clustering.hpp"
 #include "clipk/metrics/silhouette.hpp"
 #include "clipk/metrics/stability.hpp"
-#include "heatmap.hpp"
-#include "scatter.hpp"
+#include "cluster/pictures.hpp"
 
 namespace clipk::study {
 namespace {
@@ -68,36 +67,6 @@ std::string text_of(const Spread& spread, int digits) {
   if (spread.count == 0) return "-";
   if (spread.count == 1) return fmt::format("{:.{}f}", spread.mean, digits);
   return fmt::format("{:.{}f} \u00b1 {:.{}f}", spread.mean, digits, spread.sd, digits);
-}
-
-// Names every cluster by its largest class. It has that class's colour where the two are matched;
-// else one of its own.
-void name_clusters(const Contingency& table, const std::vector<std::string>& classes,
-                   std::size_t clusters, ScatterPanel& panel) {
-  std::vector<std::int32_t> largest(clusters, -1);
-  std::vector<std::int64_t> most(clusters);
-  for (const Contingency::Cell& cell : table.cells) {
-    const auto cluster =
-        static_cast<std::size_t>(table.clusters[static_cast<std::size_t>(cell.col)]);
-    if (cell.count <= most[cluster]) continue;
-    most[cluster] = cell.count;
-    largest[cluster] = table.classes[static_cast<std::size_t>(cell.row)];
-  }
-  std::vector<std::int32_t> matched(clusters, -1);
-  const std::vector<std::int32_t> rows = matched_classes(table);
-  for (std::size_t c = 0; c < rows.size(); ++c) {
-    if (rows[c] < 0) continue;
-    matched[static_cast<std::size_t>(table.clusters[c])] =
-        table.classes[static_cast<std::size_t>(rows[c])];
-  }
-  auto own = static_cast<std::int32_t>(classes.size());
-  for (std::size_t c = 0; c < clusters; ++c) {
-    const bool same = largest[c] >= 0 && largest[c] == matched[c];
-    panel.colour.push_back(same ? largest[c] : own++);
-    panel.names.push_back(
-        largest[c] < 0 ? std::to_string(c)
-                       : fmt::format("{} ({})", c, classes[static_cast<std::size_t>(largest[c])]));
-  }
 }
 
 }  // namespace
@@ -253,34 +222,12 @@ std::vector<MethodFindings> ClusterReport::findings() const {
 }
 
 void ClusterReport::add_confusion() {
-  Heatmap heatmap{.title = "Share of every class in each cluster, %"};
+  std::vector<std::pair<std::string, Contingency>> tables;
   for (const std::string& method : methods()) {
-    const Contingency table = contingency(view(data_.classes), view(first(method).labels));
-    const std::vector<std::int32_t> matched = matched_classes(table);
-    // Columns in the order of the classes they are matched to; the others at the end.
-    std::vector<std::size_t> order(matched.size());
-    for (std::size_t c = 0; c < order.size(); ++c) order[c] = c;
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      return static_cast<std::uint32_t>(matched[a]) < static_cast<std::uint32_t>(matched[b]);
-    });
-    HeatmapPanel panel{.title = method, .x_label = "cluster", .y_label = "class"};
-    for (const std::size_t c : order) panel.columns.push_back(std::to_string(table.clusters[c]));
-    const Matrix<std::int64_t> counts = table.dense();
-    for (std::size_t r = 0; r < table.classes.size(); ++r) {
-      panel.rows.push_back(data_.names[static_cast<std::size_t>(table.classes[r])]);
-      std::vector<double>& values = panel.values.emplace_back();
-      std::vector<std::string>& texts = panel.texts.emplace_back();
-      for (const std::size_t c : order) {
-        const double share = static_cast<double>(counts(static_cast<std::int64_t>(r),
-                                                        static_cast<std::int64_t>(c))) /
-                             static_cast<double>(table.row_sums[r]);
-        values.push_back(share);
-        texts.push_back(share < .005 ? "" : fmt::format("{:.0f}", 100 * share));
-      }
-    }
-    heatmap.panels.push_back(std::move(panel));
+    tables.emplace_back(method, contingency(view(data_.classes), view(first(method).labels)));
   }
-  run_.add_picture("confusion.png", [&] { return to_png(heatmap); });
+  run_.add_picture("confusion.png",
+                   [&] { return to_png(confusion_picture(tables, data_.names)); });
 }
 
 void ClusterReport::add_pictures(const std::optional<ClusterMap>& map) {

@@ -1,10 +1,8 @@
 #include "outputs.hpp"
 
-#include "chart.hpp"
 #include "clipk/core/error.hpp"
 #include "io/files.hpp"
 #include "table.hpp"
-#include "text.hpp"
 
 namespace clipk::study {
 namespace {
@@ -58,11 +56,6 @@ TEST(Csv, RunsNothingInASpreadsheet) {
             "a=b,\uFFFD,\"1,\n2\",\"'\rx\"\n");
 }
 
-TEST(Text, ReachesTheTerminalWithoutControlCharacters) {
-  EXPECT_EQ(printable("a\x1b[31mb\x07\x7f\xc2\x9b c\xff\u00e9\n"),
-            "a\uFFFD[31mb\uFFFD\uFFFD\uFFFD c\uFFFD\u00e9\n");
-}
-
 TEST(Csv, QuotesAndMissingValues) {
   const Json rows = Json::parse(
       R"([{"a": 1, "b": "x,y"}, {"a": null, "c": "say \"hi\""}, {"b": [1, 2], "c": 0.5}])");
@@ -86,40 +79,15 @@ TEST(Table, AlignsTextLeftAndNumbersRight) {
   EXPECT_THROW(table.add({"one"}), std::logic_error);
 }
 
-Figure figure() {
-  Series series{"it's_a line", {16, 32, 64}, {.1, .5, .6}, {.05, .4, .5}, {.2, .6, .7}};
-  return {.title = "A 'quoted' title",
-          .panels = {{.title = "image \u2192 text",
-                      .x_label = "dimension",
-                      .y_label = "top-1",
-                      .series = {series},
-                      .levels = {{"all", .55}},
-                      .x_ticks = {16, 32, 64},
-                      .log_x = true,
-                      .percent_y = true},
-                     {.title = "one point", .series = {{"p", {1}, {1}, {}, {}}}}}};
-}
-
-TEST(Chart, IsAPngOfItsSizeAndTheSameBytesAgain) {
-  const std::string png = to_png(figure());
-  ASSERT_GT(png.size(), 5000u);
-  EXPECT_EQ(png.substr(0, 8), "\x89PNG\r\n\x1a\n");
-  const auto big_endian = [&](std::size_t at) {
-    int value = 0;
-    for (std::size_t i = 0; i < 4; ++i)
-      value = value << 8 | static_cast<unsigned char>(png[at + i]);
-    return value;
-  };
-  EXPECT_EQ(big_endian(16), 2 * 620);
-  EXPECT_EQ(big_endian(20), 520);
-  EXPECT_EQ(to_png(figure()), png);
-}
-
-TEST(Chart, RefusesSeriesOfDifferentLengths) {
-  Figure broken = figure();
-  broken.panels[0].series[0].y.pop_back();
-  EXPECT_HAS(error_of([&] { to_png(broken); }),
-             "chart: expected 3 values for series 'it's_a line', got 2");
+TEST(Table, CellsThatTheTerminalMustNotObey) {
+  Table table({"na\x1b[31mme", "n"});
+  table.add({"\u6f22\u5b57\x07", "1"});
+  table.add({"two\nlines\xff", "2"});
+  EXPECT_EQ(table.text(),
+            "na\uFFFD[31mme   n\n"
+            "\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\n"
+            "\u6f22\u5b57\uFFFD       1\n"
+            "two lines\uFFFD  2\n");
 }
 
 }  // namespace

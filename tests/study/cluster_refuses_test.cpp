@@ -147,7 +147,7 @@ TEST_F(ClusterRefusesTest, TooFewRowsToChooseK) {
                            : "expected --k, or at least 3 distinct rows to choose it from, got 2",
                        {"--features", path("few.npy"), "--tsne-rows", "0"});
   }
-  write_npy(path("few.npy"), repeated(2));
+  write_npy(path("few.npy"), repeated(2, 3));
   expect_refused_run(kData, "or at least 3 distinct rows to choose it from, got 2",
                      {"--features", path("few.npy"), "--tsne-rows", "0"});
 }
