@@ -226,8 +226,7 @@ void ClusterReport::add_confusion() {
   for (const std::string& method : methods()) {
     tables.emplace_back(method, contingency(view(data_.classes), view(first(method).labels)));
   }
-  run_.add_picture("confusion.png",
-                   [&] { return to_png(confusion_picture(tables, data_.names)); });
+  run_.add_picture("confusion.png", [&] { return to_png(confusion_picture(tables, data_.names)); });
 }
 
 void ClusterReport::add_pictures(const std::optional<ClusterMap>& map) {

@@ -133,9 +133,9 @@ TEST_F(ClusterRefusesTest, RowsThatAreEqual) {
   for (std::int64_t i = 0; i < kRows; i += 2) zeros(i, 3) = -0.0F;
   expect_refused_rows(equal, zeros);
   // Rows that only seem enough: their codes are not.
-  expect_refused(
-      kData, "autoencoder, seed 0: kmeans: expected at least 120 distinct rows (k)",
-      {"--methods", "autoencoder", "--k", "120", "--epochs", "1", "--denoising", "1000"});
+  expect_refused(kData, "autoencoder, seed 0: kmeans: expected at least 120 distinct rows (k)",
+                 {"--methods", "autoencoder", "--k", "120", "--epochs", "1", "--denoising", "1000"},
+                 /*fits=*/true);
 }
 
 TEST_F(ClusterRefusesTest, TooFewRowsToChooseK) {
@@ -170,7 +170,15 @@ TEST_F(ClusterRefusesTest, ValuesThatAreNoNumbers) {
   rows(3, 5) = 1e30F;  // squares beyond float32
   write_npy(path("bad.npy"), rows);
   expect_refused(kData, "kmeans: expected squared distances within the range of float32",
-                 {"--features", path("bad.npy")});
+                 {"--features", path("bad.npy"), "--methods", "kmeans"}, /*fits=*/true);
+  // The networks see rows of one length.
+  const ProgramResult others = run(with(toy(), {"--features", path("bad.npy"), "--methods",
+                                                "kmeans,autoencoder", "--out", path("o")}));
+  EXPECT_EQ(others.status, 3);
+  EXPECT_HAS(others.err,
+             "left out: kmeans, seed 0: kmeans: expected squared distances within the range of "
+             "float32, got overflow\n");
+  EXPECT_TRUE(std::filesystem::exists(path("o/embedding_autoencoder_0.npy")));
 }
 
 TEST_F(ClusterRefusesTest, Labels) {

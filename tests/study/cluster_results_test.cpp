@@ -34,7 +34,8 @@ TEST_F(ClusterTest, RowsFilesAndScoresOfEveryMethodAndSeed) {
     for (const char* seed : {"0", "1"}) {
       expected.push_back(method + " " + seed);
       files.push_back("assignments_" + method + "_" + seed + ".npy");
-      files.push_back("embedding_" + method + "_" + seed + ".npy");
+      // That of k-means would be the input once more.
+      if (method != "kmeans") files.push_back("embedding_" + method + "_" + seed + ".npy");
     }
   }
   std::sort(files.begin(), files.end());
@@ -52,6 +53,24 @@ TEST_F(ClusterTest, RowsFilesAndScoresOfEveryMethodAndSeed) {
     EXPECT_TRUE(all["tsne"][key].is_number()) << key;
   }
   EXPECT_GE(all["tsne"]["one_nn"], .95);
+}
+
+// A network of four terabytes.
+TEST_F(ClusterTest, AMethodThatFailsLeavesTheOthers) {
+  const ProgramResult result =
+      run(with(toy(), {"--methods", "kmeans,autoencoder", "--layers", "1048576,1048576,4",
+                       "--seeds", "1", "--out", path("out")}));
+  EXPECT_EQ(result.status, 3) << result.err;
+  EXPECT_HAS(result.err, "left out: autoencoder, seed 0: ");
+  const Json all = results("out");
+  EXPECT_GE(all["rows"][0]["acc"], .9);
+  EXPECT_TRUE(all["rows"][1]["acc"].is_null());
+  EXPECT_EQ(all["rows"][1]["failed"], all["failed"][0]["reason"]);
+  EXPECT_EQ(all["failed"][0]["what"], "autoencoder, seed 0");
+  EXPECT_EQ(all["failed"].size(), 1u);
+  for (const char* name : {"assignments_kmeans_0.npy", "confusion.png", "results.csv"}) {
+    EXPECT_TRUE(std::filesystem::exists(path("out") / name)) << name;
+  }
 }
 
 TEST_F(ClusterTest, InertiaAndAccuracyOfTheFiles) {

@@ -114,7 +114,7 @@ TEST_F(RefusesTest, Checkpoints) {
   ASSERT_EQ(run(with(toy(), {"--checkpoint", c, "--out", path("first")})).status, 0);
   const std::string other = c + ": expected a checkpoint of this run, got one of ";
   expect_refused(kData, other + "seed 0, here 1\n", {"--checkpoint", c, "--seed", "1"});
-  expect_refused(kData, other + "--epochs 3, here 7\n", {"--checkpoint", c, "--epochs", "7"});
+  expect_refused(kData, other + "--epochs 6, here 7\n", {"--checkpoint", c, "--epochs", "7"});
   expect_refused(kData, other + "other content of images\n",
                  {"--checkpoint", c, "--images", path("t.npy")});
   // What no fit depends on may change.
