@@ -21,8 +21,9 @@ class FactorRefusesTest : public FactorTest {
 };
 
 TEST_F(FactorRefusesTest, AFactorOfOneValue) {
-  refuse_attributes(column("kind", "a", "a"), "factor kind: expected at least 2 ");
-  refuse_attributes(column("size", "1.5", "1.5"), "factor size: expected at least 2 ");
+  const std::string reason = "bad.csv: expected a column that tells rows apart, got none: ";
+  refuse_attributes(column("kind", "a", "a"), reason + "kind ('a' in every row)");
+  refuse_attributes(column("size", "1.5", "1.5"), reason + "size ('1.5' in every row)");
 }
 
 TEST_F(FactorRefusesTest, AFactorWithASingleMember) {
@@ -38,8 +39,8 @@ TEST_F(FactorRefusesTest, AttributesOfOtherRows) {
 }
 
 TEST_F(FactorRefusesTest, AttributesThatAreNotFinite) {
-  refuse_attributes(column("size", "1.5", "nan"),
-                    "bad.csv: expected a finite number in column size on line 161, got 'nan'");
+  refuse_attributes(column("size", "1.5", "inf"),
+                    "bad.csv: expected a finite number in column size on line 161, got 'inf'");
 }
 
 TEST_F(FactorRefusesTest, PicturesThatAreNotFinite) {
