@@ -104,6 +104,14 @@ TEST_F(FactorRefusesTest, CaptionsOfOtherRows) {
       {"--embeddings", path("x.npy"), "--captions", path("c.txt"), "--words", path("w.txt")});
 }
 
+TEST_F(FactorRefusesTest, CaptionsThatAreNotUtf8) {
+  write_text("c.txt", "a cat\ntwo dogs \xFF\n");
+  write_text("w.txt", "animal: cat, dog\n");
+  expect_refused_run(
+      kData, "c.txt: expected UTF-8 on line 2, got byte 0xFF at its byte 10",
+      {"--embeddings", path("x.npy"), "--captions", path("c.txt"), "--words", path("w.txt")});
+}
+
 TEST_F(FactorRefusesTest, TooFewRowsToHoldAnyOut) {
   expect_refused_run(kData, "--holdout 0.001: expected at least 1 row held out, got 0 of 160",
                      with(toy(), {"--holdout", ".001"}));
