@@ -26,7 +26,7 @@ struct Type {
   std::optional<DType> dtype;
 };
 // In the order of the reference implementation, which writes tensors of the last first.
-constexpr std::array<Type, 20> kTypes{{{"BOOL", 8, DType::boolean},
+constexpr std::array<Type, 22> kTypes{{{"BOOL", 8, DType::boolean},
                                        {"F4", 4, {}},
                                        {"F6_E2M3", 6, {}},
                                        {"F6_E3M2", 6, {}},
@@ -35,6 +35,8 @@ constexpr std::array<Type, 20> kTypes{{{"BOOL", 8, DType::boolean},
                                        {"F8_E5M2", 8, {}},
                                        {"F8_E4M3", 8, {}},
                                        {"F8_E8M0", 8, {}},
+                                       {"F8_E4M3FNUZ", 8, {}},
+                                       {"F8_E5M2FNUZ", 8, {}},
                                        {"I16", 16, DType::int16},
                                        {"U16", 16, DType::uint16},
                                        {"F16", 16, DType::float16},

@@ -227,8 +227,9 @@ TEST_F(SafetensorsTest, ReadsHeadersThatTheReferenceReads) {
         "{" + x + R"(},"y":{"dtype":"U8","shape":[0,7],"data_offsets":[24,24]}})",
         "{" + x +
             R"(},"y":{"extra":{"shape":[1]},"dtype":"F16","shape":[0],"data_offsets":[0,0]}})",
-        R"({"y":{"dtype":"I64","shape":[0],"data_offsets":[0,0],"shape of y":[[[]]]},)" + x +
-            "}}"}) {
+        R"({"y":{"dtype":"I64","shape":[0],"data_offsets":[0,0],"shape of y":[[[]]]},)" + x + "}}",
+        "{" + x + R"(},"y":{"dtype":"F8_E4M3FNUZ","shape":[0],"data_offsets":[24,24]}})",
+        "{" + x + R"(},"y":{"dtype":"F8_E5M2FNUZ","shape":[0],"data_offsets":[24,24]}})"}) {
     SCOPED_TRACE(header);
     write_bytes(path("x"), file_bytes(header, std::string(24, '\0')));
     EXPECT_EQ(read_safetensors_matrix<float>(path("x"), "x").rows(), 3);
