@@ -42,8 +42,6 @@ class FactorSource {
   FactorData embeddings(Run& run, const std::filesystem::path& rows,
                         const std::filesystem::path& texts,
                         const std::filesystem::path& captions) const;
-  std::vector<Factor> read_factors(Run& run, const std::filesystem::path& path,
-                                   const std::vector<std::string>& names) const;
 
   std::string data_ = "generated";
   std::int64_t generated_ = 20'000;

@@ -12,6 +12,7 @@
 #include "clipk/io/dataset.hpp"
 #include "clipk/io/embeddings.hpp"
 #include "clipk/io/synthetic_pairs.hpp"
+#include "features.hpp"
 #include "pairs.hpp"
 
 namespace clipk::study {
@@ -68,7 +69,8 @@ SemanticSource::SemanticSource(Program& program) {
   app.add_option("--label-names", names_, "Text file: line i is the name of label i, from 0")
       ->needs(labels);
   app.add_option("--attributes", attributes_,
-                 "What is known of every image: CSV with a column a feature")
+                 "What is known of every image: CSV with a column a feature (also by semicolons or "
+                 "tabs), or classes as --labels")
       ->needs(images)
       ->excludes(labels);
   CLI::Option* prompts = app.add_option(
@@ -154,8 +156,7 @@ void SemanticSource::read_factors(Run& run, SemanticData& data, const fs::path& 
   fs::path from;
   if (!attributes_.empty()) {
     from = attributes_;
-    data.factors = read_attributes(attributes_);
-    run.add_input("attributes", attributes_);
+    data.factors = attributes_of(run, attributes_, {});
   } else if (!labels.empty()) {
     from = labels;
     const std::vector<std::int32_t> values = read_labels(labels);

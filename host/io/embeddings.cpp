@@ -83,8 +83,13 @@ std::optional<PairNames> names_of_both(const std::filesystem::path& path) {
 }  // namespace
 
 Matrix<float> read_embeddings(const std::filesystem::path& path, Modality modality) {
-  if (is_folder(path)) return read_clip_retrieval(path, modality);
-  return read_array_matrix<float>(path);
+  Matrix<float> rows =
+      is_folder(path) ? read_clip_retrieval(path, modality) : read_array_matrix<float>(path);
+  if (rows.empty()) {
+    throw Error(path.string() + ": expected at least 1 row and 1 column, got shape " +
+                io::shape_text({rows.rows(), rows.cols()}));
+  }
+  return rows;
 }
 
 EmbeddingPairs read_pairs(const std::filesystem::path& images, const std::filesystem::path& texts) {

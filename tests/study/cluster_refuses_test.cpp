@@ -220,11 +220,10 @@ TEST_F(ClusterRefusesTest, LabelNames) {
   write_bytes(path("names"), "a\nb\nc\n");
   expect_refused(kData, "--label-names: expected a name for label 3, got 3 names",
                  {"--label-names", path("names")});
-  expect_refused_file("--label-names", "a text file of class names, got an empty one", "");
-  expect_refused(kData, "none: expected a text file of class names, got No such file or directory",
+  expect_refused_file("--label-names", "a text file with at least 1 line, got an empty one", "");
+  expect_refused(kData, "none: expected a text file, got No such file or directory",
                  {"--label-names", path("none")});
-  expect_refused(kData, ": expected a text file of class names, got a directory",
-                 {"--label-names", path("")});
+  expect_refused(kData, ": expected a text file, got a directory", {"--label-names", path("")});
 }
 
 TEST_F(ClusterRefusesTest, Files) {

@@ -21,8 +21,9 @@ class FactorRefusesTest : public FactorTest {
 };
 
 TEST_F(FactorRefusesTest, AFactorOfOneValue) {
-  refuse_attributes(column("kind", "a", "a"), "factor kind: expected at least 2 ");
-  refuse_attributes(column("size", "1.5", "1.5"), "factor size: expected at least 2 ");
+  const std::string reason = "bad.csv: expected a column that tells rows apart, got none: ";
+  refuse_attributes(column("kind", "a", "a"), reason + "kind ('a' in every row)");
+  refuse_attributes(column("size", "1.5", "1.5"), reason + "size ('1.5' in every row)");
 }
 
 TEST_F(FactorRefusesTest, AFactorWithASingleMember) {
@@ -38,8 +39,8 @@ TEST_F(FactorRefusesTest, AttributesOfOtherRows) {
 }
 
 TEST_F(FactorRefusesTest, AttributesThatAreNotFinite) {
-  refuse_attributes(column("size", "1.5", "nan"),
-                    "bad.csv: expected a finite number in column size on line 161, got 'nan'");
+  refuse_attributes(column("size", "1.5", "inf"),
+                    "bad.csv: expected a finite number in column size on line 161, got 'inf'");
 }
 
 TEST_F(FactorRefusesTest, PicturesThatAreNotFinite) {
@@ -100,6 +101,14 @@ TEST_F(FactorRefusesTest, CaptionsOfOtherRows) {
   write_text("w.txt", "animal: cat, dog\n");
   expect_refused_run(
       kData, "c.txt: expected 160 rows, one for every row of ",
+      {"--embeddings", path("x.npy"), "--captions", path("c.txt"), "--words", path("w.txt")});
+}
+
+TEST_F(FactorRefusesTest, CaptionsThatAreNotUtf8) {
+  write_text("c.txt", "a cat\ntwo dogs \xFF\n");
+  write_text("w.txt", "animal: cat, dog\n");
+  expect_refused_run(
+      kData, "c.txt: expected UTF-8 on line 2, got byte 0xFF at its byte 10",
       {"--embeddings", path("x.npy"), "--captions", path("c.txt"), "--words", path("w.txt")});
 }
 

@@ -1,4 +1,7 @@
 // What the factor study leaves behind.
+#include <algorithm>
+#include <cmath>
+
 #include "study/factor_files.hpp"
 
 namespace clipk::test {
@@ -54,10 +57,34 @@ TEST_F(FactorStudyTest, TakesLabelsAndOtherStages) {
   EXPECT_EQ(results("pca")["block_sizes"]["residual"], 2);
 }
 
+// As pandas writes a table in a country of decimal commas, with values that are missing.
+TEST_F(FactorStudyTest, TakesTablesOfOtherDialects) {
+  std::string text = ";direction;value;split\n";
+  for (std::int64_t i = 0; i < kRows; ++i) {
+    std::string number = std::to_string(value(i));
+    std::replace(number.begin(), number.end(), '.', ',');
+    text += std::to_string(i) + (i % 2 == 0 ? ";across;" : ";down;") +
+            (i % 11 == 0 ? "NA" : number) + ";test\n";
+  }
+  write_text("table.txt", text);
+  const ProgramResult result =
+      run(with(toy(), {"--attributes", path("table.txt"), "--out", path("out")}));
+  ASSERT_EQ(result.status, 0) << result.err;
+  const std::string note = "Note: " + path("table.txt").string() + ": ";
+  EXPECT_HAS(result.out, note + "column 1 has no name and numbers the rows: left out");
+  EXPECT_HAS(result.out, note + "numbers with a decimal comma: value");
+  EXPECT_HAS(result.out, note + "values that are missing: value in 15 of 160 rows");
+  EXPECT_HAS(result.out,
+             note + "left out, as they tell no rows apart: split ('test' in every row)");
+  const auto all = results("out");
+  EXPECT_EQ(all["factors"], (Names{"direction", "value"}));
+  EXPECT_EQ(all["rows"][1]["kind"], "values");
+  EXPECT_TRUE(std::isfinite(all["rows"][1]["judge"].get<double>()));
+}
+
 TEST_F(FactorStudyTest, ShowsEditsOfVectorsByTheirTexts) {
   std::string captions;
-  for (std::int64_t i = 0; i < kRows; ++i)
-    captions += i % 2 == 0 ? "a cat\n" : "two dogs \xFF\n";  // not UTF-8
+  for (std::int64_t i = 0; i < kRows; ++i) captions += i % 2 == 0 ? "a cat\n" : "two dogs 犬\n";
   write_text("c.txt", captions);
   write_text("w.txt", "animal: cat, dog\n");
   ASSERT_NO_FATAL_FAILURE(run_into("out", {"--embeddings", path("x.npy"),

@@ -158,6 +158,25 @@ TEST_F(SemanticStudyTest, TakesAttributesAndComponents) {
   EXPECT_EQ(codes["strongest"][0]["feature"], "brightness");
   EXPECT_EQ(codes["strongest"][0]["component"], 5);
   EXPECT_NEAR(codes["strongest"][0]["r"], 1, 1e-6);
+
+  // The same by tabs, with gaps and a column that says nothing.
+  std::ofstream gaps(path("a.tsv"));
+  gaps << "brightness\ttheme\tsplit\n";
+  for (std::int64_t i = 0; i < kPairs; ++i) {
+    gaps << (i % 9 == 0 ? "NA" : std::to_string(rows(i, 5))) << '\t'
+         << (i % 2 == 0 ? "inside" : "outside") << "\ttest\n";
+  }
+  gaps.close();
+  const ProgramResult result = run(
+      with(arguments, {"--clusters", "3", "--attributes", path("a.tsv"), "--out", path("gaps")}));
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_HAS(result.out, "a.tsv: values that are missing: brightness in 9 of 80 rows");
+  EXPECT_HAS(result.out,
+             "a.tsv: left out, as they tell no rows apart: split ('test' in every row)");
+  const Json strongest = results("gaps")["spaces"]["codes"]["strongest"][0];
+  EXPECT_EQ(strongest["feature"], "brightness");
+  EXPECT_EQ(strongest["component"], 5);
+  EXPECT_NEAR(strongest["r"], 1, 1e-6);
 }
 
 TEST_F(SemanticStudyTest, CocoHasThePublishedFigures) {
