@@ -64,6 +64,7 @@ void save_checkpoint(Context& context, const TrainerOptions& options, TrainingPr
   archive.add("fingerprint", fingerprint(context, options, problem));
   archive.add("epoch", state.epoch);
   archive.add("step", state.step);
+  if (state.restarts > 0) archive.add("restarts", state.restarts);
   archive.add("best_epoch", state.best_epoch);
   archive.add("best_loss", state.best_loss);
   archive.add("loss", state.loss);
@@ -88,6 +89,7 @@ bool load_checkpoint(Context& context, const TrainerOptions& options, TrainingPr
   if (got != expected) archive.fail("a checkpoint of " + expected, got);
   state.epoch = archive.number<std::int64_t>("epoch");
   state.step = archive.number<std::int64_t>("step");
+  state.restarts = archive.has("restarts") ? archive.number<std::int64_t>("restarts") : 0;
   state.best_epoch = archive.number<std::int64_t>("best_epoch");
   state.best_loss = archive.number<double>("best_loss");
   state.loss = archive.vector<double>("loss");
