@@ -7,6 +7,7 @@
 #include <cmath>
 #include <iostream>
 #include <numeric>
+#include <set>
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
@@ -29,6 +30,7 @@ constexpr double kSteps = 1400;                 // of the autoencoder
 constexpr std::int64_t kCheckpoints = 50;       // of it: each holds all weights and moments
 constexpr std::int64_t kDecUpdates = 20;        // of DEC's target at most
 constexpr std::int64_t kFewRows = 5000;
+constexpr const char* kMapKey = "tsne";  // of the map among the fits
 
 // Everything that can be refused before the work begins.
 void check_data(const LabelledRows& data, const ClusterArguments& arguments) {
@@ -96,13 +98,14 @@ class ClusterStudy {
         data_(data),
         arguments_(std::move(arguments)),
         terminal_(isatty(STDERR_FILENO) != 0),
-        store_("cluster_study checkpoint", 1, run.options().checkpoint, run.fingerprint()) {
+        store_("cluster_study checkpoint", 1, run.options().checkpoint, run.fingerprint(), keys()) {
     if (arguments_.pca > 0) reduced_ = components_of(data_.rows, arguments_.pca);
   }
 
   ClusterFindings run() {
     ClusterSettings& settings = arguments_.settings;
     choose_k();
+    check_store();
     fits_ = settings.methods.size() * static_cast<std::size_t>(settings.seeds) +
             (mapped_rows() > 0 ? 1 : 0);
     ClusterReport report(run_, data_, rows());
@@ -130,6 +133,31 @@ class ClusterStudy {
   }
   static std::string key_of(const std::string& method, std::uint64_t seed) {
     return fmt::format("{}/{}", method, seed);
+  }
+  std::set<std::string> keys() const {
+    std::set<std::string> keys{kMapKey};
+    for (const std::string& method : arguments_.settings.methods) {
+      for (int s = 0; s < arguments_.settings.seeds; ++s) {
+        keys.insert(key_of(method, run_.options().seed + s));
+      }
+    }
+    return keys;
+  }
+  // That what the checkpoint has is of these rows.
+  void check_store() const {
+    const ClusterSettings& settings = arguments_.settings;
+    for (const std::string& method : settings.methods) {
+      for (int s = 0; s < settings.seeds; ++s) {
+        store_.check(key_of(method, run_.options().seed + s), [&](const ClusterFit& fit) {
+          check_fit(fit, {.rows = rows().rows,
+                          .k = settings.k,
+                          .cols = method == "kmeans" ? rows().cols : settings.autoencoder.code});
+        });
+      }
+    }
+    store_.check(kMapKey, [&](const ClusterFit& fit) {
+      check_fit(fit, {.rows = mapped_rows(), .k = 0, .cols = 2});
+    });
   }
   std::int64_t mapped_rows() const {
     const std::int64_t n = data_.rows.rows();
@@ -229,7 +257,7 @@ class ClusterStudy {
   }
 
   const ClusterFit& fit_map(const std::vector<std::int64_t>& chosen) {
-    const std::string key = "tsne";
+    const std::string key = kMapKey;
     if (const ClusterFit* known = store_.find(key)) return *known;
     const std::string label = fmt::format("{}/{} t-SNE", fits_, fits_);
     const Matrix<float> high = chosen_rows(chosen);

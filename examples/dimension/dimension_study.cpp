@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <iostream>
+#include <set>
 #include <utility>
 
 #include "clipk/core/error.hpp"
@@ -78,9 +79,12 @@ class DimensionStudy {
         pairs_(pairs),
         settings_(settings),
         splits_(make_splits(pairs.size(), settings, run.options().seed)),
-        store_("dimension_study checkpoint", 1, run.options().checkpoint, fingerprint),
+        store_("dimension_study checkpoint", 1, run.options().checkpoint, fingerprint,
+               keys_of(settings, splits_.size())),
         terminal_(isatty(STDERR_FILENO) != 0),
-        fits_(settings.methods.size() * settings.dims.size() * (1 + splits_.size())) {}
+        fits_(settings.methods.size() * settings.dims.size() * (1 + splits_.size())) {
+    check_store();
+  }
 
   DimensionFindings run() {
     DimensionReport report(run_.context(), baseline(), splits_, settings_.margin);
@@ -101,6 +105,39 @@ class DimensionStudy {
   }
 
  private:
+  static std::string key_of(const std::string& method, int dim, const std::string& split) {
+    return fmt::format("{}/{}/{}", method, dim, split);
+  }
+  static std::set<std::string> keys_of(const DimensionSettings& settings, std::size_t splits) {
+    std::set<std::string> keys;
+    for (const std::string& method : settings.methods) {
+      for (const int dim : settings.dims) {
+        keys.insert(key_of(method, dim, "all"));
+        for (std::size_t s = 0; s < splits; ++s)
+          keys.insert(key_of(method, dim, std::to_string(s)));
+      }
+    }
+    return keys;
+  }
+
+  // That what the checkpoint has is of these pairs.
+  void check_store() const {
+    const auto check = [&](const std::string& key, const OutcomeSizes& sizes) {
+      store_.check(key, [&](const Outcome& outcome) { check_fit(outcome, sizes); });
+    };
+    for (const std::string& method : settings_.methods) {
+      for (const int dim : settings_.dims) {
+        check(key_of(method, dim, "all"), {.train = pairs_.size(), .dim = dim});
+        for (std::size_t s = 0; s < splits_.size(); ++s) {
+          check(key_of(method, dim, std::to_string(s)),
+                {.train = static_cast<std::int64_t>(splits_[s].train.size()),
+                 .held = static_cast<std::int64_t>(splits_[s].held.size()),
+                 .dim = dim});
+        }
+      }
+    }
+  }
+
   Result baseline() {
     Result result;
     result.method = "none";
@@ -141,7 +178,7 @@ class DimensionStudy {
 
   const Outcome& fit(Fitter& fitter, const Result& result, const std::string& split,
                      const EmbeddingPairs* held, const EmbeddingPairs* train = nullptr) {
-    const std::string key = fmt::format("{}/{}/{}", result.method, result.dim, split);
+    const std::string key = key_of(result.method, result.dim, split);
     ++fit_;
     if (const Outcome* known = store_.find(key)) return *known;
     const std::string label = fmt::format(

@@ -292,8 +292,7 @@ class FactorStudy {
     const std::string fingerprint = run_.fingerprint();
     if (std::filesystem::exists(file)) {
       const ArchiveReader archive(file, "factor_study checkpoint", 1);
-      const std::string got = archive.text("fingerprint");
-      if (got != fingerprint) archive.fail("a checkpoint of " + fingerprint, "one of " + got);
+      archive.expect_fingerprint(fingerprint);
       return;
     }
     ArchiveWriter archive("factor_study checkpoint", 1);
