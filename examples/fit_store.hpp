@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "clipk/core/error.hpp"
 #include "clipk/io/archive.hpp"
 #include "stop.hpp"
 #include "study.hpp"
@@ -17,12 +18,14 @@ namespace clipk::study {
 /// Finished fits of a study by key ("pca/64/all"), in a file if one is given: a study that was
 /// stopped goes on with the first fit that is missing. Beside Fit there are two functions,
 /// `add_fit(ArchiveWriter&, prefix, const Fit&)` and `read_fit(const ArchiveReader&, prefix,
-/// Fit&)`.
+/// Fit&)`; the second refuses what no fit can be. What depends on the study's data, as how many
+/// rows a fit is of, the study checks by `check` before it uses a fit.
 template <class Fit>
 class FitStore {
  public:
   /// @param kind what the file is, as users read it in messages: "dimension_study checkpoint"
-  /// @throws Error if the file is not a checkpoint of this fingerprint, or cannot be written.
+  /// @throws Error if the file is not a checkpoint of this fingerprint, has a broken fit, or cannot
+  ///   be written. Fits that this run will not ask for are kept.
   FitStore(std::string kind, std::uint32_t version, std::filesystem::path file,
            std::string fingerprint)
       : kind_(std::move(kind)),
@@ -41,6 +44,19 @@ class FitStore {
   const Fit* find(const std::string& key) const {
     const auto it = fits_.find(key);
     return it == fits_.end() ? nullptr : &it->second;
+  }
+
+  /// Calls `expect` with the fit of this key, if there is one.
+  /// @throws Error of `expect`, with the names of the file and the fit
+  template <class Expect>
+  void check(const std::string& key, Expect&& expect) const {
+    const Fit* fit = find(key);
+    if (fit == nullptr) return;
+    try {
+      expect(*fit);
+    } catch (const Error& error) {
+      throw FileError(file_.string() + ": fit " + key + ": " + error.what());
+    }
   }
 
   const Fit& add(const std::string& key, Fit fit) {
@@ -94,8 +110,12 @@ class FitStore {
     const std::string keys = archive.text("keys");
     for (std::size_t from = 0; from < keys.size();) {
       const std::size_t end = keys.find('\n', from);
+      if (end == std::string::npos) {
+        archive.fail("a new line after each key", "none after '" + keys.substr(from) + "'");
+      }
       const std::string key = keys.substr(from, end - from);
       from = end + 1;
+      if (fits_.contains(key)) archive.fail("each fit once", "'" + key + "' twice");
       read_fit(archive, key, fits_[key]);
     }
   }

@@ -134,6 +134,7 @@ class ClusterStudy {
   ClusterFindings run() {
     ClusterSettings& settings = arguments_.settings;
     choose_k();
+    check_store();
     fits_ = settings.methods.size() * static_cast<std::size_t>(settings.seeds) +
             (mapped_rows() > 0 ? 1 : 0);
     ClusterReport report(run_, data_, rows());
@@ -170,6 +171,25 @@ class ClusterStudy {
   }
   static std::string key_of(const std::string& method, std::uint64_t seed) {
     return fmt::format("{}/{}", method, seed);
+  }
+  std::string map_key() const {
+    return fmt::format("tsne/{:g}/{}", arguments_.perplexity, mapped_rows());
+  }
+  // That what the checkpoint has is of these rows.
+  void check_store() const {
+    const ClusterSettings& settings = arguments_.settings;
+    for (const std::string& method : settings.methods) {
+      for (int s = 0; s < settings.seeds; ++s) {
+        store_.check(key_of(method, run_.options().seed + s), [&](const ClusterFit& fit) {
+          check_fit(fit, {.rows = rows().rows,
+                          .k = settings.k,
+                          .cols = method == "kmeans" ? 0 : settings.autoencoder.code});
+        });
+      }
+    }
+    store_.check(map_key(), [&](const ClusterFit& fit) {
+      check_fit(fit, {.rows = mapped_rows(), .k = 0, .cols = 2});
+    });
   }
   std::int64_t mapped_rows() const {
     const std::int64_t n = data_.rows.rows();
@@ -263,7 +283,7 @@ class ClusterStudy {
   }
 
   const ClusterFit& fit_map(const std::vector<std::int64_t>& chosen) {
-    const std::string key = fmt::format("tsne/{:g}/{}", arguments_.perplexity, chosen.size());
+    const std::string key = map_key();
     if (const ClusterFit* known = store_.find(key)) return *known;
     const std::string label = fmt::format("{}/{} t-SNE", fits_, fits_);
     const Matrix<float> high = chosen_rows(chosen);

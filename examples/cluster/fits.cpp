@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -31,6 +33,16 @@ double inertia_of(MatrixView<const float> rows, const std::vector<std::int32_t>&
     }
   }
   return sum;
+}
+
+bool is_finite(const DecUpdate& update) {
+  const auto all = [](const std::vector<double>& values) {
+    return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+  };
+  const std::vector<double> numbers{update.rate,         update.divergence,
+                                    update.label_change, update.loss,
+                                    update.entropy,      update.smallest_centre_distance};
+  return all(numbers) && all(update.masses) && all(update.shares);
 }
 
 }  // namespace
@@ -76,19 +88,30 @@ void add_fit(ArchiveWriter& archive, const std::string& prefix, const ClusterFit
 void read_fit(const ArchiveReader& archive, const std::string& prefix, ClusterFit& fit) {
   fit.labels = archive.vector<std::int32_t>(prefix + "/labels");
   fit.embedding = archive.matrix<float>(prefix + "/embedding");
-  fit.inertia = archive.number<double>(prefix + "/inertia");
-  fit.steps = archive.number<std::int64_t>(prefix + "/steps");
-  fit.seconds = archive.number<double>(prefix + "/seconds");
+  constexpr double kMost = std::numeric_limits<double>::max();
+  fit.inertia = archive.number<double>(prefix + "/inertia", 0, kMost);
+  fit.steps = archive.count(prefix + "/steps");
+  fit.seconds = archive.number<double>(prefix + "/seconds", 0, kMost);
   fit.kl = archive.number<double>(prefix + "/kl");
   fit.ended = archive.text(prefix + "/ended");
+  const auto is_ended = [&](DecStop stop) { return fit.ended == to_string(stop); };
+  if (!fit.ended.empty() && !is_ended(DecStop::labels_settled) && !is_ended(DecStop::max_steps) &&
+      !is_ended(DecStop::collapsed)) {
+    archive.fail("entry '" + prefix + "/ended' of a reason to end", "'" + fit.ended + "'");
+  }
   if (!archive.has(prefix + "/updates/step")) return;
-  fit.updates.resize(archive.vector<std::int64_t>(prefix + "/updates/step").size());
+  const auto updates =
+      static_cast<std::int64_t>(archive.vector<std::int64_t>(prefix + "/updates/step").size());
+  for (const char* name : {"rate", "divergence", "label_change", "loss", "entropy"}) {
+    archive.expect_vector<double>(prefix + "/updates/" + name, updates);  // before memory is taken
+  }
+  fit.updates.resize(static_cast<std::size_t>(updates));
   const auto read = [&]<class T>(const char* name, T DecUpdate::*member) {
     using Stored = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;
-    const auto values = archive.vector<Stored>(prefix + "/updates/" + name);
-    if (values.size() != fit.updates.size()) {
-      archive.fail(fmt::format("{} updates", fit.updates.size()), std::to_string(values.size()));
-    }
+    const std::string entry = prefix + "/updates/" + name;
+    const auto values = archive.vector<Stored>(entry, static_cast<std::int64_t>(fit.updates.size()),
+                                               ArchiveValues::any);
+    if constexpr (std::is_same_v<T, bool>) archive.expect_within(entry, values, 0, 1);
     for (std::size_t u = 0; u < values.size(); ++u) {
       fit.updates[u].*member = static_cast<T>(values[u]);
     }
@@ -104,7 +127,7 @@ void read_fit(const ArchiveReader& archive, const std::string& prefix, ClusterFi
   read("alarm", &DecUpdate::alarm);
   read("rolled_back", &DecUpdate::rolled_back);
   const auto read_list = [&](const char* name, std::vector<double> DecUpdate::*member) {
-    const auto lists = archive.matrix<double>(prefix + "/updates/" + name);
+    const auto lists = archive.matrix<double>(prefix + "/updates/" + name, ArchiveValues::any);
     if (lists.rows() != static_cast<std::int64_t>(fit.updates.size())) {
       archive.fail(fmt::format("{} updates", fit.updates.size()), std::to_string(lists.rows()));
     }
@@ -115,6 +138,40 @@ void read_fit(const ArchiveReader& archive, const std::string& prefix, ClusterFi
   };
   read_list("masses", &DecUpdate::masses);
   read_list("shares", &DecUpdate::shares);
+  for (std::size_t u = 0; u < fit.updates.size(); ++u) {
+    const DecUpdate& update = fit.updates[u];
+    if (update.update != static_cast<std::int64_t>(u) || update.step < 0) {
+      archive.fail(fmt::format("update {} in place {}, after 0 or more steps", u, u),
+                   fmt::format("{}, after {}", update.update, update.step));
+    }
+    if (!update.alarm && !is_finite(update)) {
+      archive.fail("updates of finite numbers but for those of an alarm",
+                   fmt::format("others in place {} of {}", u, prefix));
+    }
+  }
+}
+
+void check_fit(const ClusterFit& fit, const ClusterFitSizes& sizes) {
+  const std::int64_t labels = sizes.k > 0 ? sizes.rows : 0;
+  if (static_cast<std::int64_t>(fit.labels.size()) != labels) {
+    throw Error(fmt::format("expected {} labels, got {}", labels, fit.labels.size()));
+  }
+  for (std::size_t i = 0; i < fit.labels.size(); ++i) {
+    if (fit.labels[i] >= 0 && fit.labels[i] < sizes.k) continue;
+    throw Error(fmt::format("expected labels from 0 to {}, got {} of row {}", sizes.k - 1,
+                            fit.labels[i], i));
+  }
+  const std::int64_t rows = sizes.cols > 0 ? sizes.rows : 0;
+  if (fit.embedding.rows() != rows || fit.embedding.cols() != sizes.cols) {
+    throw Error(fmt::format("expected an embedding of shape [{}, {}], got [{}, {}]", rows,
+                            sizes.cols, fit.embedding.rows(), fit.embedding.cols()));
+  }
+  for (const DecUpdate& update : fit.updates) {
+    const auto k = static_cast<std::size_t>(sizes.k);
+    if (update.masses.size() == k && update.shares.size() == k) continue;
+    throw Error(fmt::format("expected masses and shares of {} clusters, got {} and {}", sizes.k,
+                            update.masses.size(), update.shares.size()));
+  }
 }
 
 ClusterFitter::ClusterFitter(Context& context, MatrixView<const float> rows,

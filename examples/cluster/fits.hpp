@@ -46,6 +46,15 @@ struct ClusterFit {
 void add_fit(ArchiveWriter& archive, const std::string& prefix, const ClusterFit& fit);
 void read_fit(const ArchiveReader& archive, const std::string& prefix, ClusterFit& fit);
 
+/// What a fit is of.
+struct ClusterFitSizes {
+  std::int64_t rows = 0;
+  std::int64_t k = 0;     ///< 0: a map, which has no labels
+  std::int64_t cols = 0;  ///< of the embedding
+};
+/// @throws Error that says what is not as a fit of these sizes has it.
+void check_fit(const ClusterFit& fit, const ClusterFitSizes& sizes);
+
 /// The methods on one set of rows from one seed (the context's). The autoencoder is trained once
 /// for all of them.
 class ClusterFitter {

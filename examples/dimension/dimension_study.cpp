@@ -89,7 +89,9 @@ class DimensionStudy {
         settings_(settings),
         splits_(make_splits(pairs.size(), settings, run.options().seed)),
         store_("dimension_study checkpoint", 2, run.options().checkpoint, fingerprint),
-        fits_(settings.methods.size() * settings.dims.size() * (1 + splits_.size())) {}
+        fits_(settings.methods.size() * settings.dims.size() * (1 + splits_.size())) {
+    check_store();
+  }
 
   DimensionFindings run() {
     DimensionReport report(run_.context(), baseline(), splits_, settings_.margin);
@@ -112,6 +114,27 @@ class DimensionStudy {
   }
 
  private:
+  static std::string key_of(const std::string& method, int dim, const std::string& split) {
+    return fmt::format("{}/{}/{}", method, dim, split);
+  }
+  // That what the checkpoint has is of these pairs.
+  void check_store() const {
+    const auto check = [&](const std::string& key, const OutcomeSizes& sizes) {
+      store_.check(key, [&](const Outcome& outcome) { check_fit(outcome, sizes); });
+    };
+    for (const std::string& method : settings_.methods) {
+      for (const int dim : settings_.dims) {
+        check(key_of(method, dim, "all"), {.train = pairs_.size(), .dim = dim});
+        for (std::size_t s = 0; s < splits_.size(); ++s) {
+          check(key_of(method, dim, std::to_string(s)),
+                {.train = static_cast<std::int64_t>(splits_[s].train.size()),
+                 .held = static_cast<std::int64_t>(splits_[s].held.size()),
+                 .dim = dim});
+        }
+      }
+    }
+  }
+
   Result baseline() {
     Result result;
     result.method = "none";
@@ -157,7 +180,7 @@ class DimensionStudy {
   // Null where it failed: then the method and dimension as a whole are left out.
   const Outcome* fit(Fitter& fitter, Result& result, const std::string& split,
                      const EmbeddingPairs* held, const EmbeddingPairs* train = nullptr) {
-    const std::string key = fmt::format("{}/{}/{}", result.method, result.dim, split);
+    const std::string key = key_of(result.method, result.dim, split);
     ++fit_;
     if (const Outcome* known = store_.find(key)) return known;
     const std::string label = fmt::format(

@@ -1,7 +1,11 @@
 #include "dimension/outcome.hpp"
 
+#include <fmt/format.h>
+
+#include <limits>
 #include <utility>
 
+#include "clipk/core/error.hpp"
 #include "clipk/io/archive.hpp"
 #include "clipk/metrics/geometry.hpp"
 #include "clipk/metrics/retrieval.hpp"
@@ -17,8 +21,8 @@ void add_measured(ArchiveWriter& archive, const std::string& prefix, const Measu
 }
 
 Measured read_measured(const ArchiveReader& archive, const std::string& prefix) {
-  const auto geometry = archive.vector<double>(prefix + "/geometry");
-  if (geometry.size() != 4) archive.fail("4 measures", std::to_string(geometry.size()));
+  const auto geometry = archive.vector<double>(prefix + "/geometry", 4);
+  archive.expect_within(prefix + "/geometry", geometry, 0, std::numeric_limits<double>::max());
   return {archive.vector<std::int32_t>(prefix + "/i2t"),
           archive.vector<std::int32_t>(prefix + "/t2i"),
           geometry[0],
@@ -32,6 +36,29 @@ double order_error_of(Context& context, const PairRows& high, const PairRows& lo
   return high.x.rows <= kMostRowsOrdered
              ? order_error(context, high, low)
              : sampled_order_error(context, high, low, kSampledOrders, context.seed()).error;
+}
+
+void check_ranks(const char* name, const std::vector<std::int32_t>& ranks, std::int64_t pairs) {
+  if (static_cast<std::int64_t>(ranks.size()) != pairs) {
+    throw Error(fmt::format("expected {} ranks {}, got {}", pairs, name, ranks.size()));
+  }
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    if (ranks[i] >= 0 && ranks[i] < pairs) continue;
+    throw Error(fmt::format("expected ranks {} from 0 to {}, got {} in place {}", name, pairs - 1,
+                            ranks[i], i));
+  }
+}
+
+void check_measured(const Measured& m, std::int64_t pairs) {
+  check_ranks("of texts", m.i2t_ranks, pairs);
+  check_ranks("of images", m.t2i_ranks, pairs);
+}
+
+void check_codes(const char* name, const Matrix<float>& codes, std::int64_t rows,
+                 std::int64_t cols) {
+  if (codes.rows() == rows && codes.cols() == cols) return;
+  throw Error(fmt::format("expected codes of {} of shape [{}, {}], got [{}, {}]", name, rows, cols,
+                          codes.rows(), codes.cols()));
 }
 
 }  // namespace
@@ -77,8 +104,25 @@ void read_fit(const ArchiveReader& archive, const std::string& prefix, Outcome& 
     outcome.images = archive.matrix<float>(prefix + "/images");
     outcome.texts = archive.matrix<float>(prefix + "/texts");
   }
-  outcome.epochs = archive.number<std::int64_t>(prefix + "/epochs");
-  outcome.seconds = archive.number<double>(prefix + "/seconds");
+  outcome.epochs = archive.count(prefix + "/epochs");
+  outcome.seconds =
+      archive.number<double>(prefix + "/seconds", 0, std::numeric_limits<double>::max());
+}
+
+void check_fit(const Outcome& outcome, const OutcomeSizes& sizes) {
+  check_measured(outcome.train, sizes.train);
+  if (outcome.held.has_value() != (sizes.held > 0)) {
+    throw Error(fmt::format("expected {} on other pairs, got {}",
+                            sizes.held > 0 ? "measures" : "no measures",
+                            sizes.held > 0 ? "none" : "some"));
+  }
+  if (outcome.held) {
+    check_measured(*outcome.held, sizes.held);
+    check_codes("images", outcome.images, 0, 0);
+  } else {
+    check_codes("images", outcome.images, sizes.train, sizes.dim);
+    check_codes("texts", outcome.texts, sizes.train, sizes.dim);
+  }
 }
 
 }  // namespace clipk::study

@@ -39,4 +39,13 @@ struct Outcome {
 void add_fit(ArchiveWriter& archive, const std::string& prefix, const Outcome& outcome);
 void read_fit(const ArchiveReader& archive, const std::string& prefix, Outcome& outcome);
 
+/// What an outcome is of.
+struct OutcomeSizes {
+  std::int64_t train = 0;  ///< pairs of the fit
+  std::int64_t held = 0;   ///< the others; 0: a fit on all pairs, which keeps its codes
+  std::int64_t dim = 0;    ///< of the codes
+};
+/// @throws Error that says what is not as an outcome of these sizes has it.
+void check_fit(const Outcome& outcome, const OutcomeSizes& sizes);
+
 }  // namespace clipk::study

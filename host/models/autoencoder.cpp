@@ -183,9 +183,10 @@ void Autoencoder::save(Context& context, const std::filesystem::path& path) cons
 
 Autoencoder Autoencoder::load(Context& context, const std::filesystem::path& path) {
   const ArchiveReader archive(path, kKind, kVersion);
+  const RowScaling scaling =
+      archive.naming([&] { return row_scaling_named(archive.text("scaling")); });
   return Autoencoder(
-      std::make_unique<Impl>(Impl{AutoencoderNetwork::load(context, archive, "network"),
-                                  row_scaling_named(archive.text("scaling")),
+      std::make_unique<Impl>(Impl{AutoencoderNetwork::load(context, archive, "network"), scaling,
                                   archive.vector<double>("losses"), load_layer_losses(archive)}));
 }
 

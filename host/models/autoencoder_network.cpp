@@ -91,11 +91,13 @@ BasicAutoencoderNetwork<T> BasicAutoencoderNetwork<T>::load(Context& context,
                                                             std::string_view prefix,
                                                             std::int64_t between) {
   const std::string encoder = std::string(prefix) + "/encoder";
+  const std::string decoder = std::string(prefix) + "/decoder";
   const MlpOptions saved = BasicMlp<T>::saved_options(archive, encoder);
-  BasicAutoencoderNetwork result(context, {.widths = saved.widths, .activation = saved.activation},
-                                 between);
+  const AutoencoderShape shape{.widths = saved.widths, .activation = saved.activation};
+  BasicMlp<T>::expect_saved(archive, decoder, decoder_options(shape));  // before memory is taken
+  BasicAutoencoderNetwork result(context, shape, between);
   result.encoder_.read(context, archive, encoder);
-  result.decoder_.read(context, archive, std::string(prefix) + "/decoder");
+  result.decoder_.read(context, archive, decoder);
   return result;
 }
 

@@ -63,7 +63,7 @@ void save_layer_losses(ArchiveWriter& archive, const std::vector<std::vector<dou
 
 std::vector<std::vector<double>> load_layer_losses(const ArchiveReader& archive) {
   std::vector<std::vector<double>> losses;
-  const auto layers = archive.number<std::int64_t>("layers");
+  const std::int64_t layers = archive.count("layers");
   for (std::int64_t l = 0; l < layers; ++l) {
     losses.push_back(archive.vector<double>("layer_loss" + std::to_string(l)));
   }

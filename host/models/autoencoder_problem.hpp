@@ -60,6 +60,11 @@ class AutoencoderProblem : public TrainingProblem {
   }
   void load_state(Context&, const ArchiveReader& archive) override {
     layer_losses_ = load_layer_losses(archive);
+    const int layers = options_.layer_epochs > 0 ? network_.encoder().layers() : 0;
+    if (static_cast<int>(layer_losses_.size()) != layers) {
+      archive.fail("losses of " + std::to_string(layers) + " layers",
+                   std::to_string(layer_losses_.size()));
+    }
   }
 
  private:

@@ -189,13 +189,30 @@ void Dec::save(Context& context, const std::filesystem::path& path) const {
 Dec Dec::load(Context& context, const std::filesystem::path& path) {
   const ArchiveReader archive(path, kKind, kVersion);
   Matrix<float> centres = archive.matrix<float>("centres");
-  const auto kernel = archive.number<std::int32_t>("kernel");
-  const auto stop = archive.number<std::int32_t>("stop");
-  if (kernel < 0 || kernel > 1) archive.fail("kernel 0 or 1", std::to_string(kernel));
-  if (stop < 0 || stop > 2) archive.fail("stop 0 to 2", std::to_string(stop));
+  const std::int64_t k = centres.rows();
+  if (k < 2 || centres.cols() < 1) {
+    archive.fail("at least 2 centres of at least 1 column", check::shape(k, centres.cols()));
+  }
+  const auto kernel = archive.number<std::int32_t>("kernel", 0, 1);
+  const auto stop = archive.number<std::int32_t>("stop", 0, 2);
   const SoftAssignmentOptions soft{.kernel = static_cast<SoftKernel>(kernel),
                                    .alpha = archive.number<float>("alpha"),
                                    .kappa = archive.number<float>("kappa")};
+  if (!(soft.alpha > 0 && soft.kappa > 0)) {
+    archive.fail("alpha and kappa above 0",
+                 std::to_string(soft.alpha) + " and " + std::to_string(soft.kappa));
+  }
+  auto labels = archive.vector<std::int32_t>("labels");
+  if (static_cast<std::int64_t>(labels.size()) < k) {
+    archive.fail("labels of at least " + std::to_string(k) + " rows",
+                 std::to_string(labels.size()));
+  }
+  auto start_labels =
+      archive.vector<std::int32_t>("start_labels", static_cast<std::int64_t>(labels.size()));
+  archive.expect_within("labels", labels, 0, static_cast<std::int32_t>(k - 1));
+  archive.expect_within("start_labels", start_labels, 0, static_cast<std::int32_t>(k - 1));
+  const RowScaling scaling =
+      archive.naming([&] { return row_scaling_named(archive.text("scaling")); });
   AutoencoderNetwork networks =
       AutoencoderNetwork::load(context, archive, "network", centres.rows() * centres.cols());
   if (networks.code() != centres.cols()) {
@@ -204,11 +221,10 @@ Dec Dec::load(Context& context, const std::filesystem::path& path) {
   }
   DecNetwork network(std::move(networks), centres.rows(), soft);
   copy<float>(context, centres, network.raw_centres());
-  return Dec(std::make_unique<Impl>(
-      Impl{std::move(network), row_scaling_named(archive.text("scaling")), std::move(centres),
-           archive.number<std::int64_t>("steps"), archive.number<std::int64_t>("alarms"),
-           static_cast<DecStop>(stop), archive.vector<std::int32_t>("labels"),
-           archive.vector<std::int32_t>("start_labels"), load_history(archive)}));
+  return Dec(std::make_unique<Impl>(Impl{std::move(network), scaling, std::move(centres),
+                                         archive.count("steps"), archive.count("alarms"),
+                                         static_cast<DecStop>(stop), std::move(labels),
+                                         std::move(start_labels), load_history(archive, k)}));
 }
 
 }  // namespace clipk

@@ -131,18 +131,31 @@ void save_history(ArchiveWriter& archive, const std::vector<DecUpdate>& history)
   archive.add("history/shares", shares);
 }
 
-std::vector<DecUpdate> load_history(const ArchiveReader& archive) {
-  const auto numbers = archive.matrix<double>("history/numbers");
-  const auto masses = archive.matrix<double>("history/masses");
-  const auto shares = archive.matrix<double>("history/shares");
-  const std::int64_t n = numbers.rows(), k = masses.cols();
-  if (numbers.cols() != 9 || masses.rows() != n || shares.rows() != n || shares.cols() != k) {
-    archive.fail("a history of one length", "several");
-  }
+std::vector<DecUpdate> load_history(const ArchiveReader& archive, std::int64_t k) {
+  const auto numbers = archive.matrix<double>("history/numbers", ArchiveValues::any);
+  const std::int64_t n = numbers.rows();
+  if (n < 1) archive.fail("a history of at least 1 update", "none");
+  archive.expect_matrix<double>("history/numbers", n, 9);
+  archive.expect_matrix<double>("history/masses", n, k);
+  archive.expect_matrix<double>("history/shares", n, k);
+  const auto masses = archive.matrix<double>("history/masses", ArchiveValues::any);
+  const auto shares = archive.matrix<double>("history/shares", ArchiveValues::any);
+  const auto finite = [](const double* from, std::int64_t count) {
+    return std::all_of(from, from + count, [](double value) { return std::isfinite(value); });
+  };
   std::vector<DecUpdate> history(static_cast<std::size_t>(n));
   for (std::int64_t i = 0; i < n; ++i) {
     DecUpdate& u = history[static_cast<std::size_t>(i)];
     const double* const row = numbers.view().row(i);
+    const bool alarm = row[7] != 0;
+    constexpr double kMostSteps = 9007199254740992;  // doubles hold every integer up to here
+    const auto is_flag = [](double value) { return value == 0 || value == 1; };
+    if (!(row[0] >= 0 && row[0] <= kMostSteps) || !is_flag(row[7]) || !is_flag(row[8]) ||
+        (!alarm &&
+         !(finite(row, 9) && finite(masses.view().row(i), k) && finite(shares.view().row(i), k)))) {
+      archive.fail("a history of finite numbers and steps of at least 0",
+                   "others in update " + std::to_string(i));
+    }
     u.update = i;
     u.step = static_cast<std::int64_t>(row[0]);
     u.rate = row[1];
@@ -151,7 +164,7 @@ std::vector<DecUpdate> load_history(const ArchiveReader& archive) {
     u.divergence = row[4];
     u.smallest_centre_distance = row[5];
     u.entropy = row[6];
-    u.alarm = row[7] != 0;
+    u.alarm = alarm;
     u.rolled_back = row[8] != 0;
     u.masses.assign(masses.view().row(i), masses.view().row(i) + k);
     u.shares.assign(shares.view().row(i), shares.view().row(i) + k);

@@ -38,6 +38,8 @@ class CollapseAlarm {
 
 /// As entries history/numbers, history/masses and history/shares.
 void save_history(ArchiveWriter& archive, const std::vector<DecUpdate>& history);
-std::vector<DecUpdate> load_history(const ArchiveReader& archive);
+/// @param k clusters  @throws Error where it is no history of k clusters: at least the start, and
+///   finite but for what an alarm sounded of.
+std::vector<DecUpdate> load_history(const ArchiveReader& archive, std::int64_t k);
 
 }  // namespace clipk

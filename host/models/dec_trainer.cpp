@@ -312,20 +312,22 @@ bool DecTrainer::load_checkpoint() {
   std::error_code error;  // a file that cannot be looked at is left to the reader to complain of
   if (!std::filesystem::exists(options_.checkpoint, error) && !error) return false;
   const ArchiveReader archive(options_.checkpoint, kKind, kVersion);
-  const std::string expected = fingerprint(), got = archive.text("fingerprint");
-  if (got != expected) archive.fail("a checkpoint of " + expected, got);
-  state_.step = archive.number<std::int64_t>("step");
-  state_.alarms = archive.number<std::int64_t>("alarms");
-  state_.rate_cut = archive.number<double>("rate_cut");
-  state_.done = archive.number<std::int32_t>("done") != 0;
-  state_.stop = static_cast<DecStop>(archive.number<std::int32_t>("stop"));
-  state_.labels = archive.vector<std::int32_t>("labels");
-  state_.start_labels = archive.vector<std::int32_t>("start_labels");
-  state_.history = load_history(archive);
+  archive.expect_fingerprint(fingerprint());
+  const auto last = static_cast<std::int32_t>(network_.k() - 1);
+  state_.step = archive.number<std::int64_t>("step", 0, options_.max_steps);
+  state_.alarms = archive.number<std::int64_t>("alarms", 0, options_.guard.most_alarms);
+  state_.rate_cut = archive.number<double>("rate_cut", 0, 1);
+  state_.done = archive.number<std::int32_t>("done", 0, 1) != 0;
+  state_.stop = static_cast<DecStop>(archive.number<std::int32_t>("stop", 0, 2));
+  state_.labels = archive.vector<std::int32_t>("labels", rows_.rows);
+  state_.start_labels = archive.vector<std::int32_t>("start_labels", rows_.rows);
+  archive.expect_within("labels", state_.labels, 0, last);
+  archive.expect_within("start_labels", state_.start_labels, 0, last);
+  state_.history = load_history(archive, network_.k());
   read_array(context_, archive, "parameters", state_.parameters);
   read_array(context_, archive, "first_moment", state_.first_moment);
   read_array(context_, archive, "second_moment", state_.second_moment);
-  alarm_.emplace(options_.guard, state_.history.at(0));
+  alarm_.emplace(options_.guard, state_.history[0]);
   return true;
 }
 

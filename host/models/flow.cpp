@@ -17,7 +17,10 @@ namespace {
 
 constexpr int kPartsOfABlock = 4;  // shift, log-scale, and the networks of two couplings
 
-void check_options(std::int64_t dim, const FlowOptions& options) {
+}  // namespace
+
+template <class T>
+void BasicFlow<T>::check_options(std::int64_t dim, const FlowOptions& options) {
   const auto at_least = [](const char* what, std::int64_t least, std::int64_t got) {
     if (got >= least) return;
     throw Error("flow: expected " + std::string(what) + " of at least " + std::to_string(least) +
@@ -36,21 +39,20 @@ void check_options(std::int64_t dim, const FlowOptions& options) {
   positive("a slope", 1, options.slope);
 }
 
-}  // namespace
-
 // The networks of coupling `index` read one half and give a and t for the other.
 template <class T>
-MlpOptions BasicFlow<T>::network_options(std::int64_t index) const {
+MlpOptions BasicFlow<T>::network_options(std::int64_t dim, const FlowOptions& options,
+                                         std::int64_t index) {
   // Numbers of their own: an autoencoder beside the flow takes the first ones.
   constexpr std::int64_t kFirstNetwork = 256;
   const bool first = index % 2 == 0;
-  std::vector<std::int64_t> widths(static_cast<std::size_t>(options_.depth) + 2, options_.width);
-  widths.front() = first ? half() : dim_ - half();
-  widths.back() = dim_ - widths.front();
+  std::vector<std::int64_t> widths(static_cast<std::size_t>(options.depth) + 2, options.width);
+  widths.front() = first ? dim / 2 : dim - dim / 2;
+  widths.back() = dim - widths.front();
   return {.widths = std::move(widths),
           .activation = Activation::leaky_relu,
-          .init = options_.init,
-          .zero_last = options_.zero_last,
+          .init = options.init,
+          .zero_last = options.zero_last,
           .network = static_cast<std::uint32_t>(kFirstNetwork + index),
           .towers = 2};
 }
@@ -59,6 +61,9 @@ template <class T>
 BasicFlow<T>::BasicFlow(Context& context, std::int64_t dim, FlowOptions options)
     : dim_(dim), options_(options) {
   check_options(dim, options_);
+  const auto network_options = [&](std::int64_t index) {
+    return BasicFlow::network_options(dim, options_, index);
+  };
   std::vector<std::int64_t> sizes;
   for (std::int64_t b = 0; b < options_.blocks; ++b) {
     for (const std::int64_t size : {dim, dim, BasicMlp<T>::parameter_size(network_options(2 * b)),

@@ -1,7 +1,6 @@
 // A flow in a file, and in double.
 
 #include <algorithm>
-#include <cmath>
 #include <string>
 #include <utility>
 
@@ -29,16 +28,6 @@ std::vector<T> to_vector(Context& context, VectorView<const T> values) {
   std::vector<T> host(static_cast<std::size_t>(values.size));
   copy<T>(context, values, VectorView<T>(host.data(), values.size));
   return host;
-}
-
-// What f makes; its errors name the file.
-template <class F>
-auto of_file(const ArchiveReader& archive, F&& f) {
-  try {
-    return f();
-  } catch (const Error& error) {
-    throw Error(archive.path() + ": " + error.what());
-  }
 }
 
 // Whether a file can hold a flow as large as it says, before memory is taken for it. In double,
@@ -110,11 +99,21 @@ BasicFlow<T> BasicFlow<T>::load(Context& context, const ArchiveReader& archive,
                       .clamp = archive.number<float>(p + "clamp"),
                       .slope = archive.number<float>(p + "slope")};
   check_fits(archive, saved_dim, options, sizeof(T));
-  BasicFlow flow = of_file(archive, [&] {
+  archive.naming([&] {
     options.scale = coupling_scale_named(scale);
-    return BasicFlow(context, saved_dim, options);
+    check_options(saved_dim, options);
   });
-  flow.initialized_ = archive.number<std::uint8_t>(p + "initialized") != 0;
+  for (std::int64_t b = 0; b < options.blocks; ++b) {  // before memory is taken
+    const std::string name = of_block(prefix, static_cast<std::size_t>(b));
+    archive.expect_vector<std::int32_t>(name + "order", saved_dim);
+    archive.expect_vector<T>(name + "shift", saved_dim);
+    archive.expect_vector<T>(name + "log_scale", saved_dim);
+    BasicMlp<T>::expect_saved(archive, name + "first", network_options(saved_dim, options, 2 * b));
+    BasicMlp<T>::expect_saved(archive, name + "second",
+                              network_options(saved_dim, options, 2 * b + 1));
+  }
+  BasicFlow flow(context, saved_dim, options);
+  flow.initialized_ = archive.number<std::uint8_t>(p + "initialized", 0, 1) != 0;
   for (std::size_t b = 0; b < flow.blocks_.size(); ++b) {
     Block& block = flow.blocks_[b];
     const std::string name = of_block(prefix, b);
@@ -126,11 +125,7 @@ BasicFlow<T> BasicFlow<T>::load(Context& context, const ArchiveReader& archive,
     }
     flow.set_order(context, block, order);
     const auto read = [&](const std::string& entry, VectorView<T> to) {
-      const auto values = archive.vector<T>(entry);
-      if (static_cast<std::int64_t>(values.size()) != to.size) {
-        archive.fail("'" + entry + "' of " + std::to_string(to.size) + " numbers",
-                     std::to_string(values.size()));
-      }
+      const auto values = archive.vector<T>(entry, to.size);
       copy<T>(context, VectorView<const T>(values.data(), to.size), to);
     };
     read(name + "shift", block.shift.values);
@@ -138,10 +133,6 @@ BasicFlow<T> BasicFlow<T>::load(Context& context, const ArchiveReader& archive,
     block.first.read(context, archive, name + "first");
     block.second.read(context, archive, name + "second");
   }
-  const std::vector<T> values = to_vector<T>(context, flow.parameters().values);
-  const auto bad =
-      std::find_if(values.begin(), values.end(), [](T v) { return !std::isfinite(v); });
-  if (bad != values.end()) archive.fail("finite parameters of the flow", std::to_string(*bad));
   return flow;
 }
 

@@ -367,31 +367,23 @@ void Iin::save(Context& context, const std::filesystem::path& path) const {
 Iin Iin::load(Context& context, const std::filesystem::path& path) {
   const ArchiveReader archive(path, kKind, kVersion);
   Flow flow = Flow::load(context, archive, "flow");
+  if (!flow.initialized()) archive.fail("a flow that was trained", "one that was not");
   const auto sizes = archive.vector<std::int64_t>("sizes");
-  const auto rho = archive.vector<double>("rho");
-  const auto dim = static_cast<std::size_t>(flow.dim());
-  Range range{archive.vector<double>("log_density"), archive.vector<float>("lowest"),
-              archive.vector<float>("highest")};
-  const auto expect = [&](const char* what, std::size_t expected, std::size_t got) {
-    if (got != expected) {
-      archive.fail(std::to_string(expected) + ' ' + what, std::to_string(got));
-    }
-  };
-  expect("lowest values, one a column", dim, range.lowest.size());
-  expect("highest values, one a column", dim, range.highest.size());
-  expect("correlations, one a factor", sizes.size(), rho.size());
+  const auto rho = archive.vector<double>("rho", static_cast<std::int64_t>(sizes.size()));
+  archive.expect_within("rho", rho, 0, 1);
+  Range range{archive.vector<double>("log_density"), archive.vector<float>("lowest", flow.dim()),
+              archive.vector<float>("highest", flow.dim())};
   if (range.log_density.empty()) archive.fail("densities of rows", "none");
-  for (std::size_t i = 0; i < range.log_density.size(); ++i) {
+  for (std::size_t i = 1; i < range.log_density.size(); ++i) {
     const double density = range.log_density[i];
-    if (!std::isfinite(density) || (i > 0 && density < range.log_density[i - 1])) {
-      archive.fail("finite densities of rows that rise",
+    if (density < range.log_density[i - 1]) {
+      archive.fail("densities of rows that rise",
                    std::to_string(density) + " in place " + std::to_string(i));
     }
   }
-  for (std::size_t j = 0; j < dim; ++j) {
-    if (!std::isfinite(range.lowest[j]) || !std::isfinite(range.highest[j]) ||
-        range.lowest[j] > range.highest[j]) {
-      archive.fail("finite lowest values, none above the highest one of its column",
+  for (std::size_t j = 0; j < range.lowest.size(); ++j) {
+    if (range.lowest[j] > range.highest[j]) {
+      archive.fail("lowest values, none above the highest one of its column",
                    std::to_string(range.lowest[j]) + " and " + std::to_string(range.highest[j]) +
                        " of column " + std::to_string(j));
     }
@@ -403,7 +395,13 @@ Iin Iin::load(Context& context, const std::filesystem::path& path) {
       archive.fail("blocks of " + std::to_string(flow.dim()) + " columns together",
                    std::to_string(sizes[f]) + " from column " + std::to_string(first));
     }
-    blocks.push_back({archive.text("factor" + std::to_string(f)), first, sizes[f], rho[f]});
+    const std::string name = archive.text("factor" + std::to_string(f));
+    if (name == kResidual || std::any_of(blocks.begin(), blocks.end(), [&](const IinBlock& block) {
+          return block.name == name;
+        })) {
+      archive.fail("each block's name once", "'" + name + "' twice");
+    }
+    blocks.push_back({name, first, sizes[f], rho[f]});
     first += sizes[f];
   }
   blocks.push_back({kResidual, first, flow.dim() - first, 0});

@@ -46,7 +46,8 @@ class IinProblem : public TrainingProblem {
   }
   void save_state(Context&, ArchiveWriter& archive) const override { archive.add("rho", rho_); }
   void load_state(Context&, const ArchiveReader& archive) override {
-    rho_ = archive.vector<float>("rho");
+    rho_ = archive.vector<float>("rho", static_cast<std::int64_t>(sizes_.size()));
+    archive.expect_within("rho", rho_, 0, 1);
   }
 
   const std::vector<float>& rho() const { return rho_; }  ///< [F] of the last epoch

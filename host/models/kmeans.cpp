@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <string>
 #include <string_view>
@@ -290,31 +291,31 @@ void KMeans::save(const std::filesystem::path& path) const {
 KMeans KMeans::load(const std::filesystem::path& path) {
   const ArchiveReader archive(path, kKind, kVersion);
   KMeans model;
-  model.spherical_ = archive.number<std::int32_t>("spherical") != 0;
+  model.spherical_ = archive.number<std::int32_t>("spherical", 0, 1) != 0;
   model.centres_ = archive.matrix<float>("centres");
-  model.labels_ = archive.vector<std::int32_t>("labels");
-  const auto best = archive.number<std::int64_t>("best_run");
-  const auto inertia = archive.vector<double>("inertia");
-  const auto iterations = archive.vector<std::int64_t>("iterations");
-  const auto reseeded = archive.vector<std::int64_t>("reseeded");
-  const auto converged = archive.vector<std::int64_t>("converged");
-  const auto runs = static_cast<std::int64_t>(inertia.size());
-  if (best < 0 || best >= runs) {
-    archive.fail("best_run below " + std::to_string(runs), std::to_string(best));
-  }
-  for (const auto& [name, size] :
-       {std::pair{"iterations", iterations.size()}, std::pair{"reseeded", reseeded.size()},
-        std::pair{"converged", converged.size()}}) {
-    if (size != inertia.size()) {
-      archive.fail(std::string(name) + " of size " + std::to_string(runs), std::to_string(size));
-    }
-  }
   const std::int64_t k = model.centres_.rows();
-  for (const std::int32_t label : model.labels_) {
-    if (label < 0 || label >= k) {
-      archive.fail("labels from 0 to " + std::to_string(k - 1), std::to_string(label));
-    }
+  if (k < 1 || model.dim() < 1) {
+    archive.fail("at least 1 centre of at least 1 column", check::shape(k, model.dim()));
   }
+  model.labels_ = archive.vector<std::int32_t>("labels");
+  if (static_cast<std::int64_t>(model.labels_.size()) < k) {
+    archive.fail("labels of at least " + std::to_string(k) + " rows",
+                 std::to_string(model.labels_.size()));
+  }
+  archive.expect_within("labels", model.labels_, 0, static_cast<std::int32_t>(k - 1));
+  constexpr double kInfinite = std::numeric_limits<double>::max();
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  const auto inertia = archive.vector<double>("inertia");
+  const auto runs = static_cast<std::int64_t>(inertia.size());
+  if (runs < 1) archive.fail("at least 1 run", "none");
+  const auto best = archive.number<std::int64_t>("best_run", 0, runs - 1);
+  const auto iterations = archive.vector<std::int64_t>("iterations", runs);
+  const auto reseeded = archive.vector<std::int64_t>("reseeded", runs);
+  const auto converged = archive.vector<std::int64_t>("converged", runs);
+  archive.expect_within("inertia", inertia, 0, kInfinite);
+  archive.expect_within("iterations", iterations, 0, kMost);
+  archive.expect_within("reseeded", reseeded, 0, kMost);
+  archive.expect_within("converged", converged, 0, 1);
   model.best_ = static_cast<std::size_t>(best);
   for (std::size_t r = 0; r < inertia.size(); ++r) {
     model.runs_.push_back({inertia[r], iterations[r], reseeded[r], converged[r] != 0});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -284,16 +285,12 @@ LogisticProbe LogisticProbe::load(const std::filesystem::path& path) {
     archive.fail("shift and factor of " + std::to_string(dim) + " columns or of none",
                  std::to_string(shift.size()) + " and " + std::to_string(factor.size()));
   }
-  for (const std::vector<double>* values : {&std::as_const(impl->parameters), &shift, &factor}) {
-    for (const double value : *values) {
-      if (!std::isfinite(value)) archive.fail("finite weights and scales", std::to_string(value));
-    }
-  }
-  impl->c = archive.number<double>("c");
-  impl->loss = archive.number<double>("loss");
-  impl->gradient = archive.number<double>("gradient");
-  impl->iterations = archive.number<std::int64_t>("iterations");
-  impl->converged = archive.number<std::uint8_t>("converged") != 0;
+  constexpr double kMost = std::numeric_limits<double>::max();
+  impl->c = archive.number<double>("c", 0, kMost);
+  impl->loss = archive.number<double>("loss", 0, kMost);
+  impl->gradient = archive.number<double>("gradient", 0, kMost);
+  impl->iterations = archive.count("iterations");
+  impl->converged = archive.number<std::uint8_t>("converged", 0, 1) != 0;
   return LogisticProbe(std::move(impl));
 }
 

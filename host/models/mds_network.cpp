@@ -106,22 +106,23 @@ void MdsNetwork::save(Context& context, ArchiveWriter& archive) const {
 
 MdsNetwork MdsNetwork::load(Context& context, const ArchiveReader& archive) {
   MdsNetwork result;
-  result.means_ = archive.matrix<float>("means");
   result.rms_ = archive.number<float>("rms");
-  const auto count = archive.number<std::int64_t>("networks");
-  if (count != 1 && count != 2) archive.fail("1 or 2 networks", std::to_string(count));
+  if (!(result.rms_ > 0)) archive.fail("an rms above 0", std::to_string(result.rms_));
+  const auto count = archive.number<std::int64_t>("networks", 1, 2);
+  const MlpOptions saved = Mlp::saved_options(archive, "network0");
+  if (saved.skip != MlpSkip::trained) {
+    archive.fail("networks of skip trained", to_string(saved.skip));
+  }
   std::vector<MlpOptions> options;
   for (std::int64_t i = 0; i < count; ++i) {
-    options.push_back(Mlp::saved_options(archive, "network" + std::to_string(i)));
+    Mlp::expect_saved(archive, "network" + std::to_string(i), saved);
+    options.push_back(saved);
   }
+  archive.expect_matrix<float>("means", 2, saved.widths.front());
+  result.means_ = archive.matrix<float>("means");
   result.add_networks(context, options);
   for (std::size_t i = 0; i < options.size(); ++i) {
     result.networks_[i].read(context, archive, "network" + std::to_string(i));
-  }
-  const Mlp& last = result.networks_.back();
-  if (last.inputs() != result.inputs() || last.outputs() != result.outputs() ||
-      result.means_.rows() != 2 || result.means_.cols() != result.inputs()) {
-    archive.fail("means and networks of one width", "several");
   }
   return result;
 }

@@ -209,9 +209,9 @@ void NeuralMds::save(Context& context, const std::filesystem::path& path) const 
 
 NeuralMds NeuralMds::load(Context& context, const std::filesystem::path& path) {
   const ArchiveReader archive(path, kKind, kVersion);
-  return NeuralMds(std::make_unique<Impl>(Impl{MdsNetwork::load(context, archive),
-                                               archive.number<std::int64_t>("epochs"),
-                                               archive.vector<double>("losses")}));
+  return NeuralMds(
+      std::make_unique<Impl>(Impl{MdsNetwork::load(context, archive), archive.count("epochs"),
+                                  archive.vector<double>("losses")}));
 }
 
 }  // namespace clipk

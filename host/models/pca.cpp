@@ -326,20 +326,17 @@ Pca Pca::load(const std::filesystem::path& path) {
   });
   if (found == all.end()) archive.fail("a centering per_modality, pooled or none", centering);
   pca.centering_ = *found;
-  pca.means_ = archive.vector<double>("means");
   const Matrix<double> components = archive.matrix<double>("components");
+  if (components.rows() < 1 || components.rows() > components.cols()) {
+    archive.fail("at least 1 component, and no more than columns",
+                 check::shape(components.rows(), components.cols()));
+  }
+  pca.means_ = archive.vector<double>("means", 2 * components.cols());
   pca.dim_ = components.cols();
   pca.components_.assign(components.data(),
                          components.data() + components.rows() * components.cols());
-  pca.variance_ = archive.vector<double>("variance");
+  pca.variance_ = archive.vector<double>("variance", components.rows());
   pca.total_variance_ = archive.number<double>("total_variance");
-  const auto expect = [&](const char* name, std::size_t got, std::int64_t size) {
-    if (got != static_cast<std::size_t>(size)) {
-      archive.fail(std::string(name) + " of size " + std::to_string(size), std::to_string(got));
-    }
-  };
-  expect("means", pca.means_.size(), 2 * components.cols());
-  expect("variance", pca.variance_.size(), components.rows());
   return pca;
 }
 

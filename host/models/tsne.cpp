@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -170,13 +171,8 @@ std::int64_t load_checkpoint(Context& context, const TsneOptions& options, const
   std::error_code error;  // a file that cannot be looked at is left to the reader to complain of
   if (!std::filesystem::exists(options.checkpoint, error) && !error) return 0;
   const ArchiveReader archive(options.checkpoint, kCheckpointKind, kVersion);
-  const std::string got = archive.text("fingerprint");
-  if (got != print) archive.fail("a checkpoint of " + print, got);
-  const auto iteration = archive.number<std::int64_t>("iteration");
-  if (iteration > options.iterations) {
-    archive.fail("at most " + std::to_string(options.iterations) + " iterations",
-                 std::to_string(iteration));
-  }
+  archive.expect_fingerprint(print);
+  const auto iteration = archive.number<std::int64_t>("iteration", 0, options.iterations);
   const std::pair<const char*, Matrix<float>*> parts[] = {
       {"map", &descent.y}, {"velocity", &descent.velocity}, {"gains", &descent.gains}};
   for (const auto& [name, part] : parts) {
@@ -368,16 +364,17 @@ Tsne Tsne::load(const std::filesystem::path& path) {
   const ArchiveReader archive(path, kModelKind, kVersion);
   Tsne model;
   model.rows_ = archive.matrix<float>("rows");
-  model.map_ = archive.matrix<float>("map");
-  if (model.map_.rows() != model.rows_.rows() || model.map_.cols() != 2) {
-    archive.fail("a map of shape " + check::shape(model.rows_.rows(), 2),
-                 check::shape(model.map_.rows(), model.map_.cols()));
+  const std::int64_t n = model.rows_.rows();
+  if (model.rows_.empty()) {
+    archive.fail("rows of at least 1 column", check::shape(n, model.rows_.cols()));
   }
-  model.perplexity_ = archive.number<double>("perplexity");
+  archive.expect_matrix<float>("map", n, 2);
+  model.map_ = archive.matrix<float>("map");
+  model.perplexity_ = archive.number<double>("perplexity", 1, static_cast<double>(n));
   model.kl_ = archive.number<double>("kl");
-  model.kl_exact_ = archive.number<std::int64_t>("kl_exact") != 0;
-  model.iterations_ = archive.number<std::int64_t>("iterations");
-  model.seconds_ = archive.number<double>("seconds");
+  model.kl_exact_ = archive.number<std::int64_t>("kl_exact", 0, 1) != 0;
+  model.iterations_ = archive.count("iterations");
+  model.seconds_ = archive.number<double>("seconds", 0, std::numeric_limits<double>::max());
   return model;
 }
 

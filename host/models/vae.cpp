@@ -181,8 +181,9 @@ void Vae::save(Context& context, const std::filesystem::path& path) const {
 
 Vae Vae::load(Context& context, const std::filesystem::path& path) {
   const ArchiveReader archive(path, kKind, kVersion);
-  return Vae(std::make_unique<Impl>(Impl{VaeNetwork::load(context, archive, "network"),
-                                         archive.number<float>("sigma"),
+  const auto sigma = archive.number<float>("sigma");
+  if (!(sigma > 0)) archive.fail("a sigma above 0", std::to_string(sigma));
+  return Vae(std::make_unique<Impl>(Impl{VaeNetwork::load(context, archive, "network"), sigma,
                                          archive.vector<double>("losses")}));
 }
 

@@ -11,7 +11,7 @@ namespace {
 
 MlpOptions encoder_options(const AutoencoderShape& shape) {
   MlpOptions options{.widths = shape.widths, .activation = shape.activation, .init = shape.init};
-  options.widths.back() *= 2;
+  if (!options.widths.empty()) options.widths.back() *= 2;  // none are left to the network
   return options;
 }
 
@@ -82,8 +82,10 @@ BasicVaeNetwork<T> BasicVaeNetwork<T>::load(Context& context, const ArchiveReade
   const std::string encoder = std::string(prefix) + "/encoder";
   const std::string decoder = std::string(prefix) + "/decoder";
   const MlpOptions saved = BasicMlp<T>::saved_options(archive, decoder);
-  BasicVaeNetwork result(context, {.widths = {saved.widths.rbegin(), saved.widths.rend()},
-                                   .activation = saved.activation});
+  const AutoencoderShape shape{.widths = {saved.widths.rbegin(), saved.widths.rend()},
+                               .activation = saved.activation};
+  BasicMlp<T>::expect_saved(archive, encoder, encoder_options(shape));  // before memory is taken
+  BasicVaeNetwork result(context, shape);
   result.encoder_.read(context, archive, encoder);
   result.decoder_.read(context, archive, decoder);
   return result;

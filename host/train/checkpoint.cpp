@@ -1,5 +1,7 @@
 #include "train/checkpoint.hpp"
 
+#include <cmath>
+#include <limits>
 #include <sstream>
 
 #include "clipk/core/error.hpp"
@@ -56,6 +58,20 @@ void read(Context& context, const ArchiveReader& archive, const char* name,
   copy<float>(context, host.flat(), vector);
 }
 
+// Moments may have grown past what float32 holds, but none is NaN.
+void read_moment(Context& context, const ArchiveReader& archive, const char* name, bool squares,
+                 VectorView<float> vector) {
+  Matrix<float> host(1, vector.size);
+  archive.read(name, host.view(), ArchiveValues::any);
+  for (const float value : host.flat()) {
+    if (std::isnan(value) || (squares && value < 0)) {
+      archive.fail("entry '" + std::string(name) + (squares ? "' of squares" : "' of numbers"),
+                   std::to_string(value));
+    }
+  }
+  copy<float>(context, host.flat(), vector);
+}
+
 }  // namespace
 
 void save_checkpoint(Context& context, const TrainerOptions& options, TrainingProblem& problem,
@@ -84,20 +100,32 @@ bool load_checkpoint(Context& context, const TrainerOptions& options, TrainingPr
   std::error_code error;  // a file that cannot be looked at is left to the reader to complain of
   if (!std::filesystem::exists(options.checkpoint, error) && !error) return false;
   const ArchiveReader archive(options.checkpoint, kKind, kVersion);
-  const std::string expected = fingerprint(context, options, problem);
-  const std::string got = archive.text("fingerprint");
-  if (got != expected) archive.fail("a checkpoint of " + expected, got);
-  state.epoch = archive.number<std::int64_t>("epoch");
-  state.step = archive.number<std::int64_t>("step");
-  state.restarts = archive.has("restarts") ? archive.number<std::int64_t>("restarts") : 0;
-  state.best_epoch = archive.number<std::int64_t>("best_epoch");
-  state.best_loss = archive.number<double>("best_loss");
+  archive.expect_fingerprint(fingerprint(context, options, problem));
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  state.restarts =
+      archive.has("restarts") ? archive.number<std::int64_t>("restarts", 1, options.restarts) : 0;
   state.loss = archive.vector<double>("loss");
+  const auto epochs = static_cast<std::int64_t>(state.loss.size());  // one mean loss each
+  state.epoch = archive.number<std::int64_t>("epoch", epochs, epochs);
+  state.step = archive.number<std::int64_t>("step", 0, epochs == 0 ? 0 : kMost);
+  if (epochs > 0 && state.step % epochs != 0) {
+    archive.fail("steps of " + std::to_string(epochs) + " whole epochs",
+                 std::to_string(state.step));
+  }
   state.held_out_loss = archive.vector<double>("held_out_loss");
+  const auto looks = static_cast<std::int64_t>(state.held_out_loss.size());
+  if (looks > 0) archive.expect_vector<double>("held_out_loss", epochs + 1);  // the start is one
+  state.best_epoch = archive.number<std::int64_t>("best_epoch", 0, epochs);
+  state.best_loss = archive.number<double>("best_loss");
+  const auto best = static_cast<std::size_t>(state.best_epoch);
+  if (looks > 0 && state.best_loss != state.held_out_loss[best]) {
+    archive.fail("a best_loss as after epoch " + std::to_string(best),
+                 std::to_string(state.best_loss));
+  }
   read(context, archive, "parameters", problem.parameters());
-  read(context, archive, "first_moment", state.first_moment.flat());
+  read_moment(context, archive, "first_moment", false, state.first_moment.flat());
   if (!state.second_moment.empty()) {
-    read(context, archive, "second_moment", state.second_moment.flat());
+    read_moment(context, archive, "second_moment", true, state.second_moment.flat());
   }
   if (!state.best.empty()) read(context, archive, "best", state.best.flat());
   problem.load_state(context, archive);

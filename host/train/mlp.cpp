@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include "clipk/core/error.hpp"
@@ -25,6 +26,16 @@ void check_options(const MlpOptions& options) {
   if (options.towers < 1) {
     throw Error("mlp: expected at least 1 tower, got " + std::to_string(options.towers));
   }
+}
+
+// What a file keeps of the options.
+std::string describe(const MlpOptions& options) {
+  std::string text = std::to_string(options.towers) + (options.towers == 1 ? " tower" : " towers");
+  for (std::size_t l = 0; l < options.widths.size(); ++l) {
+    text += (l == 0 ? " of widths " : "-") + std::to_string(options.widths[l]);
+  }
+  return text + ", activation " + to_string(options.activation) + ", skip " +
+         to_string(options.skip);
 }
 
 // Rows of weights, one tower after the other, as the batch that they are.
@@ -364,11 +375,41 @@ void BasicMlp<T>::save(Context& context, ArchiveWriter& archive, std::string_vie
 
 template <class T>
 MlpOptions BasicMlp<T>::saved_options(const ArchiveReader& archive, std::string_view prefix) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
   const std::string p = std::string(prefix) + "/";
-  return {.widths = archive.vector<std::int64_t>(p + "widths"),
-          .activation = activation_named(archive.text(p + "activation")),
-          .skip = mlp_skip_named(archive.text(p + "skip")),
-          .towers = archive.has(p + "towers") ? archive.number<std::int64_t>(p + "towers") : 1};
+  const MlpOptions options = archive.naming([&]() -> MlpOptions {
+    return {.widths = archive.vector<std::int64_t>(p + "widths"),
+            .activation = activation_named(archive.text(p + "activation")),
+            .skip = mlp_skip_named(archive.text(p + "skip")),
+            .towers = archive.has(p + "towers")
+                          ? archive.number<std::int64_t>(p + "towers", 1, kMost)
+                          : 1};
+  });
+  const std::vector<std::int64_t>& widths = options.widths;
+  if (widths.size() < 2) {
+    archive.fail("entry '" + p + "widths' of at least two widths", std::to_string(widths.size()));
+  }
+  archive.expect_within(p + "widths", widths, 1, kMost);
+  for (std::size_t l = 0; l + 1 < widths.size(); ++l) {
+    const std::int64_t out = options.towers * widths[l + 1];
+    archive.expect_matrix<T>(p + "weight" + std::to_string(l), out, widths[l]);
+    archive.expect_matrix<T>(p + "bias" + std::to_string(l), 1, out);
+  }
+  if (options.skip != MlpSkip::none) {
+    archive.expect_matrix<T>(p + "skip_weight", options.towers * widths.back(), widths.front());
+  }
+  return options;
+}
+
+template <class T>
+void BasicMlp<T>::expect_saved(const ArchiveReader& archive, std::string_view prefix,
+                               const MlpOptions& options) {
+  const MlpOptions saved = saved_options(archive, prefix);
+  if (saved.widths != options.widths || saved.activation != options.activation ||
+      saved.skip != options.skip || saved.towers != options.towers) {
+    archive.fail("'" + std::string(prefix) + "' to be a network with " + describe(options),
+                 describe(saved));
+  }
 }
 
 template <class T>
@@ -381,6 +422,7 @@ BasicMlp<T> BasicMlp<T>::load(Context& context, const ArchiveReader& archive,
 
 template <class T>
 void BasicMlp<T>::read(Context& context, const ArchiveReader& archive, std::string_view prefix) {
+  expect_saved(archive, prefix, options_);
   const std::string p = std::string(prefix) + "/";
   const auto read = [&](const std::string& name, MatrixView<T> matrix) {
     Matrix<T> host(matrix.rows, matrix.cols);

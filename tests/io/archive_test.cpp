@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "clipk/io/sha256.hpp"
 #include "io/files.hpp"
+#include "support/archive_parts.hpp"
 #include "support/arrays.hpp"
 
 namespace clipk {
@@ -31,10 +31,7 @@ class ArchiveTest : public test::FileTest {
   // Replaces the checksum by the right one, so that what is behind it gets read.
   void write_sealed(const std::string& name, std::string bytes) {
     bytes.resize(bytes.size() - 32);
-    Sha256 sha;
-    sha.update(bytes.data(), bytes.size());
-    for (const std::uint8_t byte : sha.digest()) bytes += static_cast<char>(byte);
-    write_bytes(path(name), bytes);
+    write_bytes(path(name), test::sealed(bytes));
   }
 };
 
@@ -124,6 +121,58 @@ TEST_F(ArchiveTest, GettersSayWhatTheEntryIs) {
   ArchiveWriter writer("toy", 1);
   writer.add("x", 1.0);
   EXPECT_HAS(error_of([&] { writer.add("x", 2.0); }), "got 'x' twice");
+}
+
+TEST_F(ArchiveTest, ChecksSayWhatIsInTheEntry) {
+  ArchiveWriter writer("toy", 1);
+  writer.add("numbers", std::vector<double>{1, NAN, 3});
+  writer.add("loss", INFINITY);
+  Matrix<float> weights(2, 3);
+  weights(1, 2) = -INFINITY;
+  writer.add("weights", weights);
+  writer.add("labels", std::vector<std::int32_t>{0, 3, -1});
+  writer.add("epochs", std::int64_t{-4});
+  writer.add("fingerprint", "toy of 3 rows, seed 1, rate 0.5");
+  writer.write(path("a"));
+  const ArchiveReader reader(path("a"), "toy", 1);
+  const auto reason = [&](auto&& f) {
+    const std::string message = error_of([&] { f(reader); });
+    EXPECT_EQ(message.rfind(path("a").string() + ": ", 0), 0U) << message;
+    return message.substr(std::min(message.size(), path("a").string().size() + 2));
+  };
+  using Reader = const ArchiveReader&;
+  EXPECT_EQ(reason([](Reader r) { r.vector<double>("numbers"); }),
+            "expected entry 'numbers' of finite numbers, got nan in place 1");
+  EXPECT_EQ(reason([](Reader r) { r.number<float>("loss"); }),
+            "expected entry 'loss' of finite numbers, got inf");
+  EXPECT_EQ(reason([](Reader r) { r.matrix<float>("weights"); }),
+            "expected entry 'weights' of finite numbers, got -inf in row 1, column 2");
+  EXPECT_TRUE(std::isnan(reader.vector<double>("numbers", ArchiveValues::any)[1]));
+  EXPECT_EQ(reason([](Reader r) { r.vector<std::int32_t>("labels", 4); }),
+            "expected entry 'labels' of size 4, got 3");
+  EXPECT_EQ(reason([](Reader r) { r.expect_matrix<float>("weights", 3, 2); }),
+            "expected entry 'weights' of shape [3, 2], got [2, 3]");
+  EXPECT_EQ(
+      reason([](Reader r) { r.expect_within("labels", r.vector<std::int32_t>("labels"), 0, 3); }),
+      "expected entry 'labels' from 0 to 3, got -1 in place 2");
+  EXPECT_EQ(reason([](Reader r) { r.count("epochs"); }),
+            "expected entry 'epochs' of at least 0, got -4");
+  EXPECT_EQ(reason([](Reader r) { r.number<std::int64_t>("epochs", 1, 9); }),
+            "expected entry 'epochs' from 1 to 9, got -4");
+  // Names the parts that differ, where the parts are alike.
+  reader.expect_fingerprint("toy of 3 rows, seed 1, rate 0.5");
+  EXPECT_EQ(reason([](Reader r) { r.expect_fingerprint("toy of 4 rows, seed 1, rate 0.25"); }),
+            "expected a checkpoint of toy of 4 rows, seed 1, rate 0.25, got one of toy of 3 rows, "
+            "rate 0.5");
+  EXPECT_EQ(reason([](Reader r) { r.expect_fingerprint("toy"); }),
+            "expected a checkpoint of toy, got one of toy of 3 rows, seed 1, rate 0.5");
+  EXPECT_EQ(
+      reason([](Reader r) { r.naming([]() -> int { throw Error("toy: expected 1, got 2"); }); }),
+      "toy: expected 1, got 2");
+  EXPECT_EQ(reason([](Reader r) { r.naming([&] { return r.text("none"); }); }),
+            "expected entry 'none' to be a text, got no such entry");
+  EXPECT_EQ(reason([](Reader r) { r.fail("one\nline", std::string(3000, 'x')); }),
+            "expected one?line, got " + std::string(2000, 'x') + "...");
 }
 
 TEST_F(ArchiveTest, EveryCutAndEveryFlippedByteIsSeen) {

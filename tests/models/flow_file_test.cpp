@@ -9,6 +9,7 @@
 #include <string>
 
 #include "clipk/models/flow.hpp"
+#include "io/files.hpp"
 #include "models/flow_support.hpp"
 #include "support/device_test.hpp"
 
@@ -125,9 +126,7 @@ TEST_P(FlowFileTest, FilesOfAnotherFlowAreRefused) {
   flow.initialize(context(), rows_of<float>(context(), 6, 4, 1));
   const float bad = NAN;
   copy<float>(context(), VectorView<const float>(&bad, 1), flow.parameters().values.slice(40, 1));
-  EXPECT_TRUE(message([&] {
-                reloaded(flow);
-              }).ends_with("expected finite parameters of the flow, got nan"));
+  EXPECT_HAS(message([&] { reloaded(flow); }), "' of finite numbers, got nan in ");
 }
 
 // A file that was written whole but says what cannot be is named, and costs no memory.
@@ -153,8 +152,10 @@ TEST_P(FlowFileTest, FilesThatLieAreNamed) {
   };
   EXPECT_EQ(load(4, 2, 8, 1, "cosine", 2), message([] { coupling_scale_named("cosine"); }));
   EXPECT_EQ(load(4, 2, 0, 1, "tanh", 2), "flow: expected a width of at least 1, got 0");
+  EXPECT_EQ(load(4, 2, 8, 1, "tanh", 100),
+            "flow: expected a clamp above 0 and at most 80.000000, got 100.000000");
   EXPECT_EQ(load(4, 2, 8, 1, "tanh", NAN),
-            "flow: expected a clamp above 0 and at most 80.000000, got nan");
+            "expected entry 'flow/clamp' of finite numbers, got nan");
   const std::int64_t many = std::int64_t{1} << 60;
   const std::int64_t tries[][4] = {
       {many, 2, 8, 1}, {4, many, 8, 1}, {4, 2, many, 1}, {4, 2, 8, many}};

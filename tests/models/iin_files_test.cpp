@@ -81,17 +81,16 @@ TEST_F(IinFiles, RangesThatCannotBeAreNamed) {
   const std::vector<float> zeros(kDim), ones(kDim, 1);
   EXPECT_EQ(load({-2, -1, -1}, zeros, ones), "no error");
   EXPECT_EQ(load({-2, -1, -1.5}, zeros, ones),
-            "expected finite densities of rows that rise, got -1.500000 in place 2");
+            "expected densities of rows that rise, got -1.500000 in place 2");
   EXPECT_EQ(load({-2, NAN, -1}, zeros, ones),
-            "expected finite densities of rows that rise, got nan in place 1");
+            "expected entry 'log_density' of finite numbers, got nan in place 1");
   EXPECT_EQ(load({-2, -1}, ones, zeros),
-            "expected finite lowest values, none above the highest one of its column, got 1.000000 "
-            "and 0.000000 of column 0");
+            "expected lowest values, none above the highest one of its column, got 1.000000 and "
+            "0.000000 of column 0");
   std::vector<float> broken = ones;
   broken[2] = INFINITY;
   EXPECT_EQ(load({-2, -1}, zeros, broken),
-            "expected finite lowest values, none above the highest one of its column, got 0.000000 "
-            "and inf of column 2");
+            "expected entry 'highest' of finite numbers, got inf in place 2");
 }
 
 TEST_F(IinFiles, StoppedAndResumedItGivesTheSameBytes) {

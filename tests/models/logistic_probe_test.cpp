@@ -256,7 +256,8 @@ TEST(LogisticProbe, SavedAndLoadedIsTheSame) {
             "expected as many weights of each of 2 classes, got 2 in all");
   EXPECT_EQ(broken({0, 1}, Doubles(6), {1}, {1}),
             "expected shift and factor of 2 columns or of none, got 1 and 1");
-  EXPECT_EQ(broken({0, 1}, {0, 0, 0, NAN}, {}, {}), "expected finite weights and scales, got nan");
+  EXPECT_EQ(broken({0, 1}, {0, 0, 0, NAN}, {}, {}),
+            "expected entry 'parameters' of finite numbers, got nan in place 3");
   std::filesystem::remove(path);
 }
 

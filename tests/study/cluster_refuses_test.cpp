@@ -5,6 +5,7 @@
 
 #include "clipk/core/context.hpp"
 #include "study/cluster_files.hpp"
+#include "support/archive_parts.hpp"
 
 namespace clipk::test {
 namespace {
@@ -291,6 +292,32 @@ TEST_F(ClusterRefusesTest, Checkpoints) {
                  {"--checkpoint", path("c")});
   expect_refused(kData, "none/c: expected to write the file, got No such file",
                  {"--checkpoint", path("none/c")});
+}
+
+// Signed anew after what makes it a checkpoint of something else.
+TEST_F(ClusterRefusesTest, CheckpointsThatLie) {
+  const std::string c = path("c");
+  const ProgramResult first = run(with(toy(), {"--checkpoint", c, "--out", path("first")}));
+  ASSERT_EQ(first.status, 0) << first.err;
+  const ArchiveParts whole = parts_of(read_bytes(c));
+  const auto refused = [&](const std::string& reason, auto&& change) {
+    ArchiveParts parts = whole;
+    for (ArchiveParts::Entry& entry : parts.entries) change(entry);
+    write_bytes(c, sealed(content_of(parts)));
+    expect_refused(kData, c + ": " + reason, {"--checkpoint", c});
+  };
+  using Entry = ArchiveParts::Entry;
+  refused("expected a new line after each key, got none after '", [&](Entry& entry) {
+    if (entry.name != "keys") return;
+    entry.bytes.pop_back();
+    --entry.rows;
+  });
+  refused("fit kmeans/0: expected labels from 0 to ", [&](Entry& entry) {
+    if (entry.name == "kmeans/0/labels") entry.bytes.replace(0, 4, "\xff\xff\xff\xff");
+  });
+  refused("expected entry 'kmeans/0/embedding' of finite numbers, got nan", [&](Entry& entry) {
+    if (entry.name == "kmeans/0/embedding") entry.bytes.replace(0, 4, "\xff\xff\xff\xff");
+  });
 }
 
 TEST_F(ClusterRefusesTest, Folders) {

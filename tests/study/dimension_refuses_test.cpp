@@ -3,6 +3,7 @@
 
 #include "clipk/core/context.hpp"
 #include "study/dimension_files.hpp"
+#include "support/archive_parts.hpp"
 
 namespace clipk::test {
 namespace {
@@ -137,6 +138,57 @@ TEST_F(RefusesTest, Checkpoints) {
 }
 
 // The limit comes within the first chart, and within the third file.
+// Signed anew after what makes it a checkpoint of something else.
+TEST_F(RefusesTest, CheckpointsThatLie) {
+  const std::string c = path("c");
+  const ProgramResult first = run(with(toy(), {"--checkpoint", c, "--out", path("first")}));
+  ASSERT_EQ(first.status, 0) << first.err;
+  const ArchiveParts whole = parts_of(read_bytes(c));
+  const auto refused = [&](const std::string& reason, auto&& change) {
+    ArchiveParts parts = whole;
+    for (ArchiveParts::Entry& entry : parts.entries) change(entry);
+    const std::string bytes = sealed(content_of(parts));
+    write_bytes(c, bytes);
+    expect_refused(kData, c + ": " + reason, {"--checkpoint", c});
+    EXPECT_EQ(read_bytes(c), bytes);  // as it was
+  };
+  const auto of = [](const ArchiveParts::Entry& entry, const char* name) {
+    return entry.name.ends_with(name);
+  };
+  const auto set_text = [](ArchiveParts::Entry& entry, const std::string& text) {
+    entry.bytes = text;
+    entry.rows = text.size();
+  };
+  using Entry = ArchiveParts::Entry;
+  refused("expected a new line after each key, got none after '", [&](Entry& entry) {
+    if (of(entry, "keys")) set_text(entry, entry.bytes.substr(0, entry.bytes.size() - 1));
+  });
+  refused("expected fits of this study, got '../c'", [&](Entry& entry) {
+    if (of(entry, "keys")) set_text(entry, entry.bytes + "../c\n");
+  });
+  refused("expected each fit once, got '", [&](Entry& entry) {
+    if (of(entry, "keys")) set_text(entry, entry.bytes + entry.bytes);
+  });
+  // A rank below 0 would count as a match.
+  refused("fit ", [&](Entry& entry) {
+    if (of(entry, "/i2t")) entry.bytes.replace(0, 4, "\xff\xff\xff\xff");
+  });
+  refused("fit ", [&](Entry& entry) {
+    if (of(entry, "/t2i")) entry.bytes.replace(0, 4, "\xff\xff\xff\x7f");
+  });
+  refused("fit ", [&](Entry& entry) {
+    if (!of(entry, "/i2t")) return;
+    entry.bytes.resize(entry.bytes.size() - 4);
+    --entry.rows;
+  });
+  refused("expected entry '", [&](Entry& entry) {
+    if (of(entry, "/geometry")) entry.bytes.replace(0, 8, std::string(8, '\xff'));  // NaN
+  });
+  refused("expected entry '", [&](Entry& entry) {
+    if (of(entry, "/seconds")) entry.bytes[7] = '\xc0';  // below 0
+  });
+}
+
 TEST_F(RefusesTest, FullDisk) {
   expect_refused(kData, "expected ", {}, /*fits=*/false, {.file_limit = 0});
   const ProgramResult late = run({"--synthetic", "200", "--methods", "random", "--dims", "16,512",

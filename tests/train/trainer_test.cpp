@@ -251,12 +251,10 @@ TEST_P(TrainerTest, AForeignCheckpointIsRefused) {
       ", seed 1, batch 10, adam (0.899999976 0.999000013 9.99999994e-09 0), rate ";
   const std::string start = file.path().string() + ": expected a checkpoint of recorder of ";
   EXPECT_EQ(message([&] { Trainer(context(), other, options).run(); }),
-            start + "21 rows" + rest + "0.001 constant, got recorder of 20 rows" + rest +
-                "0.001 constant");
+            start + "21 rows" + rest + "0.001 constant, got one of recorder of 20 rows");
   options.rate = 0.002;
   EXPECT_EQ(message([&] { Trainer(context(), problem, options).run(); }),
-            start + "20 rows" + rest + "0.002 constant, got recorder of 20 rows" + rest +
-                "0.001 constant");
+            start + "20 rows" + rest + "0.002 constant, got one of rate 0.001 constant");
   ArchiveWriter("neural_mds model", 1).write(file.path());
   EXPECT_EQ(
       message([&] { Trainer(context(), problem, options).run(); }),

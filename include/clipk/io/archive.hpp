@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "clipk/core/error.hpp"
 #include "clipk/core/matrix.hpp"
 
 // Named arrays, numbers and texts in one file: models and checkpoints.
@@ -71,8 +72,15 @@ class ArchiveWriter {
   std::set<std::string, std::less<>> names_;
 };
 
+/// Which floating-point numbers of an archive are taken.
+enum class ArchiveValues : std::uint8_t {
+  finite,  ///< NaN and infinity are errors: what holds them was broken before it was saved
+  any,
+};
+
 /// Reads a whole archive, checks it, and hands out its entries. Every getter throws an Error that
-/// names the file and the entry where the entry is missing or of another type, rank or shape.
+/// names the file and the entry where the entry is missing, of another type, rank or shape, or
+/// holds numbers that are not expected. No getter takes more memory than its entry has bytes.
 class ArchiveReader {
  public:
   /// @throws Error where the file is no archive, is cut short or damaged (checksum), holds another
@@ -90,21 +98,55 @@ class ArchiveReader {
 
   /// A matrix on the host.
   template <class T>
-  Matrix<T> matrix(std::string_view name) const;
+  Matrix<T> matrix(std::string_view name, ArchiveValues values = ArchiveValues::finite) const;
   /// Into a host matrix of exactly the entry's shape.
   template <class T>
-  void read(std::string_view name, MatrixView<T> out) const;
-  template <class T>
+  void read(std::string_view name, MatrixView<T> out,
+            ArchiveValues values = ArchiveValues::finite) const;
   /// A vector.
-  std::vector<T> vector(std::string_view name) const;
   template <class T>
+  std::vector<T> vector(std::string_view name, ArchiveValues values = ArchiveValues::finite) const;
+  /// A vector of exactly this size.
+  template <class T>
+  std::vector<T> vector(std::string_view name, std::int64_t size,
+                        ArchiveValues values = ArchiveValues::finite) const;
   /// A number.
-  T number(std::string_view name) const;
+  template <class T>
+  T number(std::string_view name, ArchiveValues values = ArchiveValues::finite) const;
+  /// A number in [least, most].
+  template <class T>
+  T number(std::string_view name, std::type_identity_t<T> least,
+           std::type_identity_t<T> most) const;
+  /// How many there are of something: an int64 number of at least 0.
+  std::int64_t count(std::string_view name) const;
   /// A text.
   std::string text(std::string_view name) const;
 
+  /// For what is made by sizes that the file states: that the file holds a matrix of this shape, or
+  /// a vector of this size, which is asked before memory is taken for it.
+  template <class T>
+  void expect_matrix(std::string_view name, std::int64_t rows, std::int64_t cols) const;
+  template <class T>
+  void expect_vector(std::string_view name, std::int64_t size) const;
+  /// That all values, those of an entry, are in [least, most].
+  template <class T>
+  void expect_within(std::string_view name, const std::vector<T>& values,
+                     std::type_identity_t<T> least, std::type_identity_t<T> most) const;
+  /// That the entry "fingerprint" is this one: parts that are parted by ", ". The message has the
+  /// parts that differ.
+  void expect_fingerprint(const std::string& expected) const;
+
   /// For checks of content: throws "PATH: expected EXPECTED, got GOT".
   [[noreturn]] void fail(const std::string& expected, const std::string& got) const;
+  /// What `make` returns. An Error of it that does not name the file is given its name.
+  template <class Make>
+  auto naming(Make&& make) const {
+    try {
+      return make();
+    } catch (const Error& error) {
+      fail_as(error.what());
+    }
+  }
 
  private:
   struct Entry {
@@ -115,6 +157,12 @@ class ArchiveReader {
     std::size_t offset = 0;
   };
   const Entry& find(std::string_view name, std::uint8_t type, std::uint8_t rank) const;
+  template <class T>
+  void expect_finite(std::string_view name, const Entry& entry, ArchiveValues values) const;
+  template <class T>
+  [[noreturn]] void fail_range(std::string_view name, T least, T most,
+                               const std::string& got) const;
+  [[noreturn]] void fail_as(std::string_view message) const;
 
   std::string path_;
   std::string bytes_;

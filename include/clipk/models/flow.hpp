@@ -137,7 +137,9 @@ class BasicFlow {
 
   std::int64_t half() const { return dim_ / 2; }
   AffineCouplingOptions coupling() const { return {options_.scale, options_.clamp}; }
-  MlpOptions network_options(std::int64_t index) const;
+  static void check_options(std::int64_t dim, const FlowOptions& options);
+  static MlpOptions network_options(std::int64_t dim, const FlowOptions& options,
+                                    std::int64_t index);
   void set_order(Context& context, Block& block, const std::vector<std::int32_t>& order);
   void check_initialized(const char* function) const;
   void check_cols(const char* function, const char* name, MatrixView<const T> rows) const;

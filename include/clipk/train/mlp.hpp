@@ -131,12 +131,16 @@ class BasicMlp {
 
   /// As entries PREFIX/widths, PREFIX/weight0, ... of an archive.
   void save(Context& context, ArchiveWriter& archive, std::string_view prefix) const;
-  /// @throws Error that names file and entry where one is missing or of another shape.
+  /// @throws Error that names file and entry where one is missing, of another shape or not finite.
   static BasicMlp load(Context& context, const ArchiveReader& archive, std::string_view prefix);
-  /// What of the options a file keeps: widths, activation, skip and towers.
+  /// What of the options a file keeps: widths, activation, skip and towers. That the file has all
+  /// weights of them is checked: making such a network takes no more memory than the file allows.
   static MlpOptions saved_options(const ArchiveReader& archive, std::string_view prefix);
+  /// Checks that what a file keeps is as in these options. @throws Error as load does.
+  static void expect_saved(const ArchiveReader& archive, std::string_view prefix,
+                           const MlpOptions& options);
   /// Replaces this network's values by those of a file. @throws Error as load does, also if the
-  /// file's network has other widths.
+  /// file's network has other widths, activation, skip or towers.
   void read(Context& context, const ArchiveReader& archive, std::string_view prefix);
 
  private:
