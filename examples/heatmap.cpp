@@ -59,6 +59,7 @@ std::string panel_script(const HeatmapPanel& panel, std::size_t number, int cell
                   "'#08407A')\nset cbrange [0:1]\n";
   script += "unset object\n";
   for (std::size_t r = 0; r < panel.boxed.size(); ++r) {
+    if (panel.boxed[r] >= panel.columns.size()) continue;
     const auto column = static_cast<double>(panel.boxed[r]);
     const auto row = static_cast<double>(r);
     script += fmt::format(
