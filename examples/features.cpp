@@ -144,9 +144,11 @@ LabelledRows FeatureSource::load(Run& run) const {
         own ? (names_.empty() ? std::vector<std::string>{} : read_lines(names_)) : kFashionClasses,
         result);
     if (result.names.size() < 2) {
-      throw Error(fmt::format("{}: expected labels of at least 2 classes, got {}",
-                              parts[0].labels.string(),
-                              result.names.empty() ? "missing ones (negative) alone" : "1"));
+      run.print(fmt::format(
+          "Note: {}: {}, so there is nothing to score against", parts[0].labels.string(),
+          result.names.empty() ? "missing labels (negative) alone" : "labels of one class alone"));
+      result.classes.clear();
+      result.names.clear();
     }
   }
   run.print(fmt::format(

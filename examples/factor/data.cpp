@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "clipk/core/equal_rows.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/io/caption_factors.hpp"
 #include "clipk/io/check_finite.hpp"
@@ -119,6 +120,24 @@ FactorSource::FactorSource(Program& program) {
 }
 
 FactorData FactorSource::load(Run& run) const {
+  FactorData data = read(run);
+  data.rare = drop_rare_classes(data.factors, kFewestOfClass);
+  for (const RareClasses& rare : data.rare) run.print("Note: " + words_of(rare));
+  std::erase_if(data.factors, [&](const Factor& factor) {
+    if (factor.categorical() || group_count(equal_row_groups(factor.values)) > 1) return false;
+    run.print(fmt::format("Note: {}: one value alone, so it is not studied", factor.name));
+    return true;
+  });
+  if (data.factors.empty()) {
+    throw Error(
+        fmt::format("expected a factor with two classes of at least {} rows, or of values that "
+                    "differ, got none",
+                    kFewestOfClass));
+  }
+  return data;
+}
+
+FactorData FactorSource::read(Run& run) const {
   if (!images_.empty()) {
     if (attributes_.empty()) {
       throw UsageError("expected --attributes beside --images, got --images alone");

@@ -122,7 +122,8 @@ PageSection dimension_section(Run& run, const ReportData& data, const ReportSett
   if (!train) {
     section.caveats.push_back(fmt::format(
         "Above {} pairs only principal components are tried here. The program dimension_study "
-        "also trains networks, which need fewer numbers for the same.",
+        "also trains networks, which keep more of the pairs they are fitted to; whether they do of "
+        "new ones, it tells.",
         kMostTrained));
   }
   for (const bool held_out : {true, false}) {

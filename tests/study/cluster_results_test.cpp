@@ -114,6 +114,40 @@ TEST_F(ClusterTest, MissingLabelsAreLeftOutOfTheScores) {
   EXPECT_EQ(all["rows"][0]["nmi"], 1);
 }
 
+TEST_F(ClusterTest, DefaultsAdaptToFewRows) {
+  for (const std::int64_t n : {2, 3, 4, 7, 68}) {
+    write_npy(path("few.npy"), planted(n));
+    const ProgramResult result = run({"--features", path("few.npy"), "--methods", "kmeans",
+                                      "--seeds", "1", "--threads", "1", "--out", path("few")});
+    ASSERT_EQ(result.status, 0) << n << " rows: " << result.err;
+    const nlohmann::ordered_json all = results("few");
+    EXPECT_GE(all["k"], 2);
+    if (n < 4) {
+      EXPECT_HAS(result.out, "Note: no map: t-SNE takes 4 rows, and there are ");
+      EXPECT_FALSE(all.contains("tsne"));
+      continue;
+    }
+    EXPECT_HAS(result.out, "Note: --perplexity " + std::to_string((n - 1) / 3) +
+                               " in place of 30: a third of the " + std::to_string(n) +
+                               " rows on the map");
+    EXPECT_EQ(all["tsne"]["perplexity"], static_cast<double>((n - 1) / 3));
+  }
+}
+
+TEST_F(ClusterTest, LabelsThatTellNothingAreANote) {
+  const auto run_with = [&](const std::vector<std::int32_t>& labels) {
+    write_npy(path("y.npy"), labels);
+    const ProgramResult result =
+        run(with(toy(), {"--methods", "kmeans", "--seeds", "1", "--out", path("out")}));
+    EXPECT_EQ(result.status, 0) << result.err;
+    return result.out;
+  };
+  EXPECT_HAS(run_with(std::vector<std::int32_t>(kRows, 7)),
+             "labels of one class alone, so there is nothing to score against");
+  EXPECT_TRUE(results("out")["rows"][0]["ami"].is_null());
+  EXPECT_HAS(run_with(std::vector<std::int32_t>(kRows, -1)), "missing labels (negative) alone");
+}
+
 TEST_F(ClusterTest, WithoutLabels) {
   std::vector<std::string> arguments = toy();
   arguments.erase(arguments.begin() + 2, arguments.begin() + 4);

@@ -52,7 +52,7 @@ TEST_F(RefusesTest, OptionsThatTheDataCannotMeet) {
                  {"--holdout", "0.05"});
   write_npy(path("i5.npy"), toy_pairs(5).images);
   write_npy(path("t5.npy"), toy_pairs(5).texts);
-  expect_refused(kData, "--holdout 0.6: expected at least 3 pairs on each side, got 3 of 5",
+  expect_refused(kData, "--holdout 0.6: expected at least 3 pairs on each side, got 2 of 5",
                  {"--images", path("i5.npy"), "--texts", path("t5.npy"), "--holdout", "0.6"});
   if (!Context::cuda_available()) {
     expect_refused(kData, "--device cuda: expected a usable CUDA GPU, got none",

@@ -24,12 +24,9 @@ TEST_F(FactorRefusesTest, AFactorOfOneValue) {
   const std::string reason = "bad.csv: expected a column that tells rows apart, got none: ";
   refuse_attributes(column("kind", "a", "a"), reason + "kind ('a' in every row)");
   refuse_attributes(column("size", "1.5", "1.5"), reason + "size ('1.5' in every row)");
-}
-
-TEST_F(FactorRefusesTest, AFactorWithASingleMember) {
-  std::string text = "kind\n";
-  for (std::int64_t i = 0; i + 1 < kRows; ++i) text += i % 2 == 0 ? "a\n" : "b\n";
-  refuse_attributes(text + "c\n", "factor kind: expected at least 2 ");
+  refuse_attributes(
+      column("kind", "a", "b"),
+      "expected a factor with two classes of at least 5 rows, or of values that differ, got none");
 }
 
 TEST_F(FactorRefusesTest, AttributesOfOtherRows) {

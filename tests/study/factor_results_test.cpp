@@ -2,13 +2,16 @@
 #include <algorithm>
 #include <cmath>
 
+#include "clipk/io/array_file.hpp"
 #include "study/factor_files.hpp"
+#include "study/pair_rows.hpp"
 
 namespace clipk::test {
 namespace {
 
 using FactorStudyTest = FactorTest;
 using Names = std::vector<std::string>;
+using Json = nlohmann::ordered_json;
 
 TEST_F(FactorStudyTest, LeavesEverything) {
   ASSERT_NO_FATAL_FAILURE(run_into("out", toy()));
@@ -40,6 +43,40 @@ TEST_F(FactorStudyTest, LeavesEverything) {
   EXPECT_EQ(read_npy_matrix<float>(path("out/interpreted.npy")).cols(), 4);
   EXPECT_EQ(read_npy_matrix<float>(path("out/codes.npy")).rows(), kRows);
   EXPECT_EQ(read_npy_vector<std::int32_t>(path("out/held_out.npy")).size(), 32U);
+}
+
+TEST_F(FactorStudyTest, RareClassesAreLeftOutAndNamed) {
+  std::string text = "kind,flat\n";
+  for (std::int64_t i = 0; i < kRows; ++i) {
+    text += i > 156 ? "odd" : i % 2 == 0 ? "a" : "b";
+    text += ",same\n";
+  }
+  write_text("a.csv", text);
+  const ProgramResult result = run(with(toy(), {"--out", path("out")}));
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_HAS(result.out, "Note: kind: left out a class of fewer than 5 rows: odd (3)");
+  EXPECT_HAS(result.out, "Note: flat: fewer than two classes of 5 rows are left");
+  EXPECT_EQ(results("out")["factors"], Json({"kind"}));
+  EXPECT_EQ(results("out")["rare_classes"][0]["classes"]["odd"], 3);
+}
+
+TEST_F(FactorStudyTest, EqualRowsStayOnOneSide) {
+  // Eighty pictures, each twice.
+  write_npy(path("x.npy"), picked_rows(pictures(), [] {
+              std::vector<std::int64_t> rows;
+              for (std::int64_t i = 0; i < kRows; ++i) rows.push_back(i % 80);
+              return rows;
+            }()));
+  std::string text = "direction\n";
+  for (std::int64_t i = 0; i < kRows; ++i) text += i % 2 == 0 ? "across\n" : "down\n";
+  write_text("a.csv", text);
+  ASSERT_NO_FATAL_FAILURE(run_into("out", toy()));
+  const std::vector<std::int32_t> held_out =
+      read_array_vector<std::int32_t>(path("out/held_out.npy"));
+  EXPECT_EQ(held_out.size(), 32u);
+  for (const std::int32_t row : held_out) {
+    EXPECT_EQ(std::count(held_out.begin(), held_out.end(), (row + 80) % 160), 1) << row;
+  }
 }
 
 TEST_F(FactorStudyTest, TakesLabelsAndOtherStages) {
