@@ -212,7 +212,8 @@ PageSection factor_section(Run& run, const ReportData& data) {
   Run& part = run.part("factors");
   const FactorFindings found = run_factor_study(part, rows, FactorArguments());
   say_factors(found, labels, section);
-  add_factor_pictures(found, rows.factors.front(), section);
+  run.attempt("the charts of a factor's numbers",
+              [&] { add_factor_pictures(found, rows.factors.front(), section); });
   const FactorFinding& first = found.factors.front();
   PageTable table{.caption = "How often the class is read right in new images",
                   .head = {"read from", "numbers", "right"}};
