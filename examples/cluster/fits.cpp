@@ -121,11 +121,17 @@ ClusterFitter::ClusterFitter(Context& context, MatrixView<const float> rows,
 
 const Autoencoder& ClusterFitter::autoencoder(const Show& show) {
   if (autoencoder_) return *autoencoder_;
+  if (failed_) throw NotConverged(*failed_);
   const auto start = Clock::now();
   AutoencoderOptions options = settings_.autoencoder;
   options.checkpoint = network_file_;
   options.progress = show("autoencoder");
-  autoencoder_ = Autoencoder::fit(context_, rows_, options);
+  try {
+    autoencoder_ = Autoencoder::fit(context_, rows_, options);
+  } catch (const NotConverged& error) {
+    failed_ = error;
+    throw;
+  }
   autoencoder_seconds_ = seconds_since(start);
   return *autoencoder_;
 }

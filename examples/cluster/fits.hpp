@@ -71,6 +71,7 @@ class ClusterFitter {
   const ClusterSettings& settings_;
   std::filesystem::path network_file_;
   std::optional<Autoencoder> autoencoder_;
+  std::optional<NotConverged> failed_;  // what its training ended with: it is not tried again
   double autoencoder_seconds_ = 0;
 };
 
