@@ -14,7 +14,7 @@ struct Series {
   std::vector<double> high = {};
 };
 
-/// A dashed level across the whole panel.
+/// A dashed level across the whole panel; each label has dashes of its own. NaN is none.
 struct Level {
   std::string label = {};
   double y = 0;
@@ -26,9 +26,10 @@ struct Panel {
   std::string y_label = {};
   std::vector<Series> series = {};
   std::vector<Level> levels = {};
-  std::vector<double> x_ticks = {};  ///< where the axis is labelled; empty: gnuplot's choice
-  bool log_x = false;                ///< base 2
-  bool percent_y = false;            ///< label .5 as 50 %
+  /// Where the axis is labelled, but for labels that would touch; empty: gnuplot's choice.
+  std::vector<double> x_ticks = {};
+  bool log_x = false;      ///< base 2
+  bool percent_y = false;  ///< label .5 as 50 %
 };
 
 /// Panels side by side, by default on one scale of y, which begins at 0 where no value is below;
@@ -38,11 +39,15 @@ struct Figure {
   std::vector<Panel> panels = {};
   bool own_scales = false;  ///< every panel has its own scale of y
   int panel_width = 620;    ///< pixels
-  int height = 520;
+  int height = 520;         ///< with one line of legend; each further one adds to it
 };
 
+/// The script of gnuplot that draws it. Values that are not finite are left out; of long series
+/// the least and the greatest value of every pixel or so are drawn.
+/// @throws Error if x, y and band of a series differ in length.
+std::string script_of(const Figure& figure);
 /// The figure as the bytes of a PNG, drawn by gnuplot.
-/// @throws Error where gnuplot is missing or fails.
+/// @throws Error as script_of, and where gnuplot is missing or fails.
 std::string to_png(const Figure& figure);
 
 }  // namespace clipk::study

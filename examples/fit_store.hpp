@@ -4,13 +4,15 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <set>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "clipk/core/error.hpp"
 #include "clipk/io/archive.hpp"
+#include "stop.hpp"
+#include "study.hpp"
 
 namespace clipk::study {
 
@@ -23,16 +25,14 @@ template <class Fit>
 class FitStore {
  public:
   /// @param kind what the file is, as users read it in messages: "dimension_study checkpoint"
-  /// @param keys of all fits that the study may ask for
-  /// @throws Error if the file is not a checkpoint of this fingerprint, has a fit of another key or
-  ///   a broken one, or cannot be written.
+  /// @throws Error if the file is not a checkpoint of this fingerprint, has a fit that none can be,
+  ///   or cannot be written.
   FitStore(std::string kind, std::uint32_t version, std::filesystem::path file,
-           std::string fingerprint, std::set<std::string> keys)
+           std::string fingerprint)
       : kind_(std::move(kind)),
         version_(version),
         file_(std::move(file)),
-        fingerprint_(std::move(fingerprint)),
-        keys_(std::move(keys)) {
+        fingerprint_(std::move(fingerprint)) {
     if (file_.empty()) return;
     if (std::filesystem::exists(file_)) {
       load();
@@ -56,11 +56,12 @@ class FitStore {
     try {
       expect(*fit);
     } catch (const Error& error) {
-      throw Error(file_.string() + ": fit " + key + ": " + error.what());
+      throw FileError(file_.string() + ": fit " + key + ": " + error.what());
     }
   }
 
   const Fit& add(const std::string& key, Fit fit) {
+    const auto whole = no_stop();
     const Fit& added = fits_[key] = std::move(fit);
     if (!file_.empty()) {
       save();
@@ -101,9 +102,20 @@ class FitStore {
     archive.write(file_);
   }
 
+  // They become names of entries and of files.
+  static bool is_key(const std::string& key) {
+    return !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+             std::string_view("/_.+-").find(c) != std::string_view::npos;
+    });
+  }
+
   void load() {
     const ArchiveReader archive(file_, kind_, version_);
-    archive.expect_fingerprint(fingerprint_);
+    const std::string found = archive.text("fingerprint");
+    if (found != fingerprint_) {
+      archive.fail("a checkpoint of this run", "one of " + difference(found, fingerprint_));
+    }
     const std::string keys = archive.text("keys");
     for (std::size_t from = 0; from < keys.size();) {
       const std::size_t end = keys.find('\n', from);
@@ -112,7 +124,8 @@ class FitStore {
       }
       const std::string key = keys.substr(from, end - from);
       from = end + 1;
-      if (!keys_.contains(key)) archive.fail("fits of this study", "'" + key + "'");
+      if (!is_key(key))
+        archive.fail("keys of lower-case letters, digits and /_.+-", "'" + key + "'");
       if (fits_.contains(key)) archive.fail("each fit once", "'" + key + "' twice");
       read_fit(archive, key, fits_[key]);
     }
@@ -122,7 +135,6 @@ class FitStore {
   std::uint32_t version_;
   std::filesystem::path file_;
   std::string fingerprint_;
-  std::set<std::string> keys_;
   std::map<std::string, Fit> fits_;
 };
 

@@ -15,7 +15,4 @@ void check_charts();
 /// @throws Error where gnuplot is missing or fails.
 std::string run_gnuplot(const std::string& script);
 
-/// A text as a literal of gnuplot, on one line.
-std::string quoted(const std::string& text);
-
 }  // namespace clipk::study

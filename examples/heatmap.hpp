@@ -6,6 +6,9 @@
 
 namespace clipk::study {
 
+/// Rows and columns of a panel at most: so many names can be read.
+inline constexpr std::size_t kHeatmapLines = 40;
+
 /// A table of numbers as shaded cells, each with its number; row 0 is on top.
 struct HeatmapPanel {
   std::string title = {};
@@ -20,16 +23,24 @@ struct HeatmapPanel {
   std::vector<std::size_t> boxed = {};  ///< a column of each row that gets a frame; or empty
 };
 
-/// Panels side by side.
+/// Panels side by side, on several lines where they are many. The first kHeatmapLines rows and
+/// columns of each are drawn, and a line below says so.
 struct Heatmap {
   std::string title = {};
   std::vector<HeatmapPanel> panels = {};
+  std::string note = {};  ///< below
+  /// What the ends of the scale mean, which is drawn where numbers do not fit into the cells.
+  std::string low = "0", high = "1";
   int cell = 44;  ///< pixels; smaller where a panel would be wider than `widest`
   int widest = 900;
 };
 
-/// As the bytes of a PNG, drawn by gnuplot. Row labels that panels share are written once.
-/// @throws Error where gnuplot is missing or fails.
+/// The script of gnuplot that draws it. Names are cut to what fits; row names that neighbouring
+/// panels share are written once. @throws Error if a panel has no cells, or texts or values
+/// another form than its names.
+std::string script_of(const Heatmap& heatmap);
+/// As the bytes of a PNG, drawn by gnuplot.
+/// @throws Error as script_of, and where gnuplot is missing or fails.
 std::string to_png(const Heatmap& heatmap);
 
 }  // namespace clipk::study

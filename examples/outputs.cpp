@@ -1,65 +1,239 @@
 #include "outputs.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <deque>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <fstream>
+#include <memory>
 #include <set>
 
 #include "clipk/core/error.hpp"
+#include "text.hpp"
 
 namespace clipk::study {
+namespace {
 
-Outputs::Outputs(std::filesystem::path folder) : folder_(std::move(folder)) {
+namespace fs = std::filesystem;
+
+constexpr const char* kResults = "results.json";
+constexpr const char* kStaging = ".clipk-partial";
+constexpr int kMaximumRuns = 100;  // into one folder at one time
+
+void make_folders(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) {
+    throw Error(
+        fmt::format("{}: expected to make the folder, got {}", folder.string(), error.message()));
+  }
+}
+
+// Makes what happened in a folder durable; a file system that cannot is no reason to fail.
+void sync_folder(const fs::path& folder) {
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
+// A lock on a folder, which ends with its owner.
+class FolderLock {
+ public:
+  FolderLock(const fs::path& folder, bool wait)
+      : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) {
+    if (descriptor_ < 0) return;
+    int result = -1;
+    do {
+      result = ::flock(descriptor_, wait ? LOCK_EX : LOCK_EX | LOCK_NB);
+    } while (result != 0 && errno == EINTR);
+    // Some network file systems know no locks; there we trust that nobody else writes here.
+    held_ = result == 0 || errno != EWOULDBLOCK;
+  }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+  ~FolderLock() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  bool held() const { return held_; }
+
+ private:
+  int descriptor_;
+  bool held_ = false;
+};
+
+// A hidden folder in which the new files wait. One that a killed run left behind is taken over.
+class Staging {
+ public:
+  explicit Staging(const fs::path& folder) {
+    for (int attempt = 0; attempt < kMaximumRuns && !lock_; ++attempt) {
+      path_ = folder / (attempt == 0 ? kStaging : kStaging + std::to_string(attempt));
+      if (::mkdir(path_.c_str(), 0777) != 0 && errno != EEXIST) break;
+      lock_ = std::make_unique<FolderLock>(path_, /*wait=*/false);
+      if (!lock_->held()) lock_.reset();
+    }
+    if (!lock_) {
+      throw Error(fmt::format("{}: expected to make the folder, got {}", path_.string(),
+                              std::strerror(errno)));
+    }
+    clear();
+    make_folders(path_);
+  }
+  Staging(const Staging&) = delete;
+  Staging& operator=(const Staging&) = delete;
+  ~Staging() { clear(); }
+  const fs::path& path() const { return path_; }
+
+ private:
+  void clear() const {
+    std::error_code error;  // what stays is hidden, and is taken over by the next run
+    fs::remove_all(path_, error);
+  }
+  fs::path path_;
+  std::unique_ptr<FolderLock> lock_;
+};
+
+// A relative path of plain names, which cannot lead out of the folder.
+bool is_plain(const fs::path& name) {
+  return !name.empty() && name.is_relative() &&
+         std::none_of(name.begin(), name.end(),
+                      [](const fs::path& part) { return part == ".." || part == "."; });
+}
+
+// What an earlier run left in the folder, by its own list; its results.json first.
+std::vector<fs::path> earlier_files(const fs::path& folder) {
+  std::vector<fs::path> names;
+  std::ifstream file(folder / kResults);
+  const Json results = Json::parse(file, nullptr, false);
+  if (!results.is_object() || !results.contains("manifest")) return names;
+  const Json& manifest = results["manifest"];
+  if (!manifest.is_object() || !manifest.contains("program")) return names;
+  names.emplace_back(kResults);
+  const auto list = manifest.find("files");
+  if (list == manifest.end() || !list->is_array()) return names;
+  for (const Json& name : *list) {
+    if (!name.is_string()) continue;
+    const fs::path path = name.get<std::string>();
+    if (is_plain(path) && path != kResults) names.push_back(path);
+  }
+  return names;
+}
+
+}  // namespace
+
+Outputs::Outputs(fs::path folder) : folder_(std::move(folder)) {
   if (folder_.empty()) throw Error("--out: expected the name of a folder, got ''");
   // The nearest thing on the way that exists must be a folder one may write in.
   std::error_code error;
-  std::filesystem::path nearest = std::filesystem::absolute(folder_);
-  while (!std::filesystem::exists(nearest, error) && nearest.has_relative_path()) {
+  fs::path nearest = fs::absolute(folder_);
+  while (!fs::exists(nearest, error) && nearest.has_relative_path()) {
     nearest = nearest.parent_path();
   }
-  if (!std::filesystem::is_directory(nearest, error)) {
+  if (!fs::is_directory(nearest, error)) {
     throw Error(fmt::format("--out: expected a folder, got {}, which is none", nearest.string()));
   }
   if (::access(nearest.c_str(), W_OK | X_OK) != 0) {
     throw Error(fmt::format("--out: expected a folder to write in, got {}, which is read-only",
                             nearest.string()));
   }
+  check_place(kResults);
+}
+
+void Outputs::check_place(const std::string& name) const {
+  std::error_code error;
+  const fs::path place = folder_ / name;
+  const fs::file_status status = fs::symlink_status(place, error);
+  if (!fs::exists(status) || fs::is_regular_file(status) || fs::is_symlink(status)) return;
+  throw Error(fmt::format("{}: expected a place for a file, got {}", place.string(),
+                          fs::is_directory(status) ? "a directory" : "a special file"));
 }
 
 void Outputs::add(const std::string& name, std::function<void(AtomicFile&)> write) {
+  add_by_path(name, [write = std::move(write)](const fs::path& path) {
+    AtomicFile file(path);
+    write(file);
+    file.commit();
+  });
+}
+
+void Outputs::add_by_path(const std::string& name, std::function<void(const fs::path&)> write) {
   files_.emplace_back(name, std::move(write));
 }
 
 void Outputs::take(const std::string& folder, Outputs& other) {
-  for (auto& [name, write] : other.files_)
-    add((std::filesystem::path(folder) / name).string(), std::move(write));
+  for (auto& [name, write] : other.files_) {
+    add_by_path((fs::path(folder) / name).string(), std::move(write));
+  }
   other.files_.clear();
 }
 
+std::vector<std::string> Outputs::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, write] : files_) names.push_back(name);
+  return names;
+}
+
 void Outputs::write() {
-  std::set<std::filesystem::path> folders{folder_};
-  for (const auto& [name, write] : files_) folders.insert((folder_ / name).parent_path());
-  for (const std::filesystem::path& folder : folders) {
-    std::error_code error;
-    std::filesystem::create_directories(folder, error);
-    if (error) {
-      throw Error(
-          fmt::format("{}: expected to make the folder, got {}", folder.string(), error.message()));
+  for (const auto& [name, write] : files_) {
+    check_place(name);
+    make_folders((folder_ / name).parent_path());
+  }
+  make_folders(folder_);
+  const Staging staging(folder_);
+  for (const auto& [name, write] : files_) {
+    make_folders((staging.path() / name).parent_path());
+    write(staging.path() / name);
+  }
+  // From here on nothing can run out. Two runs do not mix their files.
+  const FolderLock lock(folder_, /*wait=*/true);
+  std::error_code error;
+  for (const fs::path& old : earlier_files(folder_)) {
+    if (fs::is_regular_file(fs::symlink_status(folder_ / old, error))) {
+      fs::remove(folder_ / old, error);
     }
   }
-  std::deque<AtomicFile> open;
-  for (const auto& [name, write] : files_) write(open.emplace_back(folder_ / name));
-  for (AtomicFile& file : open) file.flush();
-  for (AtomicFile& file : open) file.commit();
+  sync_folder(folder_);
+  std::set<fs::path> folders{folder_};
+  for (const auto& [name, write] : files_) {
+    const bool last = &name == &files_.back().first;
+    if (last) {  // before it everything else is in its place
+      for (const fs::path& folder : folders) sync_folder(folder);
+    }
+    fs::rename(staging.path() / name, folder_ / name, error);
+    if (error) {
+      throw Error(fmt::format("{}: expected to write the file, got {}", (folder_ / name).string(),
+                              error.message()));
+    }
+    folders.insert((folder_ / name).parent_path());
+  }
+  sync_folder(folder_);
 }
 
 namespace {
 
+bool is_number(const std::string& text) {
+  double value = 0;
+  const char* begin = text.data() + (text.starts_with('+') ? 1 : 0);
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(begin, end, value);
+  return error == std::errc{} && stop == end;
+}
+
 std::string csv_field(const Json& value) {
   if (value.is_null()) return "";
-  std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  if (!value.is_string()) return value.dump();
+  std::string text = valid_utf8(value.get<std::string>());
+  std::replace(text.begin(), text.end(), '\0', ' ');
+  // What spreadsheets run as a formula.
+  if (!text.empty() && std::strchr("=+-@\t\r", text[0]) != nullptr && !is_number(text)) {
+    text.insert(text.begin(), '\'');
+  }
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string quoted = "\"";
   for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);

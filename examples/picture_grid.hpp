@@ -15,7 +15,8 @@ struct ImageShape {
 };
 
 /// Pictures in rows and columns, with names over groups of columns and over single ones. Values
-/// from 0 to 1; others are cut.
+/// from 0 to 1; others are cut. Names that are too long are cut, and columns for which there is no
+/// room left out; the note then says so.
 struct PictureGrid {
   struct Column {
     std::string group = {};  ///< neighbours of one group have one name over them, and a gap around
@@ -27,11 +28,15 @@ struct PictureGrid {
   ImageShape shape = {};
   std::vector<Column> columns = {};
   std::vector<std::string> rows = {};  ///< names at the left; may be empty
-  int widest = 2000;                   ///< pixels; pictures are enlarged by whole factors up to it
+  /// Pixels; pictures are enlarged, or made smaller, by whole factors to stay within.
+  int widest = 2000;
 };
 
+/// The script of gnuplot that draws it.
+/// @throws Error if columns differ in length, or there are no pictures.
+std::string script_of(const PictureGrid& grid);
 /// As the bytes of a PNG, drawn by gnuplot.
-/// @throws Error if columns differ in length, or gnuplot is missing or fails.
+/// @throws Error as script_of, and where gnuplot is missing or fails.
 std::string to_png(const PictureGrid& grid);
 
 }  // namespace clipk::study

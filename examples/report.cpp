@@ -22,17 +22,23 @@ void run_report(Run& run, const ReportData& data, const ReportSettings& settings
   if (const std::string few = few_rows_words(data.pairs.size()); !few.empty()) {
     page.notes.insert(page.notes.begin(), few);
   }
-  const auto begin = [](int number, const char* study) {
-    fmt::print(stderr, "study {} of 4: {}\n", number, study);
+  run.check_places({"index.html"});
+  for (const char* part : {"dimension", "clusters", "factors", "meaning"}) {
+    const Outputs writable(run.options().out / part);
+  }
+  // A study that fails is a section that says so.
+  const auto add = [&](int number, const std::string& id, const auto& study) {
+    note(fmt::format("study {} of 4: {}", number, id));
+    PageSection section{.id = id, .title = fmt::format("The study of {}", id)};
+    if (!run.attempt(id, [&] { section = study(); })) {
+      say_left_out("the study failed, " + run.last_failure(), section);
+    }
+    page.sections.push_back(std::move(section));
   };
-  begin(1, "dimension");
-  page.sections.push_back(dimension_section(run, data, settings));
-  begin(2, "clusters");
-  page.sections.push_back(cluster_section(run, data));
-  begin(3, "factors");
-  page.sections.push_back(factor_section(run, data));
-  begin(4, "meaning");
-  page.sections.push_back(semantic_section(run, data));
+  add(1, "dimension", [&] { return dimension_section(run, data, settings); });
+  add(2, "clusters", [&] { return cluster_section(run, data); });
+  add(3, "factors", [&] { return factor_section(run, data); });
+  add(4, "meaning", [&] { return semantic_section(run, data); });
   page.made = made_tables(run);
 
   Table table({"study", "what was found"});
@@ -46,7 +52,7 @@ void run_report(Run& run, const ReportData& data, const ReportSettings& settings
   }
   run.print(table.text());
   run.print(fmt::format("The page: {}", (run.options().out / "index.html").string()));
-  run.add_last_file("index.html", to_html(page));
+  run.add_file("index.html", to_html(page));
 }
 
 }  // namespace

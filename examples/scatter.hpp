@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -8,12 +9,19 @@
 
 namespace clipk::study {
 
-/// The points of a map, coloured by category.
+/// Categories of a panel that have a colour at most.
+inline constexpr std::size_t kScatterCategories = 20;
+/// Points that are drawn at most; of more, so many by chance.
+inline constexpr std::int64_t kScatterPoints = 50'000;
+
+/// The points of a map, coloured by category: of more than kScatterCategories the largest, the
+/// others in grey.
 struct ScatterPanel {
   std::string title = {};
   std::vector<std::int32_t> category = {};  ///< of every point; negative: none, drawn in grey
   std::vector<std::string> names = {};      ///< of categories 0, 1, ...
-  std::vector<std::int32_t> colour = {};    ///< of each category; empty: its number
+  /// Categories of one number share a colour over all panels; empty: each has its own number.
+  std::vector<std::int32_t> colour = {};
 };
 
 /// One map of points, in panels that differ in their colours, each with a legend below it.
@@ -24,8 +32,12 @@ struct Scatter {
   int panel_width = 760;  ///< pixels
 };
 
-/// As the bytes of a PNG, drawn by gnuplot. Both axes have one scale. Points are drawn in an order
-/// that does not favour a category. @throws Error where gnuplot is missing or fails.
+/// The script of gnuplot that draws it. Both axes have one scale. Points are drawn in an order
+/// that does not favour a category; one that is not finite is left out.
+/// @throws Error if points, categories, names and colours do not fit together.
+std::string script_of(const Scatter& scatter);
+/// As the bytes of a PNG, drawn by gnuplot.
+/// @throws Error as script_of, and where gnuplot is missing or fails.
 std::string to_png(const Scatter& scatter);
 
 }  // namespace clipk::study

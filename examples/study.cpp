@@ -1,9 +1,18 @@
 #include "study.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <new>
+#include <set>
 
 #include "clipk/core/cpu_target.hpp"
 #include "clipk/core/error.hpp"
@@ -11,6 +20,8 @@
 #include "clipk/io/clip_retrieval.hpp"
 #include "clipk/io/npy.hpp"
 #include "clipk/io/sha256.hpp"
+#include "stop.hpp"
+#include "text.hpp"
 
 namespace clipk::study {
 
@@ -20,14 +31,53 @@ namespace {
 
 constexpr int kBadData = 1;
 constexpr int kBadUsage = 2;
+constexpr int kIncomplete = 3;
+constexpr int kStopped = 128;  // and the signal's number
 
-int fail(const std::string& program, std::string message, int status) {
-  for (char& c : message) {
-    if (c == '\n' || c == '\r') c = ' ';
-  }
+int fail(const std::string& program, const std::string& message, int status) {
   std::fflush(stdout);
-  std::fputs(fmt::format("{}: {}\n", program, message).c_str(), stderr);  // never throws
+  note(fmt::format("{}: {}", program, one_line(message)));
   return status;
+}
+
+// A file that is opened must not become standard output or standard error, where those are closed.
+void open_standard_descriptors() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(descriptor, F_GETFD) != -1) continue;
+    [[maybe_unused]] const int opened = ::open("/dev/null", O_RDWR);
+  }
+}
+
+// For the last words of a run that a signal ends.
+std::string running_program, running_checkpoint;
+
+std::string stopped_words(int signal) {
+  return fmt::format("{}: {}; {}\n", running_program, Stopped(signal).what(),
+                     running_checkpoint.empty()
+                         ? "nothing is kept without --checkpoint"
+                         : "the same command goes on from " + running_checkpoint);
+}
+
+// Options that name inputs, which count by their content.
+constexpr const char* kInputOptions[] = {"images",     "texts",    "pairs",       "features",
+                                         "labels",     "captions", "label-names", "embeddings",
+                                         "attributes", "prompts",  "words",       "prompt-labels"};
+
+// "--epochs 20, here 30", of each key whose values in the two objects differ.
+void add_differences(const Json& kept, const Json& now, const std::string& prefix, bool values,
+                     std::vector<std::string>& found) {
+  const auto text = [](const Json& object, const std::string& key) {
+    return object.contains(key) ? object[key].dump() : "none";
+  };
+  std::set<std::string> keys;
+  for (const Json* object : {&kept, &now}) {
+    for (const auto& [key, value] : object->items()) keys.insert(key);
+  }
+  for (const std::string& key : keys) {
+    const std::string a = text(kept, key), b = text(now, key);
+    if (a == b) continue;
+    found.push_back(prefix + key + (values ? fmt::format(" {}, here {}", a, b) : ""));
+  }
 }
 
 Precision precision_of(const std::string& name) {
@@ -62,7 +112,11 @@ Context context_of(const Options& options) {
 // A number where the text is one, so that options read in JSON as they were meant.
 Json value_of(const std::string& text) {
   const Json parsed = Json::parse(text, nullptr, false);
-  return parsed.is_number() || parsed.is_boolean() ? parsed : Json(text);
+  if (parsed.is_number() || parsed.is_boolean()) return parsed;
+  double value = 0;  // ".4", which JSON does not know
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  return error == std::errc{} && stop == end && std::isfinite(value) ? Json(value) : Json(text);
 }
 
 Json option_value(const CLI::Option& option) {
@@ -143,20 +197,40 @@ void Run::add_generated_input(const std::string& name, MatrixView<const float> v
                                  {"sha256", to_hex(sha.digest())}});
 }
 
-std::string Run::fingerprint() const {
+std::string Run::fingerprint(const std::vector<std::string>& but_for) const {
   Json basis = manifest_;
   for (const char* key : {"commit", "threads"}) basis.erase(key);
-  for (const char* key : {"threads", "out", "checkpoint"}) basis["options"].erase(key);
-  for (Json& input : basis["inputs"]) input.erase("path");
-  for (const char* key :
-       {"images", "texts", "pairs", "features", "labels", "captions", "label-names"}) {
-    basis["options"].erase(key);  // they count by their content
+  Json& options = basis["options"];
+  // The device that was found counts, not how it was asked for; nor the seed twice.
+  for (const char* key : {"threads", "out", "checkpoint", "device", "seed"}) options.erase(key);
+  for (const char* key : kInputOptions) options.erase(key);
+  for (const std::string& key : but_for) options.erase(key);
+  Json inputs = Json::object();
+  for (const Json& input : basis["inputs"]) {
+    Json& hashes = inputs[input["name"].get<std::string>()];
+    hashes.push_back(input["sha256"].get<std::string>().substr(0, 16));
+    if (input.contains("array")) hashes.push_back(input["array"]);
   }
-  const std::string text = basis.dump();
-  Sha256 sha;
-  sha.update(text.data(), text.size());
-  return std::string(basis["program"]) + " options and inputs " +
-         to_hex(sha.digest()).substr(0, 12);
+  basis["inputs"] = std::move(inputs);
+  return basis.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string difference(const std::string& kept, const std::string& now) {
+  const Json a = Json::parse(kept, nullptr, false), b = Json::parse(now, nullptr, false);
+  if (!a.is_object() || !b.is_object()) return "one of another form";
+  std::vector<std::string> found;
+  const auto part = [](const Json& all, const char* key) {
+    const Json value = all.value(key, Json::object());
+    return value.is_object() ? value : Json::object();
+  };
+  for (const char* key : {"program", "version", "device", "seed"}) {
+    add_differences({{key, a.value(key, Json())}}, {{key, b.value(key, Json())}}, "",
+                    /*values=*/true, found);
+  }
+  add_differences(part(a, "options"), part(b, "options"), "--", /*values=*/true, found);
+  add_differences(part(a, "inputs"), part(b, "inputs"), "other content of ", /*values=*/false,
+                  found);
+  return found.empty() ? "one of another form" : fmt::format("{}", fmt::join(found, "; "));
 }
 
 Run& Run::part(const std::string& name) {
@@ -164,14 +238,50 @@ Run& Run::part(const std::string& name) {
   options.out /= name;
   if (!options.checkpoint.empty()) options.checkpoint += "." + name;
   std::unique_ptr<Run> part(new Run(options, context_of(options), manifest_));
-  part->silent_ = true;
+  part->name_ = name;
   return *parts_.emplace_back(name, std::move(part)).second;
 }
 
 void Run::print(std::string_view line) {
-  if (silent_) return;
-  fmt::print("{}\n", line);
-  std::fflush(stdout);
+  if (!name_.empty() || output_error_ != 0) return;
+  const std::string text = printable(line) + "\n";
+  errno = 0;
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    output_error_ = errno;
+  }
+}
+
+void Run::add_failure(const std::string& what, const std::string& reason) {
+  failed_.push_back({{"what", what}, {"reason", one_line(reason)}});
+  note(fmt::format("left out: {}{}: {}", name_.empty() ? "" : name_ + ", ", one_line(what),
+                   one_line(reason)));
+}
+
+bool Run::attempt(const std::string& what, const std::function<void()>& work) {
+  try {
+    work();
+    return true;
+  } catch (const FileError&) {
+    throw;
+  } catch (const Error& error) {
+    add_failure(what, error.what());
+  } catch (const std::bad_alloc&) {
+    add_failure(what, "expected enough memory, got none");
+  }
+  return false;
+}
+
+std::string Run::last_failure() const {
+  return failed_.empty() ? "" : failed_.back()["reason"].get<std::string>();
+}
+
+bool Run::failed() const {
+  return !failed_.empty() || std::any_of(parts_.begin(), parts_.end(),
+                                         [](const auto& part) { return part.second->failed(); });
+}
+
+void Run::check_places(const std::vector<std::string>& files) const {
+  for (const std::string& file : files) outputs_.check_place(file);
 }
 
 void Run::add_npy(const std::string& file, Matrix<float> matrix) {
@@ -189,33 +299,41 @@ void Run::add_file(const std::string& file, std::string content) {
   outputs_.add(file, [kept](AtomicFile& out) { out.write(*kept); });
 }
 
+void Run::add_model(const std::string& file,
+                    std::function<void(const std::filesystem::path&)> save) {
+  outputs_.add_by_path(file, std::move(save));
+}
+
+void Run::add_picture(const std::string& file, const std::function<std::string()>& draw) {
+  attempt(file, [&] { add_file(file, draw()); });
+}
+
 const std::string& Run::content(const std::string& file) const {
   static const std::string nothing;
   const auto found = contents_.find(file);
   return found == contents_.end() ? nothing : *found->second;
 }
 
-void Run::add_last_file(const std::string& file, std::string content) {
-  last_ = {file, std::move(content)};
-}
-
-void Run::add_results() {
-  Json results{{"manifest", manifest_}, {"rows", rows_}};
-  for (const auto& [key, value] : more_.items()) results[key] = value;
+void Run::add_results(std::vector<std::string> files) {
   add_file("results.csv", to_csv(rows_));
+  files.insert(files.end(), {"results.csv", "results.json"});
+  manifest_["files"] = files;
+  Json results{{"manifest", manifest_}, {"rows", rows_}, {"failed", failed_}};
+  for (const auto& [key, value] : more_.items()) results[key] = value;
   // Text that is not UTF-8 (captions, names) is marked, and loses nobody's run.
   const std::string text = results.dump(2, ' ', false, Json::error_handler_t::replace);
   add_file("results.json", text + "\n");  // last: where it is, all is
-  if (!last_.first.empty()) add_file(last_.first, std::move(last_.second));
 }
 
 void Run::finish() {
+  const auto whole = no_stop();
   Outputs all(outputs_.folder());
   for (auto& [name, part] : parts_) {
-    part->add_results();
+    part->add_results(part->outputs_.names());
     all.take(name, part->outputs_);
   }
-  add_results();
+  all.take("", outputs_);
+  add_results(all.names());
   all.take("", outputs_);
   all.write();
 }
@@ -260,6 +378,7 @@ Json Program::manifest(const Context& context) const {
 }
 
 int Program::run(int argc, char** argv, const std::function<void(Run&)>& body) {
+  open_standard_descriptors();
   try {
     app_.parse(argc, argv);
   } catch (const CLI::Success& wish) {  // --help, --version
@@ -271,6 +390,9 @@ int Program::run(int argc, char** argv, const std::function<void(Run&)>& body) {
   } catch (const CLI::ParseError& error) {
     return fail(name_, error.what(), kBadUsage);
   }
+  running_program = name_;
+  running_checkpoint = options_.checkpoint.string();
+  watch_signals(stopped_words);
   try {
     check_cpu_target();
     Context context = context_of(options_);
@@ -278,10 +400,19 @@ int Program::run(int argc, char** argv, const std::function<void(Run&)>& body) {
     Run run(options_, std::move(context), std::move(start));
     body(run);
     run.finish();
-    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-      throw Error("expected standard output to take all lines, got an error");
+    if (run.output_error_ != 0 && run.output_error_ != EPIPE) {
+      return fail(name_,
+                  fmt::format("expected standard output to take all lines, got {}; the results are "
+                              "in {}",
+                              std::strerror(run.output_error_), options_.out.string()),
+                  kBadData);
     }
-    return 0;
+    return run.failed() ? kIncomplete : 0;
+  } catch (const Stopped& stopped) {
+    std::string words = stopped_words(stopped.signal());
+    words.pop_back();
+    note(words);
+    return kStopped + stopped.signal();
   } catch (const UsageError& error) {
     return fail(name_, error.what(), kBadUsage);
   } catch (const std::bad_alloc&) {

@@ -12,6 +12,7 @@
 
 #include "clipk/core/matrix.hpp"
 #include "outputs.hpp"
+#include "progress.hpp"
 #include "table.hpp"
 #include "usage.hpp"
 
@@ -30,8 +31,8 @@ struct Options {
 };
 
 /// One run of a program: its context, and everything it will leave in --out. Nothing is written
-/// before the body has returned; then `results.json`, `results.csv` and all other files appear
-/// together, those of its parts too.
+/// before the body has returned; then `results.json`, `results.csv` and all other files take the
+/// place of an earlier run's, those of its parts too.
 class Run {
  public:
   const Options& options() const { return options_; }
@@ -44,11 +45,26 @@ class Run {
   /// An input that was generated: shape, the SHA-256 of its values, and how it was made.
   void add_generated_input(const std::string& name, MatrixView<const float> values,
                            const std::string& origin);
-  /// What the results depend on: program, version, device, options (but for threads, --out and
-  /// --checkpoint) and inputs, as a digest. A checkpoint of another one is refused.
-  std::string fingerprint() const;
-  /// A line to standard output.
+  /// What the fits of a checkpoint depend on, as JSON: program, version, device, the content of the
+  /// inputs, and all options but --threads, --out, --checkpoint and these. A checkpoint of another
+  /// one is refused; see difference().
+  std::string fingerprint(const std::vector<std::string>& but_for = {}) const;
+  /// A line to standard output. What it cannot take decides over no result.
   void print(std::string_view line);
+
+  /// Does a part of the work that the rest can do without: a picture, one of several methods or
+  /// studies. If it throws (Error, or memory is short), that is printed and stands in `failed` of
+  /// results.json, the run goes on, and its exit status is 3. A FileError ends the run: a checkpoint
+  /// that cannot be read or written is for the user to look at.
+  /// @param what as users know it: "quality.png", "dec, seed 1"
+  /// @return whether it succeeded
+  bool attempt(const std::string& what, const std::function<void()>& work);
+  /// Enters a failure that was dealt with otherwise, as attempt() does.
+  void add_failure(const std::string& what, const std::string& reason);
+  /// The reason of the last failure here.
+  std::string last_failure() const;
+  /// Whether anything was left out here or in a part.
+  bool failed() const;
 
   /// Adds a row to `rows` of results.json and to results.csv.
   void add_row(Json row) { rows_.push_back(std::move(row)); }
@@ -63,19 +79,24 @@ class Run {
   /// Program, version, device, options and the inputs so far, as results.json will hold them.
   const Json& manifest() const { return manifest_; }
 
+  /// Before the work: that these files will have a place. @throws Error where a directory or the
+  /// like is in the way.
+  void check_places(const std::vector<std::string>& files) const;
   /// Files beside results.json; the matrix lies on the host.
   void add_npy(const std::string& file, Matrix<float> matrix);
   void add_npy(const std::string& file, std::vector<std::int32_t> vector);
   void add_file(const std::string& file, std::string content);
+  /// `save` is called at the end, with the path to write to.
+  void add_model(const std::string& file, std::function<void(const std::filesystem::path&)> save);
+  /// An attempt() to draw a picture, as the bytes of a PNG, and to add it.
+  void add_picture(const std::string& file, const std::function<std::string()>& draw);
   /// What add_file was given under this name; empty where there is no such file.
   const std::string& content(const std::string& file) const;
-  /// The one file that appears after all others: where it is, everything is.
-  void add_last_file(const std::string& file, std::string content);
 
  private:
   friend class Program;
   Run(Options options, Context context, Json manifest);
-  void add_results();
+  void add_results(std::vector<std::string> files);
   void finish();
 
   Options options_;
@@ -83,12 +104,17 @@ class Run {
   Outputs outputs_;
   Json manifest_;
   Json rows_ = Json::array();
+  Json failed_ = Json::array();
   Json more_ = Json::object();
   std::map<std::string, std::shared_ptr<const std::string>> contents_;
-  std::pair<std::string, std::string> last_;  // name and content
-  bool silent_ = false;
+  std::string name_;      // of a part, else empty
+  int output_error_ = 0;  // errno of the first line that standard output did not take
   std::vector<std::pair<std::string, std::unique_ptr<Run>>> parts_;
 };
+
+/// How the run of a checkpoint differs from this one, by their fingerprints: "--epochs 20, here
+/// 30".
+std::string difference(const std::string& kept, const std::string& now);
 
 /// A program's options and its way through main:
 ///
@@ -104,7 +130,8 @@ class Run {
 /// refuses), CLIPK_CPU_TARGET, and a processor that is too old; 1 for everything that depends on
 /// data or machine (Error): files, --device cuda without a usable GPU, a full disk, memory. Both
 /// say why in one line on standard error, "dimension_study: expected ..., got ...", and leave no
-/// output file behind.
+/// output file behind. 3: done, but for what `failed` of results.json names. 128 + n: stopped by
+/// signal n (SIGINT, SIGTERM, SIGHUP); what a checkpoint can keep is kept.
 class Program {
  public:
   Program(std::string name, std::string description, Options defaults);

@@ -5,14 +5,10 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "text.hpp"
+
 namespace clipk::study {
 namespace {
-
-// Characters on the terminal, not bytes: UTF-8 continuation bytes have no width.
-std::size_t width(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
 
 bool looks_numeric(const std::string& text) {
   return text.empty() || text.find_first_of("0123456789") <= 1 || text == "-";
@@ -20,11 +16,16 @@ bool looks_numeric(const std::string& text) {
 
 }  // namespace
 
+Table::Table(std::vector<std::string> head) : head_(std::move(head)) {
+  for (std::string& name : head_) name = one_line(name);
+}
+
 void Table::add(std::vector<std::string> cells) {
   if (cells.size() != head_.size()) {
     throw std::logic_error(
         fmt::format("expected a row of {} cells, got {}", head_.size(), cells.size()));
   }
+  for (std::string& cell : cells) cell = one_line(cell);
   rows_.push_back(std::move(cells));
 }
 

@@ -5,10 +5,11 @@
 
 namespace clipk::study {
 
-/// A table for the terminal: text to the left, numbers to the right, a rule below the head.
+/// A table for the terminal: text to the left, numbers to the right, a rule below the head. Cells
+/// may be any bytes; control characters do not reach the terminal.
 class Table {
  public:
-  explicit Table(std::vector<std::string> head) : head_(std::move(head)) {}
+  explicit Table(std::vector<std::string> head);
 
   /// One row, as many cells as the head has. Format numbers with {fmt} before.
   void add(std::vector<std::string> cells);

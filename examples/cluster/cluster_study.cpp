@@ -1,13 +1,11 @@
 #include "cluster/cluster_study.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <iostream>
+#include <map>
 #include <numeric>
-#include <set>
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
@@ -30,7 +28,25 @@ constexpr double kSteps = 1400;                 // of the autoencoder
 constexpr std::int64_t kCheckpoints = 50;       // of it: each holds all weights and moments
 constexpr std::int64_t kDecUpdates = 20;        // of DEC's target at most
 constexpr std::int64_t kFewRows = 5000;
-constexpr const char* kMapKey = "tsne";  // of the map among the fits
+constexpr std::int64_t kMostDistinct = 100;  // each of which is tried as a cluster
+
+// Values of k to try on n rows. A run sees a share of the rows: of rows that repeat nearly all
+// distinct ones, which may each be a cluster; of others a share.
+std::vector<std::int64_t> candidates_for(std::int64_t n, std::int64_t distinct,
+                                         const ChooseClustersOptions& options, std::int64_t most) {
+  const bool repeated = 2 * distinct <= n;
+  std::int64_t limit =
+      repeated ? distinct
+               : static_cast<std::int64_t>(options.share * static_cast<double>(distinct));
+  if (most > 0) limit = std::min(limit, most);
+  std::vector<std::int64_t> candidates = options.candidates;
+  std::erase_if(candidates, [&](std::int64_t k) { return k > limit; });
+  const bool listed = std::find(candidates.begin(), candidates.end(), distinct) != candidates.end();
+  if (repeated && distinct <= std::min(limit, kMostDistinct) && !listed) {
+    candidates.push_back(distinct);
+  }
+  return candidates;
+}
 
 // Everything that can be refused before the work begins.
 void check_data(const LabelledRows& data, const ClusterArguments& arguments) {
@@ -58,6 +74,18 @@ void check_data(const LabelledRows& data, const ClusterArguments& arguments) {
                     "(--tsne-rows 0 leaves the map out)",
                     arguments.perplexity, 3 * arguments.perplexity, mapped));
   }
+}
+
+void check_places(const Run& run, const ClusterSettings& settings) {
+  std::vector<std::string> files{"confusion.png", "tsne.png", "tsne.npy"};
+  for (const std::string& method : settings.methods) {
+    for (int s = 0; s < settings.seeds; ++s) {
+      for (const char* what : {"assignments", "embedding"}) {
+        files.push_back(fmt::format("{}_{}_{}.npy", what, method, run.options().seed + s));
+      }
+    }
+  }
+  run.check_places(files);
 }
 
 // The networks' settings, from the options.
@@ -97,8 +125,9 @@ class ClusterStudy {
       : run_(run),
         data_(data),
         arguments_(std::move(arguments)),
-        terminal_(isatty(STDERR_FILENO) != 0),
-        store_("cluster_study checkpoint", 1, run.options().checkpoint, run.fingerprint(), keys()) {
+        // A fit depends on none of these; the map's key holds what it depends on.
+        store_("cluster_study checkpoint", 2, run.options().checkpoint,
+               run.fingerprint({"methods", "seeds", "perplexity", "tsne-rows"})) {
     if (arguments_.pca > 0) reduced_ = components_of(data_.rows, arguments_.pca);
   }
 
@@ -114,10 +143,19 @@ class ClusterStudy {
     for (const std::string& method : settings.methods) {
       for (int s = 0; s < settings.seeds; ++s) {
         const std::uint64_t seed = run_.options().seed + s;
-        report.add(method, seed, *store_.find(key_of(method, seed)));
+        const std::string key = key_of(method, seed);
+        if (const ClusterFit* fit = store_.find(key)) {
+          report.add(method, seed, *fit);
+        } else {
+          report.add_failed(method, seed, failures_.at(key));
+        }
       }
     }
-    const std::optional<ClusterMap> drawn = map();
+    if (failures_.size() == settings.methods.size() * static_cast<std::size_t>(settings.seeds)) {
+      throw Error(failures_.begin()->second);
+    }
+    std::optional<ClusterMap> drawn;
+    run_.attempt("the t-SNE map", [&] { drawn = map(); });
     report.finish(drawn);
     found_.rows = data_.rows.rows();
     found_.k = settings.k;
@@ -134,14 +172,8 @@ class ClusterStudy {
   static std::string key_of(const std::string& method, std::uint64_t seed) {
     return fmt::format("{}/{}", method, seed);
   }
-  std::set<std::string> keys() const {
-    std::set<std::string> keys{kMapKey};
-    for (const std::string& method : arguments_.settings.methods) {
-      for (int s = 0; s < arguments_.settings.seeds; ++s) {
-        keys.insert(key_of(method, run_.options().seed + s));
-      }
-    }
-    return keys;
+  std::string map_key() const {
+    return fmt::format("tsne/{:g}/{}", arguments_.perplexity, mapped_rows());
   }
   // That what the checkpoint has is of these rows.
   void check_store() const {
@@ -155,7 +187,7 @@ class ClusterStudy {
         });
       }
     }
-    store_.check(kMapKey, [&](const ClusterFit& fit) {
+    store_.check(map_key(), [&](const ClusterFit& fit) {
       check_fit(fit, {.rows = mapped_rows(), .k = 0, .cols = 2});
     });
   }
@@ -164,30 +196,20 @@ class ClusterStudy {
     return arguments_.tsne_rows < 0 ? n : std::min(n, arguments_.tsne_rows);
   }
 
-  // Shows a training: a bar on a terminal, else nothing.
-  std::function<void(const Progress&)> bar(const std::string& label) const {
-    if (!terminal_) return {};
-    return ProgressBar(std::cerr, true, label);
-  }
-  void say_done(const std::string& label, double seconds) const {
-    if (!terminal_) fmt::print(stderr, "{}: {:.1f} s\n", label, seconds);
-  }
-
   void choose_k() {
     ClusterSettings& settings = arguments_.settings;
     if (settings.k == 0 && data_.labelled()) {
       settings.k = static_cast<std::int64_t>(data_.names.size());
     } else if (settings.k == 0) {
       ChooseClustersOptions options{.spherical = settings.spherical, .slack = arguments_.slack};
-      // A run sees no more rows.
-      const std::int64_t distinct = distinct_rows(data_.rows, data_.rows.rows());
-      const auto most = static_cast<std::int64_t>(options.share * static_cast<double>(distinct));
-      if (most < kFewestClusters) {
+      const std::int64_t n = data_.rows.rows();
+      const std::int64_t distinct =
+          std::min(distinct_rows(data_.rows, n), distinct_rows(rows(), n));
+      options.candidates = candidates_for(n, distinct, options, arguments_.most);
+      if (options.candidates.empty()) {
         throw Error(fmt::format(
             "expected --k, or at least 3 distinct rows to choose it from, got {}", distinct));
       }
-      const std::int64_t limit = arguments_.most > 0 ? std::min(most, arguments_.most) : most;
-      std::erase_if(options.candidates, [&](std::int64_t k) { return k > limit; });
       const ClusterChoice choice = choose_clusters(run_.context(), rows(), options);
       settings.k = choice.k;
       Json tried = Json::array();
@@ -211,16 +233,20 @@ class ClusterStudy {
       const std::string key = key_of(method, seed);
       if (store_.find(key) != nullptr) continue;
       const std::string label = fmt::format("{}/{} {} seed {}", fit_, fits_, method, seed);
-      ClusterFit fit;
+      std::optional<ClusterFit> fit;
       try {
         fit = fitter.fit(method, store_.part_file(key), [&](const char* stage) {
-          return bar(fmt::format("{} {}", label, stage));
+          return fit_progress(fmt::format("{} {}", label, stage));
         });
-      } catch (const Error& error) {
-        throw Error(fmt::format("{}, seed {}: {}", method, seed, error.what()));
+      } catch (const FileError&) {
+        throw;
+      } catch (const Error& error) {  // the others are none the worse for it
+        failures_[key] = error.what();
+        run_.add_failure(fmt::format("{}, seed {}", method, seed), error.what());
+        continue;
       }
-      say_done(label, fit.seconds);
-      store_.add(key, std::move(fit));
+      note_done(label, fit->seconds);
+      store_.add(key, std::move(*fit));
     }
     store_.remove_part(network);
   }
@@ -257,13 +283,13 @@ class ClusterStudy {
   }
 
   const ClusterFit& fit_map(const std::vector<std::int64_t>& chosen) {
-    const std::string key = kMapKey;
+    const std::string key = map_key();
     if (const ClusterFit* known = store_.find(key)) return *known;
     const std::string label = fmt::format("{}/{} t-SNE", fits_, fits_);
     const Matrix<float> high = chosen_rows(chosen);
     TsneOptions options{.perplexity = arguments_.perplexity,
                         .checkpoint = store_.part_file(key),
-                        .progress = bar(label)};
+                        .progress = fit_progress(label)};
     if (run_.options().quick) options.iterations = kQuickIterations;
     const Tsne tsne = Tsne::fit(run_.context(), high, options);
     ClusterFit fit;
@@ -272,7 +298,7 @@ class ClusterStudy {
     fit.kl = tsne.kl();
     fit.steps = tsne.iterations();
     fit.seconds = tsne.seconds();
-    say_done(label, fit.seconds);
+    note_done(label, fit.seconds);
     return store_.add(key, std::move(fit));
   }
 
@@ -298,9 +324,9 @@ class ClusterStudy {
   Run& run_;
   const LabelledRows& data_;
   ClusterArguments arguments_;
-  bool terminal_;
   FitStore<ClusterFit> store_;
-  Matrix<float> reduced_;  // by --pca
+  std::map<std::string, std::string> failures_;  // fits that failed, and why
+  Matrix<float> reduced_;                        // by --pca
   std::size_t fits_ = 0, fit_ = 0;
   ClusterFindings found_;
 };
@@ -310,6 +336,7 @@ class ClusterStudy {
 ClusterFindings run_cluster_study(Run& run, const LabelledRows& data, ClusterArguments arguments) {
   check_data(data, arguments);
   check_charts();
+  check_places(run, arguments.settings);
   set_networks(arguments, run.options(), data);
   return ClusterStudy(run, data, std::move(arguments)).run();
 }

@@ -179,11 +179,17 @@ ClusterFitter::ClusterFitter(Context& context, MatrixView<const float> rows,
 
 const Autoencoder& ClusterFitter::autoencoder(const Show& show) {
   if (autoencoder_) return *autoencoder_;
+  if (!autoencoder_error_.empty()) throw Error(autoencoder_error_);
   const auto start = Clock::now();
   AutoencoderOptions options = settings_.autoencoder;
   options.checkpoint = network_file_;
   options.progress = show("autoencoder");
-  autoencoder_ = Autoencoder::fit(context_, rows_, options);
+  try {
+    autoencoder_ = Autoencoder::fit(context_, rows_, options);
+  } catch (const Error& error) {
+    autoencoder_error_ = error.what();
+    throw;
+  }
   autoencoder_seconds_ = seconds_since(start);
   return *autoencoder_;
 }
@@ -202,7 +208,6 @@ ClusterFit ClusterFitter::fit(const std::string& method, const std::filesystem::
     result.seconds = seconds_since(start);
     result.labels = model.labels();
     result.steps = model.iterations();
-    result.embedding = Matrix<float>::copy_of(host_, rows_);
   } else {
     const Autoencoder& network = autoencoder(show);
     const auto start = Clock::now();

@@ -34,7 +34,7 @@ struct ClusterSettings {
 /// One method from one seed, or the t-SNE map.
 struct ClusterFit {
   std::vector<std::int32_t> labels;  ///< [n], 0 ... k - 1; of a map empty
-  Matrix<float> embedding;           ///< [n, .]: where the method clusters
+  Matrix<float> embedding;           ///< [n, .]: where the method clusters; of k-means empty
   double inertia = 0;      ///< squared distances of the study's rows to their cluster's mean
   std::int64_t steps = 0;  ///< iterations of k-means, or steps of DEC
   double seconds = 0;      ///< from the rows, pretraining included
@@ -75,11 +75,11 @@ class ClusterFitter {
   KMeans kmeans(MatrixView<const float> rows, bool spherical = false);
 
   Context& context_;
-  Context host_ = Context::cpu();
   MatrixView<const float> rows_;
   const ClusterSettings& settings_;
   std::filesystem::path network_file_;
   std::optional<Autoencoder> autoencoder_;
+  std::string autoencoder_error_;  // why there is none, if its training failed
   double autoencoder_seconds_ = 0;
 };
 

@@ -8,8 +8,7 @@
 #include "clipk/metrics/clustering.hpp"
 #include "clipk/metrics/silhouette.hpp"
 #include "clipk/metrics/stability.hpp"
-#include "heatmap.hpp"
-#include "scatter.hpp"
+#include "cluster/pictures.hpp"
 
 namespace clipk::study {
 namespace {
@@ -70,36 +69,6 @@ std::string text_of(const Spread& spread, int digits) {
   return fmt::format("{:.{}f} \u00b1 {:.{}f}", spread.mean, digits, spread.sd, digits);
 }
 
-// Names every cluster by its largest class. It has that class's colour where the two are matched;
-// else one of its own.
-void name_clusters(const Contingency& table, const std::vector<std::string>& classes,
-                   std::size_t clusters, ScatterPanel& panel) {
-  std::vector<std::int32_t> largest(clusters, -1);
-  std::vector<std::int64_t> most(clusters);
-  for (const Contingency::Cell& cell : table.cells) {
-    const auto cluster =
-        static_cast<std::size_t>(table.clusters[static_cast<std::size_t>(cell.col)]);
-    if (cell.count <= most[cluster]) continue;
-    most[cluster] = cell.count;
-    largest[cluster] = table.classes[static_cast<std::size_t>(cell.row)];
-  }
-  std::vector<std::int32_t> matched(clusters, -1);
-  const std::vector<std::int32_t> rows = matched_classes(table);
-  for (std::size_t c = 0; c < rows.size(); ++c) {
-    if (rows[c] < 0) continue;
-    matched[static_cast<std::size_t>(table.clusters[c])] =
-        table.classes[static_cast<std::size_t>(rows[c])];
-  }
-  auto own = static_cast<std::int32_t>(classes.size());
-  for (std::size_t c = 0; c < clusters; ++c) {
-    const bool same = largest[c] >= 0 && largest[c] == matched[c];
-    panel.colour.push_back(same ? largest[c] : own++);
-    panel.names.push_back(
-        largest[c] < 0 ? std::to_string(c)
-                       : fmt::format("{} ({})", c, classes[static_cast<std::size_t>(largest[c])]));
-  }
-}
-
 }  // namespace
 
 std::vector<std::string> ClusterReport::methods() const {
@@ -143,18 +112,34 @@ void ClusterReport::add(const std::string& method, std::uint64_t seed, const Clu
     row["acc"] = scores.acc;
     row["homogeneity"] = scores.homogeneity;
     row["completeness"] = scores.completeness;
-    row["missing_labels"] = scores.missing;
+    row["missing_labels"] = missing_labels_ = scores.missing;
   }
   run_.add_row(std::move(row));
   const std::string name = fmt::format("{}_{}.npy", method, seed);
   run_.add_npy("assignments_" + name, fit.labels);
-  Context host = Context::cpu();
-  run_.add_npy("embedding_" + name, Matrix<float>::copy_of(host, fit.embedding));
+  if (!fit.embedding.empty()) {
+    Context host = Context::cpu();
+    run_.add_npy("embedding_" + name, Matrix<float>::copy_of(host, fit.embedding));
+  }
   if (!fit.updates.empty()) {
     Json updates = Json::array();
     for (const DecUpdate& update : fit.updates) updates.push_back(json_of(update));
     run_.result("dec").push_back(
         {{"method", method}, {"seed", seed}, {"ended", fit.ended}, {"updates", updates}});
+  }
+}
+
+void ClusterReport::add_failed(const std::string& method, std::uint64_t seed,
+                               const std::string& reason) {
+  Json row{{"method", method}, {"seed", seed}};
+  for (const char* key : {"ami", "ari", "fmi", "nmi", "acc", "inertia", "seconds", "steps",
+                          "clusters", "smallest_cluster", "silhouette"}) {
+    row[key] = nullptr;
+  }
+  row["failed"] = reason;
+  run_.add_row(std::move(row));
+  if (std::find(failed_.begin(), failed_.end(), method) == failed_.end()) {
+    failed_.push_back(method);
   }
 }
 
@@ -201,12 +186,17 @@ void ClusterReport::print_table() {
     }
     table.add(cells);
   }
+  for (const std::string& method : failed_) {
+    std::vector<std::string> cells(head.size(), "-");
+    cells.front() = method + (summary_.contains(method) ? " (other seeds)" : "");
+    cells.back() = "failed";
+    table.add(cells);
+  }
   run_.print(table.text());
   run_.print(fmt::format(
       "{}Stability: mean ARI between two seeds. Inertia: about the means of the rows' clusters.",
-      run_.rows()[0].contains("missing_labels") && run_.rows()[0]["missing_labels"] > 0
-          ? fmt::format("{} rows without a label are left out of the scores. ",
-                        run_.rows()[0]["missing_labels"].get<std::int64_t>())
+      missing_labels_ > 0
+          ? fmt::format("{} rows without a label are left out of the scores. ", missing_labels_)
           : ""));
   run_.result("summary") = summary_;
 }
@@ -232,34 +222,11 @@ std::vector<MethodFindings> ClusterReport::findings() const {
 }
 
 void ClusterReport::add_confusion() {
-  Heatmap heatmap{.title = "Share of every class in each cluster, %"};
+  std::vector<std::pair<std::string, Contingency>> tables;
   for (const std::string& method : methods()) {
-    const Contingency table = contingency(view(data_.classes), view(first(method).labels));
-    const std::vector<std::int32_t> matched = matched_classes(table);
-    // Columns in the order of the classes they are matched to; the others at the end.
-    std::vector<std::size_t> order(matched.size());
-    for (std::size_t c = 0; c < order.size(); ++c) order[c] = c;
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      return static_cast<std::uint32_t>(matched[a]) < static_cast<std::uint32_t>(matched[b]);
-    });
-    HeatmapPanel panel{.title = method, .x_label = "cluster", .y_label = "class"};
-    for (const std::size_t c : order) panel.columns.push_back(std::to_string(table.clusters[c]));
-    const Matrix<std::int64_t> counts = table.dense();
-    for (std::size_t r = 0; r < table.classes.size(); ++r) {
-      panel.rows.push_back(data_.names[static_cast<std::size_t>(table.classes[r])]);
-      std::vector<double>& values = panel.values.emplace_back();
-      std::vector<std::string>& texts = panel.texts.emplace_back();
-      for (const std::size_t c : order) {
-        const double share = static_cast<double>(counts(static_cast<std::int64_t>(r),
-                                                        static_cast<std::int64_t>(c))) /
-                             static_cast<double>(table.row_sums[r]);
-        values.push_back(share);
-        texts.push_back(share < .005 ? "" : fmt::format("{:.0f}", 100 * share));
-      }
-    }
-    heatmap.panels.push_back(std::move(panel));
+    tables.emplace_back(method, contingency(view(data_.classes), view(first(method).labels)));
   }
-  run_.add_file("confusion.png", to_png(heatmap));
+  run_.add_picture("confusion.png", [&] { return to_png(confusion_picture(tables, data_.names)); });
 }
 
 void ClusterReport::add_pictures(const std::optional<ClusterMap>& map) {
@@ -278,7 +245,7 @@ void ClusterReport::add_pictures(const std::optional<ClusterMap>& map) {
   if (data_.labelled()) {
     scatter.panels.push_back(
         {.title = "by class", .category = chosen(data_.classes), .names = data_.names});
-    shown = {shown.back()};  // class and clusters side by side
+    if (shown.size() > 1) shown = {shown.back()};  // class and clusters side by side
   }
   for (const std::string& method : shown) {
     const std::vector<std::int32_t>& labels = first(method).labels;
@@ -294,7 +261,7 @@ void ClusterReport::add_pictures(const std::optional<ClusterMap>& map) {
     }
     scatter.panels.push_back(std::move(panel));
   }
-  run_.add_file("tsne.png", to_png(scatter));
+  run_.add_picture("tsne.png", [&] { return to_png(scatter); });
 }
 
 void ClusterReport::finish(const std::optional<ClusterMap>& map) {

@@ -48,6 +48,8 @@ class ClusterReport {
       : run_(run), data_(data), rows_(rows) {}
 
   void add(const std::string& method, std::uint64_t seed, const ClusterFit& fit);
+  /// A fit that there is not: its row has no figures, but says why.
+  void add_failed(const std::string& method, std::uint64_t seed, const std::string& reason);
   /// Prints the table, and draws the pictures. @param map nothing where none was wanted
   void finish(const std::optional<ClusterMap>& map);
   /// After finish().
@@ -69,6 +71,8 @@ class ClusterReport {
   const LabelledRows& data_;
   MatrixView<const float> rows_;
   std::vector<Entry> entries_;
+  std::vector<std::string> failed_;  // methods with a seed that failed
+  std::int64_t missing_labels_ = 0;
   Json summary_ = Json::object();  // of each method, over its seeds
 };
 

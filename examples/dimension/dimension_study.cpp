@@ -1,13 +1,10 @@
 #include "dimension/dimension_study.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <iostream>
-#include <set>
 #include <utility>
 
 #include "clipk/core/error.hpp"
@@ -70,6 +67,18 @@ void check_data(const EmbeddingPairs& pairs, DimensionArguments& arguments) {
                           pairs.dim(), *first));
 }
 
+void check_places(const Run& run, const DimensionSettings& settings) {
+  std::vector<std::string> files{"quality.png"};
+  for (const std::string& method : settings.methods) {
+    for (const int dim : settings.dims) {
+      for (const char* modality : {"images", "texts"}) {
+        files.push_back(fmt::format("{}_{}_{}.npy", modality, method, dim));
+      }
+    }
+  }
+  run.check_places(files);
+}
+
 // Fits everything that the study needs, or finds it in the checkpoint.
 class DimensionStudy {
  public:
@@ -79,9 +88,7 @@ class DimensionStudy {
         pairs_(pairs),
         settings_(settings),
         splits_(make_splits(pairs.size(), settings, run.options().seed)),
-        store_("dimension_study checkpoint", 1, run.options().checkpoint, fingerprint,
-               keys_of(settings, splits_.size())),
-        terminal_(isatty(STDERR_FILENO) != 0),
+        store_("dimension_study checkpoint", 2, run.options().checkpoint, fingerprint),
         fits_(settings.methods.size() * settings.dims.size() * (1 + splits_.size())) {
     check_store();
   }
@@ -99,7 +106,9 @@ class DimensionStudy {
     }
     fit_all(results);
     for (std::size_t s = 0; s < splits_.size(); ++s) fit_split(s, results);
-    for (const Result& result : results) report.add(run_, result);
+    for (const Result& result : results) {
+      if (!result.failed) report.add(run_, result);
+    }
     report.finish(run_);
     return report.findings();
   }
@@ -107,17 +116,6 @@ class DimensionStudy {
  private:
   static std::string key_of(const std::string& method, int dim, const std::string& split) {
     return fmt::format("{}/{}/{}", method, dim, split);
-  }
-  static std::set<std::string> keys_of(const DimensionSettings& settings, std::size_t splits) {
-    std::set<std::string> keys;
-    for (const std::string& method : settings.methods) {
-      for (const int dim : settings.dims) {
-        keys.insert(key_of(method, dim, "all"));
-        for (std::size_t s = 0; s < splits; ++s)
-          keys.insert(key_of(method, dim, std::to_string(s)));
-      }
-    }
-    return keys;
   }
 
   // That what the checkpoint has is of these pairs.
@@ -153,7 +151,9 @@ class DimensionStudy {
   void fit_all(std::vector<Result>& results) {
     Fitter fitter(run_.context(), pairs_, settings_, /*generalize=*/false);
     for (Result& result : results) {
-      const Outcome& outcome = fit(fitter, result, "all", nullptr);
+      const Outcome* fitted = fit(fitter, result, "all", nullptr);
+      if (fitted == nullptr) continue;
+      const Outcome& outcome = *fitted;
       result.all = outcome.train;
       result.all_seconds = outcome.seconds;
       for (const char* modality : {"images", "texts"}) {
@@ -169,18 +169,21 @@ class DimensionStudy {
     const EmbeddingPairs held = chosen(pairs_, splits_[s].held);
     Fitter fitter(run_.context(), train, settings_, /*generalize=*/true);
     for (Result& result : results) {
-      const Outcome& outcome = fit(fitter, result, std::to_string(s), &held, &train);
-      result.train.push_back(outcome.train);
-      result.held.push_back(*outcome.held);
-      result.split_seconds += outcome.seconds;
+      if (result.failed) continue;
+      const Outcome* outcome = fit(fitter, result, std::to_string(s), &held, &train);
+      if (outcome == nullptr) continue;
+      result.train.push_back(outcome->train);
+      result.held.push_back(*outcome->held);
+      result.split_seconds += outcome->seconds;
     }
   }
 
-  const Outcome& fit(Fitter& fitter, const Result& result, const std::string& split,
+  // Null where it failed: then the method and dimension as a whole are left out.
+  const Outcome* fit(Fitter& fitter, Result& result, const std::string& split,
                      const EmbeddingPairs* held, const EmbeddingPairs* train = nullptr) {
     const std::string key = key_of(result.method, result.dim, split);
     ++fit_;
-    if (const Outcome* known = store_.find(key)) return *known;
+    if (const Outcome* known = store_.find(key)) return known;
     const std::string label = fmt::format(
         "{}/{} {} {} {}", fit_, fits_, result.method, result.dim,
         held == nullptr ? "all pairs" : "split " + std::to_string(std::stoi(split) + 1));
@@ -189,21 +192,26 @@ class DimensionStudy {
     if (held != nullptr) sets.push_back(held);
 
     Outcome outcome;
-    std::function<void(const Progress&)> progress;
-    if (terminal_) progress = ProgressBar(std::cerr, true, label);
-    std::vector<Codes> codes = fitter.codes(result.method, result.dim, sets, store_.part_file(key),
-                                            progress, outcome.epochs);
-    outcome.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    outcome.train = measure(run_.context(), *sets[0], codes[0]);
-    if (held != nullptr) {
-      outcome.held = measure(run_.context(), *held, codes[1]);
-    } else {
-      outcome.images = std::move(codes[0].images);
-      outcome.texts = std::move(codes[0].texts);
+    const bool fitted = run_.attempt(label, [&] {
+      std::vector<Codes> codes =
+          fitter.codes(result.method, result.dim, sets, store_.part_file(key), fit_progress(label),
+                       outcome.epochs);
+      outcome.seconds =
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      outcome.train = measure(run_.context(), *sets[0], codes[0]);
+      if (held != nullptr) {
+        outcome.held = measure(run_.context(), *held, codes[1]);
+      } else {
+        outcome.images = std::move(codes[0].images);
+        outcome.texts = std::move(codes[0].texts);
+      }
+    });
+    if (!fitted) {
+      result.failed = true;
+      return nullptr;
     }
-    if (!terminal_) fmt::print(stderr, "{}: {:.1f} s\n", label, outcome.seconds);
-    return store_.add(key, std::move(outcome));
+    note_done(label, outcome.seconds);
+    return &store_.add(key, std::move(outcome));
   }
 
   Run& run_;
@@ -212,7 +220,6 @@ class DimensionStudy {
   const DimensionSettings& settings_;
   std::vector<Split> splits_;
   FitStore<Outcome> store_;
-  bool terminal_;
   std::size_t fits_;
   std::size_t fit_ = 0;
 };
@@ -224,6 +231,7 @@ DimensionFindings run_dimension_study(Run& run, const EmbeddingPairs& pairs,
   DimensionSettings& settings = arguments.settings;
   check_data(pairs, arguments);
   check_charts();
+  check_places(run, settings);
   settings.epochs =
       run.options().quick ? std::min<std::int64_t>(arguments.epochs, 20) : arguments.epochs;
   settings.draw = arguments.quads_from == "query" ? QuadDraw::query : QuadDraw::all;
@@ -231,7 +239,9 @@ DimensionFindings run_dimension_study(Run& run, const EmbeddingPairs& pairs,
   settings.quads = arguments.quads == 0 ? kQuadsPerPair * pairs.size() : arguments.quads;
   run.print(fmt::format("{} pairs of {} dimensions on {}", pairs.size(), pairs.dim(),
                         to_string(run.context().device())));
-  return DimensionStudy(run, pairs, settings, run.fingerprint()).run();
+  // A fit depends on none of these.
+  const std::string fingerprint = run.fingerprint({"dims", "methods", "splits", "margin"});
+  return DimensionStudy(run, pairs, settings, fingerprint).run();
 }
 
 }  // namespace clipk::study

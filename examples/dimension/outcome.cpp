@@ -54,6 +54,13 @@ void check_codes(const char* name, const Matrix<float>& codes, std::int64_t rows
                           codes.rows(), codes.cols()));
 }
 
+// Exactly where the pairs of rows fit into a gigabyte.
+double order_error_of(Context& context, const PairRows& high, const PairRows& low) {
+  return high.x.rows <= kMostRowsOrdered
+             ? order_error(context, high, low)
+             : sampled_order_error(context, high, low, kSampledOrders, context.seed()).error;
+}
+
 }  // namespace
 
 Measured measure(Context& context, const EmbeddingPairs& pairs, const Codes& codes) {
@@ -64,11 +71,11 @@ Measured measure(Context& context, const EmbeddingPairs& pairs, const Codes& cod
   const PairRows high{.x = pairs.images};
   const PairRows map{.x = codes.images};
   m.stress1 = m.map_stress1 = stress1(context, high, map);
-  m.order_error = m.map_order_error = order_error(context, high, map);
+  m.order_error = m.map_order_error = order_error_of(context, high, map);
   if (!codes.image_block.empty()) {
     const PairRows block{.x = codes.image_block};
     m.stress1 = stress1(context, high, block);
-    m.order_error = order_error(context, high, block);
+    m.order_error = order_error_of(context, high, block);
   }
   return m;
 }

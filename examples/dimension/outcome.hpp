@@ -19,6 +19,10 @@ struct Measured {
   double map_stress1 = 0, map_order_error = 0;     ///< of the map that retrieval uses
 };
 
+/// Above so many rows the order error is estimated, from so many quadruples: all pairs of rows, in
+/// order, take 8 n^2 bytes.
+inline constexpr std::int64_t kMostRowsOrdered = 10'000, kSampledOrders = 20'000'000;
+
 Measured measure(Context& context, const EmbeddingPairs& pairs, const Codes& codes);
 /// The rows as they are: no map.
 Measured measure_baseline(Context& context, const EmbeddingPairs& pairs);

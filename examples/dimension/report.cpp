@@ -254,6 +254,11 @@ void DimensionReport::finish(Run& run) const {
     table.add(cells);
   }
   run.print(table.text());
+  if (baseline_.all.i2t_ranks.size() > static_cast<std::size_t>(kMostRowsOrdered)) {
+    run.print(fmt::format("Above {} pairs the order error is estimated, from {} quadruples.",
+                          kMostRowsOrdered, kSampledOrders));
+    run.result("order_error_quadruples") = kSampledOrders;
+  }
 
   const Json smallest = smallest_dims();
   run.print(fmt::format(
@@ -281,7 +286,7 @@ void DimensionReport::finish(Run& run) const {
   run.result("smallest_dim") = smallest;
   run.result("margin") = margin_;
   run.result("intervals") = intervals;
-  run.add_file("quality.png", to_png(figure()));
+  run.add_picture("quality.png", [&] { return to_png(figure()); });
 }
 
 }  // namespace clipk::study

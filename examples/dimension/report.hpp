@@ -25,6 +25,7 @@ struct Result {
   Measured all;
   std::vector<Measured> train, held;
   double all_seconds = 0, split_seconds = 0;
+  bool failed = false;  ///< one of its fits did, so that it has no figures
 };
 
 /// The halves of a split, as rows of all pairs.

@@ -1,14 +1,11 @@
 #include "factor/factor_study.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <fstream>
-#include <iostream>
-#include <iterator>
+#include <memory>
 #include <utility>
 
 #include "clipk/core/error.hpp"
@@ -158,16 +155,13 @@ class FactorStudy {
     auto result = work();
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-    fmt::print(stderr, "{}: {:.1f} s\n", label, seconds);
+    note(fmt::format("{}: {:.1f} s", label, seconds));
     return result;
   }
 
  public:
   FactorStudy(Run& run, const FactorData& data, FactorArguments arguments)
-      : run_(run),
-        data_(data),
-        arguments_(std::move(arguments)),
-        terminal_(isatty(STDERR_FILENO) != 0) {
+      : run_(run), data_(data), arguments_(std::move(arguments)) {
     open_checkpoint();
   }
 
@@ -188,18 +182,23 @@ class FactorStudy {
 
     StageSettings settings = arguments_.stage;
     settings.checkpoint = part("stage");
-    settings.progress = bar("1/4 first stage");
-    const FirstStage stage = timed("1/4 first stage (" + settings.kind + ")",
-                                   [&] { return FirstStage::fit(context, rows, settings); });
+    settings.progress = fit_progress("1/4 first stage");
+    // Shared with what writes them at the end.
+    const auto first_stage = timed("1/4 first stage (" + settings.kind + ")", [&] {
+      return std::make_shared<const FirstStage>(FirstStage::fit(context, rows, settings));
+    });
+    const FirstStage& stage = *first_stage;
     const Matrix<float> codes = stage.encode(context, rows);
 
     check_diagnosable(context, stage.sample(context, rows, 0));
     IinOptions options = arguments_.iin;
     options.checkpoint = part("iin");
-    options.progress = bar("2/4 interpretation");
-    const Iin iin = timed("2/4 interpretation", [&] {
-      return Iin::fit(context, codes, stage.log_variance(context, rows), factors, options);
+    options.progress = fit_progress("2/4 interpretation");
+    const auto interpretation = timed("2/4 interpretation", [&] {
+      return std::make_shared<const Iin>(
+          Iin::fit(context, codes, stage.log_variance(context, rows), factors, options));
     });
+    const Iin& iin = *interpretation;
 
     FactorModels found;
     found.data = &data_;
@@ -230,7 +229,7 @@ class FactorStudy {
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     FactorReport report(run_, found);
     report.write();
-    save(stage, iin, found);
+    save(first_stage, interpretation, found);
     return report.findings();
   }
 
@@ -254,35 +253,16 @@ class FactorStudy {
                       {.hidden = {256, 128}, .epochs = run_.options().quick ? 10 : 20});
   }
 
-  void save(const FirstStage& stage, const Iin& iin, const FactorModels& found) {
+  void save(const std::shared_ptr<const FirstStage>& stage, const std::shared_ptr<const Iin>& iin,
+            const FactorModels& found) {
     Context& context = run_.context();
     run_.add_npy("codes.npy", Matrix<float>::copy_of(host_, found.codes));
-    run_.add_npy("interpreted.npy", iin.transform(context, found.codes).to_host(context));
+    run_.add_npy("interpreted.npy", iin->transform(context, found.codes).to_host(context));
     std::vector<std::int32_t> held_out(found.held_out.begin(), found.held_out.end());
     run_.add_npy("held_out.npy", held_out);
-    add_model("first_stage.clipk", [&](const auto& path) { stage.save(context, path); });
-    add_model("iin.clipk", [&](const auto& path) { iin.save(context, path); });
-  }
-
-  // A model's file is made elsewhere and read back, to appear with all others at the end.
-  template <class Save>
-  void add_model(const std::string& name, const Save& save) {
-    struct Temporary {
-      std::filesystem::path path = std::filesystem::temp_directory_path() /
-                                   fmt::format("clipk-{}.model", static_cast<long>(::getpid()));
-      ~Temporary() {
-        std::error_code error;  // a file that stays does no harm
-        std::filesystem::remove(path, error);
-      }
-    } const file;
-    save(file.path);
-    std::ifstream stream(file.path, std::ios::binary);
-    std::string bytes{std::istreambuf_iterator<char>(stream), {}};
-    if (!stream || bytes.empty()) {
-      throw Error(fmt::format("{}: expected the model that was saved there, got nothing",
-                              file.path.string()));
-    }
-    run_.add_file(name, std::move(bytes));
+    run_.add_model("first_stage.clipk",
+                   [&context, stage](const auto& path) { stage->save(context, path); });
+    run_.add_model("iin.clipk", [&context, iin](const auto& path) { iin->save(context, path); });
   }
 
   // The checkpoint is a file that says what it is of, and one more beside it for each training.
@@ -291,11 +271,14 @@ class FactorStudy {
     if (file.empty()) return;
     const std::string fingerprint = run_.fingerprint();
     if (std::filesystem::exists(file)) {
-      const ArchiveReader archive(file, "factor_study checkpoint", 1);
-      archive.expect_fingerprint(fingerprint);
+      const ArchiveReader archive(file, "factor_study checkpoint", 2);
+      const std::string got = archive.text("fingerprint");
+      if (got != fingerprint) {
+        archive.fail("a checkpoint of this run", "one of " + difference(got, fingerprint));
+      }
       return;
     }
-    ArchiveWriter archive("factor_study checkpoint", 1);
+    ArchiveWriter archive("factor_study checkpoint", 2);
     archive.add("fingerprint", fingerprint);
     archive.write(file);
   }
@@ -304,14 +287,9 @@ class FactorStudy {
     return path.empty() ? path : path += "." + name;
   }
 
-  std::function<void(const Progress&)> bar(const std::string& label) const {
-    if (!terminal_) return {};
-    return ProgressBar(std::cerr, true, label);
-  }
   Run& run_;
   const FactorData& data_;
   FactorArguments arguments_;
-  bool terminal_;
   Context host_ = Context::cpu();
 };
 
@@ -330,6 +308,8 @@ FactorFindings run_factor_study(Run& run, const FactorData& data, FactorArgument
   settle(arguments, run.options(), data);
   FactorPairs(data.factors, data.rows.rows());  // refuses what cannot be paired
   check_charts();
+  run.check_places({"codes.npy", "interpreted.npy", "held_out.npy", "first_stage.clipk",
+                    "iin.clipk", "edits.png", "swaps.png", "leakage.png", "training.png"});
   return FactorStudy(run, data, std::move(arguments)).run();
 }
 

@@ -76,13 +76,13 @@ void FactorReport::write() {
   add_rows();
   print_table();
   add_results();
-  if (found_.data->vectors) add_neighbours();
+  if (found_.data->vectors) run_.attempt("edits_shown", [&] { add_neighbours(); });
   if (found_.data->shape.known()) {
-    add_edit_picture();
-    add_swap_picture();
+    run_.attempt("edits.png", [&] { add_edit_picture(); });
+    run_.attempt("swaps.png", [&] { add_swap_picture(); });
   }
-  add_leakage_picture();
-  add_training_picture();
+  run_.attempt("leakage.png", [&] { add_leakage_picture(); });
+  run_.attempt("training.png", [&] { add_training_picture(); });
 }
 
 FactorFindings FactorReport::findings() const {
@@ -364,30 +364,31 @@ void FactorReport::add_neighbours() {
 
 void FactorReport::add_leakage_picture() {
   HeatmapPanel panel{.title = "", .x_label = "factor", .y_label = "read from block"};
-  for (std::size_t f = 0; f < found_.data->factors.size(); ++f) {
-    panel.columns.push_back(factor_name(f));
-  }
-  for (std::size_t b = 0; b < found_.leakage.scores.size(); ++b) {
-    if (found_.leakage.scores[b].empty()) continue;
-    panel.rows.push_back(fmt::format("{} ({})", factor_name(b), found_.iin->blocks()[b].size));
+  const std::size_t factors = found_.data->factors.size();
+  const std::size_t shown = std::min(factors, kHeatmapLines - 2);  // the residual, and chance
+  for (std::size_t f = 0; f < shown; ++f) panel.columns.push_back(factor_name(f));
+  const auto add_row = [&](const std::string& name, const std::vector<double>& scores) {
+    panel.rows.push_back(name);
     std::vector<double>& values = panel.values.emplace_back();
     std::vector<std::string>& texts = panel.texts.emplace_back();
-    for (std::size_t f = 0; f < panel.columns.size(); ++f) {
+    for (std::size_t f = 0; f < shown; ++f) {
       const double chance = found_.leakage.chance[f];
-      const double score = found_.leakage.scores[b][f];
-      values.push_back(std::clamp((score - chance) / std::max(1 - chance, 1e-9), 0.0, 1.0));
-      texts.push_back(fmt::format("{:.2f}", score));
+      values.push_back(std::clamp((scores[f] - chance) / std::max(1 - chance, 1e-9), 0.0, 1.0));
+      texts.push_back(fmt::format("{:.2f}", scores[f]));
     }
+  };
+  for (std::size_t b = 0; b < found_.leakage.scores.size(); ++b) {
+    if (found_.leakage.scores[b].empty() || (b >= shown && b < factors)) continue;
+    add_row(fmt::format("{} ({})", factor_name(b), found_.iin->blocks()[b].size),
+            found_.leakage.scores[b]);
   }
-  std::string chances;
-  for (std::size_t f = 0; f < panel.columns.size(); ++f) {
-    if (!found_.data->factors[f].categorical()) continue;
-    chances += fmt::format("{}{} {:.2f}", chances.empty() ? " (chance: " : ", ", panel.columns[f],
-                           found_.leakage.chance[f]);
-  }
-  Heatmap heatmap{.title = "R\u00b2 or accuracy" + chances + (chances.empty() ? "" : ")"),
-                  .panels = {panel},
+  add_row("chance", found_.leakage.chance);
+  Heatmap heatmap{.title = "R\u00b2 or accuracy",
+                  .panels = {std::move(panel)},
+                  .low = "chance",
+                  .high = "1",
                   .cell = 64};
+  if (shown < factors) heatmap.note = fmt::format("the first {} of {} factors", shown, factors);
   run_.add_file("leakage.png", to_png(heatmap));
 }
 

@@ -54,14 +54,19 @@ std::string method_name(const std::string& method) {
 
 }  // namespace
 
+// What could not be measured has nothing to show.
 void SemanticReport::write() {
-  add_table();
-  if (found_.paired) add_pairs();
-  add_spaces();
+  if (!found_.table.texts.empty()) add_table();
+  if (found_.paired && found_.gap) add_pairs();
+  if (!found_.spaces.empty()) add_spaces();
   if (!found_.clusters.empty()) add_clusters();
   if (found_.classes) add_classes();
-  add_similarity_picture();
-  add_correlation_picture();
+  if (!found_.table.texts.empty()) {
+    run_.attempt("similarity.png", [&] { add_similarity_picture(); });
+  }
+  if (!found_.spaces.empty()) {
+    run_.attempt("correlation.png", [&] { add_correlation_picture(); });
+  }
 }
 
 // As the deck has it: texts down, images across, the best of each row marked.
@@ -254,7 +259,7 @@ void SemanticReport::add_similarity_picture() {
   HeatmapPanel panel{.x_label = "image", .boxed = table.best};
   for (const std::int64_t image : table.images) panel.columns.push_back(std::to_string(image));
   for (std::size_t t = 0; t < table.texts.size(); ++t) {
-    panel.rows.push_back(shortened(data_.caption(table.texts[t]), 40));
+    panel.rows.push_back(data_.caption(table.texts[t]));
     std::vector<double>& values = panel.values.emplace_back();
     std::vector<std::string>& texts = panel.texts.emplace_back();
     for (const double cosine : table.cosines[t]) {
@@ -264,6 +269,8 @@ void SemanticReport::add_similarity_picture() {
   }
   run_.add_file("similarity.png", to_png(Heatmap{.title = "Cosine of texts and images",
                                                  .panels = {std::move(panel)},
+                                                 .low = fmt::format("{:.3f}", low),
+                                                 .high = fmt::format("{:.3f}", high),
                                                  .cell = 56}));
 }
 
@@ -276,7 +283,7 @@ void SemanticReport::add_correlation_picture() {
   const std::int64_t columns = std::min(kPicturedComponents, space.components);
   for (std::int64_t c = 0; c < columns; ++c) panel.columns.push_back(std::to_string(c));
   for (std::size_t f = 0; f < rows; ++f) {
-    panel.rows.push_back(shortened(space.picture.features[f], 40));
+    panel.rows.push_back(space.picture.features[f]);
     std::vector<double>& values = panel.values.emplace_back();
     std::vector<std::string>& texts = panel.texts.emplace_back();
     for (std::int64_t c = 0; c < columns; ++c) {
@@ -293,7 +300,9 @@ void SemanticReport::add_correlation_picture() {
       to_png(Heatmap{.title = fmt::format("{} correlation; numbers where q is at most {:g}",
                                           settings_.by_rank ? "Spearman" : "Pearson",
                                           settings_.false_discovery),
-                     .panels = {std::move(panel)}}));
+                     .panels = {std::move(panel)},
+                     .low = "-1",
+                     .high = "1"}));
 }
 
 }  // namespace clipk::study

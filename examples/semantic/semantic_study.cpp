@@ -1,13 +1,12 @@
 #include "semantic/semantic_study.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <iostream>
+#include <functional>
 #include <numeric>
 #include <set>
 
@@ -74,13 +73,13 @@ class SemanticStudy {
   }
 
  private:
-  template <class Work>
-  void timed(const char* label, const Work& work) {
+  // Each part can do without the others.
+  void timed(const char* label, const std::function<void()>& work) {
     const auto started = std::chrono::steady_clock::now();
-    work();
+    if (!run_.attempt(label, work)) return;
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-    fmt::print(stderr, "{}: {:.1f} s\n", label, seconds);
+    note(fmt::format("{}: {:.1f} s", label, seconds));
   }
 
   // The images nearest to the centres of as many clusters: what is typical, and not twice the same.
@@ -173,6 +172,7 @@ class SemanticStudy {
       options.dim = count;
       if (run_.options().quick) options.epochs = kQuickEpochs;
       options.quads_per_epoch = 1600 * data_.images.rows();
+      options.progress = fit_progress("components by Neural MDS");
       const NeuralMds map = NeuralMds::fit(
           context, data_.images, data_.paired ? data_.texts.view() : data_.images.view(), options);
       return map.transform(context, data_.images, Modality::image).to_host(context);
@@ -258,6 +258,7 @@ void check_semantic(const SemanticData& data, const SemanticSettings& settings) 
 SemanticFindings run_semantic_study(Run& run, const SemanticData& data,
                                     const SemanticSettings& settings) {
   check_semantic(data, settings);
+  run.check_places({"similarity.png", "correlation.png", "cluster_labels.npy"});
   return SemanticStudy(run, data, settings).run();
 }
 

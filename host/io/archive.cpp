@@ -247,13 +247,13 @@ ArchiveReader::ArchiveReader(const std::filesystem::path& path, std::string_view
 }
 
 void ArchiveReader::fail(const std::string& expected, const std::string& got) const {
-  throw Error(path_ + ": expected " + in_message(expected) + ", got " + in_message(got));
+  throw FileError(path_ + ": expected " + in_message(expected) + ", got " + in_message(got));
 }
 
 void ArchiveReader::fail_as(std::string_view message) const {
   const std::string start = path_ + ": ";
   if (message.starts_with(start)) message.remove_prefix(start.size());
-  throw Error(start + in_message(message));
+  throw FileError(start + in_message(message));
 }
 
 std::vector<std::string> ArchiveReader::names() const {

@@ -23,7 +23,7 @@ std::filesystem::path resolved(const std::filesystem::path& path) {
       std::filesystem::is_symlink(path, error) ? std::filesystem::weakly_canonical(path) : path;
   const auto status = std::filesystem::status(target, error);
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
-    throw Error(path.string() + ": expected a regular file to write, got " +
+    throw FileError(path.string() + ": expected a regular file to write, got " +
                 (std::filesystem::is_directory(status) ? "a directory" : "a special file"));
   }
   if (target.filename().empty()) {
@@ -45,24 +45,33 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::fail(int error) const {
-  throw Error(path_.string() + ": expected to write the file, got " + std::strerror(error));
+  throw FileError(path_.string() + ": expected to write the file, got " + std::strerror(error));
 }
 
 void AtomicFile::open_temporary() {
   for (int attempt = 0; attempt < kMaximumWriters; ++attempt) {
     const std::string suffix = attempt == 0 ? ".tmp" : ".tmp" + std::to_string(attempt);
     temporary_ = path_.parent_path() / ("." + path_.filename().string() + suffix);
-    const int descriptor = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (descriptor < 0) fail(errno);
+    int descriptor =
+        ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    const bool made = descriptor >= 0;
+    if (!made) {
+      if (errno != EEXIST) fail(errno);
+      descriptor = ::open(temporary_.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+      if (descriptor < 0) continue;  // gone again, or nothing that we may write to
+    }
     // The lock tells a live writer's temporary from one that a killed process left. A writer that
     // ended between our open and our lock has renamed or removed the file that we hold.
     struct stat held {};
     struct stat named {};
     // Some network file systems know no locks; there we trust that nobody else writes this file.
     const bool locked = ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
-    const bool ours = locked && ::fstat(descriptor, &held) == 0 &&
-                      ::stat(temporary_.c_str(), &named) == 0 && held.st_ino == named.st_ino &&
-                      held.st_dev == named.st_dev;
+    // Of what was there before, no link or pipe and no file of somebody else is written to.
+    const bool ours =
+        locked && ::fstat(descriptor, &held) == 0 &&
+        (made || (S_ISREG(held.st_mode) && held.st_uid == ::geteuid() && held.st_nlink == 1)) &&
+        ::lstat(temporary_.c_str(), &named) == 0 && held.st_ino == named.st_ino &&
+        held.st_dev == named.st_dev;
     if (!ours) {
       ::close(descriptor);
       continue;

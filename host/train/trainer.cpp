@@ -27,6 +27,9 @@ struct StepRecord {
 };
 static_assert(sizeof(StepRecord) == 24);
 
+constexpr auto kBetweenSaves = std::chrono::seconds(5);
+constexpr int kShareOfSaves = 20;  // saving takes one part in so many of the time
+
 void require(bool holds, const std::string& expected, const std::string& got) {
   if (!holds) throw Error("trainer: expected " + expected + ", got " + got);
 }
@@ -69,6 +72,7 @@ struct Trainer::Impl {
   double epoch_loss();
   void evaluate();
   bool should_stop() const;
+  bool checkpoint_is_due() const;
   void save();
   bool resume();
   void report(bool epoch_end, bool done);
@@ -91,7 +95,8 @@ struct Trainer::Impl {
   train::StepGraph graph;
   double last_rate = 0;
   std::int64_t steps_of_run = 0;
-  std::chrono::steady_clock::time_point start;
+  std::chrono::steady_clock::time_point start, last_save;
+  std::chrono::steady_clock::duration save_time{};
 };
 
 Trainer::Impl::Impl(Context& context_, TrainingProblem& problem_, TrainerOptions options_)
@@ -239,8 +244,18 @@ bool Trainer::Impl::should_stop() const {
   return patience > 0 && state.epoch - state.best_epoch >= patience;
 }
 
+// A long epoch is worth a file of its own, but for what writing the file costs.
+bool Trainer::Impl::checkpoint_is_due() const {
+  const auto now = std::chrono::steady_clock::now();
+  return now - last_save >
+         std::max<std::chrono::steady_clock::duration>(kBetweenSaves, kShareOfSaves * save_time);
+}
+
 void Trainer::Impl::save() {
+  const auto began = std::chrono::steady_clock::now();
   train::save_checkpoint(context, options, problem, state);
+  last_save = std::chrono::steady_clock::now();
+  save_time = last_save - began;
 }
 
 bool Trainer::Impl::resume() {
@@ -268,7 +283,7 @@ void Trainer::Impl::report(bool epoch_end, bool done) {
 }
 
 TrainingResult Trainer::Impl::run() {
-  start = std::chrono::steady_clock::now();
+  start = last_save = std::chrono::steady_clock::now();
   steps_of_run = 0;
   const bool resumed = !options.checkpoint.empty() && resume();
   if (!resumed && state.step == 0 && state.held_out_loss.empty()) evaluate();
@@ -276,9 +291,15 @@ TrainingResult Trainer::Impl::run() {
   while (state.epoch < options.epochs && !should_stop()) {
     run_epoch();
     const bool last = state.epoch == options.epochs || should_stop();
-    saved = !options.checkpoint.empty() && (last || state.epoch % options.checkpoint_every == 0);
+    saved = !options.checkpoint.empty() &&
+            (last || state.epoch % options.checkpoint_every == 0 || checkpoint_is_due());
     if (saved) save();
-    report(true, last);
+    try {
+      report(true, last);
+    } catch (...) {  // who watches has had enough: what was done is kept
+      if (!saved && !options.checkpoint.empty()) save();
+      throw;
+    }
   }
   if (!saved && !options.checkpoint.empty()) save();
   if (!state.best.empty()) copy<float>(context, state.best.flat(), problem.parameters());

@@ -1,6 +1,10 @@
 // Runs a program as its users do: exit status, standard error, and what lies in --out afterwards.
+#include <signal.h>
+
 #include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "clipk/core/context.hpp"
 #include "clipk/core/cpu_target.hpp"
@@ -199,6 +203,144 @@ TEST_F(ProgramTest, FullDiskLeavesNoFiles) {
   EXPECT_HAS(full.err, "images.npy: expected to write the file, got File too large");
   EXPECT_EQ(read_bytes(path("out") / "results.json"), before);
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(path("out")), {}), 4);
+}
+
+// What a shell does with the toy's streams and limits.
+class ShellTest : public ProgramTest {
+ protected:
+  Result shell(const std::string& before, const std::string& after,
+               const std::string& arguments = "--synthetic 20") {
+    return test::Program("/bin/sh", {"-c", before + " " + TOY_STUDY + " " + arguments + " --out " +
+                                               out() + " " + after})
+        .wait();
+  }
+  json results() const { return json::parse(read_bytes(path("out") / "results.json")); }
+};
+
+TEST_F(ShellTest, StreamsThatTakeNothingLoseNoResult) {
+  for (const std::string streams :
+       {"2>&-", "2>/dev/full", ">&-", ">&- 2>&-", "<&- >&- 2>&-", "--fail part 2>&-"}) {
+    std::filesystem::remove_all(path("out"));
+    const Result result = shell("exec", streams);
+    EXPECT_EQ(result.status, streams.find("part") == streams.npos ? 0 : 3) << streams;
+    EXPECT_EQ(results()["rows"].size(), 2u) << streams;
+    EXPECT_EQ(read_npy_matrix<float>(path("out") / "images.npy").rows(), 20) << streams;
+  }
+  // A reader that has seen enough.
+  std::filesystem::remove_all(path("out"));
+  EXPECT_EQ(shell("", "| true").status, 0);
+  for (int tries = 0; tries < 100 && !std::filesystem::exists(path("out/results.json")); ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_EQ(results()["rows"].size(), 2u);
+}
+
+TEST_F(ShellTest, SaysThatStandardOutputIsFullButKeepsTheResults) {
+  const Result result = shell("exec", ">/dev/full");
+  EXPECT_EQ(result.status, 1);
+  EXPECT_HAS(result.err,
+             "toy_study: expected standard output to take all lines, got No space left");
+  EXPECT_HAS(result.err, "the results are in " + out());
+  EXPECT_EQ(results()["rows"].size(), 2u);
+}
+
+TEST_F(ShellTest, NeedsFewDescriptorsForManyFiles) {
+  const Result result = shell("ulimit -n 32; exec", "", "--synthetic 20 --files 200");
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(path("out/more")), {}), 200);
+}
+
+TEST_F(ProgramTest, LeavesOutWhatFailsAndSaysSo) {
+  const Result result = run({"--synthetic", "20", "--out", out(), "--fail", "both"});
+  EXPECT_EQ(result.status, 3);
+  EXPECT_EQ(result.err,
+            "left out: a part: toy: expected a part, got none\n"
+            "left out: toy.png: expected enough memory, got none\n");
+  const json results = json::parse(read_bytes(path("out") / "results.json"));
+  EXPECT_EQ(results["failed"],
+            json::parse(R"([{"what": "a part", "reason": "toy: expected a part, got none"},
+                            {"what": "toy.png", "reason": "expected enough memory, got none"}])"));
+  EXPECT_EQ(results["rows"].size(), 2u);
+  EXPECT_TRUE(std::filesystem::exists(path("out/images.npy")));
+  EXPECT_FALSE(std::filesystem::exists(path("out/toy.png")));
+  EXPECT_EQ(results["manifest"]["files"], json({"images.npy", "results.csv", "results.json"}));
+  EXPECT_EQ(run({"--synthetic", "20", "--out", out()}).status, 0);
+  EXPECT_EQ(json::parse(read_bytes(path("out") / "results.json"))["failed"], json::array());
+}
+
+TEST_F(ProgramTest, ALaterRunTakesThePlaceOfAnEarlierOne) {
+  ASSERT_EQ(run({"--synthetic", "20", "--out", out(), "--files", "3"}).status, 0);
+  test::write_bytes(path("out/more/notes.txt"), "mine");
+  test::write_bytes(path("out/mine.npy"), "mine");
+  // What a killed run leaves.
+  std::filesystem::create_directories(path("out/.clipk-partial/more"));
+  test::write_bytes(path("out/.clipk-partial/more/9.npy"), "half");
+  ASSERT_EQ(run({"--synthetic", "20", "--out", out(), "--files", "1"}).status, 0);
+  std::vector<std::string> names;
+  for (const auto& file : std::filesystem::recursive_directory_iterator(path("out"))) {
+    names.push_back(std::filesystem::relative(file.path(), path("out")).string());
+  }
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"images.npy", "mine.npy", "more", "more/0.npy",
+                                      "more/notes.txt", "results.csv", "results.json", "toy.png"}));
+}
+
+// A list that leads out of the folder is not followed.
+TEST_F(ProgramTest, RemovesOnlyWhatLiesInTheFolder) {
+  test::write_bytes(path("precious"), "x");
+  std::filesystem::create_directory(path("out"));
+  const json old{{"manifest",
+                  {{"program", "toy_study"},
+                   {"files", {"../precious", path("precious").string(), "", ".", 7}}}}};
+  test::write_bytes(path("out/results.json"), old.dump());
+  EXPECT_EQ(run({"--synthetic", "20", "--out", out()}).status, 0);
+  EXPECT_EQ(read_bytes(path("precious")), "x");
+}
+
+TEST_F(ProgramTest, RefusesAFolderInThePlaceOfItsResultsBeforeTheWork) {
+  std::filesystem::create_directories(path("out/results.json"));
+  const Result result = run({"--synthetic", "20", "--out", out(), "--wait", "work"});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_HAS(result.err, "results.json: expected a place for a file, got a directory");
+}
+
+// A link in the place of an output is replaced, not followed.
+TEST_F(ProgramTest, WritesThroughNoLink) {
+  test::write_bytes(path("precious"), "x");
+  std::filesystem::create_directory(path("out"));
+  std::filesystem::create_symlink(path("precious"), path("out/images.npy"));
+  std::filesystem::create_symlink(path("precious"), path("out/results.json"));
+  EXPECT_EQ(run({"--synthetic", "20", "--out", out()}).status, 0);
+  EXPECT_EQ(read_bytes(path("precious")), "x");
+  EXPECT_FALSE(std::filesystem::is_symlink(path("out/images.npy")));
+}
+
+TEST_F(ProgramTest, ASignalEndsItWithItsStatus) {
+  for (const auto& [signal, name] :
+       {std::pair{SIGINT, "SIGINT"}, {SIGTERM, "SIGTERM"}, {SIGHUP, "SIGHUP"}}) {
+    for (const std::string where : {"fit", "work"}) {
+      const auto began = std::chrono::steady_clock::now();
+      test::Program program(TOY_STUDY, {"--synthetic", "20", "--wait", where, "--out", out(),
+                                        "--checkpoint", path("save")});
+      program.wait_for_error("waiting\n");
+      program.kill(signal);
+      const Result result = program.wait();
+      EXPECT_EQ(result.status, 128 + signal);
+      EXPECT_EQ(result.err, "waiting\ntoy_study: stopped by " + std::string(name) +
+                                "; the same command goes on from " + path("save").string() + "\n");
+      EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(5));
+      EXPECT_FALSE(std::filesystem::exists(path("out")));
+    }
+  }
+}
+
+TEST_F(ShellTest, NohupIsObeyed) {
+  const Result result = shell(
+      "trap '' HUP; (sleep 0.3; pkill -HUP -P $$ toy_study; sleep 0.3; pkill -TERM -P $$ toy_study)"
+      " &",
+      "; exit $?", "--synthetic 20 --wait work");
+  EXPECT_EQ(result.status, 128 + SIGTERM) << result.err;
 }
 
 }  // namespace

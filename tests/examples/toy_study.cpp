@@ -2,7 +2,9 @@
 // it.
 #include <fmt/format.h>
 
+#include <chrono>
 #include <new>
+#include <thread>
 
 #include "chart.hpp"
 #include "clipk/core/error.hpp"
@@ -17,13 +19,27 @@ int main(int argc, char** argv) {
       .add_option("--dims", dims, "Dimensions")
       ->delimiter(',')
       ->check(study::whole_number(1, 65536));
-  program.app().add_option("--fail", fail, "Throw: usage, data or memory");
+  program.app().add_option("--fail", fail, "Throw: usage, data or memory; part, picture or both");
+  int files = 0;
+  program.app().add_option("--files", files, "More arrays to write");
+  std::string wait;
+  program.app().add_option("--wait", wait, "For a signal: in a fit, or in work that knows of none");
   const study::PairSource source(program);
   return program.run(argc, argv, [&](study::Run& run) {
     EmbeddingPairs pairs = source.load(run);
     if (fail == "usage") throw study::UsageError("expected no failure, got --fail usage");
     if (fail == "data") throw Error("toy: expected a line,\ngot two");
     if (fail == "memory") throw std::bad_alloc();
+    if (fail == "part" || fail == "both") {
+      run.attempt("a part", [] { throw Error("toy: expected a part,\ngot none"); });
+    }
+    if (!wait.empty()) study::note("waiting");
+    const auto progress = study::fit_progress("toy");
+    for (std::int64_t epoch = 1; wait == "fit"; ++epoch) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      progress({.epoch = epoch, .epoch_end = epoch % 10 == 0});
+    }
+    while (wait == "work") std::this_thread::sleep_for(std::chrono::seconds(1));
     study::Table table({"dim", "pairs"});
     study::Figure figure{.title = "Toy", .panels = {{.title = "a"}}};
     study::Series line{.label = "pairs"};
@@ -34,7 +50,13 @@ int main(int argc, char** argv) {
       line.y.push_back(static_cast<double>(pairs.size()));
     }
     figure.panels[0].series.push_back(line);
-    run.add_file("toy.png", study::to_png(figure));
+    run.add_picture("toy.png", [&]() -> std::string {
+      if (fail == "picture" || fail == "both") throw std::bad_alloc();
+      return study::to_png(figure);
+    });
+    for (int i = 0; i < files; ++i) {
+      run.add_npy(fmt::format("more/{}.npy", i), std::vector<std::int32_t>{i});
+    }
     run.result("smallest_dim") = 64;
     run.add_npy("images.npy", std::move(pairs.images));
     run.print(table.text());

@@ -118,6 +118,20 @@ TEST_F(AtomicFileTest, TakesOverWhatAKilledProcessLeftAndNothingElse) {
   EXPECT_EQ(file_count(), 1u);
 }
 
+// In a folder that others write in, the temporary's name may have been taken on purpose.
+TEST_F(AtomicFileTest, WritesToNothingPlantedUnderTheTemporaryName) {
+  write_bytes(path("precious"), "x");
+  std::filesystem::create_symlink(path("precious"), path(".a.tmp"));
+  std::filesystem::create_hard_link(path("precious"), path(".a.tmp1"));
+  ASSERT_EQ(::mkfifo(path(".a.tmp2").c_str(), 0666), 0);
+  std::filesystem::create_directory(path(".a.tmp3"));
+  write_file(path("a"), "new");
+  EXPECT_EQ(read_bytes(path("a")), "new");
+  EXPECT_EQ(read_bytes(path("precious")), "x");
+  EXPECT_TRUE(std::filesystem::is_symlink(path(".a.tmp")));
+  EXPECT_FALSE(std::filesystem::exists(path(".a.tmp4")));
+}
+
 TEST_F(AtomicFileTest, KeepsPermissionsAndLinks) {
   write_bytes(path("a"), "old");
   ASSERT_EQ(::chmod(path("a").c_str(), 0640), 0);

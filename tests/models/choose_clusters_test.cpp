@@ -47,6 +47,46 @@ TEST(ChooseClusters, FindsThePlantedNumber) {
   }
 }
 
+// `distinct` rows in turn.
+Matrix<float> repeated(std::int64_t n, std::int64_t distinct) {
+  const std::vector<float> values = normals(distinct * 6, 5);
+  Matrix<float> rows(n, 6);
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t j = 0; j < 6; ++j) {
+      rows(i, j) = values[static_cast<std::size_t>(i % distinct * 6 + j)];
+    }
+  }
+  return rows;
+}
+
+TEST(ChooseClusters, EachOfFewDistinctRowsIsACluster) {
+  const ClusterChoice choice = choose(repeated(100, 5), {.candidates = {2, 3, 4, 5, 6}});
+  EXPECT_EQ(choice.k, 5);  // 6 clusters of 5 different rows are none
+  EXPECT_EQ(choice.candidates[3].stability.mean, 1);
+  EXPECT_EQ(choice.candidates[3].inertia, 0);
+}
+
+// A sample without the odd row has one distinct row less, or with two of them one cluster alone.
+TEST(ChooseClusters, ASampleThatLacksARow) {
+  for (const std::int64_t distinct : {2, 5}) {
+    Matrix<float> rows = repeated(40, distinct - 1);
+    for (std::int64_t j = 0; j < 6; ++j) rows(7, j) = 100;
+    ChooseClustersOptions options{.candidates = {distinct}, .runs = 8, .share = .5};
+    EXPECT_EQ(choose(rows, options).k, distinct);
+    options.candidates = {distinct + 1};
+    EXPECT_THROW(choose(rows, options), Error);
+  }
+}
+
+TEST(ChooseClusters, SphericalRowsAreDistinctByDirection) {
+  Matrix<float> rows = repeated(60, 4);
+  for (std::int64_t i = 0; i < 30; ++i) {
+    for (std::int64_t j = 0; j < 6; ++j) rows(i, j) *= 2;
+  }
+  const ChooseClustersOptions options{.candidates = {2, 3, 4, 5, 6, 7, 8}, .spherical = true};
+  EXPECT_EQ(choose(rows, options).k, 4);
+}
+
 TEST(ChooseClusters, OneAndTwoThreadsChooseTheSame) {
   const Matrix<float> rows = blobs(300, 3, 1);
   const ChooseClustersOptions options{.candidates = {2, 3, 4}, .runs = 3, .share = 1};
@@ -74,6 +114,7 @@ TEST(ChooseClusters, BadOptionsAreNamed) {
             "choose_clusters: expected a share above 0, at most 1, got 0.000000");
   EXPECT_EQ(message({.candidates = {25}}),
             "kmeans: expected k of at most 24, the number of rows, got 25");
+  EXPECT_EQ(message({.candidates = {1}}), "kmeans: expected k of at least 2, got 1");
 }
 
 }  // namespace

@@ -148,7 +148,7 @@ TEST_F(ClusterRefusesTest, TooFewRowsToChooseK) {
                            : "expected --k, or at least 3 distinct rows to choose it from, got 2",
                        {"--features", path("few.npy"), "--tsne-rows", "0"});
   }
-  write_npy(path("few.npy"), repeated(2));
+  write_npy(path("few.npy"), repeated(2, 3));
   expect_refused_run(kData, "or at least 3 distinct rows to choose it from, got 2",
                      {"--features", path("few.npy"), "--tsne-rows", "0"});
 }
@@ -338,7 +338,7 @@ TEST_F(ClusterRefusesTest, FullDisk) {
 // The limit of a file's size comes within a picture, within an array, and within the checkpoint.
 TEST_F(ClusterRefusesTest, FilesThatCannotGrow) {
   expect_refused(kData, "expected ", {}, /*fits=*/true, {.file_limit = 0});
-  expect_refused(kData, "embedding_kmeans_0.npy: expected to write the file, got File too large",
+  expect_refused(kData, "results.json: expected to write the file, got File too large",
                  {"--tsne-rows", "0"}, /*fits=*/true, {.file_limit = 5000});
   expect_refused(kData, "c: expected to write the file, got File too large",
                  {"--checkpoint", path("c")}, /*fits=*/false, {.file_limit = 100});

@@ -114,5 +114,36 @@ TEST_F(ClusterTest, WithoutLabels) {
   EXPECT_EQ(std::count(files.begin(), files.end(), "tsne.png"), 1);
 }
 
+// Rows that repeat: each distinct one is a cluster, however many the candidates have.
+TEST_F(ClusterTest, FewDistinctRowsAreAsManyClusters) {
+  for (const std::int64_t distinct : {2, 5, 11, 24}) {
+    Matrix<float> rows(kRows, kDim);
+    for (std::int64_t i = 0; i < kRows; ++i) {
+      for (std::int64_t j = 0; j < kDim; ++j) rows(i, j) = rows_(i % distinct, j);
+    }
+    write_npy(path("few.npy"), rows);
+    ASSERT_NO_FATAL_FAILURE(run_into("few", {"--features", path("few.npy"), "--methods", "kmeans",
+                                             "--seeds", "2", "--tsne-rows", "0"}));
+    const Json all = results("few");
+    EXPECT_EQ(all["k"], distinct);
+    EXPECT_EQ(all["summary"]["kmeans"]["stability"], 1);
+    for (const Json& row : all["rows"]) EXPECT_NEAR(row["inertia"].get<double>(), 0, 1e-9);
+  }
+}
+
+// Names that are formats, escape sequences or no UTF-8 neither fail a picture nor reach a terminal.
+TEST_F(ClusterTest, NamesOfAnyBytes) {
+  write_bytes(path("odd.txt"), "50% worn\n100%\n\x1b[31m'%s'\n\xe6\xbc\xa2 \\n \"x\"\n");
+  const std::vector<std::string> arguments =
+      with(toy(), {"--methods", "kmeans", "--seeds", "1", "--label-names", path("odd.txt")});
+  const ProgramResult result = run(with(arguments, {"--out", path("out")}));
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(result.out.find('\x1b'), std::string::npos);
+  EXPECT_EQ(results("out")["rows"][0]["nmi"], 1);
+  for (const char* picture : {"confusion.png", "tsne.png"}) {
+    EXPECT_EQ(read_bytes(path("out") / picture).substr(0, 4), "\x89PNG") << picture;
+  }
+}
+
 }  // namespace
 }  // namespace clipk::test

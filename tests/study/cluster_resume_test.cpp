@@ -50,7 +50,7 @@ TEST_F(ClusterResumeTest, KilledAndResumed) {
   const ProgramResult other =
       run(with(slow(), {"--out", path("other"), "--checkpoint", path("c"), "--restarts", "4"}));
   EXPECT_EQ(other.status, 1);
-  EXPECT_HAS(other.err, "expected a checkpoint of cluster_study options and inputs ");
+  EXPECT_HAS(other.err, "expected a checkpoint of this run, got one of --restarts 3, here 4");
   EXPECT_FALSE(std::filesystem::exists(path("other")));
 }
 

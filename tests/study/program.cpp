@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -71,8 +70,17 @@ bool Program::running() {
   return child_ > 0;
 }
 
-void Program::kill() {
-  if (child_ > 0) ::kill(child_, SIGKILL);
+void Program::kill(int signal) {
+  if (child_ > 0) ::kill(child_, signal);
+}
+
+void Program::wait_for_error(const std::string& text) {
+  char buffer[4096];
+  while (early_error_.find(text) == std::string::npos) {
+    const ssize_t got = ::read(err_, buffer, sizeof buffer);
+    if (got <= 0) return;
+    early_error_.append(buffer, static_cast<std::size_t>(got));
+  }
 }
 
 ProgramResult Program::wait() {
@@ -87,7 +95,7 @@ ProgramResult Program::wait() {
 void Program::end(int status) {
   child_ = -1;
   result_ = {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), drained(out_),
-             drained(err_)};
+             early_error_ + drained(err_)};
 }
 
 }  // namespace clipk::test

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -31,7 +32,9 @@ class Program {
   ~Program();  ///< kills it where it still runs
 
   bool running();
-  void kill();  ///< SIGKILL
+  void kill(int signal = SIGKILL);
+  /// Until standard error holds this text; what it holds is part of the result too.
+  void wait_for_error(const std::string& text);
   ProgramResult wait();
 
  private:
@@ -39,6 +42,7 @@ class Program {
 
   pid_t child_ = -1;
   int out_ = -1, err_ = -1;
+  std::string early_error_;
   ProgramResult result_;
 };
 

@@ -49,6 +49,21 @@ TEST_F(SemanticStudyTest, LeavesEverything) {
   }
 }
 
+TEST_F(SemanticStudyTest, CaptionsThatAreFormatsToGnuplot) {
+  std::string captions;
+  for (std::int64_t i = 0; i < kPairs; ++i) {
+    captions += (i % 2 == 0 ? "100% cotton shirt " : "'50% of' \\n ") + std::to_string(i) + " %\n";
+  }
+  write_text("percent.txt", captions);
+  write_text("percent_names.txt", "0% worn\n50%\n%s\n100%\n");
+  ASSERT_NO_FATAL_FAILURE(
+      run_into("out", with(toy(), {"--captions", path("percent.txt"), "--label-names",
+                                   path("percent_names.txt")})));
+  for (const char* picture : {"similarity.png", "correlation.png"}) {
+    EXPECT_EQ(read_bytes(path("out") / picture).substr(0, 4), "\x89PNG") << picture;
+  }
+}
+
 TEST_F(SemanticStudyTest, FindsWhatWasPlanted) {
   ASSERT_NO_FATAL_FAILURE(run_into("out", with(toy(), {"--clusters", "4"})));
   const Json all = results("out");

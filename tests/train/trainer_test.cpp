@@ -218,6 +218,23 @@ TEST_P(TrainerTest, ResumingTwiceAndFromWithinAnEpoch) {
   expect_same(train(context(), options), whole);
 }
 
+TEST_P(TrainerTest, WhoeverStopsItAtTheEndOfAnEpochLosesNothing) {
+  if (simt()) GTEST_SKIP() << "nothing new on the device";
+  TrainerOptions options = full_options();
+  const Trained whole = train(context(), options);
+  TemporaryFile file;
+  options.checkpoint = file.path();
+  options.checkpoint_every = 1000;
+  kill_at(context(), options, -1, 3);
+  ASSERT_TRUE(fs::exists(file.path()));
+  std::int64_t first = -1;
+  options.progress = [&](const Progress& p) {
+    if (first < 0) first = p.step;
+  };
+  expect_same(train(context(), options), whole);
+  EXPECT_EQ(first, 3 * whole.result.steps / options.epochs + 1);
+}
+
 TEST_P(TrainerTest, ThreadsDoNotChangeTheBytes) {
   if (!on_cpu()) GTEST_SKIP() << "threads of the CPU";
   Context one = Context::cpu({.seed = 5, .threads = 1});

@@ -5,11 +5,18 @@
 
 namespace clipk {
 
-/// The one exception type of the library. Its message is one line that says what was expected and
-/// what came, with both values. The library never prints, exits or aborts.
+/// The exception type of the library. Its message is one line that says what was expected and what
+/// came, with both values. The library never prints, exits or aborts.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
+};
+
+/// An Error of a file that the program keeps itself, a model or a checkpoint: it is not what was
+/// expected, or cannot be written. Another try of the same work meets it again.
+class FileError : public Error {
+ public:
+  using Error::Error;
 };
 
 }  // namespace clipk

@@ -10,8 +10,10 @@ namespace clipk {
 /// A file that appears whole or not at all. Bytes go to a temporary beside the target
 /// (".NAME.tmp"); commit() flushes it to the disk and renames it over the target. Without commit()
 /// (an exception on the way, a full disk) the temporary is removed and an older target stays as it
-/// was. A temporary left by a killed process is taken over by the next writer of the same target.
-/// A symbolic link is followed; anything else that is not a regular file is refused.
+/// was. A temporary left by a killed process is taken over by the next writer of the same target;
+/// a link, another user's file or anything else under its name is left alone.
+/// Where the target is a symbolic link, the file it leads to is replaced; anything else that is not
+/// a regular file is refused.
 class AtomicFile {
  public:
   /// @throws Error with path and reason where the temporary cannot be made.

@@ -37,10 +37,12 @@ struct ClusterChoice {
 /// The number of clusters by stability: for every k, k-means is fitted to several samples of the
 /// rows, each with a seed of its own; every run labels all rows, and the labelings are compared in
 /// pairs. Needs no labels. Stability tells clusters from none only where there are some: see its
-/// values before trusting the choice.
+/// values before trusting the choice. Where a sample has fewer distinct rows than k, each of them
+/// is a cluster of its run; a k above the number of all distinct rows is not chosen.
 ///
 /// @param rows [n, d] on any device
-/// @throws Error if an option makes no sense, or as KMeans::fit for a sample.
+/// @throws Error if an option makes no sense, as KMeans::fit for a sample (k above the number of
+/// its rows), or if every candidate is above the number of distinct rows.
 /// Deterministic: yes. Source: Ben-Hur, Elisseeff and Guyon, PSB 2002; von Luxburg 2010.
 ClusterChoice choose_clusters(Context& context, MatrixView<const float> rows,
                               const ChooseClustersOptions& options);

@@ -95,13 +95,16 @@ struct TrainerOptions {
   float clip_norm = 0;                    ///< largest norm of a gradient; 0 for any
 
   EarlyStopping early_stopping = {};  ///< off by default
-  /// Written every `checkpoint_every` epochs and at the end; where it exists when run() begins,
-  /// the training goes on from it, to the same bytes as if it had never stopped.
+  /// Written every `checkpoint_every` epochs, after an epoch that ends more than some seconds after
+  /// the last time, and at the end; where it exists when run() begins, the training goes on from
+  /// it, to the same bytes as if it had never stopped.
   std::filesystem::path checkpoint = {};
   std::int64_t checkpoint_every = 1;  ///< epochs
 
-  bool graph = true;                                   ///< CUDA: capture the step into a graph
-  std::function<void(const Progress&)> progress = {};  ///< after every step and every epoch
+  bool graph = true;  ///< CUDA: capture the step into a graph
+  /// After every step and every epoch. What it throws ends the training; at the end of an epoch
+  /// the checkpoint is written first.
+  std::function<void(const Progress&)> progress = {};
 };
 
 /// How a training went.

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "clipk/metrics/clustering.hpp"
+#include "heatmap.hpp"
+#include "scatter.hpp"
+
+namespace clipk::study {
+
+/// The share of every class in each cluster, a panel a method: clusters in the order of the classes
+/// they are matched to. Of more than kHeatmapLines classes the largest, with the clusters matched
+/// to them; a line below says so.
+/// @param tables of every method, of the same classes
+/// @param names of the classes, by their label
+Heatmap confusion_picture(const std::vector<std::pair<std::string, Contingency>>& tables,
+                          const std::vector<std::string>& names);
+
+/// Names every cluster by its largest class. It has that class's colour where the two are matched;
+/// else one of its own.
+void name_clusters(const Contingency& table, const std::vector<std::string>& classes,
+                   std::size_t clusters, ScatterPanel& panel);
+
+}  // namespace clipk::study
