@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -24,8 +25,8 @@ template <class Fit>
 class FitStore {
  public:
   /// @param kind what the file is, as users read it in messages: "dimension_study checkpoint"
-  /// @throws Error if the file is not a checkpoint of this fingerprint, has a broken fit, or cannot
-  ///   be written. Fits that this run will not ask for are kept.
+  /// @throws Error if the file is not a checkpoint of this fingerprint, has a fit that none can be,
+  ///   or cannot be written.
   FitStore(std::string kind, std::uint32_t version, std::filesystem::path file,
            std::string fingerprint)
       : kind_(std::move(kind)),
@@ -101,6 +102,14 @@ class FitStore {
     archive.write(file_);
   }
 
+  // They become names of entries and of files.
+  static bool is_key(const std::string& key) {
+    return !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+             std::string_view("/_.+-").find(c) != std::string_view::npos;
+    });
+  }
+
   void load() {
     const ArchiveReader archive(file_, kind_, version_);
     const std::string found = archive.text("fingerprint");
@@ -115,6 +124,8 @@ class FitStore {
       }
       const std::string key = keys.substr(from, end - from);
       from = end + 1;
+      if (!is_key(key))
+        archive.fail("keys of lower-case letters, digits and /_.+-", "'" + key + "'");
       if (fits_.contains(key)) archive.fail("each fit once", "'" + key + "' twice");
       read_fit(archive, key, fits_[key]);
     }

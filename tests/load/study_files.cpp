@@ -11,7 +11,7 @@ namespace {
 namespace fs = std::filesystem;
 using namespace clipk::study;
 
-constexpr const char* kFingerprint = "study of 3 rows, seed 0";
+constexpr const char* kFingerprint = R"({"program": "study", "options": {}, "inputs": {}})";
 
 Measured measured(std::int32_t pairs) {
   Measured m;
@@ -25,7 +25,7 @@ Measured measured(std::int32_t pairs) {
 }
 
 FitStore<Outcome> dimension_store(const fs::path& path) {
-  return {"dimension_study checkpoint", 1, path, kFingerprint, {"pca/2/all", "pca/2/0"}};
+  return {"dimension_study checkpoint", 1, path, kFingerprint};
 }
 
 void save_dimension(Context&, const fs::path& path) {
@@ -53,7 +53,7 @@ std::function<void()> load_dimension(Context&, const fs::path& path) {
 }
 
 FitStore<ClusterFit> cluster_store(const fs::path& path) {
-  return {"cluster_study checkpoint", 1, path, kFingerprint, {"kmeans/0", "dec/0", "tsne"}};
+  return {"cluster_study checkpoint", 1, path, kFingerprint};
 }
 
 void save_cluster(Context&, const fs::path& path) {
