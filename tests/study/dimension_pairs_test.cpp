@@ -71,9 +71,6 @@ TEST_F(DimensionPairsTest, EqualRowsStayOnOneSideOfASplit) {
   };
   EXPECT_EQ(held_out(twice, twice), (std::pair{.5, .5}));
   EXPECT_EQ(results("out")["repeated_rows"]["images"]["equal_an_earlier_one"], 60);
-  // Two texts an image: an image finds the better one, and only one of its two rows is found.
-  EXPECT_EQ(held_out(each_row(30, 2), each_row(60, 1)).second, .5);
-  EXPECT_EQ(held_out(each_row(60, 1), each_row(30, 2)).first, .5);
 }
 
 TEST_F(DimensionPairsTest, RepeatedRowsAreNoted) {
