@@ -46,8 +46,11 @@ std::vector<Codes> Fitter::codes(const std::string& method, int dim,
   std::vector<Codes> result(sets.size());
   if (method == "pca") {
     if (!shared_) {
-      shared_ = Pca::fit(context_, train_.images, train_.texts);
-      images_alone_ = Pca::fit(context_, train_.images);
+      // The components that are kept do not depend on how many are.
+      const PcaOptions options{
+          .components = *std::max_element(settings_.dims.begin(), settings_.dims.end())};
+      shared_ = Pca::fit(context_, train_.images, train_.texts, options);
+      images_alone_ = Pca::fit(context_, train_.images, options);
     }
     for (std::size_t i = 0; i < sets.size(); ++i) {
       result[i].images = shared_->transform(context_, sets[i]->images, Modality::image, dim);
