@@ -8,16 +8,14 @@
 namespace clipk::study {
 namespace {
 
-// Adds the options; returns that of the dimensions.
-const CLI::Option* add_options(CLI::App& app, DimensionArguments& arguments) {
+void add_options(CLI::App& app, DimensionArguments& arguments) {
   DimensionSettings& settings = arguments.settings;
   app.option_defaults()->group("The study");
-  const CLI::Option* dims =
-      app.add_option("--dims", settings.dims,
-                     "Dimensions D' to try, as 64,32; left out: those of the default "
-                     "that the data has")
-          ->delimiter(',')
-          ->check(whole_number(1, 1 << 20));
+  app.add_option("--dims", settings.dims,
+                 "Dimensions D' to try, as 64,32; left out: those of the default "
+                 "that the data has")
+      ->delimiter(',')
+      ->check(whole_number(1, 1 << 20));
   app.add_option("--methods", settings.methods,
                  "Maps to try, as pca,isotonic: pca, random (projection), isometric (Neural MDS "
                  "that keeps distances), isotonic (that keeps their order)")
@@ -34,12 +32,12 @@ const CLI::Option* add_options(CLI::App& app, DimensionArguments& arguments) {
                  "By query: the nearer pair is among the query's nearest so many")
       ->check(whole_number(1, 128));
   app.add_option("--holdout", settings.holdout,
-                 "Share of the pairs that a split holds out; 0: none")
+                 "Share of the pairs that a split holds out; 0: none; left out: half, or none of "
+                 "too few pairs")
       ->check(real_number(0, 0.9));
   app.add_option("--splits", settings.splits, "Random splits")->check(whole_number(1, 1000));
   app.add_option("--margin", settings.margin, "Loss of top-1 that would not matter")
       ->check(real_number(0, 1));
-  return dims;
 }
 
 }  // namespace
@@ -52,12 +50,13 @@ int main(int argc, char** argv) {
                   "worse?",
                   {.epochs = 200});
   DimensionArguments arguments;
-  const CLI::Option* dims = add_options(program.app(), arguments);
+  add_options(program.app(), arguments);
   const PairSource source(program);
   return program.run(argc, argv, [&](Run& run) {
     check_distinct("--dims", arguments.settings.dims);
     check_distinct("--methods", arguments.settings.methods);
-    arguments.dims_chosen = dims->count() > 0;
+    arguments.dims_chosen = program.app().get_option("--dims")->count() > 0;
+    arguments.holdout_chosen = program.app().get_option("--holdout")->count() > 0;
     arguments.epochs = run.options().epochs;
     run_dimension_study(run, source.load(run), arguments);
   });

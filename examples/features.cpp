@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
 #include <map>
 #include <system_error>
 
 #include "clipk/core/error.hpp"
+#include "clipk/io/array_file.hpp"
+#include "clipk/io/caption_factors.hpp"
 #include "clipk/io/dataset.hpp"
 #include "pairs.hpp"
 
@@ -74,23 +74,23 @@ void number_classes(const std::vector<std::int32_t>& labels, const std::vector<s
   }
 }
 
-std::vector<std::string> read_names(const fs::path& path) {
-  const auto refuse = [&](const std::string& got) {
-    throw Error(path.string() + ": expected a text file of class names, got " + got);
-  };
-  if (std::error_code error; std::filesystem::is_directory(path, error)) refuse("a directory");
-  std::ifstream file(path);
-  if (!file) refuse(std::generic_category().message(errno));
-  std::vector<std::string> names;
-  for (std::string line; std::getline(file, line);) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    names.push_back(line);
-  }
-  if (names.empty()) refuse("an empty one");
-  return names;
-}
-
 }  // namespace
+
+std::vector<Factor> attributes_of(Run& run, const fs::path& path,
+                                  const std::vector<std::string>& label_names) {
+  run.add_input("attributes", path);
+  if (array_format(split_array_path(path).file)) {
+    std::vector<Factor> factors;
+    factors.push_back(class_factor("class", read_labels(path), label_names));
+    return factors;
+  }
+  if (!label_names.empty()) throw UsageError("--label-names: expected labels, got a CSV file");
+  Attributes read = read_attributes(path);
+  for (const std::string& note : read.notes) {
+    run.print(fmt::format("Note: {}: {}", path.string(), note));
+  }
+  return std::move(read.factors);
+}
 
 LabelledFiles fashion_mnist_test() {
   return fashion_mnist(false).front();
@@ -141,12 +141,14 @@ LabelledRows FeatureSource::load(Run& run) const {
   if (!labels.empty()) {
     number_classes(
         labels,
-        own ? (names_.empty() ? std::vector<std::string>{} : read_names(names_)) : kFashionClasses,
+        own ? (names_.empty() ? std::vector<std::string>{} : read_lines(names_)) : kFashionClasses,
         result);
     if (result.names.size() < 2) {
-      throw Error(fmt::format("{}: expected labels of at least 2 classes, got {}",
-                              parts[0].labels.string(),
-                              result.names.empty() ? "missing ones (negative) alone" : "1"));
+      run.print(fmt::format(
+          "Note: {}: {}, so there is nothing to score against", parts[0].labels.string(),
+          result.names.empty() ? "missing labels (negative) alone" : "labels of one class alone"));
+      result.classes.clear();
+      result.names.clear();
     }
   }
   run.print(fmt::format(

@@ -20,7 +20,8 @@ struct HeatmapPanel {
   std::vector<std::vector<double>> values = {};
   std::vector<std::vector<std::string>> texts = {};  ///< the same form: what stands in the cells
   bool diverging = false;
-  std::vector<std::size_t> boxed = {};  ///< a column of each row that gets a frame; or empty
+  /// A column of each row that gets a frame, or as many as there are for none; or empty.
+  std::vector<std::size_t> boxed = {};
 };
 
 /// Panels side by side, on several lines where they are many. The first kHeatmapLines rows and

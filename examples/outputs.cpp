@@ -188,7 +188,14 @@ void Outputs::write() {
   const Staging staging(folder_);
   for (const auto& [name, write] : files_) {
     make_folders((staging.path() / name).parent_path());
-    write(staging.path() / name);
+    try {
+      write(staging.path() / name);
+    } catch (const FileError& error) {  // by the name that the user knows
+      std::string message = error.what();
+      const std::string hidden = staging.path().string();
+      if (message.starts_with(hidden)) message.replace(0, hidden.size(), folder_.string());
+      throw FileError(message);
+    }
   }
   // From here on nothing can run out. Two runs do not mix their files.
   const FolderLock lock(folder_, /*wait=*/true);
@@ -227,11 +234,11 @@ bool is_number(const std::string& text) {
 
 std::string csv_field(const Json& value) {
   if (value.is_null()) return "";
-  if (!value.is_string()) return value.dump();
-  std::string text = valid_utf8(value.get<std::string>());
+  std::string text = value.is_string() ? valid_utf8(value.get<std::string>()) : value.dump();
   std::replace(text.begin(), text.end(), '\0', ' ');
   // What spreadsheets run as a formula.
-  if (!text.empty() && std::strchr("=+-@\t\r", text[0]) != nullptr && !is_number(text)) {
+  if (value.is_string() && !text.empty() && std::strchr("=+-@\t\r", text[0]) != nullptr &&
+      !is_number(text)) {
     text.insert(text.begin(), '\'');
   }
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;

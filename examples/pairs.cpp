@@ -5,11 +5,20 @@
 #include <cstdlib>
 
 #include "clipk/io/synthetic_pairs.hpp"
+#include "pair_checks.hpp"
 
 namespace clipk::study {
 namespace {
 
 constexpr std::int64_t kDefaultPairs = 500;  // as many as COCO-500
+
+void note_repeated(Run& run, const EmbeddingPairs& pairs, const std::string& images,
+                   const std::string& texts) {
+  for (const std::string& words : repeated_words(
+           repeated_pairs(pairs.images, pairs.texts, /*paired=*/true), images, texts, "")) {
+    run.print("Note: " + words);
+  }
+}
 
 }  // namespace
 
@@ -61,6 +70,7 @@ EmbeddingPairs PairSource::load(Run& run) const {
     EmbeddingPairs result = read_pairs(pairs_);
     run.print(fmt::format("Pairs: {} of dimension {} from {}", result.size(), result.dim(),
                           pairs_.string()));
+    note_repeated(run, result, pairs_.string() + " (images)", pairs_.string() + " (texts)");
     run.add_input("pairs", pairs_);
     return result;
   }
@@ -77,6 +87,7 @@ EmbeddingPairs PairSource::load(Run& run) const {
     EmbeddingPairs result = read_pairs(images, texts);
     run.print(fmt::format("{}: {} pairs of dimension {} from {} and {}", what, result.size(),
                           result.dim(), images.string(), texts.string()));
+    note_repeated(run, result, images.string(), texts.string());
     run.add_input("images", images);
     run.add_input("texts", texts);
     return result;

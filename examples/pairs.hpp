@@ -16,7 +16,8 @@ class PairSource {
   explicit PairSource(Program& program);
 
   /// Reads or generates the pairs, and enters them in the manifest. The first line of the output
-  /// says what they are. @throws UsageError if options contradict, Error if the data is bad.
+  /// says what they are, a note each what is repeated. @throws UsageError if options contradict,
+  /// Error if the data is bad.
   EmbeddingPairs load(Run& run) const;
 
  private:

@@ -54,8 +54,8 @@ class Run {
 
   /// Does a part of the work that the rest can do without: a picture, one of several methods or
   /// studies. If it throws (Error, or memory is short), that is printed and stands in `failed` of
-  /// results.json, the run goes on, and its exit status is 3. A FileError ends the run: a checkpoint
-  /// that cannot be read or written is for the user to look at.
+  /// results.json, the run goes on, and its exit status is 3. A FileError ends the run: a
+  /// checkpoint that cannot be read or written is for the user to look at.
   /// @param what as users know it: "quality.png", "dec, seed 1"
   /// @return whether it succeeded
   bool attempt(const std::string& what, const std::function<void()>& work);

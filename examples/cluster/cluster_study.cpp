@@ -48,6 +48,10 @@ std::vector<std::int64_t> candidates_for(std::int64_t n, std::int64_t distinct,
   return candidates;
 }
 
+std::int64_t rows_on_map(std::int64_t rows, const ClusterArguments& arguments) {
+  return arguments.tsne_rows < 0 ? rows : std::min(rows, arguments.tsne_rows);
+}
+
 // Everything that can be refused before the work begins.
 void check_data(const LabelledRows& data, const ClusterArguments& arguments) {
   const std::int64_t n = data.rows.rows();
@@ -58,17 +62,16 @@ void check_data(const LabelledRows& data, const ClusterArguments& arguments) {
     throw Error(fmt::format("--pca: expected at most {}, got {}", std::min(n, data.rows.cols()),
                             arguments.pca));
   }
-  const std::int64_t least =
-      k > 0 ? k
-            : std::max<std::int64_t>(static_cast<std::int64_t>(data.names.size()), kFewestClusters);
+  const std::int64_t least = std::max(k, kFewestClusters);
   const std::int64_t distinct = distinct_rows(data.rows, least);
   if (distinct < 2) throw Error(fmt::format("expected rows that differ, got {} equal rows", n));
   if (distinct < least) {
     throw Error(
         fmt::format("expected at least {} distinct rows, one a cluster, got {}", least, distinct));
   }
-  const std::int64_t mapped = arguments.tsne_rows < 0 ? n : std::min(n, arguments.tsne_rows);
-  if (mapped > 0 && static_cast<double>(mapped - 1) < 3 * arguments.perplexity) {
+  const std::int64_t mapped = rows_on_map(n, arguments);
+  if (mapped > 0 && arguments.perplexity_chosen &&
+      static_cast<double>(mapped - 1) < 3 * arguments.perplexity) {
     throw Error(
         fmt::format("--perplexity {:g}: expected more than {:g} rows, three times as many, got {} "
                     "(--tsne-rows 0 leaves the map out)",
@@ -86,6 +89,22 @@ void check_places(const Run& run, const ClusterSettings& settings) {
     }
   }
   run.check_places(files);
+}
+
+// A map of few rows has a smaller perplexity, of fewer than four there is none.
+void settle_map(Run& run, const LabelledRows& data, ClusterArguments& arguments) {
+  const std::int64_t mapped = rows_on_map(data.rows.rows(), arguments);
+  const auto most = static_cast<double>((mapped - 1) / 3);
+  if (mapped == 0 || arguments.perplexity_chosen || arguments.perplexity <= most) return;
+  if (most < 1) {
+    arguments.tsne_rows = 0;
+    run.print(fmt::format("Note: no map: t-SNE takes 4 rows, and there are {}", mapped));
+    return;
+  }
+  run.print(
+      fmt::format("Note: --perplexity {:g} in place of {:g}: a third of the {} rows on the map",
+                  most, arguments.perplexity, mapped));
+  arguments.perplexity = most;
 }
 
 // The networks' settings, from the options.
@@ -183,7 +202,7 @@ class ClusterStudy {
         store_.check(key_of(method, run_.options().seed + s), [&](const ClusterFit& fit) {
           check_fit(fit, {.rows = rows().rows,
                           .k = settings.k,
-                          .cols = method == "kmeans" ? rows().cols : settings.autoencoder.code});
+                          .cols = method == "kmeans" ? 0 : settings.autoencoder.code});
         });
       }
     }
@@ -191,24 +210,28 @@ class ClusterStudy {
       check_fit(fit, {.rows = mapped_rows(), .k = 0, .cols = 2});
     });
   }
-  std::int64_t mapped_rows() const {
-    const std::int64_t n = data_.rows.rows();
-    return arguments_.tsne_rows < 0 ? n : std::min(n, arguments_.tsne_rows);
-  }
+  std::int64_t mapped_rows() const { return rows_on_map(data_.rows.rows(), arguments_); }
 
   void choose_k() {
     ClusterSettings& settings = arguments_.settings;
     if (settings.k == 0 && data_.labelled()) {
-      settings.k = static_cast<std::int64_t>(data_.names.size());
+      const auto classes = static_cast<std::int64_t>(data_.names.size());
+      settings.k = distinct_rows(data_.rows, classes);
+      if (settings.k < classes) {
+        run_.print(fmt::format("Note: k = {}: there are {} classes and no more distinct rows",
+                               settings.k, classes));
+      }
     } else if (settings.k == 0) {
       ChooseClustersOptions options{.spherical = settings.spherical, .slack = arguments_.slack};
       const std::int64_t n = data_.rows.rows();
       const std::int64_t distinct =
           std::min(distinct_rows(data_.rows, n), distinct_rows(rows(), n));
       options.candidates = candidates_for(n, distinct, options, arguments_.most);
-      if (options.candidates.empty()) {
-        throw Error(fmt::format(
-            "expected --k, or at least 3 distinct rows to choose it from, got {}", distinct));
+      if (options.candidates.empty()) {  // two rows that differ
+        settings.k = kFewestClusters;
+        run_.print("Note: k = 2: too few distinct rows to choose from");
+        run_.result("k") = settings.k;
+        return;
       }
       const ClusterChoice choice = choose_clusters(run_.context(), rows(), options);
       settings.k = choice.k;
@@ -335,6 +358,7 @@ class ClusterStudy {
 
 ClusterFindings run_cluster_study(Run& run, const LabelledRows& data, ClusterArguments arguments) {
   check_data(data, arguments);
+  settle_map(run, data, arguments);
   check_charts();
   check_places(run, arguments.settings);
   set_networks(arguments, run.options(), data);

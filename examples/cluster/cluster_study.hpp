@@ -21,6 +21,7 @@ struct ClusterArguments {
   std::string scaling = "standardized";
   std::string kernel = "student_t";
   double perplexity = 30;
+  bool perplexity_chosen = false;  ///< else it is at most a third of the rows on the map
   std::int64_t denoising = -1;
   std::int64_t tsne_rows = -1;
   /// k is the largest number of clusters whose stability is within this of the best.

@@ -161,8 +161,9 @@ void check_fit(const ClusterFit& fit, const ClusterFitSizes& sizes) {
     throw Error(fmt::format("expected labels from 0 to {}, got {} of row {}", sizes.k - 1,
                             fit.labels[i], i));
   }
-  if (fit.embedding.rows() != sizes.rows || fit.embedding.cols() != sizes.cols) {
-    throw Error(fmt::format("expected an embedding of shape [{}, {}], got [{}, {}]", sizes.rows,
+  const std::int64_t rows = sizes.cols > 0 ? sizes.rows : 0;
+  if (fit.embedding.rows() != rows || fit.embedding.cols() != sizes.cols) {
+    throw Error(fmt::format("expected an embedding of shape [{}, {}], got [{}, {}]", rows,
                             sizes.cols, fit.embedding.rows(), fit.embedding.cols()));
   }
   for (const DecUpdate& update : fit.updates) {

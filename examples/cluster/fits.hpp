@@ -50,7 +50,7 @@ void read_fit(const ArchiveReader& archive, const std::string& prefix, ClusterFi
 struct ClusterFitSizes {
   std::int64_t rows = 0;
   std::int64_t k = 0;     ///< 0: a map, which has no labels
-  std::int64_t cols = 0;  ///< of the embedding
+  std::int64_t cols = 0;  ///< of the embedding; 0: there is none
 };
 /// @throws Error that says what is not as a fit of these sizes has it.
 void check_fit(const ClusterFit& fit, const ClusterFitSizes& sizes);

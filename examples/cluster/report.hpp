@@ -37,7 +37,8 @@ struct ClusterFindings {
   std::vector<std::pair<std::int64_t, double>> candidates;  ///< k and its stability; k was chosen
   int seeds = 0;
   std::vector<MethodFindings> methods;
-  double one_nn = NAN;  ///< on the map
+  double one_nn = NAN;            ///< on the map
+  double label_silhouette = NAN;  ///< of the labels' own classes; NaN where nobody measured it
 };
 
 /// Scores of all fits; table, pictures, and rows of results.json.

@@ -7,10 +7,12 @@
 #include <cmath>
 #include <utility>
 
+#include "clipk/core/equal_rows.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
 #include "fit_store.hpp"
 #include "gnuplot.hpp"
+#include "pair_checks.hpp"
 
 namespace clipk::study {
 namespace {
@@ -29,19 +31,35 @@ EmbeddingPairs chosen(const EmbeddingPairs& pairs, const std::vector<std::int64_
   return result;
 }
 
-std::vector<Split> make_splits(std::int64_t n, const DimensionSettings& settings,
+// Pairs of an equal image or an equal text stay on one side.
+std::vector<Split> make_splits(const EmbeddingPairs& pairs, const DimensionSettings& settings,
                                std::uint64_t seed) {
   std::vector<Split> splits;
   if (settings.holdout == 0) return splits;
-  const auto held =
+  const std::int64_t n = pairs.size();
+  const auto wanted =
       static_cast<std::int64_t>(std::llround(settings.holdout * static_cast<double>(n)));
-  if (held < kFewestPairs || n - held < kFewestPairs) {
-    throw Error(fmt::format("--holdout {}: expected at least {} pairs on each side, got {} of {}",
-                            settings.holdout, kFewestPairs, held, n));
-  }
+  const std::vector<std::int64_t> equal =
+      joined_groups(equal_row_groups(pairs.images), equal_row_groups(pairs.texts));
   for (int s = 0; s < settings.splits; ++s) {
     auto order =
         Random(seed, RandomStream::dimension_splits, static_cast<std::uint32_t>(s)).permutation(n);
+    const std::int64_t held = set_groups_aside(order, wanted, equal);
+    const auto groups_of = [&](std::int64_t first, std::int64_t end) {
+      std::set<std::int64_t> groups;
+      for (std::int64_t i = first; i < end; ++i) {
+        groups.insert(equal[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])]);
+      }
+      return static_cast<std::int64_t>(groups.size());
+    };
+    const std::int64_t fewest = std::min(groups_of(0, held), groups_of(held, n));
+    if (fewest < kFewestPairs) {
+      throw Error(
+          fmt::format("--holdout {:g}: expected at least {} pairs{} on each side, got {} "
+                      "of {}",
+                      settings.holdout, kFewestPairs, group_count(equal) < n ? " that differ" : "",
+                      fewest, group_count(equal)));
+    }
     std::sort(order.begin(), order.begin() + held);
     std::sort(order.begin() + held, order.end());
     splits.push_back({{order.begin() + held, order.end()}, {order.begin(), order.begin() + held}});
@@ -49,8 +67,18 @@ std::vector<Split> make_splits(std::int64_t n, const DimensionSettings& settings
   return splits;
 }
 
-// What the options ask of the data.
-void check_data(const EmbeddingPairs& pairs, DimensionArguments& arguments) {
+// Dimensions of the data's own, where it has none of the default: half as many again and again.
+std::vector<int> halved_dims(std::int64_t full) {
+  std::vector<int> dims;
+  for (std::int64_t dim = std::max<std::int64_t>(full / 2, 1); dim >= 1 && dims.size() < 3;
+       dim /= 2) {
+    dims.push_back(static_cast<int>(dim));
+  }
+  return dims;
+}
+
+// What the options ask of the data. Defaults adapt to it, and say so.
+void check_data(Run& run, const EmbeddingPairs& pairs, DimensionArguments& arguments) {
   DimensionSettings& settings = arguments.settings;
   if (pairs.size() < kFewestPairs) {
     throw Error(fmt::format("expected at least {} pairs to compare distances, got {}", kFewestPairs,
@@ -59,8 +87,13 @@ void check_data(const EmbeddingPairs& pairs, DimensionArguments& arguments) {
   const auto too_many = [&](int dim) { return dim > pairs.dim(); };
   const auto first = std::find_if(settings.dims.begin(), settings.dims.end(), too_many);
   if (first == settings.dims.end()) return;
-  if (!arguments.dims_chosen && settings.dims.back() <= pairs.dim()) {
+  if (!arguments.dims_chosen) {
     std::erase_if(settings.dims, too_many);
+    if (settings.dims.empty()) {
+      settings.dims = halved_dims(pairs.dim());
+      run.print(fmt::format("Note: --dims {}: the embeddings have {} columns",
+                            fmt::join(settings.dims, ","), pairs.dim()));
+    }
     return;
   }
   throw Error(fmt::format("--dims: expected at most {}, the width of the embeddings, got {}",
@@ -79,15 +112,28 @@ void check_places(const Run& run, const DimensionSettings& settings) {
   run.check_places(files);
 }
 
+// None where the default holds out more than there is.
+std::vector<Split> possible_splits(Run& run, const EmbeddingPairs& pairs,
+                                   const DimensionArguments& arguments) {
+  try {
+    return make_splits(pairs, arguments.settings, run.options().seed);
+  } catch (const Error& error) {
+    if (arguments.holdout_chosen) throw;
+    run.print(fmt::format("Note: nothing is held out, so only the fitted pairs are measured; {}",
+                          error.what()));
+    return {};
+  }
+}
+
 // Fits everything that the study needs, or finds it in the checkpoint.
 class DimensionStudy {
  public:
   DimensionStudy(Run& run, const EmbeddingPairs& pairs, const DimensionSettings& settings,
-                 const std::string& fingerprint)
+                 std::vector<Split> splits, const std::string& fingerprint)
       : run_(run),
         pairs_(pairs),
         settings_(settings),
-        splits_(make_splits(pairs.size(), settings, run.options().seed)),
+        splits_(std::move(splits)),
         store_("dimension_study checkpoint", 2, run.options().checkpoint, fingerprint),
         fits_(settings.methods.size() * settings.dims.size() * (1 + splits_.size())) {
     check_store();
@@ -117,7 +163,6 @@ class DimensionStudy {
   static std::string key_of(const std::string& method, int dim, const std::string& split) {
     return fmt::format("{}/{}/{}", method, dim, split);
   }
-
   // That what the checkpoint has is of these pairs.
   void check_store() const {
     const auto check = [&](const std::string& key, const OutcomeSizes& sizes) {
@@ -156,6 +201,7 @@ class DimensionStudy {
       const Outcome& outcome = *fitted;
       result.all = outcome.train;
       result.all_seconds = outcome.seconds;
+      result.all_epochs = outcome.epochs;
       for (const char* modality : {"images", "texts"}) {
         const Matrix<float>& codes = modality[0] == 'i' ? outcome.images : outcome.texts;
         run_.add_npy(fmt::format("{}_{}_{}.npy", modality, result.method, result.dim),
@@ -175,6 +221,7 @@ class DimensionStudy {
       result.train.push_back(outcome->train);
       result.held.push_back(*outcome->held);
       result.split_seconds += outcome->seconds;
+      result.split_epochs += outcome->epochs;
     }
   }
 
@@ -229,7 +276,7 @@ class DimensionStudy {
 DimensionFindings run_dimension_study(Run& run, const EmbeddingPairs& pairs,
                                       DimensionArguments arguments) {
   DimensionSettings& settings = arguments.settings;
-  check_data(pairs, arguments);
+  check_data(run, pairs, arguments);
   check_charts();
   check_places(run, settings);
   settings.epochs =
@@ -239,9 +286,12 @@ DimensionFindings run_dimension_study(Run& run, const EmbeddingPairs& pairs,
   settings.quads = arguments.quads == 0 ? kQuadsPerPair * pairs.size() : arguments.quads;
   run.print(fmt::format("{} pairs of {} dimensions on {}", pairs.size(), pairs.dim(),
                         to_string(run.context().device())));
+  const RepeatedPairs repeated = repeated_pairs(pairs.images, pairs.texts, /*paired=*/true);
+  if (repeated.any()) run.result("repeated_rows") = repeated.json();
   // A fit depends on none of these.
   const std::string fingerprint = run.fingerprint({"dims", "methods", "splits", "margin"});
-  return DimensionStudy(run, pairs, settings, fingerprint).run();
+  return DimensionStudy(run, pairs, settings, possible_splits(run, pairs, arguments), fingerprint)
+      .run();
 }
 
 }  // namespace clipk::study

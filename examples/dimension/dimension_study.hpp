@@ -21,6 +21,7 @@ struct DimensionArguments {
   std::int64_t quads = 0;            ///< of an epoch; 0: 1600 a pair
   std::string quads_from = "query";  ///< or all
   bool dims_chosen = false;          ///< else those of the default that the data has are taken
+  bool holdout_chosen = false;       ///< else nothing is held out of too few pairs
 };
 
 /// How far the dimension of the pairs can fall: docs/dimension_study.md. Leaves in the run

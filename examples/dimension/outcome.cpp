@@ -31,6 +31,13 @@ Measured read_measured(const ArchiveReader& archive, const std::string& prefix) 
           geometry[3]};
 }
 
+// Exactly where the pairs of rows fit into a gigabyte.
+double order_error_of(Context& context, const PairRows& high, const PairRows& low) {
+  return high.x.rows <= kMostRowsOrdered
+             ? order_error(context, high, low)
+             : sampled_order_error(context, high, low, kSampledOrders, context.seed()).error;
+}
+
 void check_ranks(const char* name, const std::vector<std::int32_t>& ranks, std::int64_t pairs) {
   if (static_cast<std::int64_t>(ranks.size()) != pairs) {
     throw Error(fmt::format("expected {} ranks {}, got {}", pairs, name, ranks.size()));
@@ -52,13 +59,6 @@ void check_codes(const char* name, const Matrix<float>& codes, std::int64_t rows
   if (codes.rows() == rows && codes.cols() == cols) return;
   throw Error(fmt::format("expected codes of {} of shape [{}, {}], got [{}, {}]", name, rows, cols,
                           codes.rows(), codes.cols()));
-}
-
-// Exactly where the pairs of rows fit into a gigabyte.
-double order_error_of(Context& context, const PairRows& high, const PairRows& low) {
-  return high.x.rows <= kMostRowsOrdered
-             ? order_error(context, high, low)
-             : sampled_order_error(context, high, low, kSampledOrders, context.seed()).error;
 }
 
 }  // namespace

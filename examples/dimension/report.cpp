@@ -76,7 +76,37 @@ std::string dim_text(const Json& dim) {
   return dim.is_null() ? "-" : std::to_string(dim.get<int>());
 }
 
+constexpr double kRuleOfThree = 3;
+constexpr double kLeastLevel = 5;  // margins
+
 }  // namespace
+
+std::string points(double share) {
+  const std::string number = fmt::format("{:g}", 100 * share);
+  return number + (number == "1" ? " point" : " points");
+}
+
+std::string cannot_be_safe(const DimensionFindings& found) {
+  const double level = std::min(found.i2t_top1, found.t2i_top1);
+  if (const std::string words = mismatch_words(found.match); !words.empty()) {
+    return fmt::format("{}, so no dimension is called safe.", words);
+  }
+  if (static_cast<double>(found.pairs) * found.margin < kRuleOfThree) {
+    return fmt::format("With {} pairs a loss of {} cannot be ruled out, whatever they show: {}.",
+                       found.pairs, points(found.margin),
+                       found.margin > 0 ? fmt::format("that takes at least {:.0f}",
+                                                      std::ceil(kRuleOfThree / found.margin))
+                                        : "no number of pairs rules out any loss at all");
+  }
+  // Five margins, but of a large margin halfway from it to all.
+  if (level < std::min(kLeastLevel * found.margin, (1 + found.margin) / 2)) {
+    return fmt::format(
+        "Even with all numbers only {:.1f} % find their partner, so a loss of {} would be no small "
+        "one, and no dimension is called safe.",
+        100 * level, points(found.margin));
+  }
+  return "";
+}
 
 DimensionReport::DimensionReport(Context& context, Result baseline, std::vector<Split> splits,
                                  double margin)
@@ -132,13 +162,15 @@ void DimensionReport::add(Run& run, const Result& result) {
     const Hits now = hits(result, held_out);
     const Hits before = hits(baseline_, held_out);
     const BootstrapOptions options{.seed = run.options().seed};
+    const bool network = result.method == "isometric" || result.method == "isotonic";
     changes_.push_back({result.method, result.dim, held_out,
                         paired_bootstrap(context_, now.i2t, before.i2t, options),
-                        paired_bootstrap(context_, now.t2i, before.t2i, options)});
+                        paired_bootstrap(context_, now.t2i, before.t2i, options),
+                        !network || (held_out ? result.split_epochs : result.all_epochs) > 0});
   }
 }
 
-Json DimensionReport::smallest_dims() const {
+Json DimensionReport::smallest_dims(bool can_be_safe) const {
   Json result = Json::object();
   for (const std::string& method : methods_) {
     Json& of_method = result[method] = Json::object();
@@ -148,7 +180,7 @@ Json DimensionReport::smallest_dims() const {
       for (const DimensionChange& change : changes_) {
         if (change.method != method || change.held_out != held_out) continue;
         const auto take = [&](const Interval& interval, Json& best) {
-          if (interval.low <= -margin_) return;
+          if (!can_be_safe || interval.low <= -margin_) return;
           if (best.is_null() || change.dim < best.get<int>()) best = change.dim;
         };
         take(change.i2t, i2t);
@@ -204,6 +236,7 @@ DimensionFindings DimensionReport::findings() const {
                           .dim = baseline_.dim,
                           .splits = static_cast<int>(splits_.size()),
                           .margin = margin_,
+                          .match = match_of(baseline_.all.i2t_ranks, baseline_.all.t2i_ranks),
                           .changes = changes_};
   const auto mean = [](const std::vector<double>& hits) {
     double sum = 0;
@@ -260,14 +293,19 @@ void DimensionReport::finish(Run& run) const {
     run.result("order_error_quadruples") = kSampledOrders;
   }
 
-  const Json smallest = smallest_dims();
+  const DimensionFindings found = findings();
+  const std::string reason = cannot_be_safe(found);
+  const Json smallest = smallest_dims(reason.empty());
+  run.result("match") = json_of(found.match);
+  run.result("no_dimension_is_safe") = reason.empty() ? Json() : Json(reason);
+  if (!reason.empty()) run.print("Note: " + reason);
   run.print(fmt::format(
       "Smallest dimension whose 95 % interval of the change of top-1 stays above -{:g}:", margin_));
   Table dims(split ? std::vector<std::string>{"method", "i2t", "t2i", "new i2t", "new t2i"}
                    : std::vector<std::string>{"method", "i2t", "t2i"});
-  for (const auto& [method, found] : smallest.items()) {
+  for (const auto& [method, kinds] : smallest.items()) {
     std::vector<std::string> cells{method};
-    for (const auto& [kind, ways] : found.items()) {
+    for (const auto& [kind, ways] : kinds.items()) {
       cells.push_back(dim_text(ways["i2t"]));
       cells.push_back(dim_text(ways["t2i"]));
     }

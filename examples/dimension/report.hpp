@@ -8,6 +8,7 @@
 #include "chart.hpp"
 #include "clipk/metrics/bootstrap.hpp"
 #include "dimension/outcome.hpp"
+#include "pair_checks.hpp"
 #include "study.hpp"
 
 namespace clipk::study {
@@ -25,6 +26,7 @@ struct Result {
   Measured all;
   std::vector<Measured> train, held;
   double all_seconds = 0, split_seconds = 0;
+  std::int64_t all_epochs = 0, split_epochs = 0;  ///< of a network, together; 0: its start
   bool failed = false;  ///< one of its fits did, so that it has no figures
 };
 
@@ -39,6 +41,7 @@ struct DimensionChange {
   int dim = 0;
   bool held_out = false;  ///< of pairs that were not fitted
   Interval i2t, t2i;
+  bool trained = true;  ///< false of a network whose start was best, in every split
 };
 
 /// What the dimension study has found.
@@ -50,8 +53,17 @@ struct DimensionFindings {
   double i2t_top1 = 0, t2i_top1 = 0;  ///< of the rows as they are, all pairs
   /// The same among the pairs that a split holds out, which are fewer; NaN without splits.
   double held_i2t_top1 = NAN, held_t2i_top1 = NAN;
+  PairMatch match = {.shown = true};  ///< of all pairs
   std::vector<DimensionChange> changes = {};
 };
+
+/// Why no dimension can be called safe in this data, whatever was measured; empty where one can.
+/// Pairs must be shown to match. Without one query that lost its partner among n, up to 3 in n may
+/// (95 %); and a loss of the margin is a small one only beside a share that is several times
+/// larger.
+std::string cannot_be_safe(const DimensionFindings& found);
+/// "2 points", of a share.
+std::string points(double share);
 
 /// Compares results with the baseline and writes them down.
 class DimensionReport {
@@ -69,7 +81,7 @@ class DimensionReport {
  private:
   void add_rows(Run& run, const Result& result) const;
   Hits hits(const Result& result, bool held_out) const;
-  Json smallest_dims() const;
+  Json smallest_dims(bool can_be_safe) const;
   Figure figure() const;
 
   Context& context_;

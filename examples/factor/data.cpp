@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "clipk/core/equal_rows.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/io/caption_factors.hpp"
 #include "clipk/io/check_finite.hpp"
@@ -99,8 +100,8 @@ FactorSource::FactorSource(Program& program) {
       "clip-retrieval folder");
   CLI::Option* attributes = app.add_option(
       "--attributes", attributes_,
-      "What is known of every row: CSV with a column a factor, or labels as .npy, .npz, "
-      ".safetensors or IDX");
+      "What is known of every row: CSV with a column a factor (also by semicolons or tabs), or "
+      "labels as .npy, .npz, .safetensors or IDX");
   app.add_option("--label-names", names_, "Text file: line i is the name of label i, from 0")
       ->needs(attributes);
   app.add_option("--texts", texts_, "Text vectors beside --embeddings, row i is image i's")
@@ -119,6 +120,24 @@ FactorSource::FactorSource(Program& program) {
 }
 
 FactorData FactorSource::load(Run& run) const {
+  FactorData data = read(run);
+  data.rare = drop_rare_classes(data.factors, kFewestOfClass);
+  for (const RareClasses& rare : data.rare) run.print("Note: " + words_of(rare));
+  std::erase_if(data.factors, [&](const Factor& factor) {
+    if (factor.categorical() || group_count(equal_row_groups(factor.values)) > 1) return false;
+    run.print(fmt::format("Note: {}: one value alone, so it is not studied", factor.name));
+    return true;
+  });
+  if (data.factors.empty()) {
+    throw Error(
+        fmt::format("expected a factor with two classes of at least {} rows, or of values that "
+                    "differ, got none",
+                    kFewestOfClass));
+  }
+  return data;
+}
+
+FactorData FactorSource::read(Run& run) const {
   if (!images_.empty()) {
     if (attributes_.empty()) {
       throw UsageError("expected --attributes beside --images, got --images alone");
@@ -173,7 +192,7 @@ FactorData FactorSource::images(Run& run, const fs::path& rows, const fs::path& 
   data.rows = read_features(rows);
   data.shape = shape_named(shape_, data.rows.cols());
   run.add_input("images", rows);
-  data.factors = read_factors(run, attributes, names);
+  data.factors = attributes_of(run, attributes, names);
   check_rows(data.factors, data.rows.rows(), attributes, rows);
   run.print(fmt::format(
       "{}: {} {}; {}", rows.string(), data.rows.rows(),
@@ -214,8 +233,8 @@ FactorData FactorSource::embeddings(Run& run, const fs::path& rows, const fs::pa
     run.add_input("captions", captions);
   }
   if (!attributes_.empty()) {
-    data.factors = read_factors(run, attributes_,
-                                names_.empty() ? std::vector<std::string>{} : read_lines(names_));
+    data.factors = attributes_of(run, attributes_,
+                                 names_.empty() ? std::vector<std::string>{} : read_lines(names_));
     check_rows(data.factors, data.rows.rows(), attributes_, rows);
   } else {
     data.factors =
@@ -225,18 +244,6 @@ FactorData FactorSource::embeddings(Run& run, const fs::path& rows, const fs::pa
   run.print(fmt::format("{}: {} vectors of dimension {}; {}", rows.string(), data.rows.rows(),
                         data.rows.cols(), list_of(data.factors)));
   return data;
-}
-
-std::vector<Factor> FactorSource::read_factors(Run& run, const fs::path& path,
-                                               const std::vector<std::string>& names) const {
-  run.add_input("attributes", path);
-  if (path.extension() == ".csv") {
-    if (!names.empty()) throw UsageError("--label-names: expected labels, got a CSV file");
-    return read_attributes(path);
-  }
-  std::vector<Factor> factors;
-  factors.push_back(class_factor("class", read_labels(path), names));
-  return factors;
 }
 
 }  // namespace clipk::study

@@ -8,6 +8,7 @@
 #include "clipk/core/matrix.hpp"
 #include "clipk/io/attributes.hpp"
 #include "picture_grid.hpp"
+#include "rare_classes.hpp"
 #include "study.hpp"
 
 namespace clipk::study {
@@ -16,6 +17,7 @@ namespace clipk::study {
 struct FactorData {
   Matrix<float> rows;  ///< [n, d] on the host
   std::vector<Factor> factors;
+  std::vector<RareClasses> rare;      ///< classes of fewer than kFewestOfClass rows, left out
   ImageShape shape;                   ///< of rows that are pictures
   bool vectors = false;               ///< rows are embeddings
   Matrix<float> texts;                ///< [n, d] beside embeddings, or empty
@@ -35,6 +37,7 @@ class FactorSource {
   FactorData load(Run& run) const;
 
  private:
+  FactorData read(Run& run) const;
   FactorData generated(Run& run) const;
   FactorData images(Run& run, const std::filesystem::path& rows,
                     const std::filesystem::path& attributes,
@@ -42,8 +45,6 @@ class FactorSource {
   FactorData embeddings(Run& run, const std::filesystem::path& rows,
                         const std::filesystem::path& texts,
                         const std::filesystem::path& captions) const;
-  std::vector<Factor> read_factors(Run& run, const std::filesystem::path& path,
-                                   const std::vector<std::string>& names) const;
 
   std::string data_ = "generated";
   std::int64_t generated_ = 20'000;

@@ -12,8 +12,9 @@ namespace {
 std::vector<double> ranges_of(const Factor& factor) {
   std::vector<double> ranges;
   for (std::int64_t j = 0; j < factor.values.cols(); ++j) {
-    float low = factor.values(0, j), high = low;
+    float low = INFINITY, high = -INFINITY;
     for (std::int64_t i = 0; i < factor.rows(); ++i) {
+      if (!factor.known(i)) continue;
       low = std::min(low, factor.values(i, j));
       high = std::max(high, factor.values(i, j));
     }
@@ -36,10 +37,6 @@ double distance(const Factor& a, std::int64_t i, const Factor& b, std::int64_t j
   return largest;
 }
 
-bool known(const Factor& factor, std::int64_t row) {
-  return !factor.categorical() || factor.classes[static_cast<std::size_t>(row)] >= 0;
-}
-
 struct EditPairs {
   std::vector<std::int64_t> sources, donors;
 };
@@ -53,7 +50,7 @@ EditPairs draw_pairs(const Factor& factor, const std::vector<double>& ranges,
     for (int attempt = 0; attempt < kTries; ++attempt) {
       const auto source = static_cast<std::int64_t>(random.below(rows));
       const auto donor = static_cast<std::int64_t>(random.below(rows));
-      if (!known(factor, source) || !known(factor, donor) ||
+      if (!factor.known(source) || !factor.known(donor) ||
           distance(factor, source, factor, donor, ranges) <= settings.tolerance) {
         continue;
       }
@@ -101,7 +98,7 @@ std::vector<EditScores> measure_edits(Context& context, const Iin& iin, const Fi
       const std::vector<std::int64_t>& meant = g == f ? pairs.donors : pairs.sources;
       double same = 0, moved = 0, count = 0;
       for (std::size_t e = 0; e < meant.size(); ++e) {
-        if (!known(factors[g], meant[e])) continue;
+        if (!factors[g].known(meant[e])) continue;
         const double off =
             distance(seen[g], static_cast<std::int64_t>(e), factors[g], meant[e], ranges[g]);
         same += off <= settings.tolerance ? 1 : 0;

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <memory>
 #include <utility>
 
+#include "clipk/core/equal_rows.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
 #include "clipk/io/archive.hpp"
@@ -35,7 +37,14 @@ void settle(FactorArguments& arguments, const Options& options, const FactorData
   const std::int64_t n = data.rows.rows();
   if (stage.kind.empty()) stage.kind = data.vectors ? "pca" : "vae";
   if (stage.latent == 0) {
-    stage.latent = std::min({std::int64_t{stage.kind == "pca" ? 16 : 12}, data.rows.cols(), n / 4});
+    // Of few rows few columns, but enough for every factor.
+    stage.latent = std::min(std::int64_t{stage.kind == "pca" ? 16 : 12}, n / 4);
+    stage.latent =
+        std::max({stage.latent, std::int64_t{2}, static_cast<std::int64_t>(data.factors.size())});
+    stage.latent = std::min(stage.latent, data.rows.cols());
+    if (stage.latent < 2) {
+      throw Error("expected rows of at least 2 values, which can be told apart, got 1");
+    }
   }
   if (stage.latent < 2) {
     throw UsageError(fmt::format("--latent: expected at least 2 columns, got {}", stage.latent));
@@ -88,7 +97,10 @@ void settle(FactorArguments& arguments, const Options& options, const FactorData
       iin.sizes.push_back(std::clamp<std::int64_t>(size, 1, std::max<std::int64_t>(share, 1)));
     }
   }
-  if (arguments.holdout < 0) arguments.holdout = n < kFewRows ? .2 : .1;
+  if (arguments.holdout < 0) {
+    arguments.holdout = n < kFewRows ? .2 : .1;
+    arguments.holdout = std::max(arguments.holdout, 1 / static_cast<double>(n));  // one row
+  }
   arguments.iin.flow.scale = coupling_scale_named(arguments.scale);
   if (!arguments.sizing.empty()) iin.sizing.rule = size_rule_named(arguments.sizing);
   const auto epochs = [&](double steps, std::int64_t batch) {
@@ -106,7 +118,8 @@ void settle(FactorArguments& arguments, const Options& options, const FactorData
   arguments.iin.checkpoint_every = std::max<std::int64_t>(arguments.iin.epochs / kCheckpoints, 1);
 }
 
-// Rows for training and held-out ones, at random; of a class at least two stay in the training.
+// Rows for training and held-out ones, at random; equal rows stay on one side, and of a class at
+// least two in the training.
 struct Split {
   std::vector<std::int64_t> train, held_out;
 };
@@ -121,21 +134,36 @@ Split split_rows(const FactorData& data, double share, std::uint64_t seed) {
       if (c >= 0) ++members[static_cast<std::size_t>(c)];
     }
   }
+  const std::vector<std::int64_t> equal = equal_row_groups(data.rows);
+  std::vector<std::vector<std::int64_t>> members(static_cast<std::size_t>(group_count(equal)));
+  for (std::int64_t i = 0; i < n; ++i) {
+    members[static_cast<std::size_t>(equal[static_cast<std::size_t>(i)])].push_back(i);
+  }
+  // How many of the rows have each class of a factor, by class.
+  const auto counts = [&](std::size_t f, const std::vector<std::int64_t>& rows) {
+    std::map<std::size_t, std::int64_t> of_class;
+    for (const std::int64_t row : rows) {
+      const std::int32_t c = data.factors[f].classes[static_cast<std::size_t>(row)];
+      if (c >= 0) ++of_class[static_cast<std::size_t>(c)];
+    }
+    return of_class;
+  };
   Split split;
   for (const std::int64_t row : Random(seed, RandomStream::factor_split).permutation(n)) {
-    const auto at = static_cast<std::size_t>(row);
-    bool spare = split.held_out.size() < wanted;
+    std::vector<std::int64_t>& group =
+        members[static_cast<std::size_t>(equal[static_cast<std::size_t>(row)])];
+    bool spare = split.held_out.size() + group.size() <= wanted;
     for (std::size_t f = 0; spare && f < left.size(); ++f) {
       if (!data.factors[f].categorical()) continue;
-      const std::int32_t c = data.factors[f].classes[at];
-      spare = c < 0 || left[f][static_cast<std::size_t>(c)] > 2;
+      for (const auto& [c, count] : counts(f, group)) spare = spare && left[f][c] - count >= 2;
     }
-    (spare ? split.held_out : split.train).push_back(row);
     for (std::size_t f = 0; spare && f < left.size(); ++f) {
       if (!data.factors[f].categorical()) continue;
-      const std::int32_t c = data.factors[f].classes[at];
-      if (c >= 0) --left[f][static_cast<std::size_t>(c)];
+      for (const auto& [c, count] : counts(f, group)) left[f][c] -= count;
     }
+    std::vector<std::int64_t>& side = spare ? split.held_out : split.train;
+    side.insert(side.end(), group.begin(), group.end());
+    group.clear();  // dealt
   }
   std::sort(split.train.begin(), split.train.end());
   return split;

@@ -186,6 +186,7 @@ void FactorReport::add_results() {
   }
   const FlowDiagnostics& d = found_.diagnostics;
   run_.result("factors") = names;
+  if (!found_.data->rare.empty()) run_.result("rare_classes") = json_of(found_.data->rare);
   run_.result("block_sizes") = sizes;
   run_.result("nll") = d.nll;
   run_.result("nll_gaussian") = d.nll_gaussian;

@@ -10,6 +10,8 @@
 #include "clipk/core/random.hpp"
 #include "clipk/io/captions.hpp"
 #include "clipk/io/dataset.hpp"
+#include "pair_checks.hpp"
+#include "rare_classes.hpp"
 
 namespace clipk::study {
 namespace {
@@ -19,17 +21,25 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kFewestPairs = 10;
 constexpr std::int64_t kMostPairs = 20'000;  // some minutes on two cores
 
-// Equal rows are no error, but a query cannot tell them apart: ties go to the lower row.
-void note_duplicates(const Matrix<float>& rows, const char* what, ReportData& data) {
-  const auto groups = find_duplicate_rows(rows.view());
-  if (groups.empty()) return;
-  std::size_t repeats = 0;
-  for (const auto& group : groups) repeats += group.size() - 1;
-  data.notes.push_back(fmt::format(
-      "{} of the {} {} vectors are the same as an earlier one (the first is row {}, counted from "
-      "0, the same as row {}). A search finds the first of equal ones, so the others count "
-      "as missed and shares of matches come out too low.",
-      repeats, rows.rows(), what, groups[0][1], groups[0][0]));
+void note_repeated(ReportData& data) {
+  const RepeatedPairs repeated =
+      repeated_pairs(data.pairs.images, data.pairs.texts, /*paired=*/true);
+  for (const std::string& words :
+       repeated_words(repeated, "The images", "The texts", /*unpaired=*/"")) {
+    data.notes.push_back(words + (words.back() == '?' ? "" : "."));
+  }
+}
+
+// Labels that the studies can take; nothing where these are of one class alone.
+void keep_common_classes(ReportData& data) {
+  if (!data.labels) return;
+  std::vector<Factor> labels;
+  labels.push_back(std::move(*data.labels));
+  data.labels.reset();
+  for (const RareClasses& rare : drop_rare_classes(labels, kFewestOfClass)) {
+    data.notes.push_back("Of the classes, " + words_of(rare) + ".");
+  }
+  if (!labels.empty()) data.labels = std::move(labels[0]);
 }
 
 // Leaves so many pairs as the studies can take in minutes.
@@ -124,16 +134,12 @@ ReportData ReportSource::load(Run& run) const {
     }
     data.labels = class_factor("label", values,
                                names.empty() ? std::vector<std::string>{} : read_captions(names));
-    if (data.labels->class_names.size() < 2) {
-      throw Error(fmt::format("{}: expected labels of at least 2 classes, got {}", labels.string(),
-                              data.labels->class_names.size()));
-    }
     run.add_input("labels", labels);
     if (!names.empty()) run.add_input("label-names", names);
   }
   thin_out(data, run.options().seed);
-  note_duplicates(data.pairs.images, "image", data);
-  note_duplicates(data.pairs.texts, "text", data);
+  keep_common_classes(data);
+  note_repeated(data);
   return data;
 }
 

@@ -17,7 +17,7 @@ namespace clipk::study {
 struct ReportData {
   EmbeddingPairs pairs;               ///< unit rows
   std::vector<std::string> captions;  ///< [n] of the texts, or empty
-  std::optional<Factor> labels;       ///< of the images, at least 2 classes
+  std::optional<Factor> labels;       ///< of the images: at least 2 classes, none of them rare
   std::string name;                   ///< of the data, for the title
   std::vector<std::string> notes;     ///< what a reader must know of the data
 };

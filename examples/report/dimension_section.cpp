@@ -122,13 +122,19 @@ PageSection dimension_section(Run& run, const ReportData& data, const ReportSett
   if (!train) {
     section.caveats.push_back(fmt::format(
         "Above {} pairs only principal components are tried here. The program dimension_study "
-        "also trains networks, which need fewer numbers for the same.",
+        "also trains networks, which keep more of the pairs they are fitted to; whether they do of "
+        "new ones, it tells.",
         kMostTrained));
   }
   for (const bool held_out : {true, false}) {
     if (held_out && found.splits == 0) continue;
+    std::string png;
+    if (!run.attempt("the chart of dimensions",
+                     [&] { png = to_png(dimension_figure(found, held_out)); })) {
+      continue;
+    }
     section.pictures.push_back(
-        {.png = to_png(dimension_figure(found, held_out)),
+        {.png = std::move(png),
          .alt = fmt::format(
              "Two charts, image to text and text to image: share of {} that find their partner "
              "first, by numbers a vector from {} to {}, for each map, with 95 % "

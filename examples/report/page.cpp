@@ -55,6 +55,10 @@ td:last-child, th:last-child { padding-right: .2rem; }
 @media (max-width: 40rem) {
   body { font-size: 1rem; } main { padding-top: 1.5rem; } h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; }
   .picture img.wide { max-width: none; width: 40rem; }
+  table { min-width: 0; width: 100%; font-size: .84rem; }
+  th, td { padding-right: .55rem; }
+  .text { min-width: 0; overflow-wrap: anywhere; }
+  .number { white-space: normal; }
 }
 @media print {
   :root { --ink: #000; --soft: #444; --line: #bbb; --ground: #fff; --card: #f3f3f3; --accent: #000; }

@@ -8,26 +8,26 @@
 #include <utility>
 
 #include "clipk/core/error.hpp"
+#include "clipk/metrics/silhouette.hpp"
 #include "clipk/models/choose_clusters.hpp"
 #include "clipk/models/cluster_names.hpp"
 #include "clipk/models/factor_pairs.hpp"
 #include "clipk/models/kmeans.hpp"
 #include "cluster/cluster_study.hpp"
 #include "factor/factor_study.hpp"
+#include "rare_classes.hpp"
 #include "report/words.hpp"
 #include "scatter.hpp"
+#include "semantic/measures.hpp"
 #include "semantic/semantic_study.hpp"
 #include "text.hpp"
 
 namespace clipk::study {
 namespace {
 
-constexpr std::int64_t kFewestClustered = 20;  // rows, to choose a number of clusters
-constexpr std::int64_t kRowsOfCluster = 10;    // so many rows a cluster, or fewer clusters
-constexpr std::int64_t kFewestFactored = 40;   // rows, to hold some out and train a flow
-constexpr std::int64_t kFewestOfClass = 5;     // rows of a class that the factor study takes
-constexpr std::int64_t kMapRows = 5000;        // on the t-SNE map
-constexpr double kStabilitySlack = .15;  // as in the semantic study: the finest that is stable
+constexpr std::int64_t kFewestFactored = 40;    // rows, to hold some out and train a flow
+constexpr std::int64_t kMapRows = 5000;         // on the t-SNE map
+constexpr std::int64_t kSilhouetteRows = 2000;  // as in the cluster study
 constexpr std::size_t kTextWidth = 72;
 
 // The number of clusters that the rows fall into, and those clusters; nothing of too few rows.
@@ -36,29 +36,10 @@ std::vector<std::int32_t> stable_clusters(Context& context, const Matrix<float>&
   if (distinct < kFewestClustered) return {};
   ChooseClustersOptions options;
   options.slack = kStabilitySlack;
-  std::erase_if(options.candidates, [&](std::int64_t k) { return k > distinct / kRowsOfCluster; });
+  std::erase_if(options.candidates, [&](std::int64_t k) { return k > most_clusters(distinct); });
   if (options.candidates.empty()) options.candidates = {2};
   const ClusterChoice choice = choose_clusters(context, rows, options);
   return KMeans::fit(context, rows, {.k = choice.k}).labels();
-}
-
-// Classes of fewer rows than `least` become unknown.
-Factor without_rare(const Factor& factor, std::int64_t least) {
-  std::vector<std::int64_t> counts(factor.class_names.size());
-  for (const std::int32_t c : factor.classes) {
-    if (c >= 0) ++counts[static_cast<std::size_t>(c)];
-  }
-  Factor kept{.name = factor.name, .classes = factor.classes};
-  std::vector<std::int32_t> number(counts.size(), -1);
-  for (std::size_t c = 0; c < counts.size(); ++c) {
-    if (counts[c] < least) continue;
-    number[c] = static_cast<std::int32_t>(kept.class_names.size());
-    kept.class_names.push_back(factor.class_names[c]);
-  }
-  for (std::int32_t& c : kept.classes) {
-    if (c >= 0) c = number[static_cast<std::size_t>(c)];
-  }
-  return kept;
 }
 
 Matrix<float> copy_of(const Matrix<float>& rows) {
@@ -96,23 +77,38 @@ void add_factor_pictures(const FactorFindings& found, const Factor& factor, Page
       "numbers its classes should lie apart, in the others on top of each other.";
 }
 
+// How far apart the classes are that the labels give.
+double silhouette_of_labels(Context& context, const LabelledRows& rows) {
+  std::vector<std::int64_t> known;
+  std::vector<std::int32_t> classes;
+  for (std::size_t i = 0; i < rows.classes.size(); ++i) {
+    if (rows.classes[i] < 0) continue;
+    known.push_back(static_cast<std::int64_t>(i));
+    classes.push_back(rows.classes[i]);
+  }
+  return silhouette(context, rows_at(rows.rows, known),
+                    {classes.data(), static_cast<std::int64_t>(classes.size())},
+                    {.sample = kSilhouetteRows, .seed = context.seed()});
+}
+
 std::vector<ClusterName> name_clusters(Run& run, const ReportData& data,
                                        const MethodFindings& method) {
   std::vector<ClusterName> names;
   const auto occupied = std::count_if(method.sizes.begin(), method.sizes.end(),
                                       [](std::int64_t size) { return size > 0; });
   if (occupied < 2) return names;
-  for (const NamedCluster& cluster :
-       cluster_names(run.context(), data.pairs.images, method.labels, data.pairs.texts)) {
+  for (const NamedCluster& cluster : cluster_names(run.context(), data.pairs.images, method.labels,
+                                                   data.pairs.texts, {.names = kNamesAsked})) {
     ClusterName& name = names.emplace_back();
     name.label = cluster.label;
     name.size = cluster.size;
     name.margin = cluster.margin;
     name.q = cluster.q;
     for (const NamingText& text : cluster.names) {
-      name.names.push_back(data.captions.empty()
-                               ? fmt::format("text {}", text.text)
-                               : data.captions[static_cast<std::size_t>(text.text)]);
+      const std::string caption = data.captions.empty()
+                                      ? fmt::format("text {}", text.text)
+                                      : data.captions[static_cast<std::size_t>(text.text)];
+      add_name(name.names, caption);
     }
   }
   return names;
@@ -138,7 +134,8 @@ PageSection cluster_section(Run& run, const ReportData& data) {
                  section);
     return section;
   }
-  LabelledRows rows{.rows = copy_of(data.pairs.images), .classes = {}, .names = {}};
+  // As the semantic study clusters them.
+  LabelledRows rows{.rows = centred_rows(data.pairs.images), .classes = {}, .names = {}};
   if (labels) {
     rows.classes = data.labels->classes;
     rows.names = data.labels->class_names;
@@ -147,12 +144,11 @@ PageSection cluster_section(Run& run, const ReportData& data) {
   arguments.settings.methods = {"kmeans"};
   arguments.settings.seeds = 5;
   arguments.slack = kStabilitySlack;
-  arguments.most = std::max<std::int64_t>(distinct / kRowsOfCluster, 2);
+  arguments.most = most_clusters(distinct);
   arguments.tsne_rows = std::min(n, kMapRows);
-  arguments.perplexity =
-      std::min(30.0, std::floor(static_cast<double>(arguments.tsne_rows - 1) / 3));
   Run& part = run.part("clusters");
-  const ClusterFindings found = run_cluster_study(part, rows, arguments);
+  ClusterFindings found = run_cluster_study(part, rows, arguments);
+  if (labels) found.label_silhouette = silhouette_of_labels(part.context(), rows);
   const std::vector<ClusterName> names = name_clusters(run, data, found.methods.front());
   say_clusters(found, names, labels, !data.captions.empty(), section);
   section.pictures.push_back(
@@ -195,10 +191,11 @@ PageSection factor_section(Run& run, const ReportData& data) {
   const bool labels = data.labels.has_value();
   Factor factor;
   if (labels) {
-    factor = without_rare(*data.labels, kFewestOfClass);
+    factor = copy_of_classes(*data.labels);
   } else if (const auto clusters = stable_clusters(run.context(), data.pairs.texts);
              !clusters.empty()) {
-    factor = without_rare(class_factor("text cluster", clusters), kFewestOfClass);
+    factor = class_factor("text cluster", clusters);
+    drop_rare_classes(factor, kFewestOfClass);
   }
   if (factor.class_names.size() < 2) {
     say_left_out(fmt::format("this takes two classes of at least {} images, and there are fewer",
@@ -215,7 +212,8 @@ PageSection factor_section(Run& run, const ReportData& data) {
   Run& part = run.part("factors");
   const FactorFindings found = run_factor_study(part, rows, FactorArguments());
   say_factors(found, labels, section);
-  add_factor_pictures(found, rows.factors.front(), section);
+  run.attempt("the charts of a factor's numbers",
+              [&] { add_factor_pictures(found, rows.factors.front(), section); });
   const FactorFinding& first = found.factors.front();
   PageTable table{.caption = "How often the class is read right in new images",
                   .head = {"read from", "numbers", "right"}};
@@ -240,10 +238,7 @@ PageSection semantic_section(Run& run, const ReportData& data) {
   semantic.texts = copy_of(data.pairs.texts);
   semantic.captions = data.captions;
   semantic.paired = true;
-  if (data.labels) {
-    Factor known = without_rare(*data.labels, kFewestOfClass);
-    if (known.class_names.size() > 1) semantic.factors.push_back(std::move(known));
-  }
+  if (data.labels) semantic.factors.push_back(copy_of_classes(*data.labels));
   SemanticSettings settings;
   settings.shown = std::min<std::int64_t>(settings.shown, data.pairs.size());
   Run& part = run.part("meaning");
@@ -254,11 +249,14 @@ PageSection semantic_section(Run& run, const ReportData& data) {
     section.pictures.push_back({part.content(file), std::move(alt), std::move(caption)});
   };
   add("similarity.png",
-      fmt::format("Table of cosines of {} texts with {} images; the best image of each text is "
-                  "framed.",
-                  found.table.texts.size(), found.table.images.size()),
-      "Cosines of texts (down) with images (across), of typical images. Compare along a row; the "
-      "best image of each text is framed.");
+      fmt::format("Table of cosines of {} texts with {} images; a text's best image of all {} is "
+                  "framed where it is among these.",
+                  found.table.texts.size(), found.table.images.size(), found.images),
+      fmt::format(
+          "Cosines of texts (down) with images (across), of typical images. Compare along a "
+          "row. A frame is around a text's best image of all {}; a row without one has its "
+          "best image elsewhere.",
+          found.images));
   add("correlation.png",
       "Table of correlations of labels and texts with the leading principal components.",
       "Correlations of labels and texts with principal components; a number stands where it is "

@@ -35,8 +35,9 @@ void say_gap(const SemanticFindings& found, PageSection& section) {
   if (!found.gap) return;
   const Estimate& paired = found.paired_cosine;
   const double other = found.other_cosine.value;
-  // Without an interval the means alone must do.
-  const bool nearer = (std::isnan(paired.low) ? paired.value : paired.low) > other;
+  // A pair must be nearer on average, and retrieval find it. Without an interval the mean must do.
+  const bool nearer =
+      (std::isnan(paired.low) ? paired.value : paired.low) > other && found.match.shown;
   const std::string sure = interval_text(paired.low, paired.high, 3);
   section.found.push_back(fmt::format(
       "An image and its own text have a cosine of {} on average ({}), an image and any other text "
@@ -45,8 +46,10 @@ void say_gap(const SemanticFindings& found, PageSection& section) {
       plain_text(found.gap_distance.value, 3),
       interval_text(found.gap_distance.low, found.gap_distance.high, 3),
       nearer ? "So a cosine means something beside other cosines, not by itself"
-             : "So it is not shown that a pair is nearer than any two: images and texts may not "
-               "match"));
+      : found.match.shown
+          ? "So it is not shown that a pair is nearer than any two: images and texts "
+            "may not match"
+          : mismatch_words(found.match)));
   section.key = {fmt::format("{} against {}", plain_text(paired.value, 2), plain_text(other, 2)),
                  "mean cosine of a pair, and of an image with any other text", "Of pairs: " + sure};
   section.summary =
@@ -103,13 +106,14 @@ void say_components(const SemanticFindings& found, bool captions, PageSection& s
 void say_classes(const SemanticFindings& found, PageSection& section) {
   if (!found.classes) return;
   const ClassFindings& classes = *found.classes;
+  if (!classes.probe) return;
   section.found.push_back(fmt::format(
       "The {} classes of the labels are told apart in {} of {} images (95 % interval {} to {}) by "
       "logistic regression on other images; always naming the commonest would be right in {}.{}",
-      classes.classes, percent_text(classes.probe.estimate), classes.rows,
-      percent_text(classes.probe.low), percent_text(classes.probe.high),
+      classes.classes, percent_text(classes.probe->estimate), classes.rows,
+      percent_text(classes.probe->low), percent_text(classes.probe->high),
       percent_text(classes.chance),
-      classes.probe.low > classes.chance ? "" : " So it is not shown that they can be told."));
+      classes.probe->low > classes.chance ? "" : " So it is not shown that they can be told."));
 }
 
 }  // namespace

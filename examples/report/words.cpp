@@ -9,11 +9,8 @@ namespace clipk::study {
 namespace {
 
 constexpr double kVeryStable = .9, kStable = .6;
-constexpr double kClearGaps = .25, kSomeGaps = .1;  // silhouettes
 constexpr double kFalseNames = .05;
 constexpr double kSmallLeak = .05;
-constexpr double kRuleOfThree = 3;
-constexpr double kLeastLevel = 5;  // margins
 
 double worst(const DimensionChange& change) {
   return std::min(change.i2t.low, change.t2i.low);
@@ -38,15 +35,17 @@ const DimensionChange* nearest_to_safe(const DimensionFindings& found, bool held
   return best;
 }
 
-std::string method_text(const std::string& method) {
-  if (method == "pca") return "principal components";
-  if (method == "random") return "a random projection";
-  if (method == "isometric") return "a network that keeps distances";
-  return "a network that keeps the order of distances";
+// "1 number", "7 numbers".
+std::string numbers(std::int64_t count) {
+  return fmt::format("{} number{}", count, count == 1 ? "" : "s");
 }
 
-std::string points(double share) {
-  return fmt::format("{:g} points", 100 * share);
+std::string method_text(const DimensionChange& change) {
+  if (change.method == "pca") return "principal components";
+  if (change.method == "random") return "a random projection";
+  if (!change.trained) return "a linear map, the start of a network that no training made better";
+  if (change.method == "isometric") return "a network trained to keep distances";
+  return "a network trained to keep the order of distances";
 }
 
 const MethodFindings& first_method(const ClusterFindings& found) {
@@ -100,24 +99,6 @@ std::string few_rows_words(std::int64_t rows) {
       rows);
 }
 
-std::string cannot_be_safe(const DimensionFindings& found) {
-  if (static_cast<double>(found.pairs) * found.margin < kRuleOfThree) {
-    return fmt::format("With {} pairs a loss of {} cannot be ruled out, whatever they show: {}.",
-                       found.pairs, points(found.margin),
-                       found.margin > 0 ? fmt::format("that takes at least {:.0f}",
-                                                      std::ceil(kRuleOfThree / found.margin))
-                                        : "no number of pairs rules out any loss at all");
-  }
-  const double level = std::min(found.i2t_top1, found.t2i_top1);
-  if (level < kLeastLevel * found.margin) {
-    return fmt::format(
-        "Even with all numbers only {} find their partner, so a loss of {} would be no small one, "
-        "and no dimension is called safe.",
-        percent_text(level), points(found.margin));
-  }
-  return "";
-}
-
 const DimensionChange* safe_dimension(const DimensionFindings& found, bool held_out) {
   if (!cannot_be_safe(found).empty()) return nullptr;
   const DimensionChange* best = nullptr;
@@ -140,13 +121,13 @@ void say_dimension(const DimensionFindings& found, PageSection& section) {
   const DimensionChange* near = nearest_to_safe(found, true);
   if (safe != nullptr) {
     section.found.push_back(fmt::format(
-        "For pairs that the map has not seen, {} numbers are enough ({}): the share that finds its "
+        "For pairs that the map has not seen, {} {} enough ({}): the share that finds its "
         "partner changes by {} from image to text and {} from text to image, so a loss of {} or "
         "more is not to be expected.",
-        safe->dim, method_text(safe->method), change_text(safe->i2t), change_text(safe->t2i),
-        margin));
+        numbers(safe->dim), safe->dim == 1 ? "is" : "are", method_text(*safe),
+        change_text(safe->i2t), change_text(safe->t2i), margin));
     section.summary =
-        fmt::format("New pairs can be stored in {} numbers instead of {}.", safe->dim, found.dim);
+        fmt::format("New pairs can be stored in {} instead of {}.", numbers(safe->dim), found.dim);
     section.key = {fmt::format("{} of {}", safe->dim, found.dim),
                    "numbers a vector are enough for new pairs",
                    "Change: " + change_text(worse(*safe))};
@@ -159,17 +140,17 @@ void say_dimension(const DimensionFindings& found, PageSection& section) {
                                percent_text(std::min(found.i2t_top1, found.t2i_top1)), found.dim)};
     if (near != nullptr) {
       section.found.push_back(fmt::format(
-          "For what it is worth: with {} numbers ({}) the share among pairs that the map has not "
-          "seen changes by {} from image to text and {} from text to image.",
-          near->dim, method_text(near->method), change_text(near->i2t), change_text(near->t2i)));
+          "For what it is worth: with {} ({}) the share among pairs that the map has not seen "
+          "changes by {} from image to text and {} from text to image.",
+          numbers(near->dim), method_text(*near), change_text(near->i2t), change_text(near->t2i)));
     }
   } else if (near != nullptr) {
     section.found.push_back(fmt::format(
         "For pairs that the map has not seen, no number below {} is shown to be safe. Nearest to "
         "it comes {} ({}): the share that finds its partner changes by {} from image to text and "
         "{} from text to image, so a loss of {} cannot be ruled out.",
-        found.dim, near->dim, method_text(near->method), change_text(near->i2t),
-        change_text(near->t2i), margin));
+        found.dim, near->dim, method_text(*near), change_text(near->i2t), change_text(near->t2i),
+        margin));
     section.summary =
         fmt::format("No dimension below {} is shown to be safe for new pairs.", found.dim);
     section.key = {fmt::format("none below {}", found.dim),
@@ -186,17 +167,17 @@ void say_dimension(const DimensionFindings& found, PageSection& section) {
   const DimensionChange* kept = safe_dimension(found, false);
   if (kept != nullptr) {
     section.found.push_back(fmt::format(
-        "These {} pairs themselves can be kept in {} numbers each ({}, fitted to them): {} from "
+        "These {} pairs themselves can be kept in {} each ({}, fitted to them): {} from "
         "image to text, {} from text to image. That says what a map can remember, not what new "
         "pairs get.",
-        found.pairs, kept->dim, method_text(kept->method), change_text(kept->i2t),
+        found.pairs, numbers(kept->dim), method_text(*kept), change_text(kept->i2t),
         change_text(kept->t2i)));
   } else if (const DimensionChange* closest = nearest_to_safe(found, false);
              closest != nullptr && reason.empty()) {
     section.found.push_back(fmt::format(
         "Even for the pairs that a map was fitted to, none of the smaller dimensions tried is "
         "shown to be safe; nearest comes {} ({}), with {} in the worse direction.",
-        closest->dim, method_text(closest->method), change_text(worse(*closest))));
+        closest->dim, method_text(*closest), change_text(worse(*closest))));
   }
   section.caveats.push_back(fmt::format(
       "Safe means: the whole 95 % interval of the change lies above a loss of {}, in both "
@@ -244,8 +225,8 @@ void say_clusters(const ClusterFindings& found, const std::vector<ClusterName>& 
         labels || found.candidates.empty() ? "starts" : "samples", agreement));
   } else if (stable) {
     section.found.push_back(fmt::format(
-        "The clusters are found again in part: between {} the agreement is {} of 1, so many rows "
-        "near the borders change sides.",
+        "The clusters are found again in part: between {} the agreement is {} of 1, so some rows "
+        "change sides.",
         how, agreement));
   } else {
     section.found.push_back(fmt::format(
@@ -255,12 +236,14 @@ void say_clusters(const ClusterFindings& found, const std::vector<ClusterName>& 
   }
   if (!std::isnan(method.silhouette)) {
     section.found.push_back(fmt::format(
-        "{} (silhouette {:.2f}; 1 would be far apart, 0 not apart at all).",
-        method.silhouette >= kClearGaps  ? "There are clear gaps between them"
-        : method.silhouette >= kSomeGaps ? "The gaps between them are small"
-                                         : "There are no gaps between them: they are regions of "
-                                           "one cloud that runs on",
-        method.silhouette));
+        "Their silhouette is {} (1: every image is far nearer to its own cluster than to the next; "
+        "0: no nearer). {}",
+        plain_text(method.silhouette, 2),
+        std::isnan(found.label_silhouette)
+            ? "In so many dimensions even groups that are there score low, so it tells little by "
+              "itself."
+            : fmt::format("The classes of the labels themselves have {}.",
+                          plain_text(found.label_silhouette, 2))));
   }
   if (!std::isnan(method.ami)) {
     section.found.push_back(fmt::format(
@@ -274,11 +257,12 @@ void say_clusters(const ClusterFindings& found, const std::vector<ClusterName>& 
     section.found.emplace_back("They have no names: no text could be held against them.");
   } else {
     section.found.push_back(fmt::format(
-        "{} of {} clusters have a text that is nearer to them than chance would have it{}",
+        "{} of {} clusters {} shown to have a text that is nearer to them than chance would have "
+        "it{}",
         named == names.size() ? "All"
         : named == 0          ? "None"
                               : std::to_string(named),
-        names.size(),
+        names.size(), named < 2 ? "is" : "are",
         captions ? "; the table shows the nearest ones."
                  : ". Without captions the table can only give the texts' numbers."));
   }
@@ -324,19 +308,20 @@ void say_factors(const FactorFindings& found, bool labels, PageSection& section)
     section.found.push_back(
         classes
             ? fmt::format(
-                  "\u201c{}\u201d{} was gathered into {} of {} numbers. From those alone its class "
-                  "is read "
-                  "right in {} of {} images that nothing was fitted to (95 % interval {} to {}); "
+                  "\u201c{}\u201d{} was gathered into {} of {} numbers. From {} alone its class is "
+                  "read right in {} of {} images that nothing was fitted to (95 % interval {} to "
+                  "{}); "
                   "always naming the commonest class would be right in {}.{}",
                   factor.name, origin, factor.block_size, found.latent,
-                  percent_text(factor.own_block), factor.tested, percent_text(own.low),
-                  percent_text(own.high), percent_text(factor.chance),
+                  factor.block_size == 1 ? "that" : "those", percent_text(factor.own_block),
+                  factor.tested, percent_text(own.low), percent_text(own.high),
+                  percent_text(factor.chance),
                   shown ? "" : " So it is not shown that it can be read at all.")
-            : fmt::format(
-                  "\u201c{}\u201d{} was gathered into {} of {} numbers, which tell {} of its "
-                  "variation in {} images that nothing was fitted to.",
-                  factor.name, origin, factor.block_size, found.latent,
-                  percent_text(factor.own_block), factor.tested));
+            : fmt::format("\u201c{}\u201d{} was gathered into {} of {} numbers, which {} {} of its "
+                          "variation in {} images that nothing was fitted to.",
+                          factor.name, origin, factor.block_size, found.latent,
+                          factor.block_size == 1 ? "tells" : "tell", percent_text(factor.own_block),
+                          factor.tested));
     section.found.push_back(
         factor.leak > kSmallLeak
             ? fmt::format(
@@ -348,12 +333,13 @@ void say_factors(const FactorFindings& found, bool labels, PageSection& section)
                   signed_text(100 * factor.leak)));
     if (factor.edits > 0 && !std::isnan(factor.success)) {
       section.found.push_back(fmt::format(
-          "Exchanging those numbers between two images changes \u201c{}\u201d as intended in {} of "
+          "Exchanging {} between two images changes \u201c{}\u201d as intended in {} of "
           "{} "
           "trials, "
           "as a separate judge reads the result; {} of the results lie outside of what real images "
           "show.",
-          factor.name, percent_text(factor.success), factor.edits, percent_text(factor.flagged)));
+          factor.block_size == 1 ? "that number" : "those numbers", factor.name,
+          percent_text(factor.success), factor.edits, percent_text(factor.flagged)));
     }
     if (!section.summary.empty()) continue;
     section.summary =
@@ -365,8 +351,8 @@ void say_factors(const FactorFindings& found, bool labels, PageSection& section)
                     "It is not shown that \u201c{}\u201d{} can be read from numbers of its own.",
                     factor.name, origin);
     section.key = {percent_text(factor.own_block, 0),
-                   fmt::format("of new images: \u201c{}\u201d read from {} numbers of its own",
-                               factor.name, factor.block_size),
+                   fmt::format("of new images: \u201c{}\u201d read from {} of its own", factor.name,
+                               numbers(factor.block_size)),
                    classes ? fmt::format("95 % interval {} to {}, {} images; chance {}",
                                          percent_text(own.low, 0), percent_text(own.high, 0),
                                          factor.tested, percent_text(factor.chance, 0))

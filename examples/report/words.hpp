@@ -44,10 +44,6 @@ struct ClusterName {
 // for the caller to add.
 
 void say_dimension(const DimensionFindings& found, PageSection& section);
-/// Why nothing can be called safe in this data, whatever was measured; empty where it can. Without
-/// one query that lost its partner among n, up to 3 in n may (95 %); and a loss of the margin is a
-/// small one only beside a share that is several times larger.
-std::string cannot_be_safe(const DimensionFindings& found);
 /// The smallest dimension below the full one that is safe in both directions, if any is.
 const DimensionChange* safe_dimension(const DimensionFindings& found, bool held_out);
 

@@ -12,6 +12,8 @@
 #include "clipk/io/dataset.hpp"
 #include "clipk/io/embeddings.hpp"
 #include "clipk/io/synthetic_pairs.hpp"
+#include "features.hpp"
+#include "pair_checks.hpp"
 #include "pairs.hpp"
 
 namespace clipk::study {
@@ -32,18 +34,6 @@ void check_width(const Matrix<float>& rows, const fs::path& path, const Semantic
   if (rows.cols() == data.images.cols()) return;
   throw Error(fmt::format("{}: expected rows of {} values as {} has, got {}", path.string(),
                           data.images.cols(), images.string(), rows.cols()));
-}
-
-// Equal rows are no error, but a query cannot tell them apart: ties go to the lower row.
-void note_duplicates(Run& run, MatrixView<const float> rows, const fs::path& path) {
-  const auto groups = find_duplicate_rows(rows);
-  if (groups.empty()) return;
-  std::size_t equal = 0;
-  for (const auto& group : groups) equal += group.size() - 1;
-  run.print(
-      fmt::format("Note: {}: {} of {} rows equal an earlier one (row {} is row {}); a query "
-                  "finds the first of equal rows, so the others count as missed",
-                  path.string(), equal, rows.rows, groups[0][1], groups[0][0]));
 }
 
 }  // namespace
@@ -68,7 +58,8 @@ SemanticSource::SemanticSource(Program& program) {
   app.add_option("--label-names", names_, "Text file: line i is the name of label i, from 0")
       ->needs(labels);
   app.add_option("--attributes", attributes_,
-                 "What is known of every image: CSV with a column a feature")
+                 "What is known of every image: CSV with a column a feature (also by semicolons or "
+                 "tabs), or classes as --labels")
       ->needs(images)
       ->excludes(labels);
   CLI::Option* prompts = app.add_option(
@@ -134,8 +125,11 @@ SemanticData SemanticSource::load(Run& run) const {
   }
   read_factors(run, data, labels, names);
   read_prompts(run, data);
-  note_duplicates(run, data.images, images);
-  note_duplicates(run, data.texts, texts);
+  const RepeatedPairs repeated = repeated_pairs(data.images, data.texts, data.paired);
+  for (const std::string& words :
+       repeated_words(repeated, images.string(), texts.string(), "take --unpaired")) {
+    run.print("Note: " + words);
+  }
   std::string known;
   for (const Factor& factor : data.factors) known += "; " + factor.name;
   run.print(data.paired
@@ -154,28 +148,31 @@ void SemanticSource::read_factors(Run& run, SemanticData& data, const fs::path& 
   fs::path from;
   if (!attributes_.empty()) {
     from = attributes_;
-    data.factors = read_attributes(attributes_);
-    run.add_input("attributes", attributes_);
+    data.factors = attributes_of(run, attributes_, {});
   } else if (!labels.empty()) {
     from = labels;
     const std::vector<std::int32_t> values = read_labels(labels);
     data.factors.push_back(class_factor(
         "label", values, names.empty() ? std::vector<std::string>{} : read_captions(names)));
     run.add_input("labels", labels);
-    if (data.factors.back().class_names.size() < 2) {
-      throw Error(fmt::format("{}: expected labels of at least 2 classes, got {}", labels.string(),
-                              data.factors.back().class_names.size()));
-    }
   }
   for (const Factor& factor : data.factors) {
     if (factor.rows() == data.images.rows()) continue;
     throw Error(fmt::format("{}: expected {} rows, one for every image, got {}", from.string(),
                             data.images.rows(), factor.rows()));
   }
+  // What does not vary tells nothing; nor is it an error.
+  std::erase_if(data.factors, [&](const Factor& factor) {
+    if (!factor.categorical() || factor.class_names.size() > 1) return false;
+    run.print(fmt::format(
+        "Note: {}: {} has {}, so it tells nothing and is left out", from.string(), factor.name,
+        factor.class_names.empty() ? "no row of known class" : "one class alone"));
+    return true;
+  });
 }
 
 void SemanticSource::read_prompts(Run& run, SemanticData& data) const {
-  if (prompts_.empty()) return;
+  if (prompts_.empty() || data.factors.empty()) return;
   data.prompts = read_rows(prompts_, Modality::text);
   check_width(data.prompts, prompts_, data, images_);
   const std::vector<std::int32_t> labels = read_labels(prompt_labels_);

@@ -7,7 +7,7 @@
 #include <numeric>
 #include <span>
 
-#include "clipk/core/error.hpp"
+#include "clipk/core/equal_rows.hpp"
 #include "clipk/core/random.hpp"
 #include "clipk/metrics/hubness.hpp"
 #include "clipk/metrics/reranking.hpp"
@@ -31,11 +31,12 @@ using Bias = std::function<std::vector<double>(MatrixView<const float> bank,
 
 // Every half of the queries is ranked with the bias that the other half tells.
 RetrievalScores by_bank(Context& context, MatrixView<const float> queries,
-                        MatrixView<const float> candidates, const Bias& bias, std::uint64_t seed) {
+                        MatrixView<const float> candidates, const Bias& bias,
+                        const std::vector<std::int64_t>& equal) {
   std::vector<std::int64_t> order =
-      Random(seed, RandomStream::bank_halves).permutation(queries.rows);
+      Random(context.seed(), RandomStream::bank_halves).permutation(queries.rows);
   std::vector<std::int32_t> ranks(order.size());
-  const std::size_t half = order.size() / 2;
+  const auto half = static_cast<std::size_t>(set_groups_aside(order, queries.rows / 2, equal));
   for (const bool second : {false, true}) {
     std::vector<std::int64_t> bank(order.begin() + (second ? 0 : half),
                                    second ? order.begin() + half : order.end());
@@ -50,33 +51,67 @@ RetrievalScores by_bank(Context& context, MatrixView<const float> queries,
   return retrieval_scores(std::move(ranks));
 }
 
-// Folds of the rows of known class, each class dealt evenly.
-std::vector<std::int64_t> deal_folds(const std::vector<std::int32_t>& classes, std::int64_t folds,
+// Folds of the rows of known class, each class dealt evenly; equal rows into the fold of the first.
+std::vector<std::int64_t> deal_folds(const std::vector<std::int32_t>& classes,
+                                     const std::vector<std::int64_t>& equal, std::int64_t folds,
                                      std::uint64_t seed) {
   std::vector<std::int64_t> fold(classes.size());
-  std::vector<std::int64_t> seen;
+  std::vector<std::int64_t> seen, of_group(static_cast<std::size_t>(group_count(equal)), -1);
   const auto n = static_cast<std::int64_t>(classes.size());
   for (const std::int64_t row : Random(seed, RandomStream::class_folds).permutation(n)) {
-    const auto c = static_cast<std::size_t>(classes[static_cast<std::size_t>(row)]);
+    const auto at = static_cast<std::size_t>(row);
+    const auto c = static_cast<std::size_t>(classes[at]);
     if (c >= seen.size()) seen.resize(c + 1);
-    fold[static_cast<std::size_t>(row)] = seen[c]++ % folds;
+    std::int64_t& group = of_group[static_cast<std::size_t>(equal[at])];
+    if (group < 0) group = seen[c]++ % folds;
+    fold[at] = group;
   }
   return fold;
 }
 
+// What is predicted of images that nothing was fitted to. A class whose rows are all equal may be
+// missing from `train`, and is then never predicted.
+std::vector<std::int32_t> by_probe(Context& context, const Matrix<float>& train,
+                                   const std::vector<std::int32_t>& classes,
+                                   const Matrix<float>& unseen) {
+  const auto [least, most] = std::minmax_element(classes.begin(), classes.end());
+  if (*least == *most) {
+    return std::vector<std::int32_t>(static_cast<std::size_t>(unseen.rows()), *least);
+  }
+  return LogisticProbe::fit(context, train, classes, {.standardize = true})
+      .predict(context, unseen);
+}
+std::vector<std::int32_t> by_texts(Context& context, const Matrix<float>& train,
+                                   const std::vector<std::int32_t>& classes,
+                                   const Matrix<float>& unseen) {
+  std::vector<std::int32_t> known = classes;
+  std::sort(known.begin(), known.end());
+  known.erase(std::unique(known.begin(), known.end()), known.end());
+  std::vector<std::int32_t> number;
+  for (const std::int32_t c : classes) {
+    number.push_back(
+        static_cast<std::int32_t>(std::lower_bound(known.begin(), known.end(), c) - known.begin()));
+  }
+  std::vector<std::int32_t> predicted =
+      ZeroShot(context, train, number).predict(context, unseen.to_device(context)).classes;
+  for (std::int32_t& c : predicted) c = known[static_cast<std::size_t>(c)];
+  return predicted;
+}
+
 }  // namespace
 
-Estimate jackknife(std::int64_t n,
+Estimate jackknife(const std::vector<std::int64_t>& equal,
                    const std::function<double(const std::vector<std::int64_t>&)>& statistic) {
-  std::vector<std::int64_t> all(static_cast<std::size_t>(n));
+  std::vector<std::int64_t> all(equal.size());
   std::iota(all.begin(), all.end(), 0);
   Estimate estimate{statistic(all), NAN, NAN};
-  if (n < 2 * kGroups) return estimate;
+  if (group_count(equal) < 2 * kGroups) return estimate;
   std::vector<double> without;
   for (std::int64_t g = 0; g < kGroups; ++g) {
     std::vector<std::int64_t> rows;
-    std::copy_if(all.begin(), all.end(), std::back_inserter(rows),
-                 [&](std::int64_t row) { return row % kGroups != g; });
+    std::copy_if(all.begin(), all.end(), std::back_inserter(rows), [&](std::int64_t row) {
+      return equal[static_cast<std::size_t>(row)] % kGroups != g;
+    });
     without.push_back(statistic(rows));
   }
   const double mean = std::accumulate(without.begin(), without.end(), 0.0) / kGroups;
@@ -86,6 +121,13 @@ Estimate jackknife(std::int64_t n,
   estimate.low = estimate.value - kStudent * error;
   estimate.high = estimate.value + kStudent * error;
   return estimate;
+}
+
+void add_name(std::vector<std::string>& names, const std::string& name) {
+  constexpr std::size_t kNames = 3;
+  if (names.size() < kNames && std::find(names.begin(), names.end(), name) == names.end()) {
+    names.push_back(name);
+  }
 }
 
 Matrix<float> rows_at(MatrixView<const float> from, const std::vector<std::int64_t>& rows) {
@@ -118,26 +160,28 @@ Matrix<float> centred_rows(MatrixView<const float> rows) {
   return result;
 }
 
-void measure_gap(Context& context, const SemanticData& data, SemanticFindings& found) {
+void measure_gap(Context& context, const SemanticData& data, const std::vector<std::int64_t>& equal,
+                 SemanticFindings& found) {
   const auto gap_of = [&](const std::vector<std::int64_t>& rows) {
     return modality_gap(context, rows_at(data.images, rows), rows_at(data.texts, rows));
   };
-  const std::int64_t n = data.images.rows();
   found.gap = modality_gap(context, data.images, data.texts);
-  found.gap_distance = jackknife(n, [&](const auto& rows) { return gap_of(rows).distance; });
-  found.paired_cosine = jackknife(n, [&](const auto& rows) { return gap_of(rows).paired_cosine; });
-  found.other_cosine = jackknife(n, [&](const auto& rows) { return gap_of(rows).other_cosine; });
+  found.gap_distance = jackknife(equal, [&](const auto& rows) { return gap_of(rows).distance; });
+  found.paired_cosine =
+      jackknife(equal, [&](const auto& rows) { return gap_of(rows).paired_cosine; });
+  found.other_cosine =
+      jackknife(equal, [&](const auto& rows) { return gap_of(rows).other_cosine; });
 }
 
-HubFindings measure_hubs(Context& context, const SemanticData& data, std::int64_t neighbours) {
+HubFindings measure_hubs(Context& context, const SemanticData& data,
+                         const std::vector<std::int64_t>& equal, std::int64_t neighbours) {
   HubFindings found;
-  const std::int64_t n = data.images.rows();
   const auto direction = [&](MatrixView<const float> queries, MatrixView<const float> candidates,
                              std::int32_t& most, double& never) {
     const Hubness whole = hubness(context, queries, candidates, neighbours);
     most = whole.most;
     never = whole.never;
-    return jackknife(n, [&](const std::vector<std::int64_t>& rows) {
+    return jackknife(equal, [&](const std::vector<std::int64_t>& rows) {
       return hubness(context, rows_at(queries, rows), rows_at(candidates, rows), neighbours).skew;
     });
   };
@@ -147,6 +191,7 @@ HubFindings measure_hubs(Context& context, const SemanticData& data, std::int64_
 }
 
 std::vector<ScoredRetrieval> measure_retrieval(Context& context, const SemanticData& data,
+                                               const std::vector<std::int64_t>& equal,
                                                const SemanticSettings& settings) {
   const Bias csls = [&](MatrixView<const float> bank, MatrixView<const float> candidates) {
     return csls_bias(context, bank, candidates, std::min(settings.neighbours, bank.rows));
@@ -180,86 +225,94 @@ std::vector<ScoredRetrieval> measure_retrieval(Context& context, const SemanticD
   Retrieval plain = retrieval(context, images, texts);
   add("cosine", std::move(plain.image_to_text), std::move(plain.text_to_image));
   add("csls", with(images, texts, csls), with(texts, images, csls));
-  add("csls_bank", by_bank(context, images, texts, csls, context.seed()),
-      by_bank(context, texts, images, csls, context.seed()));
+  // Half of the queries must be there to learn from.
+  std::vector<std::int64_t> order(equal.size());
+  std::iota(order.begin(), order.end(), 0);
+  const bool banks = set_groups_aside(order, images.rows / 2, equal) > 0;
+  if (banks) {
+    add("csls_bank", by_bank(context, images, texts, csls, equal),
+        by_bank(context, texts, images, csls, equal));
+  }
   add("sinkhorn", with(images, texts, sinkhorn), with(texts, images, sinkhorn));
-  add("sinkhorn_bank", by_bank(context, images, texts, sinkhorn, context.seed()),
-      by_bank(context, texts, images, sinkhorn, context.seed()));
+  if (banks) {
+    add("sinkhorn_bank", by_bank(context, images, texts, sinkhorn, equal),
+        by_bank(context, texts, images, sinkhorn, equal));
+  }
   return all;
 }
 
-std::optional<ClassFindings> measure_classes(Context& context, const SemanticData& data,
-                                             const SemanticSettings& settings) {
-  if (data.factors.empty() || !data.factors[0].categorical()) return std::nullopt;
-  const Factor& factor = data.factors[0];
-  // Rows of known classes that have a member for every fold; those classes are numbered anew.
-  std::vector<std::int64_t> members(factor.class_names.size());
-  for (const std::int32_t c : factor.classes) {
-    if (c >= 0) ++members[static_cast<std::size_t>(c)];
-  }
+void measure_classes(Context& context, const SemanticData& data,
+                     const std::vector<std::int64_t>& equal, const SemanticSettings& settings,
+                     SemanticFindings& all) {
+  if (data.factors.empty() || !data.factors[0].categorical()) return;
+  // Classes that have an image for every fold, numbered anew.
+  std::vector<Factor> common;
+  common.push_back(copy_of_classes(data.factors[0]));
+  all.rare = drop_rare_classes(common, settings.folds);
+  const bool folded = !common.empty();
+  const Factor& factor = folded ? common[0] : data.factors[0];
+  if (!folded && data.prompts.empty()) return;
   ClassFindings found{.factor = factor.name};
-  std::int64_t most = 0;
-  std::vector<std::int32_t> number(members.size(), -1);
-  for (std::size_t c = 0; c < members.size(); ++c) {
-    if (members[c] < settings.folds) continue;
-    number[c] = static_cast<std::int32_t>(found.classes++);
-    most = std::max(most, members[c]);
-  }
-  std::vector<std::int64_t> rows;
-  std::vector<std::int32_t> classes;
+  std::vector<std::int64_t> rows, counts(factor.class_names.size()), row_equal;
+  std::vector<std::int32_t> classes, known;  // known: as the prompts count them
   for (std::size_t i = 0; i < factor.classes.size(); ++i) {
     const std::int32_t c = factor.classes[i];
-    if (c < 0 || number[static_cast<std::size_t>(c)] < 0) continue;
+    if (c < 0) continue;
+    ++counts[static_cast<std::size_t>(c)];
     rows.push_back(static_cast<std::int64_t>(i));
-    classes.push_back(number[static_cast<std::size_t>(c)]);
+    row_equal.push_back(equal[i]);
+    classes.push_back(c);
+    known.push_back(data.factors[0].classes[i]);
   }
+  if (rows.empty()) return;
   found.rows = static_cast<std::int64_t>(rows.size());
-  if (found.classes < 2) return std::nullopt;
-  found.chance = static_cast<double>(most) / static_cast<double>(found.rows);
+  found.classes = std::count_if(counts.begin(), counts.end(), [](auto n) { return n > 0; });
+  found.chance = static_cast<double>(*std::max_element(counts.begin(), counts.end())) /
+                 static_cast<double>(found.rows);
 
   const std::uint64_t seed = context.seed();
-  const std::vector<std::int64_t> fold = deal_folds(classes, settings.folds, seed);
-  std::vector<double> probe_hits(rows.size()), text_hits(rows.size());
-  for (std::int64_t f = 0; f < settings.folds; ++f) {
-    std::vector<std::int64_t> train, test;
-    std::vector<std::int32_t> train_classes;
-    std::vector<std::size_t> places;
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      if (fold[i] == f) {
-        test.push_back(rows[i]);
-        places.push_back(i);
-      } else {
-        train.push_back(rows[i]);
-        train_classes.push_back(classes[i]);
+  if (folded) {
+    const std::vector<std::int64_t> fold = deal_folds(classes, row_equal, settings.folds, seed);
+    std::vector<double> probe_hits(rows.size()), text_hits(rows.size());
+    for (std::int64_t f = 0; f < settings.folds; ++f) {
+      std::vector<std::int64_t> train, test;
+      std::vector<std::int32_t> train_classes;
+      std::vector<std::size_t> places;
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        if (fold[i] == f) {
+          test.push_back(rows[i]);
+          places.push_back(i);
+        } else {
+          train.push_back(rows[i]);
+          train_classes.push_back(classes[i]);
+        }
+      }
+      // Where many rows are equal a fold may have none, or all.
+      if (train.empty() || test.empty()) continue;
+      const Matrix<float> unseen = rows_at(data.images, test);
+      const auto count = [&](const std::vector<std::int32_t>& predicted,
+                             std::vector<double>& hits) {
+        for (std::size_t i = 0; i < places.size(); ++i) {
+          hits[places[i]] = predicted[i] == classes[places[i]] ? 1 : 0;
+        }
+      };
+      count(by_probe(context, rows_at(data.images, train), train_classes, unseen), probe_hits);
+      if (data.paired) {
+        count(by_texts(context, rows_at(data.texts, train), train_classes, unseen), text_hits);
       }
     }
-    const Matrix<float> unseen = rows_at(data.images, test);
-    const LogisticProbe probe = LogisticProbe::fit(context, rows_at(data.images, train),
-                                                   train_classes, {.standardize = true});
-    const auto count = [&](const std::vector<std::int32_t>& predicted, std::vector<double>& hits) {
-      for (std::size_t i = 0; i < places.size(); ++i) {
-        hits[places[i]] = predicted[i] == classes[places[i]] ? 1 : 0;
-      }
-    };
-    count(probe.predict(context, unseen), probe_hits);
-    if (data.paired) {
-      const ZeroShot zero_shot(context, rows_at(data.texts, train), train_classes);
-      count(zero_shot.predict(context, unseen.to_device(context)).classes, text_hits);
-    }
+    found.probe = mean_interval(context, probe_hits, seed);
+    if (data.paired) found.texts = mean_interval(context, text_hits, seed);
   }
-  found.probe = mean_interval(context, probe_hits, seed);
-  if (data.paired) found.texts = mean_interval(context, text_hits, seed);
   if (!data.prompts.empty()) {
     const ZeroShot zero_shot(context, data.prompts, data.prompt_classes);
     std::vector<double> hits;
     const std::vector<std::int32_t> predicted =
         zero_shot.predict(context, rows_at(data.images, rows).to_device(context)).classes;
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      hits.push_back(predicted[i] == factor.classes[static_cast<std::size_t>(rows[i])] ? 1 : 0);
-    }
+    for (std::size_t i = 0; i < rows.size(); ++i) hits.push_back(predicted[i] == known[i] ? 1 : 0);
     found.prompts = mean_interval(context, hits, seed);
   }
-  return found;
+  all.classes = std::move(found);
 }
 
 }  // namespace clipk::study

@@ -61,6 +61,7 @@ void SemanticReport::write() {
   if (!found_.spaces.empty()) add_spaces();
   if (!found_.clusters.empty()) add_clusters();
   if (found_.classes) add_classes();
+  add_left_out();
   if (!found_.table.texts.empty()) {
     run_.attempt("similarity.png", [&] { add_similarity_picture(); });
   }
@@ -69,27 +70,43 @@ void SemanticReport::write() {
   }
 }
 
-// As the deck has it: texts down, images across, the best of each row marked.
+// As the deck has it: texts down, images across, and which image is the best of all.
 void SemanticReport::add_table() {
   const CosineExtract& table = found_.table;
   std::vector<std::string> head{"text"};
   for (const std::int64_t image : table.images) head.push_back(fmt::format("image {}", image));
+  head.emplace_back("best of all");
   Table printed(head);
+  std::size_t marked = 0;
   for (std::size_t t = 0; t < table.texts.size(); ++t) {
     const std::string caption = data_.caption(table.texts[t]);
     std::vector<std::string> cells{shortened(caption, 44)};
     Json row{{"text", table.texts[t]}, {"caption", caption}};
     for (std::size_t i = 0; i < table.images.size(); ++i) {
       const double cosine = table.cosines[t][i];
-      cells.push_back(fmt::format("{:.4f}{}", cosine, i == table.best[t] ? "*" : " "));
+      cells.push_back(fmt::format("{:.4f}{}", cosine, i == table.best_column[t] ? "*" : " "));
       row[fmt::format("image_{}", table.images[i])] = cosine;
     }
-    row["best_image"] = table.images[table.best[t]];
+    marked += table.best_column[t] < table.images.size();
+    cells.push_back(fmt::format("image {} {:.4f}", table.best_image[t], table.best_cosine[t]));
+    row["best_image"] = table.best_image[t];
+    row["best_cosine"] = table.best_cosine[t];
     run_.add_row(std::move(row));
     printed.add(cells);
   }
   run_.print(printed.text());
-  run_.print("Cosine of every text with every image; * marks the best image of each text.");
+  run_.print(fmt::format(
+      "Cosine of texts and images; * marks a text's best image of all {}, which the table shows of "
+      "{} of these {} texts.",
+      found_.images, marked, table.texts.size()));
+}
+
+void SemanticReport::add_left_out() {
+  if (!found_.rare.empty()) run_.result("rare_classes") = json_of(found_.rare);
+  for (const RareClasses& rare : found_.rare) run_.print("Note: " + words_of(rare));
+  if (found_.left_out.empty()) return;
+  run_.result("left_out") = found_.left_out;
+  for (const std::string& words : found_.left_out) run_.print("Left out, " + words);
 }
 
 void SemanticReport::add_pairs() {
@@ -141,7 +158,12 @@ void SemanticReport::add_pairs() {
     entry["text_to_image"] = direction(scored.text_to_image, scored.t2i_top1, scored.t2i_change);
   }
   run_.result("retrieval") = all;
+  run_.result("match") = json_of(found_.match);
+  if (found_.repeated.any()) run_.result("repeated_rows") = found_.repeated.json();
   run_.print("\n" + table.text());
+  if (const std::string words = mismatch_words(found_.match); !words.empty()) {
+    run_.print("Note: " + words);
+  }
   run_.print(
       "With 95 % intervals. CSLS and Sinkhorn look at all queries together; with a query bank they "
       "look\nat other queries alone.");
@@ -232,8 +254,8 @@ void SemanticReport::add_classes() {
   Json json{{"factor", classes.factor},
             {"classes", classes.classes},
             {"rows", classes.rows},
-            {"chance", classes.chance},
-            {"probe", json_of(classes.probe)}};
+            {"chance", classes.chance}};
+  if (classes.probe) json["probe"] = json_of(*classes.probe);
   if (classes.prompts) {
     table.add({"zero-shot by prompts", text_of(*classes.prompts)});
     json["prompts"] = json_of(*classes.prompts);
@@ -242,11 +264,11 @@ void SemanticReport::add_classes() {
     table.add({"nearest class of texts", text_of(*classes.texts)});
     json["texts"] = json_of(*classes.texts);
   }
-  table.add({"logistic regression", text_of(classes.probe)});
+  if (classes.probe) table.add({"logistic regression", text_of(*classes.probe)});
   run_.result("classes") = json;
   run_.print("\n" + table.text());
-  run_.print(fmt::format("Over {} images of known class, in {} folds; 95 % intervals.",
-                         classes.rows, settings_.folds));
+  run_.print(fmt::format("Over {} images of these classes{}; 95 % intervals.", classes.rows,
+                         classes.probe ? fmt::format(", in {} folds", settings_.folds) : ""));
 }
 
 void SemanticReport::add_similarity_picture() {
@@ -256,7 +278,7 @@ void SemanticReport::add_similarity_picture() {
     low = std::min(low, *std::min_element(row.begin(), row.end()));
     high = std::max(high, *std::max_element(row.begin(), row.end()));
   }
-  HeatmapPanel panel{.x_label = "image", .boxed = table.best};
+  HeatmapPanel panel{.x_label = "image", .boxed = table.best_column};
   for (const std::int64_t image : table.images) panel.columns.push_back(std::to_string(image));
   for (std::size_t t = 0; t < table.texts.size(); ++t) {
     panel.rows.push_back(data_.caption(table.texts[t]));

@@ -19,6 +19,7 @@ class SemanticReport {
   void add_spaces();
   void add_clusters();
   void add_classes();
+  void add_left_out();
   void add_similarity_picture();
   void add_correlation_picture();
 

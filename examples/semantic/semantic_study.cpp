@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include <numeric>
 #include <set>
 
+#include "clipk/core/equal_rows.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
 #include "clipk/io/dataset.hpp"
@@ -26,12 +28,10 @@ namespace clipk::study {
 namespace {
 
 constexpr std::int64_t kFewestImages = 3;   // a correlation needs as many
+constexpr std::int64_t kFewestPairs = 2;    // a partner and another one
 constexpr std::int64_t kMostRows = 20'000;  // images behind correlations and the number of clusters
-constexpr std::int64_t kFewestClustered = 20;
 constexpr std::int64_t kQuickEpochs = 20;
 constexpr std::int64_t kMostNeighbors = 128;  // of cosine_tops
-// Names are of use for the finest clusters that are there, even if fewer were a little more stable.
-constexpr double kStabilitySlack = .15;
 
 class SemanticStudy {
  public:
@@ -52,22 +52,33 @@ class SemanticStudy {
     found.images = data_.images.rows();
     found.texts = data_.texts.rows();
     found.dim = data_.images.cols();
-    found.paired = data_.paired;
+    found.paired = data_.paired && data_.images.rows() >= kFewestPairs;
+    found.repeated = repeated_pairs(data_.images, data_.texts, data_.paired);
+    std::vector<std::int64_t> equal = equal_row_groups(data_.images);
+    if (data_.paired) equal = joined_groups(equal, equal_row_groups(data_.texts));
     Context& context = run_.context();
-    if (data_.paired) {
+    if (found.paired) {
       timed("gap and hubs", [&] {
-        measure_gap(context, data_, found);
-        // The jackknife takes a twentieth of the candidates away.
-        if (settings_.neighbours <= found.texts - (found.texts + 19) / 20) {
-          found.hubs = measure_hubs(context, data_, settings_.neighbours);
+        measure_gap(context, data_, equal, found);
+        // The jackknife takes a twentieth of the candidates away, and more where rows are equal.
+        if (settings_.neighbours <= fewest_left(equal)) {
+          found.hubs = measure_hubs(context, data_, equal, settings_.neighbours);
+        } else {
+          found.left_out.push_back(
+              fmt::format("hubs: expected more than {} pairs, --neighbours and a twentieth, got {}",
+                          settings_.neighbours, found.texts));
         }
       });
-      timed("retrieval", [&] { found.retrieval = measure_retrieval(context, data_, settings_); });
+      timed("retrieval", [&] {
+        found.retrieval = measure_retrieval(context, data_, equal, settings_);
+        found.match = match_of(found.retrieval[0].image_to_text.ranks,
+                               found.retrieval[0].text_to_image.ranks);
+      });
     }
     timed("cosine table", [&] { found.table = extract(); });
     timed("correlations", [&] { measure_spaces(found); });
     timed("clusters", [&] { name_clusters(found); });
-    timed("classes", [&] { found.classes = measure_classes(context, data_, settings_); });
+    timed("classes", [&] { measure_classes(context, data_, equal, settings_, found); });
     SemanticReport(run_, data_, settings_, found).write();
     return found;
   }
@@ -80,6 +91,13 @@ class SemanticStudy {
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     note(fmt::format("{}: {:.1f} s", label, seconds));
+  }
+
+  // Rows that stay where the jackknife takes its largest group away.
+  static std::int64_t fewest_left(const std::vector<std::int64_t>& equal) {
+    std::array<std::int64_t, 20> sizes{};
+    for (const std::int64_t group : equal) ++sizes[static_cast<std::size_t>(group) % sizes.size()];
+    return static_cast<std::int64_t>(equal.size()) - *std::max_element(sizes.begin(), sizes.end());
   }
 
   // The images nearest to the centres of as many clusters: what is typical, and not twice the same.
@@ -136,17 +154,25 @@ class SemanticStudy {
                      table.cosines.emplace_back(block.row(i), block.row(i) + block.cols);
                    }
                  });
-    for (std::size_t i = 0; i < table.cosines.size(); ++i) {
-      const std::vector<double>& row = table.cosines[i];
-      const auto best =
-          static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin());
-      table.best.push_back(best);
-      table.on_diagonal += best == i;
+    // Each text asks all images, not those of the table alone.
+    const CosineTops best = cosine_tops(run_.context(), texts.to_device(run_.context()),
+                                        data_.images.to_device(run_.context()), 1);
+    for (std::int64_t t = 0; t < texts.rows(); ++t) {
+      const std::int64_t image = best.texts(t, 0);
+      table.best_image.push_back(image);
+      table.best_cosine.push_back(best.text_cosines(t, 0));
+      table.best_column.push_back(static_cast<std::size_t>(
+          std::find(table.images.begin(), table.images.end(), image) - table.images.begin()));
     }
     return table;
   }
 
   void measure_spaces(SemanticFindings& found) {
+    if (data_.images.rows() < kFewestImages) {
+      found.left_out.push_back(fmt::format("correlations: expected at least {} images, got {}",
+                                           kFewestImages, data_.images.rows()));
+      return;
+    }
     Context& context = run_.context();
     found.spaces.push_back(
         measure_space(context, data_, settings_, "coordinates", data_.images, rows_));
@@ -194,12 +220,17 @@ class SemanticStudy {
     const std::int64_t distinct = distinct_rows(some, some.rows());
     std::int64_t k = settings_.clusters;
     if (k == 0) {
-      if (distinct < kFewestClustered) return;
+      if (distinct < kFewestClustered) {
+        found.left_out.push_back(
+            fmt::format("clusters: expected at least {} images that differ, "
+                        "got {}",
+                        kFewestClustered, distinct));
+        return;
+      }
       ChooseClustersOptions options;
       options.slack = kStabilitySlack;
-      const auto most =
-          static_cast<std::int64_t>(options.share * static_cast<double>(distinct) / 4);
-      std::erase_if(options.candidates, [&](std::int64_t value) { return value > most; });
+      std::erase_if(options.candidates,
+                    [&](std::int64_t value) { return value > most_clusters(distinct); });
       const ClusterChoice choice = choose_clusters(context, some, options);
       k = choice.k;
       for (const ClusterCandidate& candidate : choice.candidates) {
@@ -208,15 +239,19 @@ class SemanticStudy {
     }
     const KMeans clusters = KMeans::fit(context, rows, {.k = k});
     run_.add_npy("cluster_labels.npy", clusters.labels());
-    const std::int64_t wanted = std::min<std::int64_t>(3, data_.texts.rows());
-    if (data_.texts.rows() < 2) return;
+    const std::int64_t wanted = std::min(kNamesAsked, data_.texts.rows());
+    if (distinct_rows(data_.texts, 2) < 2) {
+      found.left_out.emplace_back(
+          "names of clusters: expected at least 2 texts that differ, got 1");
+      return;
+    }
     for (const NamedCluster& cluster :
          cluster_names(context, data_.images, clusters.labels(), data_.texts,
                        {.names = wanted, .permutations = settings_.permutations})) {
       ClusterFinding& finding = found.clusters.emplace_back();
       finding.size = cluster.size;
       for (const NamingText& text : cluster.names)
-        finding.names.push_back(data_.caption(text.text));
+        add_name(finding.names, data_.caption(text.text));
       finding.cosine = cluster.names[0].cosine;
       finding.margin = cluster.margin;
       finding.p = cluster.p;
@@ -233,10 +268,6 @@ class SemanticStudy {
 }  // namespace
 
 void check_semantic(const SemanticData& data, const SemanticSettings& settings) {
-  if (data.images.rows() < kFewestImages) {
-    throw Error(fmt::format("expected at least {} images to correlate anything, got {}",
-                            kFewestImages, data.images.rows()));
-  }
   for (const std::int64_t row : settings.rows) {
     if (row >= 0 && row < data.images.rows()) continue;
     throw Error(
@@ -246,12 +277,6 @@ void check_semantic(const SemanticData& data, const SemanticSettings& settings) 
   if (settings.clusters > data.images.rows()) {
     throw Error(fmt::format("--clusters: expected at most {}, one an image, got {}",
                             data.images.rows(), settings.clusters));
-  }
-  for (const Factor& factor : data.factors) {
-    if (factor.categorical() && factor.class_names.size() < 2) {
-      throw Error(fmt::format("{}: expected at least 2 classes, got {}", factor.name,
-                              factor.class_names.size()));
-    }
   }
 }
 

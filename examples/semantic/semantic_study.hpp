@@ -8,6 +8,8 @@
 #include "clipk/metrics/bootstrap.hpp"
 #include "clipk/metrics/modality_gap.hpp"
 #include "clipk/metrics/retrieval.hpp"
+#include "pair_checks.hpp"
+#include "rare_classes.hpp"
 #include "semantic/data.hpp"
 #include "study.hpp"
 
@@ -53,8 +55,11 @@ struct HubFindings {
 struct CosineExtract {
   std::vector<std::int64_t> texts, images;
   std::vector<std::vector<double>> cosines;  ///< [texts][images]
-  std::vector<std::size_t> best;             ///< of each text, a column
-  std::int64_t on_diagonal = 0;              ///< texts whose best image stands at their own place
+  /// Of each text the image of the highest cosine among all images, whether in the table or not.
+  std::vector<std::int64_t> best_image;
+  std::vector<double> best_cosine;  ///< of that image
+  /// The column of that image; as many as there are columns where the table does not show it.
+  std::vector<std::size_t> best_column;
 };
 
 /// One feature and one component that go together.
@@ -100,7 +105,7 @@ struct ClassFindings {
   std::string factor;
   std::int64_t classes = 0, rows = 0;
   double chance = 0;                     ///< the commonest class
-  Interval probe = {};                   ///< logistic regression, cross-validated
+  std::optional<Interval> probe = {};    ///< logistic regression, cross-validated
   std::optional<Interval> texts = {};    ///< nearest mean text of a class, texts of other folds
   std::optional<Interval> prompts = {};  ///< zero-shot by the prompts that were given
 };
@@ -117,6 +122,10 @@ struct SemanticFindings {
   double stability = 0;  ///< of the number of clusters, NaN where it was given
   std::vector<ClusterFinding> clusters;
   std::optional<ClassFindings> classes;
+  std::vector<RareClasses> rare;      ///< classes too small for the folds, left out
+  PairMatch match;                    ///< of pairs
+  RepeatedPairs repeated;             ///< rows that equal an earlier one
+  std::vector<std::string> left_out;  ///< what there were too few rows for, in words
 };
 
 /// Everything that can be refused before the work begins.

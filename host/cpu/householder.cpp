@@ -49,9 +49,12 @@ Matrix<double> orthonormal_rows(int threads, MatrixView<const double> rows, std:
   }
   Matrix<double> result(count, d);
   parallel_chunks(threads, count, 16, [&](std::int64_t first, std::int64_t size) {
-    for (std::int64_t i = first; i < first + size; ++i) {
-      result(i, i) = 1;
-      for (std::int64_t r = rows.rows - 1; r >= 0; --r) turn(r, result.view().row(i));
+    for (std::int64_t i = first; i < first + size; ++i) result(i, i) = 1;
+    // Reflector by reflector, while it is in cache. Those after row i leave its 1 where it is.
+    for (std::int64_t r = std::min(rows.rows, first + size) - 1; r >= 0; --r) {
+      for (std::int64_t i = std::max(first, r); i < first + size; ++i) {
+        turn(r, result.view().row(i));
+      }
     }
   });
   return result;

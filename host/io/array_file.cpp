@@ -7,46 +7,26 @@
 #include "clipk/core/error.hpp"
 #include "clipk/io/npz.hpp"
 #include "clipk/io/safetensors.hpp"
+#include "io/array_source.hpp"
 #include "io/elements.hpp"
+#include "io/file_kind.hpp"
 #include "io/idx_file.hpp"
 #include "io/input_file.hpp"
 #include "io/names.hpp"
-#include "io/npy_header.hpp"
 
 namespace clipk {
 namespace {
 
 constexpr const char* kWhat = "a .npy, .npz, safetensors or IDX file";
 
-// The elements of an IDX file, which is read as a whole.
-class IdxSource : public io::Source {
- public:
-  explicit IdxSource(const std::filesystem::path& path)
-      : Source(path.string()), idx_(io::read_idx(path)) {
-    size_ = static_cast<std::int64_t>(idx_.bytes.size());
-    header_.dtype = idx_.dtype;
-    header_.big_endian = true;
-    header_.shape = idx_.shape;
-    header_.size = io::element_count(idx_.shape);
-  }
-  void read(void* data, std::size_t bytes) override {
-    std::memcpy(data, idx_.bytes.data() + at_, bytes);
-    at_ += bytes;
-  }
-  const NpyHeader& header() const { return header_; }
-
- private:
-  io::IdxFile idx_;
-  NpyHeader header_;
-  std::size_t at_ = 0;
-};
-
 ArrayFormat known_format(const std::filesystem::path& file) {
   const std::optional<ArrayFormat> format = array_format(file);
   if (!format) {
-    const io::InputFile opened(file, kWhat);
-    opened.fail(kWhat, opened.size() < 4 ? "a file of " + std::to_string(opened.size()) + " bytes"
-                                         : "other bytes");
+    io::InputFile opened(file, kWhat);
+    std::string start(std::min(io::kKindBytes, static_cast<std::size_t>(opened.size())), '\0');
+    opened.read(start.data(), start.size());
+    opened.fail(kWhat, start.size() < 4 ? "a file of " + std::to_string(start.size()) + " bytes"
+                                        : io::any_file_kind(start));
   }
   return *format;
 }
@@ -98,10 +78,12 @@ std::optional<ArrayFormat> array_format(const std::filesystem::path& file) {
   if (begins("\x93N"sv)) return ArrayFormat::npy;
   if (begins("PK\3\4"sv) || begins("PK\5\6"sv)) return ArrayFormat::npz;
   if (begins("\x1F\x8B"sv)) return ArrayFormat::idx;
-  // A header's length in 8 bytes (the last of them 0, which no text has), and its JSON. IDX labels
+  // A header's length in 8 bytes (the last of them 0, which no text has), and its JSON, which may
+  // stand after blanks. IDX labels
   // may have that byte there too, but of their 8 bytes before it the last 4 are a count, above 0,
   // and as a length it would be vast.
-  const bool json = opened.size() >= 9 && start[7] == 0 && start[8] == '{';
+  const bool json = opened.size() >= 9 && start[7] == 0 &&
+                    std::strchr("{ \t\r\n", start[8]) != nullptr && start[8] != 0;
   const bool vast = std::any_of(start + 4, start + 8, [](unsigned char byte) { return byte != 0; });
   if (json && !(begins("\0\0"sv) && vast)) return ArrayFormat::safetensors;
   if (begins("\0\0"sv)) return ArrayFormat::idx;
@@ -146,38 +128,37 @@ std::vector<ArrayEntry> list_arrays(const std::filesystem::path& file) {
   return entries;
 }
 
+io::ArraySource io::open_array(const std::filesystem::path& path) {
+  const Chosen array = chosen(path);
+  switch (array.format) {
+    case ArrayFormat::npy:
+      return open_npy(array.file);
+    case ArrayFormat::npz:
+      return open_npz(array.file, array.name);
+    case ArrayFormat::safetensors:
+      return open_safetensors(array.file, array.name);
+    case ArrayFormat::idx:
+      break;
+  }
+  return open_idx(array.file);
+}
+
 template <class T>
 NpyArray<T> read_array(const std::filesystem::path& path) {
-  const Chosen array = chosen(path);
-  if (array.format == ArrayFormat::npy) return read_npy<T>(array.file);
-  if (array.format == ArrayFormat::npz) return read_npz<T>(array.file, array.name);
-  if (array.format == ArrayFormat::safetensors) return read_safetensors<T>(array.file, array.name);
-  IdxSource idx(array.file);
-  return io::read_array<T>(idx, idx.header());
+  const io::ArraySource array = io::open_array(path);
+  return io::read_array<T>(*array.elements, array.header);
 }
 
 template <class T>
 Matrix<T> read_array_matrix(const std::filesystem::path& path) {
-  const Chosen array = chosen(path);
-  if (array.format == ArrayFormat::npy) return read_npy_matrix<T>(array.file);
-  if (array.format == ArrayFormat::npz) return read_npz_matrix<T>(array.file, array.name);
-  if (array.format == ArrayFormat::safetensors) {
-    return read_safetensors_matrix<T>(array.file, array.name);
-  }
-  IdxSource idx(array.file);
-  return io::read_matrix<T>(idx, idx.header());
+  const io::ArraySource array = io::open_array(path);
+  return io::read_matrix<T>(*array.elements, array.header);
 }
 
 template <class T>
 std::vector<T> read_array_vector(const std::filesystem::path& path) {
-  const Chosen array = chosen(path);
-  if (array.format == ArrayFormat::npy) return read_npy_vector<T>(array.file);
-  if (array.format == ArrayFormat::npz) return read_npz_vector<T>(array.file, array.name);
-  if (array.format == ArrayFormat::safetensors) {
-    return read_safetensors_vector<T>(array.file, array.name);
-  }
-  IdxSource idx(array.file);
-  return io::read_vector<T>(idx, idx.header());
+  const io::ArraySource array = io::open_array(path);
+  return io::read_vector<T>(*array.elements, array.header);
 }
 
 #define CLIPK_INSTANTIATE_ARRAY_FILE(T)                                  \

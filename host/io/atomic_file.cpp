@@ -24,7 +24,7 @@ std::filesystem::path resolved(const std::filesystem::path& path) {
   const auto status = std::filesystem::status(target, error);
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
     throw FileError(path.string() + ": expected a regular file to write, got " +
-                (std::filesystem::is_directory(status) ? "a directory" : "a special file"));
+                    (std::filesystem::is_directory(status) ? "a directory" : "a special file"));
   }
   if (target.filename().empty()) {
     throw Error("expected the name of a file to write, got '" + path.string() + "'");

@@ -3,249 +3,332 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 #include "clipk/core/error.hpp"
-#include "io/input_file.hpp"
+#include "io/csv.hpp"
+#include "io/names.hpp"
 
 namespace clipk {
 namespace {
 
-struct Cell {
-  std::string text;
-  std::int64_t line = 0;  // in the file, from 1
-};
-using Record = std::vector<Cell>;
+using io::Cell;
 
-// RFC 4180: fields may stand in quotes, where commas and line ends are text and "" is a quote.
-class CsvParser {
- public:
-  CsvParser(const io::InputFile& file, std::string_view text) : file_(file), text_(text) {
-    if (text_.substr(0, 3) == "\xEF\xBB\xBF") text_.remove_prefix(3);
-  }
+// How software writes a value that is missing: what pandas takes for one.
+bool is_missing(const std::string& text) {
+  static const std::set<std::string_view> kMissing{
+      "",     "#N/A",   "#N/A N/A", "#NA",     "-1.#IND", "-1.#QNAN", "-NaN",
+      "-nan", "1.#IND", "<NA>",     "1.#QNAN", "N/A",     "NA",       "NULL",
+      "NaN",  "None",   "n/a",      "nan",     "null",    "NAN",      "NaT"};
+  return kMissing.contains(text);
+}
 
-  /// The next line; an empty one is a single empty field. Nothing at the end.
-  std::optional<Record> next() {
-    if (at_end()) return std::nullopt;
-    Record record;
-    while (true) {
-      record.push_back(field());
-      if (at_end()) return record;
-      const char end = peek();
-      advance();
-      if (end == '\r' && !at_end() && peek() == '\n') advance();
-      if (end != ',') return record;
-    }
-  }
-
- private:
-  bool at_end() const { return at_ == text_.size(); }
-  char peek() const { return text_[at_]; }
-  void advance() {
-    if (text_[at_++] == '\n') ++line_;
-  }
-
-  Cell field() {
-    Cell cell{{}, line_};
-    if (!at_end() && peek() == '"') {
-      quoted(cell.text);
-      if (!at_end() && peek() != ',' && peek() != '\n' && peek() != '\r') {
-        file_.fail("a comma after the quote on line " + std::to_string(line_),
-                   std::string("'") + peek() + "'");
-      }
-      return cell;
-    }
-    while (!at_end() && peek() != ',' && peek() != '\n' && peek() != '\r') {
-      cell.text += peek();
-      advance();
-    }
-    const auto blank = [](char c) { return c == ' ' || c == '\t'; };
-    while (!cell.text.empty() && blank(cell.text.back())) cell.text.pop_back();
-    cell.text.erase(
-        0, static_cast<std::size_t>(std::find_if_not(cell.text.begin(), cell.text.end(), blank) -
-                                    cell.text.begin()));
-    return cell;
-  }
-
-  void quoted(std::string& text) {
-    const std::int64_t opened = line_;
-    advance();
-    while (!at_end()) {
-      const char c = peek();
-      advance();
-      if (c != '"') {
-        text += c;
-      } else if (!at_end() && peek() == '"') {
-        text += '"';
-        advance();
-      } else {
-        return;
-      }
-    }
-    file_.fail("an end to the quote of line " + std::to_string(opened), "the end of the file");
-  }
-
-  const io::InputFile& file_;
-  std::string_view text_;
-  std::size_t at_ = 0;
-  std::int64_t line_ = 1;
-};
-
-std::optional<double> number_in(const std::string& text) {
-  const char* const first = text.data() + (text.starts_with('+') ? 1 : 0);
+// A number beyond what float64 holds is an infinite one.
+std::optional<double> number_in(std::string_view text) {
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
   double value = 0;
-  const auto [end, error] = std::from_chars(first, text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || text.empty()) {
-    return std::nullopt;
-  }
-  return value;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || end != text.data() + text.size()) return std::nullopt;
+  if (error == std::errc::result_out_of_range) return HUGE_VAL;
+  return error == std::errc() ? std::optional(value) : std::nullopt;
+}
+
+// With a comma in place of the point, as "0,37".
+std::optional<double> number_with_comma(std::string text) {
+  const std::size_t comma = text.find(',');
+  if (comma == text.npos || text.find('.') != text.npos) return std::nullopt;
+  text[comma] = '.';
+  return number_in(text);
+}
+
+// Whether a comma may part thousands as well as it may stand for the point: "1,234".
+bool is_ambiguous(const std::string& text) {
+  std::string_view digits = text;
+  if (digits.starts_with('+') || digits.starts_with('-')) digits.remove_prefix(1);
+  const std::size_t comma = digits.find(',');
+  return comma >= 1 && comma <= 3 && digits[0] != '0' && digits.size() == comma + 4;
+}
+
+// Digits, points and commas alone, and of these both or several.
+bool looks_like_a_number(const std::string& text) {
+  const std::size_t first = text.starts_with('+') || text.starts_with('-') ? 1 : 0;
+  return text.size() > first && text.find_first_not_of("0123456789.,", first) == text.npos &&
+         text.find_first_of("0123456789", first) == first && text.find(',') != text.npos;
 }
 
 // One column of the file, with its numbers if all that stands there are numbers.
 struct Column {
   std::string name;
-  std::vector<Cell> cells = {};
-  std::vector<double> numbers = {};
+  std::vector<const Cell*> cells = {};  // null: missing
+  std::vector<double> numbers = {};     // NaN: missing; empty: these are none
+  std::int64_t known = 0;               // fields that are not missing
 
   bool numeric() const { return !numbers.empty(); }
-  bool whole(std::size_t most) const {
-    std::set<double> different;
-    for (const double number : numbers) {
-      if (!std::isfinite(number) || number != std::floor(number)) return false;
-      different.insert(number);
-      if (different.size() > most) return false;
+  bool whole() const {
+    return std::all_of(numbers.begin(), numbers.end(), [](double number) {
+      return std::isnan(number) || (std::isfinite(number) && number == std::floor(number));
+    });
+  }
+  // Up to `most + 1`.
+  std::int64_t count_different(std::int64_t most) const {
+    std::set<double> values;
+    std::set<std::string_view> texts;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      if (cells[i] == nullptr) continue;
+      if (numeric()) values.insert(numbers[i]);
+      if (!numeric()) texts.insert(cells[i]->text);
+      if (static_cast<std::int64_t>(values.size() + texts.size()) > most) break;
     }
-    return true;
+    return static_cast<std::int64_t>(values.size() + texts.size());
+  }
+  bool all_differ() const { return known > 1 && count_different(known) == known; }
+  const Cell& first_known() const {
+    return **std::find_if(cells.begin(), cells.end(), [](const Cell* c) { return c != nullptr; });
   }
 };
 
-void find_numbers(Column& column) {
-  std::vector<double> numbers;
-  for (const Cell& cell : column.cells) {
-    const std::optional<double> number = number_in(cell.text);
-    if (number.has_value()) {
-      numbers.push_back(*number);
-    } else if (!cell.text.empty()) {
-      return;
-    }
-  }
-  // Empty fields among numbers stay for the caller to refuse.
-  if (!numbers.empty()) column.numbers = std::move(numbers);
+std::string class_name_of(double number) {
+  if (std::fabs(number) < 1e15) return std::to_string(static_cast<std::int64_t>(number));
+  return std::to_string(number);
 }
 
-Factor classes_of(const Column& column) {
+// Numbers by their value, names by the alphabet.
+template <class Key, class KeyOf>
+Factor classes_by(const Column& column, const KeyOf& key_of) {
   Factor factor{.name = column.name};
-  // Numbers by their value, names by the alphabet.
-  const auto less = [&](const std::string& a, const std::string& b) {
-    if (!column.numeric()) return a < b;
-    const double x = *number_in(a), y = *number_in(b);
-    return x != y ? x < y : a < b;
-  };
-  std::map<std::string, std::int32_t, decltype(less)> index(less);
-  for (const Cell& cell : column.cells) {
-    if (!cell.text.empty()) index[cell.text] = 0;
+  std::map<Key, std::int32_t> index;
+  for (std::size_t i = 0; i < column.cells.size(); ++i) {
+    if (column.cells[i] != nullptr) index[key_of(i)] = 0;
   }
-  for (auto& [name, number] : index) {
+  for (auto& [key, number] : index) {
     number = static_cast<std::int32_t>(factor.class_names.size());
-    factor.class_names.push_back(name);
+    if constexpr (std::is_same_v<Key, double>) {
+      factor.class_names.push_back(class_name_of(key));
+    } else {
+      factor.class_names.emplace_back(key);
+    }
   }
-  for (const Cell& cell : column.cells) {
-    factor.classes.push_back(cell.text.empty() ? -1 : index.at(cell.text));
+  for (std::size_t i = 0; i < column.cells.size(); ++i) {
+    factor.classes.push_back(column.cells[i] == nullptr ? -1 : index.at(key_of(i)));
   }
   return factor;
 }
 
+Factor classes_of(const Column& column) {
+  if (column.numeric()) {
+    return classes_by<double>(column, [&](std::size_t i) { return column.numbers[i]; });
+  }
+  return classes_by<std::string_view>(
+      column, [&](std::size_t i) { return std::string_view(column.cells[i]->text); });
+}
+
+// "a, b, c and 7 more".
+std::string list_of(const std::vector<std::string>& items) {
+  constexpr std::size_t kMost = 10;
+  std::string list;
+  for (std::size_t i = 0; i < std::min(kMost, items.size()); ++i) {
+    list += (i > 0 ? ", " : "") + items[i];
+  }
+  if (items.size() > kMost) list += " and " + std::to_string(items.size() - kMost) + " more";
+  return list;
+}
+
 class AttributeTable {
  public:
-  explicit AttributeTable(const std::filesystem::path& path) : file_(path, "a CSV file") {
-    std::string text(static_cast<std::size_t>(file_.size()), '\0');
-    file_.read(text.data(), text.size());
-    CsvParser parser(file_, text);
-    const std::optional<Record> header = parser.next();
-    if (!header) file_.fail("a first line of column names", "an empty file");
-    std::set<std::string> names;
-    for (const Cell& cell : *header) {
-      if (cell.text.empty()) file_.fail("a name for every column", "an empty one");
-      if (!names.insert(cell.text).second) {
-        file_.fail("columns of different names", "'" + cell.text + "' twice");
-      }
-      columns_.push_back({.name = cell.text});
+  AttributeTable(const std::filesystem::path& path, std::int64_t most_classes)
+      : table_(io::read_table(path)), most_classes_(most_classes) {
+    if (table_.rows_had_names) {
+      result_.notes.emplace_back(
+          "the first field of every row has no column: left out as its name");
     }
-    std::vector<Cell> empty_lines;  // at the end they are no rows
-    while (const std::optional<Record> record = parser.next()) {
-      if (record->size() == 1 && record->front().text.empty()) {
-        empty_lines.push_back(record->front());
+    std::set<std::string> names;
+    for (std::size_t j = 0; j < table_.names.size(); ++j) {
+      const std::string& name = table_.names[j];
+      if (name.empty() || name.starts_with("Unnamed: ")) {  // as pandas calls one without
+        add_unnamed(j);
         continue;
       }
-      for (const Cell& cell : empty_lines) {
-        if (columns_.size() > 1) {
-          file_.fail(
-              std::to_string(columns_.size()) + " fields on line " + std::to_string(cell.line),
-              "an empty line");
-        }
-        columns_.front().cells.push_back(cell);
+      if (!names.insert(name).second) {
+        table_.fail("columns of different names", io::printable(name) + " twice");
       }
-      empty_lines.clear();
-      if (record->size() != columns_.size()) {
-        file_.fail(std::to_string(columns_.size()) + " fields on line " +
-                       std::to_string(record->front().line),
-                   std::to_string(record->size()));
-      }
-      for (std::size_t j = 0; j < columns_.size(); ++j) {
-        columns_[j].cells.push_back((*record)[j]);
-      }
+      columns_.push_back(column(j, name));
     }
-    if (columns_.front().cells.empty()) file_.fail("a line for every row", "column names alone");
-    for (Column& column : columns_) find_numbers(column);
+    for (const Column& column : columns_) {
+      parts_[column.name.substr(0, column.name.find(':'))].push_back(&column);
+    }
   }
 
-  std::vector<Factor> factors(std::int64_t most_classes) const {
-    std::vector<Factor> result;
+  Attributes attributes() && {
     std::set<std::string> done;
     for (const Column& column : columns_) {
       const std::string name = column.name.substr(0, column.name.find(':'));
-      if (!done.insert(name).second) continue;
-      std::vector<const Column*> parts;
-      for (const Column& other : columns_) {
-        if (other.name.substr(0, other.name.find(':')) == name) parts.push_back(&other);
-      }
-      const bool classes =
-          parts.size() == 1 &&
-          (!column.numeric() ||
-           column.whole(static_cast<std::size_t>(std::max<std::int64_t>(most_classes, 0))));
-      result.push_back(classes ? classes_of(column) : values_of(name, parts));
+      if (done.insert(name).second) add_factor(name, parts_.at(name));
     }
-    return result;
+    if (result_.factors.empty()) {
+      table_.fail("a column that tells rows apart",
+                  "none" + (useless_.empty() ? "" : ": " + list_of(useless_)));
+    }
+    const auto note = [&](const std::string& what, const std::vector<std::string>& columns) {
+      if (!columns.empty()) result_.notes.push_back(what + list_of(columns));
+    };
+    note("numbers with a decimal comma: ", with_comma_);
+    note("values that are missing: ", missing_);
+    note("left out, as they tell no rows apart: ", useless_);
+    return std::move(result_);
   }
 
  private:
-  Factor values_of(const std::string& name, const std::vector<const Column*>& parts) const {
-    const auto rows = static_cast<std::int64_t>(parts.front()->cells.size());
-    Factor factor{.name = name,
-                  .values = Matrix<float>(rows, static_cast<std::int64_t>(parts.size()))};
-    for (std::size_t j = 0; j < parts.size(); ++j) {
-      for (std::int64_t i = 0; i < rows; ++i) {
-        const Cell& cell = parts[j]->cells[static_cast<std::size_t>(i)];
-        const auto value = static_cast<float>(number_in(cell.text).value_or(NAN));
-        if (!std::isfinite(value)) {
-          file_.fail("a finite number in column " + parts[j]->name + " on line " +
-                         std::to_string(cell.line),
-                     cell.text.empty() ? "an empty field" : "'" + cell.text + "'");
-        }
-        factor.values(i, static_cast<std::int64_t>(j)) = value;
+  std::int64_t rows() const { return static_cast<std::int64_t>(table_.rows.size()); }
+
+  Column column(std::size_t j, const std::string& name) {
+    Column column{.name = name};
+    for (const std::vector<Cell>& row : table_.rows) {
+      const bool missing = is_missing(row[j].text);
+      column.cells.push_back(missing ? nullptr : &row[j]);
+      column.known += missing ? 0 : 1;
+    }
+    find_numbers(column);
+    return column;
+  }
+
+  // A column without a name that numbers the rows, as pandas and R write it, is no attribute.
+  void add_unnamed(std::size_t j) {
+    const std::string number = std::to_string(j + 1);
+    Column unnamed = column(j, "column " + number);
+    if (unnamed.numeric() && unnamed.whole() && unnamed.known == rows() &&
+        (unnamed.all_differ() || rows() == 1)) {
+      result_.notes.push_back("column " + number + " has no name and numbers the rows: left out");
+      return;
+    }
+    result_.notes.push_back("column " + number + " has no name: called '" + unnamed.name + "'");
+    columns_.push_back(std::move(unnamed));
+  }
+
+  void find_numbers(Column& column) {
+    bool points = true, commas = true, look_alike = true, ambiguous = true;
+    for (const Cell* cell : column.cells) {
+      if (cell == nullptr) continue;
+      const bool point = number_in(cell->text).has_value();
+      const bool comma = number_with_comma(cell->text).has_value();
+      points = points && point;
+      commas = commas && (comma || (point && cell->text.find('.') == std::string::npos));
+      look_alike = look_alike && (point || looks_like_a_number(cell->text));
+      ambiguous = ambiguous && (point || is_ambiguous(cell->text));
+    }
+    if (column.known == 0) return;
+    if (!points) {
+      if (!look_alike && !commas) return;
+      // What a comma means must be certain: between semicolons it can be no delimiter.
+      if (!commas || table_.delimiter == ',' || (ambiguous && table_.delimiter != ';')) {
+        const Cell& odd = **std::find_if(column.cells.begin(), column.cells.end(), [](auto* cell) {
+          return cell != nullptr && !number_in(cell->text);
+        });
+        table_.fail("numbers with a decimal point in column " + io::shown(column.name) +
+                        " on line " + std::to_string(odd.line),
+                    io::printable(odd.text));
       }
+      with_comma_.push_back(io::shown(column.name));
+    }
+    for (const Cell* cell : column.cells) {
+      const std::optional<double> value = cell == nullptr ? std::optional<double>(NAN)
+                                          : points        ? number_in(cell->text)
+                                                          : number_with_comma(cell->text);
+      column.numbers.push_back(value ? *value : *number_in(cell->text));
+    }
+  }
+
+  // Why a column says nothing of its rows; empty where it does.
+  std::string uselessness(const Column& column) const {
+    if (column.known == 0) return "no values";
+    if (column.known < std::min<std::int64_t>(kFewestKnown, rows())) {
+      return "known of " + std::to_string(column.known) + " rows";
+    }
+    if (column.count_different(1) == 1) {
+      return io::printable(column.first_known().text) + " in every row";
+    }
+    if (!column.numeric() && column.all_differ()) return "another in every row";
+    return {};
+  }
+
+  void add_factor(const std::string& name, const std::vector<const Column*>& parts) {
+    std::vector<const Column*> useful;
+    for (const Column* part : parts) {
+      if (parts.size() > 1 && !part->numeric() && part->known > 0) refuse(*part);
+      const std::string why = uselessness(*part);
+      if (!why.empty()) {
+        useless_.push_back(io::shown(part->name) + " (" + why + ")");
+        continue;
+      }
+      useful.push_back(part);
+    }
+    if (useful.empty()) return;
+    const Column& first = *useful.front();
+    const bool few = first.count_different(most_classes_) <= most_classes_;
+    const bool classes =
+        parts.size() == 1 && (!first.numeric() || (first.whole() && few && !first.all_differ()));
+    result_.factors.push_back(classes ? classes_of(first) : values_of(name, useful));
+    const Factor& factor = result_.factors.back();
+    std::int64_t known = 0;
+    for (std::int64_t i = 0; i < rows(); ++i) known += factor.known(i) ? 1 : 0;
+    if (known < rows()) {
+      missing_.push_back(io::shown(name) + " in " + std::to_string(rows() - known) + " of " +
+                         std::to_string(rows()) + " rows");
+    }
+  }
+
+  [[noreturn]] void refuse(const Column& column) const {
+    for (std::size_t i = 0; i < column.cells.size(); ++i) {
+      const Cell* cell = column.cells[i];
+      if (cell == nullptr) continue;
+      if (column.numeric() && std::fabs(column.numbers[i]) <= kMostValue) continue;
+      if (!column.numeric() && number_in(cell->text)) continue;
+      table_.fail("a finite number in column " + io::shown(column.name) + " on line " +
+                      std::to_string(cell->line),
+                  io::printable(cell->text));
+    }
+    table_.fail("finite numbers in column " + io::shown(column.name), "others");
+  }
+
+  Factor values_of(const std::string& name, const std::vector<const Column*>& parts) const {
+    Factor factor{.name = name,
+                  .values = Matrix<float>(rows(), static_cast<std::int64_t>(parts.size()))};
+    for (std::int64_t i = 0; i < rows(); ++i) {
+      bool known = true;
+      for (std::size_t j = 0; j < parts.size(); ++j) {
+        const double number = parts[j]->numbers[static_cast<std::size_t>(i)];
+        known = known && !std::isnan(number);
+        if (std::fabs(number) > kMostValue) refuse(*parts[j]);
+        factor.values(i, static_cast<std::int64_t>(j)) = static_cast<float>(number);
+      }
+      if (!known) std::fill_n(factor.values.view().row(i), factor.values.cols(), NAN);
     }
     return factor;
   }
 
-  io::InputFile file_;
+  static constexpr std::int64_t kFewestKnown = 3;  // to be correlated with anything
+  static constexpr double kMostValue = std::numeric_limits<float>::max();
+
+  io::Table table_;
+  std::int64_t most_classes_;
   std::vector<Column> columns_;
+  std::map<std::string, std::vector<const Column*>> parts_;  // by the factor's name
+  std::vector<std::string> with_comma_, missing_, useless_;
+  Attributes result_;
 };
 
 }  // namespace
+
+bool Factor::known(std::int64_t row) const {
+  if (categorical()) return classes[static_cast<std::size_t>(row)] >= 0;
+  const float* const value = values.view().row(row);
+  return std::none_of(value, value + values.cols(), [](float v) { return std::isnan(v); });
+}
 
 Factor select_rows(const Factor& factor, const std::vector<std::int64_t>& rows) {
   Factor result{.name = factor.name, .class_names = factor.class_names};
@@ -289,8 +372,8 @@ Factor class_factor(const std::string& name, const std::vector<std::int32_t>& la
   return factor;
 }
 
-std::vector<Factor> read_attributes(const std::filesystem::path& path, std::int64_t most_classes) {
-  return AttributeTable(path).factors(most_classes);
+Attributes read_attributes(const std::filesystem::path& path, std::int64_t most_classes) {
+  return AttributeTable(path, most_classes).attributes();
 }
 
 }  // namespace clipk

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "clipk/core/error.hpp"
-#include "io/input_file.hpp"
+#include "io/text_file.hpp"
 
 namespace clipk {
 namespace {
@@ -53,10 +53,10 @@ bool has_word(const std::string& caption, const std::string& word) {
 }  // namespace
 
 std::vector<std::string> read_lines(const std::filesystem::path& path) {
-  io::InputFile file(path, "a text file");
-  std::string text(static_cast<std::size_t>(file.size()), '\0');
-  file.read(text.data(), text.size());
-  if (text.empty()) file.fail("a text file with at least 1 line", "an empty one");
+  std::string text = io::read_text(path, "a text file");
+  if (text.empty()) {
+    throw Error(path.string() + ": expected a text file with at least 1 line, got an empty one");
+  }
   if (text.back() == '\n') text.pop_back();
   std::vector<std::string> lines;
   for (std::string_view rest = text;;) {

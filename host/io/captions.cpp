@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <functional>
-#include <optional>
-#include <string_view>
 #include <unordered_map>
 
 #include "clipk/core/error.hpp"
@@ -13,21 +11,6 @@
 
 namespace clipk {
 namespace {
-
-// Where the first byte stands that no UTF-8 has there.
-std::optional<std::size_t> invalid_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = utf8_length(text.substr(i));
-    if (length == 0) return i;
-    i += length;
-  }
-  return std::nullopt;
-}
-
-std::string hexadecimal(unsigned char byte) {
-  constexpr const char* kDigits = "0123456789ABCDEF";
-  return {'0', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
-}
 
 // `hash(i)` is equal where `equal(i, j)`.
 std::vector<std::vector<std::int64_t>> groups_of_equals(
@@ -67,22 +50,10 @@ std::vector<std::vector<std::int64_t>> groups_of_equals(
 
 std::vector<std::string> read_captions(const std::filesystem::path& path) {
   std::vector<std::string> captions = read_lines(path);
-  if (captions[0].starts_with("\xEF\xBB\xBF")) captions[0].erase(0, 3);
-  std::size_t line = 0;
-  const auto fail = [&](const std::string& expected, const std::string& got) {
-    throw Error(path.string() + ": expected " + expected + " on line " + std::to_string(line) +
-                ", got " + got);
-  };
-  for (const std::string& caption : captions) {
-    ++line;
-    if (const auto at = invalid_utf8(caption)) {
-      fail("UTF-8", "byte " + hexadecimal(static_cast<unsigned char>(caption[*at])) +
-                        " at its byte " + std::to_string(*at + 1));
-    }
-    if (caption.find('\0') != std::string::npos) fail("text", "a NUL byte");
-    if (is_blank(caption)) {
-      fail("a caption", caption.empty() ? "an empty line" : "a line of blanks");
-    }
+  for (std::size_t i = 0; i < captions.size(); ++i) {
+    if (!is_blank(captions[i])) continue;
+    throw Error(path.string() + ": expected a caption on line " + std::to_string(i + 1) + ", got " +
+                (captions[i].empty() ? "an empty line" : "a line of blanks"));
   }
   return captions;
 }

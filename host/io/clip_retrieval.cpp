@@ -9,6 +9,7 @@
 
 #include "clipk/core/error.hpp"
 #include "clipk/io/npy.hpp"
+#include "io/elements.hpp"
 #include "io/npy_header.hpp"
 #include "io/parquet_rows.hpp"
 
@@ -67,12 +68,18 @@ Parts parts_of(const fs::path& folder, Modality modality) {
   return parts;
 }
 
-std::int64_t rows_of(const fs::path& part) {
-  const std::vector<std::int64_t> shape = read_npy_header(part).shape;
+// Rows and columns.
+std::vector<std::int64_t> shape_of(const fs::path& part) {
+  const std::vector<std::int64_t> said = read_npy_header(part).shape;
+  std::vector<std::int64_t> shape = io::matrix_shape(said);
   if (shape.size() != 2) {
-    throw Error(part.string() + ": expected vectors of shape (n, d), got " + io::shape_text(shape));
+    throw Error(part.string() + ": expected vectors of shape (n, d), got " + io::shape_text(said));
   }
-  return shape[0];
+  return shape;
+}
+
+std::int64_t rows_of(const fs::path& part) {
+  return shape_of(part)[0];
 }
 
 [[noreturn]] void other_rows(const fs::path& part, std::int64_t rows, const fs::path& other,
@@ -96,8 +103,8 @@ Matrix<float> read_clip_retrieval(const fs::path& folder, Modality modality) {
   std::int64_t rows = 0;
   std::int64_t cols = -1;
   for (const auto& [number, path] : parts) {
-    const std::int64_t here = rows_of(path);
-    const std::int64_t width = read_npy_header(path).shape[1];
+    const std::vector<std::int64_t> shape = shape_of(path);
+    const std::int64_t here = shape[0], width = shape[1];
     if (cols >= 0 && width != cols) {
       throw Error(path.string() + ": expected dimension " + std::to_string(cols) + " as in " +
                   first.string() + ", got " + std::to_string(width));
@@ -108,7 +115,10 @@ Matrix<float> read_clip_retrieval(const fs::path& folder, Modality modality) {
       if (said && *said != here) other_rows(path, here, known->second, *said);
     }
     cols = width;
-    rows += here;
+    // Of rows without columns a file may say any number.
+    if (__builtin_add_overflow(rows, here, &rows)) {
+      throw Error(path.string() + ": expected fewer than 2^63 rows of all parts, got more");
+    }
   }
   if (parts.size() == 1) return read_npy_matrix<float>(first);
   Matrix<float> all(rows, cols);

@@ -165,11 +165,12 @@ void read_elements(Source& file, const NpyHeader& header, T* out) {
 // Moves elements between the two orders: out[C index] = in[Fortran index], or back.
 template <class T>
 void reorder(const std::vector<std::int64_t>& shape, const T* in, T* out, bool to_fortran) {
+  const std::int64_t count = element_count(shape);
+  if (count == 0) return;  // strides are products of extents above 0, which overflow nowhere
   const std::size_t rank = shape.size();
   std::vector<std::int64_t> stride(rank, 1);  // of the Fortran order
   for (std::size_t k = 1; k < rank; ++k) stride[k] = stride[k - 1] * shape[k - 1];
   std::vector<std::int64_t> index(rank, 0);
-  const std::int64_t count = element_count(shape);
   std::int64_t fortran = 0;
   for (std::int64_t c = 0; c < count; ++c) {
     if (to_fortran) {
@@ -211,10 +212,11 @@ NpyArray<T> read_array(Source& source, const NpyHeader& header) {
 
 template <class T>
 Matrix<T> read_matrix(Source& source, const NpyHeader& header) {
-  if (header.shape.empty() || header.shape.size() > 2) {
+  const std::vector<std::int64_t> shape = matrix_shape(header.shape);
+  if (shape.empty() || shape.size() > 2) {
     source.fail("an array of one or two dimensions", "shape " + shape_text(header.shape));
   }
-  Matrix<T> matrix(header.shape[0], header.shape.size() == 2 ? header.shape[1] : 1);
+  Matrix<T> matrix(shape[0], shape.size() == 2 ? shape[1] : 1);
   read_in_c_order(source, header, matrix.data());
   source.finish();
   return matrix;
@@ -223,13 +225,39 @@ Matrix<T> read_matrix(Source& source, const NpyHeader& header) {
 template <class T>
 std::vector<T> read_vector(Source& source, const NpyHeader& header) {
   const auto& shape = header.shape;
-  if (!(shape.size() == 1 || (shape.size() == 2 && (shape[0] == 1 || shape[1] == 1)))) {
+  const auto long_axes = std::count_if(shape.begin(), shape.end(), [](auto n) { return n != 1; });
+  if (shape.empty() || long_axes > 1) {
     source.fail("an array of one dimension", "shape " + shape_text(shape));
   }
   std::vector<T> values(static_cast<std::size_t>(header.size));
   read_elements(source, header, values.data());
   source.finish();
   return values;
+}
+
+std::vector<std::int64_t> matrix_shape(std::vector<std::int64_t> shape) {
+  while (shape.size() > 2) {
+    const auto one = std::find(shape.begin(), shape.end(), 1);
+    if (one == shape.end()) break;
+    shape.erase(one);
+  }
+  return shape;
+}
+
+Matrix<float> read_rows(Source& source, const NpyHeader& header) {
+  // A single picture is a row; (1, n, d) of numbers is one set of n rows.
+  const bool bytes = header.dtype == DType::uint8;
+  const std::vector<std::int64_t> shape = bytes ? header.shape : matrix_shape(header.shape);
+  if (shape.empty() || header.size == 0) {
+    source.fail("at least 1 row and 1 column", "shape " + shape_text(header.shape));
+  }
+  Matrix<float> rows(shape[0], header.size / shape[0]);
+  read_in_c_order(source, header, rows.data());
+  source.finish();
+  if (bytes) {
+    for (float& value : rows.flat()) value /= 255.0F;
+  }
+  return rows;
 }
 
 template <class T>

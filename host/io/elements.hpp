@@ -19,12 +19,18 @@ namespace clipk::io {
 /// All elements, in C order, converted as read_npy says. The source is then at its end.
 template <class T>
 NpyArray<T> read_array(Source& source, const NpyHeader& header);
-/// The same for rank 2, or rank 1 as [n, 1].
+/// The same for rank 2, or rank 1 as [n, 1]. Axes of length 1 beyond two do not count.
 template <class T>
 Matrix<T> read_matrix(Source& source, const NpyHeader& header);
-/// The same for rank 1, or shape [n, 1] or [1, n].
+/// The same for rank 1. Axes of length 1 beyond one do not count.
 template <class T>
 std::vector<T> read_vector(Source& source, const NpyHeader& header);
+/// The same of any rank as clipk::read_features takes it: one row for each index of the first axis,
+/// bytes (uint8) divided by 255.
+Matrix<float> read_rows(Source& source, const NpyHeader& header);
+
+/// A shape without its axes of length 1, as long as two are left: (n, 1, d) is (n, d).
+std::vector<std::int64_t> matrix_shape(std::vector<std::int64_t> shape);
 
 /// The type that elements T are written as.
 template <class T>

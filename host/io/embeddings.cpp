@@ -52,6 +52,18 @@ EmbeddingPairs prepared(EmbeddingPairs pairs, const std::string& images, const s
   return pairs;
 }
 
+// What may be behind rows of one modality that are a multiple of the other's.
+std::string several_of_each(std::int64_t images, std::int64_t texts) {
+  if (images < 2 || texts < 2) return "";
+  if (texts % images == 0) {
+    return " (" + std::to_string(texts / images) + " texts an image? Keep one of each)";
+  }
+  if (images % texts == 0) {
+    return " (" + std::to_string(images / texts) + " images a text? Keep one of each)";
+  }
+  return "";
+}
+
 bool is_folder(const std::filesystem::path& path) {
   std::error_code error;
   return std::filesystem::is_directory(path, error);
@@ -83,8 +95,13 @@ std::optional<PairNames> names_of_both(const std::filesystem::path& path) {
 }  // namespace
 
 Matrix<float> read_embeddings(const std::filesystem::path& path, Modality modality) {
-  if (is_folder(path)) return read_clip_retrieval(path, modality);
-  return read_array_matrix<float>(path);
+  Matrix<float> rows =
+      is_folder(path) ? read_clip_retrieval(path, modality) : read_array_matrix<float>(path);
+  if (rows.empty()) {
+    throw Error(path.string() + ": expected at least 1 row and 1 column, got shape " +
+                io::shape_text({rows.rows(), rows.cols()}));
+  }
+  return rows;
 }
 
 EmbeddingPairs read_pairs(const std::filesystem::path& images, const std::filesystem::path& texts) {
@@ -124,7 +141,8 @@ void check_pairs(const EmbeddingPairs& pairs, const std::string& images_name,
   const auto& [images, texts] = pairs;
   if (texts.rows() != images.rows()) {
     throw Error(texts_name + ": expected " + std::to_string(images.rows()) + " rows as in " +
-                images_name + ", got " + std::to_string(texts.rows()));
+                images_name + ", got " + std::to_string(texts.rows()) +
+                several_of_each(images.rows(), texts.rows()));
   }
   if (texts.cols() != images.cols()) {
     throw Error(texts_name + ": expected dimension " + std::to_string(images.cols()) + " as in " +

@@ -8,9 +8,12 @@
 #include <type_traits>
 
 #include "clipk/core/error.hpp"
+#include "io/array_source.hpp"
 #include "io/byte_stream.hpp"
+#include "io/file_kind.hpp"
 #include "io/idx_file.hpp"
 #include "io/npy_header.hpp"
+#include "io/packed_size.hpp"
 
 namespace clipk {
 namespace io {
@@ -37,6 +40,29 @@ DType type_of(unsigned char code, const InputFile& file) {
   }
 }
 
+// The elements of a file, which is read as a whole.
+class IdxSource : public Source {
+ public:
+  explicit IdxSource(const std::filesystem::path& path)
+      : Source(path.string()), idx_(read_idx(path)) {
+    size_ = static_cast<std::int64_t>(idx_.bytes.size());
+    header_.dtype = idx_.dtype;
+    header_.big_endian = true;
+    header_.shape = idx_.shape;
+    header_.size = element_count(idx_.shape);
+  }
+  void read(void* data, std::size_t bytes) override {
+    std::memcpy(data, idx_.bytes.data() + at_, bytes);
+    at_ += bytes;
+  }
+  const NpyHeader& header() const { return header_; }
+
+ private:
+  IdxFile idx_;
+  NpyHeader header_;
+  std::size_t at_ = 0;
+};
+
 [[noreturn]] void wrong_size(const InputFile& file, const IdxFile& idx, std::int64_t expected,
                              const std::string& got) {
   file.fail(std::to_string(expected) + " bytes for shape " + shape_text(idx.shape) + " of " +
@@ -59,7 +85,11 @@ IdxFile read_idx(const std::filesystem::path& path) {
   unsigned char magic[4];
   header_part(magic, 4, "an IDX file");
   if (magic[0] != 0 || magic[1] != 0) {
-    file.fail("an IDX file, which begins with two zero bytes", "other bytes");
+    std::string start(kKindBytes, '\0');
+    std::memcpy(start.data(), magic, 4);
+    start.resize(4 + stream.read(start.data() + 4, kKindBytes - 4));
+    file.fail("an IDX file, which begins with two zero bytes",
+              any_file_kind(start) + (stream.compressed() ? " in a gzip file" : ""));
   }
   IdxFile idx;
   idx.dtype = type_of(magic[2], file);
@@ -86,6 +116,10 @@ IdxFile read_idx(const std::filesystem::path& path) {
         file, idx, bytes,
         std::to_string(file.size()) + (file.size() < bytes ? " (cut short)" : " (too long)"));
   }
+  if (stream.compressed()) {
+    check_packed_size(file.name(), static_cast<std::uint64_t>(bytes),
+                      static_cast<std::uint64_t>(file.size()));
+  }
   // What a gzip stream holds is known at its end only: memory grows with what has come.
   const auto wanted = static_cast<std::size_t>(bytes - header);
   while (idx.bytes.size() < wanted) {
@@ -101,6 +135,12 @@ IdxFile read_idx(const std::filesystem::path& path) {
   unsigned char extra = 0;
   if (stream.read(&extra, 1) != 0) wrong_size(file, idx, bytes, "more (too long)");
   return idx;
+}
+
+ArraySource open_idx(const std::filesystem::path& path) {
+  auto source = std::make_unique<IdxSource>(path);
+  NpyHeader header = source->header();
+  return {std::move(source), std::move(header)};
 }
 
 }  // namespace io

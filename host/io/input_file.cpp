@@ -40,6 +40,12 @@ void InputFile::read(void* data, std::size_t bytes) {
   }
 }
 
+int InputFile::duplicate() const {
+  const int copy = ::fcntl(descriptor_, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) fail("one more open file", std::strerror(errno));
+  return copy;
+}
+
 void InputFile::seek(std::int64_t offset) {
   if (::lseek(descriptor_, offset, SEEK_SET) != offset) {
     fail("to read from byte " + std::to_string(offset), std::strerror(errno));

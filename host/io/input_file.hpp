@@ -18,7 +18,8 @@ class InputFile : public Source {
   void read(void* data, std::size_t bytes) override;
   /// The next byte read is the one at `offset` from the start.
   void seek(std::int64_t offset);
-  int descriptor() const { return descriptor_; }
+  /// Another descriptor of the open file, with the same place in it. Whoever asks closes it.
+  int duplicate() const;
 
  private:
   int descriptor_ = -1;

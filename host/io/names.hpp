@@ -8,7 +8,10 @@
 // that prints.
 namespace clipk::io {
 
-/// In quotes, cut at 40 bytes, anything but printable ASCII as '?'.
+/// Cut after 40 characters; in UTF-8, with '?' for what is not or does not print.
+std::string shown(std::string_view text);
+
+/// The same in quotes.
 std::string printable(std::string_view text);
 
 /// "FILE:MEMBER", as options name it.

@@ -5,6 +5,7 @@
 
 #include "clipk/core/error.hpp"
 #include "clipk/io/atomic_file.hpp"
+#include "io/array_source.hpp"
 #include "io/elements.hpp"
 #include "io/input_file.hpp"
 #include "io/npy_header.hpp"
@@ -31,22 +32,28 @@ NpyHeader read_npy_header(const std::filesystem::path& path) {
   return io::read_header(file);
 }
 
+io::ArraySource io::open_npy(const std::filesystem::path& path) {
+  auto file = std::make_unique<InputFile>(path, "a .npy file");
+  NpyHeader header = read_header(*file);
+  return {std::move(file), std::move(header)};
+}
+
 template <class T>
 NpyArray<T> read_npy(const std::filesystem::path& path) {
-  io::InputFile file(path, "a .npy file");
-  return io::read_array<T>(file, io::read_header(file));
+  const io::ArraySource array = io::open_npy(path);
+  return io::read_array<T>(*array.elements, array.header);
 }
 
 template <class T>
 Matrix<T> read_npy_matrix(const std::filesystem::path& path) {
-  io::InputFile file(path, "a .npy file");
-  return io::read_matrix<T>(file, io::read_header(file));
+  const io::ArraySource array = io::open_npy(path);
+  return io::read_matrix<T>(*array.elements, array.header);
 }
 
 template <class T>
 std::vector<T> read_npy_vector(const std::filesystem::path& path) {
-  io::InputFile file(path, "a .npy file");
-  return io::read_vector<T>(file, io::read_header(file));
+  const io::ArraySource array = io::open_npy(path);
+  return io::read_vector<T>(*array.elements, array.header);
 }
 
 template <class T>

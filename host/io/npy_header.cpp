@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "io/file_kind.hpp"
 #include "io/names.hpp"
 
 namespace clipk {
@@ -45,8 +46,9 @@ namespace io {
 namespace {
 
 constexpr std::string_view kMagic{"\x93NUMPY", 6};
-constexpr std::int64_t kMaximumHeader = 1 << 20;  // a real one has some hundred bytes
-constexpr std::size_t kMaximumRank = 64;          // as NumPy
+// A real one has some hundred bytes, NumPy takes 10,000; an archive may have many.
+constexpr std::int64_t kMaximumHeader = 1 << 16;
+constexpr std::size_t kMaximumRank = 64;  // as NumPy
 
 // The text of the dictionary, a Python literal, read from left to right.
 class Dictionary {
@@ -182,12 +184,15 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
 
 std::int64_t element_count(const std::vector<std::int64_t>& shape) {
   std::int64_t count = 1;
-  bool overflow = false;
+  bool empty = false;
   for (const std::int64_t extent : shape) {
-    if (extent == 0) return 0;
-    overflow = overflow || __builtin_mul_overflow(count, extent, &count);
+    if (extent == 0) {
+      empty = true;
+    } else if (__builtin_mul_overflow(count, extent, &count)) {
+      return -1;
+    }
   }
-  return overflow ? -1 : count;
+  return empty ? 0 : count;
 }
 
 NpyHeader read_header(Source& file) {
@@ -198,7 +203,8 @@ NpyHeader read_header(Source& file) {
   }
   file.read(start, kFixed);
   if (std::memcmp(start, kMagic.data(), kMagic.size()) != 0) {
-    file.fail("a .npy file, which begins with \\x93NUMPY", "other bytes");
+    file.fail("a .npy file, which begins with \\x93NUMPY",
+              any_file_kind({reinterpret_cast<const char*>(start), kFixed}));
   }
   const int version = start[6];
   if (version < 1 || version > 3 || start[7] != 0) {

@@ -6,6 +6,7 @@
 
 #include "clipk/core/error.hpp"
 #include "clipk/io/atomic_file.hpp"
+#include "io/array_source.hpp"
 #include "io/elements.hpp"
 #include "io/names.hpp"
 #include "io/npy_header.hpp"
@@ -103,22 +104,28 @@ SafetensorsHeader read_safetensors_header(const std::filesystem::path& path) {
   return io::read_safetensors_header(file);
 }
 
+io::ArraySource io::open_safetensors(const std::filesystem::path& path, const std::string& name) {
+  auto tensor = std::make_unique<TensorSource>(path, name);
+  NpyHeader header = tensor->header();
+  return {std::move(tensor), std::move(header)};
+}
+
 template <class T>
 NpyArray<T> read_safetensors(const std::filesystem::path& path, const std::string& name) {
-  TensorSource tensor(path, name);
-  return io::read_array<T>(tensor, tensor.header());
+  const io::ArraySource array = io::open_safetensors(path, name);
+  return io::read_array<T>(*array.elements, array.header);
 }
 
 template <class T>
 Matrix<T> read_safetensors_matrix(const std::filesystem::path& path, const std::string& name) {
-  TensorSource tensor(path, name);
-  return io::read_matrix<T>(tensor, tensor.header());
+  const io::ArraySource array = io::open_safetensors(path, name);
+  return io::read_matrix<T>(*array.elements, array.header);
 }
 
 template <class T>
 std::vector<T> read_safetensors_vector(const std::filesystem::path& path, const std::string& name) {
-  TensorSource tensor(path, name);
-  return io::read_vector<T>(tensor, tensor.header());
+  const io::ArraySource array = io::open_safetensors(path, name);
+  return io::read_vector<T>(*array.elements, array.header);
 }
 
 void write_safetensors(AtomicFile& file, const std::vector<SafetensorsTensor>& tensors,

@@ -16,6 +16,7 @@ using Json = nlohmann::json;
 
 constexpr std::int64_t kMaximumHeader = 100'000'000;  // as the reference implementation
 constexpr std::int64_t kMaximumRank = 64;
+constexpr int kMaximumDepth = 127;  // as the reference implementation
 constexpr std::int64_t kLengthBytes = 8;
 constexpr const char* kMetadata = "__metadata__";
 
@@ -25,7 +26,7 @@ struct Type {
   std::optional<DType> dtype;
 };
 // In the order of the reference implementation, which writes tensors of the last first.
-constexpr std::array<Type, 20> kTypes{{{"BOOL", 8, DType::boolean},
+constexpr std::array<Type, 22> kTypes{{{"BOOL", 8, DType::boolean},
                                        {"F4", 4, {}},
                                        {"F6_E2M3", 6, {}},
                                        {"F6_E3M2", 6, {}},
@@ -34,6 +35,8 @@ constexpr std::array<Type, 20> kTypes{{{"BOOL", 8, DType::boolean},
                                        {"F8_E5M2", 8, {}},
                                        {"F8_E4M3", 8, {}},
                                        {"F8_E8M0", 8, {}},
+                                       {"F8_E4M3FNUZ", 8, {}},
+                                       {"F8_E5M2FNUZ", 8, {}},
                                        {"I16", 16, DType::int16},
                                        {"U16", 16, DType::uint16},
                                        {"F16", 16, DType::float16},
@@ -46,19 +49,38 @@ constexpr std::array<Type, 20> kTypes{{{"BOOL", 8, DType::boolean},
                                        {"I64", 64, DType::int64},
                                        {"U64", 64, DType::uint64}}};
 
+bool is_of_tensor(const std::string& key) {
+  return key == "dtype" || key == "shape" || key == "data_offsets";
+}
+
 const Type* type_named(const std::string& name) {
   const auto found = std::find_if(kTypes.begin(), kTypes.end(),
                                   [&](const Type& type) { return name == type.name; });
   return found == kTypes.end() ? nullptr : &*found;
 }
 
+[[noreturn]] void fail_form(const Source& file) {
+  file.fail("a safetensors header of tensors, each a type, a shape and two offsets",
+            "JSON of another form");
+}
+
 // The header as JSON. What no header of tensors has is refused while it is read, before it takes
-// memory: names that come twice, depth, long lists.
+// memory: names that come twice, depth, long lists. As the reference implementation does, it leaves
+// out what else is said of a tensor.
 Json parsed(const std::string& text, const Source& file) {
   std::vector<std::set<std::string>> names;
   std::int64_t extents = 0;
+  bool metadata = false, left_out = false;
   const auto check = [&](int depth, Json::parse_event_t event, Json& value) {
     using Event = Json::parse_event_t;
+    if (depth > kMaximumDepth) fail_form(file);
+    if (left_out && (depth > 2 || event != Event::key)) {
+      if (depth < 2) {
+        left_out = false;  // the tensor ends
+      } else {
+        return true;
+      }
+    }
     if (event == Event::object_start) names.emplace_back();
     if (event == Event::object_end) names.pop_back();
     if (event == Event::array_start) extents = 0;
@@ -67,17 +89,23 @@ Json parsed(const std::string& text, const Source& file) {
       if (!names.back().insert(name).second) {
         file.fail("each name of the safetensors header once", printable(name) + " twice");
       }
+      if (depth == 1) metadata = name == kMetadata;
+      left_out = depth == 2 && !metadata && !is_of_tensor(name);
+      return !left_out;
     }
-    const bool begins = event == Event::object_start || event == Event::array_start;
-    if (depth > 3 || (begins && depth > 2) || (event == Event::value && depth == 1)) {
-      file.fail("a safetensors header of tensors, each a type, a shape and two offsets",
-                "JSON of another form");
-    }
+    const bool misplaced = event == Event::object_start  ? depth > 1
+                           : event == Event::array_start ? depth != 2 || metadata
+                                                         : false;
+    if (misplaced) fail_form(file);
     if (event == Event::value && depth == 3 && ++extents > kMaximumRank) {
       file.fail("at most " + std::to_string(kMaximumRank) + " dimensions", "more");
     }
     return true;
   };
+  // The library would take a NUL for the end.
+  if (text.find('\0') != std::string::npos) {
+    file.fail("a safetensors header in JSON", "a NUL byte");
+  }
   try {
     return Json::parse(text, check);
   } catch (const Json::parse_error& error) {
@@ -93,11 +121,7 @@ class TensorReader {
  public:
   TensorReader(const Source& file, const std::string& name, const Json& json)
       : name_(member_name(file.name(), name)), json_(json) {
-    for (const auto& [key, value] : json.items()) {
-      if (key != "dtype" && key != "shape" && key != "data_offsets") {
-        fail("dtype, shape and data_offsets", "key " + printable(key));
-      }
-    }
+    if (!json.is_object()) fail_form(file);
   }
 
   SafetensorsEntry read(const std::string& name, std::int64_t data_offset) const {
@@ -159,6 +183,8 @@ class TensorReader {
 
 std::map<std::string, std::string> metadata_of(const Source& file, const Json& json) {
   std::map<std::string, std::string> metadata;
+  if (json.is_null()) return metadata;  // as the reference implementation: the same as none
+  if (!json.is_object()) fail_form(file);
   for (const auto& [key, value] : json.items()) {
     if (!value.is_string()) {
       file.fail("metadata of texts in the safetensors header",
@@ -191,9 +217,10 @@ SafetensorsHeader read_safetensors_header(InputFile& file) {
   }
   std::string text(length, '\0');
   file.read(text.data(), text.size());
-  if (!text.starts_with('{')) {
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string::npos || text[first] != '{') {
     file.fail("a safetensors header in JSON, which begins with '{'",
-              text.empty() ? "an empty one" : printable(text.substr(0, 1)));
+              first == std::string::npos ? "an empty one" : printable(text.substr(first, 1)));
   }
   const Json json = parsed(text, file);
   const std::int64_t data_offset = kLengthBytes + static_cast<std::int64_t>(length);

@@ -12,7 +12,8 @@
 
 namespace clipk::io {
 
-/// A zip archive, opened for reading by libzip.
+/// A zip archive, opened for reading by libzip. Members that share bytes are refused: a small file
+/// could have any number of them.
 class ZipArchive {
  public:
   struct Member {
@@ -21,9 +22,6 @@ class ZipArchive {
   };
 
   explicit ZipArchive(const std::filesystem::path& path);
-  ZipArchive(const ZipArchive&) = delete;
-  ZipArchive& operator=(const ZipArchive&) = delete;
-  ~ZipArchive();
 
   const InputFile& file() const { return file_; }
   const std::vector<Member>& members() const { return members_; }
@@ -32,8 +30,12 @@ class ZipArchive {
   std::unique_ptr<Source> open(const Member& member, const std::string& name);
 
  private:
+  struct Discard {
+    void operator()(zip_t* zip) const { zip_discard(zip); }
+  };
+
   InputFile file_;
-  zip_t* zip_ = nullptr;
+  std::unique_ptr<zip_t, Discard> zip_;
   std::vector<Member> members_;
 };
 

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <numeric>
 #include <string>
 #include <utility>
 
@@ -58,10 +57,10 @@ FeatureColumns feature_columns(const Factor& factor) {
   for (std::int64_t j = 0; j < m; ++j) {
     columns.names.push_back(m == 1 ? factor.name : factor.name + " " + std::to_string(j + 1));
   }
-  columns.rows.resize(static_cast<std::size_t>(n));
-  std::iota(columns.rows.begin(), columns.rows.end(), std::int64_t{0});
-  columns.values = Matrix<float>(n, m);
-  std::copy_n(factor.values.data(), n * m, columns.values.data());
+  for (std::int64_t i = 0; i < n; ++i) {
+    if (factor.known(i)) columns.rows.push_back(i);
+  }
+  columns.values = select_rows(factor, columns.rows).values;
   return columns;
 }
 

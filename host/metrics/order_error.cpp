@@ -1,9 +1,13 @@
 #include <bit>
 #include <cmath>
+#include <cstdint>
+#include <optional>
+#include <sstream>
 #include <string>
 
 #include "clipk/core/memory.hpp"
 #include "clipk/metrics/geometry.hpp"
+#include "core/available_memory.hpp"
 #include "metrics/inversions.hpp"
 #include "metrics/pair_stream.hpp"
 #include "ops/check.hpp"
@@ -18,6 +22,23 @@ constexpr const char* kName = "order_error";
 
 std::uint64_t key(float d, float e) {
   return std::uint64_t{std::bit_cast<std::uint32_t>(d)} << 32 | std::bit_cast<std::uint32_t>(e);
+}
+
+// Keys and the room to sort them. The system would grant more than it has, and then end the
+// process.
+void check_memory(std::int64_t n) {
+  const std::uint64_t needed = 2 * sizeof(std::uint64_t) * static_cast<std::uint64_t>(n);
+  const std::optional<std::uint64_t> there = available_memory();
+  if (!there || needed <= *there) return;
+  std::ostringstream expected, got;
+  expected << std::fixed;
+  got << std::fixed;
+  expected.precision(1);
+  got.precision(1);
+  expected << static_cast<double>(needed) * 1e-9 << " GB of memory to sort the distances of " << n
+           << " pairs";
+  got << static_cast<double>(*there) * 1e-9 << " GB (an error sampled from the pairs needs none)";
+  check::fail(kName, expected.str(), got.str());
 }
 
 Buffer key_memory(std::int64_t n) {
@@ -60,6 +81,8 @@ double error_of_keys(int threads, std::uint64_t* keys, std::int64_t n) {
 }  // namespace
 
 double order_error(Context& context, const PairRows& high, const PairRows& low) {
+  const std::int64_t rows = high.x.rows;
+  check_memory(high.y.rows > 0 ? rows * high.y.rows : rows * (rows - 1) / 2);
   PairStream pairs(context, kName, high, low);
   const std::int64_t n = pairs.pairs();
   if (n < 2) check::fail(kName, "at least 2 pairs", std::to_string(n));
@@ -81,6 +104,7 @@ double order_error(Context& context, VectorView<const float> d, VectorView<const
   if (d.size < 2) check::fail(kName, "at least 2 pairs", std::to_string(d.size));
   check::same_device(kName, "d", Device::cpu, d.device);
   check::same_device(kName, "e", Device::cpu, e.device);
+  check_memory(d.size);
   const Buffer memory = key_memory(d.size);
   auto* const keys = static_cast<std::uint64_t*>(memory.data());
   for (std::int64_t i = 0; i < d.size; ++i) {

@@ -10,6 +10,7 @@
 #include "models/autoencoder_problem.hpp"
 #include "models/autoencoder_stages.hpp"
 #include "models/code_whitening.hpp"
+#include "models/conditioned_rows.hpp"
 #include "models/reconstruction.hpp"
 #include "models/scaled_rows.hpp"
 #include "ops/check.hpp"
@@ -99,8 +100,18 @@ Autoencoder Autoencoder::fit(Context& context, MatrixView<const float> rows,
   shape.widths.insert(shape.widths.begin(), rows.cols);
   shape.widths.push_back(options.code);
   AutoencoderNetwork network(context, std::move(shape));
-  AutoencoderTraining training =
-      train_autoencoder(context, AutoencoderRows(context, scaled), options, network);
+  const ConditionedRows conditioned(context, scaled);
+  AutoencoderOptions of_training = options;
+  of_training.noise *= static_cast<float>(conditioned.factor());
+  AutoencoderTraining training = train_autoencoder(
+      context, AutoencoderRows(context, conditioned.view(), conditioned.variance()), of_training,
+      network);
+  conditioned.restore(context, network.encoder(), network.decoder());
+  const double unit = conditioned.factor() * conditioned.factor();
+  for (double& loss : training.losses) loss /= unit;
+  if (!training.layer_losses.empty()) {
+    for (double& loss : training.layer_losses.front()) loss /= unit;
+  }
   if (options.code_whitening > 0) {
     whiten_codes(context, scaled, options.code_whitening, network);
   }

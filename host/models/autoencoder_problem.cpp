@@ -5,6 +5,7 @@
 
 #include "clipk/ops/gather_rows.hpp"
 #include "clipk/ops/mse_loss.hpp"
+#include "models/reconstruction.hpp"
 #include "models/rows_digest.hpp"
 
 namespace clipk {
@@ -14,6 +15,11 @@ namespace {
 constexpr std::uint32_t kInputDropout = 0;
 constexpr std::uint32_t kInputNoise = 1;
 constexpr std::uint32_t kLayers = 2;  // two a layer follow
+
+// From so many steps on a training is judged by what it has come to.
+constexpr std::int64_t kJudgedSteps = 200;
+constexpr double kRounding = 1e-4;  // of a mean squared error
+constexpr double kMostLoss = 100;   // of a first epoch, in variances
 
 std::int64_t batch_size(const AutoencoderOptions& options, const AutoencoderRows& rows) {
   return std::min(options.batch, rows.view().rows);
@@ -91,6 +97,29 @@ void AutoencoderProblem::step(Context& context, const Batch& batch, VectorView<d
   network_.encode(context, x, workspace_);
   network_.reconstruct(context, clean, 1, workspace_, loss);
   network_.encode_backward(context, x, workspace_);
+}
+
+std::optional<std::string> AutoencoderProblem::failure(Context& context,
+                                                       const std::vector<double>& losses) {
+  const MatrixView<const float> rows = rows_.view();
+  const std::int64_t batch = batch_size(options_, rows_);
+  const auto steps = static_cast<std::int64_t>(losses.size()) * ((rows.rows + batch - 1) / batch);
+  const double of_mean = rows_.variance();
+  if (of_mean == 0 || losses.empty() || losses.back() < of_mean) return std::nullopt;
+  const bool fell =
+      losses.size() > 1 ? losses.back() < losses.front() : losses.back() < kMostLoss * of_mean;
+  if (fell && steps < kJudgedSteps) return std::nullopt;
+  // The loss is that of corrupted rows and of weights on their way.
+  const auto encode = [&](MatrixView<const float> x, MatrixView<float> codes) {
+    network_.encoder().transform(context, x, codes);
+  };
+  const double error =
+      reconstruction_error(context, rows, RowScaling::none, encode, network_.decoder());
+  if (error < (1 - kRounding) * of_mean) return std::nullopt;
+  std::ostringstream text;
+  text << "expected rows to come back with a mean squared error below that of their mean, "
+       << of_mean << ", got " << error;
+  return text.str();
 }
 
 std::string AutoencoderProblem::fingerprint() const {

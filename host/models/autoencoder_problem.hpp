@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,15 +16,18 @@ namespace clipk {
 class AutoencoderRows {
  public:
   /// @param rows [n, d] on the context's device, kept alive by the caller
-  AutoencoderRows(Context& context, MatrixView<const float> rows)
-      : context_(context), rows_(rows) {}
+  /// @param variance the mean over all values of (value - its column's mean)^2; 0: not known
+  AutoencoderRows(Context& context, MatrixView<const float> rows, double variance = 0)
+      : context_(context), rows_(rows), variance_(variance) {}
   MatrixView<const float> view() const { return rows_; }
+  double variance() const { return variance_; }
   /// "70000 rows 4f0c...": made when it is first asked for.
   const std::string& description() const;
 
  private:
   Context& context_;
   MatrixView<const float> rows_;
+  double variance_;
   mutable std::string description_;
 };
 
@@ -48,6 +52,9 @@ class AutoencoderProblem : public TrainingProblem {
   std::int64_t rows() const override { return rows_.view().rows; }
   void step(Context& context, const Batch& batch, VectorView<double> loss) override;
   std::string fingerprint() const override;
+  /// A network that gives rows back no better than their mean does, after more than a few steps or
+  /// where the loss has not fallen.
+  std::optional<std::string> failure(Context& context, const std::vector<double>& losses) override;
   void save_state(Context&, ArchiveWriter& archive) const override {
     save_layer_losses(archive, layer_losses_);
   }

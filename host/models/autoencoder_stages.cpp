@@ -56,7 +56,10 @@ AutoencoderTraining train_autoencoder(Context& context, const AutoencoderRows& r
   std::error_code error;  // a file that cannot be looked at is left to the trainer to complain of
   const bool resumed =
       !options.checkpoint.empty() && std::filesystem::exists(options.checkpoint, error);
-  for (int layer = 0; layer < layers && !resumed; ++layer) {
+  for (int layer = 0; layer < layers; ++layer) {
+    // Of a net that may yet begin again from its layers these are read; of one that is done they
+    // are gone.
+    if (resumed && !std::filesystem::exists(layer_file(options, layer), error)) continue;
     LayerProblem problem(context, rows, options, network, layer);
     Trainer trainer(context, problem, trainer_options(options, rows.view().rows, layer, layers));
     result.layer_losses.push_back(trainer.run().loss);

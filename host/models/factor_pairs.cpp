@@ -28,15 +28,14 @@ std::string class_name(const Factor& factor, std::size_t index) {
   return factor.class_names.empty() ? std::to_string(index) : factor.class_names[index];
 }
 
-// The rows by rising value, and in `ranks` the place of each; equal values share their mean place.
+// These rows by rising value, and in `ranks` the place of each; equal values share their mean
+// place, other rows have NaN, which is near nothing.
 std::vector<std::int32_t> rank(MatrixView<const float> values, std::int64_t column,
-                               std::vector<float>& ranks) {
-  std::vector<std::int32_t> order(static_cast<std::size_t>(values.rows));
-  std::iota(order.begin(), order.end(), 0);
+                               std::vector<std::int32_t> order, std::vector<float>& ranks) {
   std::stable_sort(order.begin(), order.end(), [&](std::int32_t i, std::int32_t j) {
     return values(i, column) < values(j, column);
   });
-  ranks.resize(order.size());
+  ranks.assign(static_cast<std::size_t>(values.rows), NAN);
   for (std::size_t first = 0; first < order.size();) {
     std::size_t end = first + 1;
     while (end < order.size() && values(order[end], column) == values(order[first], column)) ++end;
@@ -118,18 +117,22 @@ void FactorPairs::add_classes(const Factor& factor) {
 void FactorPairs::add_values(const Factor& factor) {
   Known& known = known_.back();
   const MatrixView<const float> values = factor.values.view();
-  known.rows.resize(static_cast<std::size_t>(rows_));
-  std::iota(known.rows.begin(), known.rows.end(), 0);
+  for (std::int32_t i = 0; i < static_cast<std::int32_t>(rows_); ++i) {
+    if (factor.known(i)) known.rows.push_back(i);
+  }
+  if (known.rows.size() < 2) {
+    fail(factor, "at least 2 rows that it is known of", std::to_string(known.rows.size()));
+  }
   known.ranks.resize(static_cast<std::size_t>(values.cols));
   for (std::int64_t c = 0; c < values.cols; ++c) {
-    for (std::int64_t i = 0; i < rows_; ++i) {
+    for (const std::int32_t i : known.rows) {
       if (!std::isfinite(values(i, c))) {
         fail(factor, "finite values",
              std::to_string(values(i, c)) + " in row " + std::to_string(i));
       }
     }
     std::vector<float>& ranks = known.ranks[static_cast<std::size_t>(c)];
-    std::vector<std::int32_t> order = rank(values, c, ranks);
+    std::vector<std::int32_t> order = rank(values, c, known.rows, ranks);
     if (values(order.front(), c) == values(order.back(), c)) {
       const std::string column = values.cols > 1 ? " in column " + std::to_string(c) : "";
       fail(factor, "at least 2 values" + column, "1");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <string>
 
@@ -55,9 +56,13 @@ double trace(const Matrix<double>& a) {
 }
 
 struct Moments {
-  Matrix<double> rows;        // [n, D] less their mean
-  Matrix<double> covariance;  // [D, D]
+  Matrix<double> rows;  // [n, D] less their mean
+  /// [D, D], over the rows; of fewer rows than columns rows rows^T / n [n, n], which has the same
+  /// eigenvalues above 0.
+  Matrix<double> covariance;
   double mean_variance = 0;
+
+  bool few() const { return rows.rows() < rows.cols(); }
 };
 
 Moments moments_of(int threads, Matrix<double> rows) {
@@ -73,9 +78,11 @@ Moments moments_of(int threads, Matrix<double> rows) {
   }
   Moments m;
   m.rows = std::move(rows);
-  m.covariance = Matrix<double>(m.rows.cols(), m.rows.cols());
-  cpu::gemm_symmetric(threads, Transpose::yes, m.rows.cols(), m.rows.rows(), 1 / n, m.rows.data(),
-                      m.rows.cols(), 0.0, m.covariance.data(), m.rows.cols());
+  const std::int64_t size = std::min(m.rows.rows(), m.rows.cols());
+  m.covariance = Matrix<double>(size, size);
+  cpu::gemm_symmetric(threads, m.few() ? Transpose::no : Transpose::yes, size,
+                      m.few() ? m.rows.cols() : m.rows.rows(), 1 / n, m.rows.data(), m.rows.cols(),
+                      0.0, m.covariance.data(), size);
   m.mean_variance = trace(m.covariance) / static_cast<double>(m.rows.cols());
   if (!(m.mean_variance > 0)) check::fail(kName, "rows that differ", "all alike");
   return m;
@@ -127,27 +134,35 @@ struct PairRows {
   }
 };
 
-// Principal axes, the largest first, each over the root of its variance and a ridge.
+// Principal axes [rank, D], the largest first, each over the root of its variance and a ridge.
+// Directions without variance are none: pairs have nothing there that they could share.
 Matrix<double> whitening(int threads, const Moments& moments, double ridge) {
   const cpu::SymmetricEigen eigen = cpu::symmetric_eigen(threads, moments.covariance);
-  const std::int64_t dim = moments.covariance.rows();
-  Matrix<double> axes(dim, dim);
-  for (std::int64_t c = 0; c < dim; ++c) {
-    const std::int64_t from = dim - 1 - c;
-    const double variance = std::max(eigen.values[static_cast<std::size_t>(from)], 0.0);
-    const double scale = 1 / std::sqrt(variance + ridge * moments.mean_variance);
-    for (std::int64_t j = 0; j < dim; ++j) axes(c, j) = scale * eigen.vectors(from, j);
+  const std::int64_t size = moments.covariance.rows(), dim = moments.rows.cols();
+  const double least =
+      eigen.values.back() * static_cast<double>(dim) * std::numeric_limits<double>::epsilon();
+  std::int64_t rank = 0;
+  while (rank < size && eigen.values[static_cast<std::size_t>(size - 1 - rank)] > least) ++rank;
+  Matrix<double> vectors(rank, size);
+  for (std::int64_t c = 0; c < rank; ++c) {
+    const std::int64_t from = size - 1 - c;
+    const double variance = eigen.values[static_cast<std::size_t>(from)];
+    double scale = 1 / std::sqrt(variance + ridge * moments.mean_variance);
+    // Of eigenvectors u of rows rows^T / n the axes are u^T rows / sqrt(n variance).
+    if (moments.few()) scale /= std::sqrt(static_cast<double>(moments.rows.rows()) * variance);
+    for (std::int64_t j = 0; j < size; ++j) vectors(c, j) = scale * eigen.vectors(from, j);
   }
-  return axes;
+  if (!moments.few()) return vectors;
+  return product(threads, Transpose::no, vectors, Transpose::no, moments.rows);
 }
 
 // Principal components of unit variance, and all products of the first few of them.
 Matrix<double> with_products(int threads, const Moments& moments, std::int64_t product_columns) {
-  const std::int64_t n = moments.rows.rows(), dim = moments.rows.cols();
-  std::int64_t few = std::min(dim, product_columns);
-  while (few > 0 && kRowsAFeature * (dim + few * (few + 1) / 2) > n) --few;
   const Matrix<double> components = product(threads, Transpose::no, moments.rows, Transpose::yes,
                                             whitening(threads, moments, 1e-6));
+  const std::int64_t n = components.rows(), dim = components.cols();
+  std::int64_t few = std::min(dim, product_columns);
+  while (few > 0 && kRowsAFeature * (dim + few * (few + 1) / 2) > n) --few;
   Matrix<double> features(n, dim + few * (few + 1) / 2);
   for (std::int64_t r = 0; r < n; ++r) {
     double* const row = features.view().row(r);

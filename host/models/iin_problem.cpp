@@ -105,6 +105,8 @@ void IinProblem::begin_epoch(Context& context, std::int64_t epoch) {
   if (rho_.empty()) return;
   copy<float>(context, draw.shared, pool_.view().col_range(2 * dim_, pairs_.factors()));
 
+  // What a training that failed has estimated is not this one's.
+  if (epoch == 0) std::fill(rho_.begin(), rho_.end(), static_cast<float>(options_.rho));
   const double warmup = options_.rho_warmup * static_cast<double>(options_.epochs);
   const double warm = std::min(1.0, static_cast<double>(epoch + 1) / (warmup + 1));
   if (warm == 1 && options_.estimate_rho) {

@@ -40,6 +40,10 @@ class IinProblem : public TrainingProblem {
   void begin_epoch(Context& context, std::int64_t epoch) override;
   void step(Context& context, const Batch& batch, VectorView<double> loss) override;
   std::string fingerprint() const override;
+  /// By none of its losses: they are log-densities, and change with rho.
+  std::optional<std::string> failure(Context&, const std::vector<double>&) override {
+    return std::nullopt;
+  }
   void save_state(Context&, ArchiveWriter& archive) const override { archive.add("rho", rho_); }
   void load_state(Context&, const ArchiveReader& archive) override {
     rho_ = archive.vector<float>("rho", static_cast<std::int64_t>(sizes_.size()));

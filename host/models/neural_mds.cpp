@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "clipk/core/equal_rows.hpp"
 #include "clipk/core/random.hpp"
 #include "clipk/models/pca.hpp"
 #include "clipk/models/retrieval_axes.hpp"
@@ -120,13 +121,24 @@ TrainingResult train(Context& context, const MdsPairs& pairs, const MdsPairs& he
   return Trainer(context, problem, trainer).run();
 }
 
-// The number of epochs after which retrieval among pairs that were set aside was best.
+// The number of epochs after which retrieval among pairs that were set aside was best; all of them
+// where equal rows leave none to set aside, or none that differ to fit.
 std::int64_t chosen_epochs(Context& context, const MdsPairs& pairs,
                            const NeuralMdsOptions& options) {
   const std::int64_t n = pairs.images.rows;
-  const std::int64_t aside = std::clamp<std::int64_t>(
-      std::llround(options.inner_share * static_cast<double>(n)), 1, n - 2);
-  const auto order = Random(context.seed(), RandomStream::mds_split).permutation(n);
+  auto order = Random(context.seed(), RandomStream::mds_split).permutation(n);
+  const std::vector<std::int64_t> groups =
+      joined_groups(equal_row_groups(pairs.images), equal_row_groups(pairs.texts));
+  const std::int64_t aside =
+      set_groups_aside(order,
+                       std::clamp<std::int64_t>(
+                           std::llround(options.inner_share * static_cast<double>(n)), 1, n - 2),
+                       groups);
+  const auto group = [&](std::int64_t row) { return groups[static_cast<std::size_t>(row)]; };
+  const auto differs = [&](std::int64_t row) { return group(row) != group(order.back()); };
+  if (aside == 0 || std::none_of(order.begin() + aside, order.end(), differs)) {
+    return options.epochs;
+  }
   const Matrix<float> out_images = chosen_rows(pairs.images, order, 0, aside);
   const Matrix<float> out_texts = chosen_rows(pairs.texts, order, 0, aside);
   const Matrix<float> in_images = chosen_rows(pairs.images, order, aside, n - aside);

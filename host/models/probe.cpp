@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "clipk/core/equal_rows.hpp"
 #include "clipk/core/random.hpp"
 #include "clipk/io/check_finite.hpp"
 #include "clipk/ops/gather_rows.hpp"
@@ -185,10 +186,11 @@ Probe Probe::fit(Context& context, MatrixView<const float> rows, const std::vect
   Standardization standardization(host.view());
 
   const Matrix<float> encoded = targets.encode(factors);
-  const std::vector<std::int64_t> order =
+  std::vector<std::int64_t> order =
       Random(context.seed(), RandomStream::probe_split).permutation(rows.rows);
-  const auto held_out =
-      static_cast<std::int64_t>(options.held_out * static_cast<double>(rows.rows));
+  const std::int64_t held_out = set_groups_aside(
+      order, static_cast<std::int64_t>(options.held_out * static_cast<double>(rows.rows)),
+      equal_row_groups(host.view()));
   const ProbeData train(context, host.view(), standardization, encoded, order.data() + held_out,
                         rows.rows - held_out);
   const ProbeData judge(context, host.view(), standardization, encoded, order.data(), held_out);

@@ -48,13 +48,25 @@ double accuracy(const Factor& predicted, const Factor& factor) {
   return static_cast<double>(right) / static_cast<double>(known);
 }
 
-double r_squared(MatrixView<const float> predicted, MatrixView<const float> values) {
+std::vector<std::int64_t> known_rows(const Factor& factor) {
+  std::vector<std::int64_t> rows;
+  for (std::int64_t i = 0; i < factor.rows(); ++i) {
+    if (factor.known(i)) rows.push_back(i);
+  }
+  if (rows.empty()) check::fail(kName, "a known value of factor " + factor.name, "none");
+  return rows;
+}
+
+double r_squared(const Factor& guess, const Factor& factor) {
+  const std::vector<std::int64_t> rows = known_rows(factor);
+  const Matrix<float> predicted = select_rows(guess, rows).values;
+  const Matrix<float> values = select_rows(factor, rows).values;
   double sum = 0;
-  for (std::int64_t j = 0; j < values.cols; ++j) {
+  for (std::int64_t j = 0; j < values.cols(); ++j) {
     double mean = 0, error = 0, deviation = 0;
-    for (std::int64_t i = 0; i < values.rows; ++i) mean += values(i, j);
-    mean /= static_cast<double>(values.rows);
-    for (std::int64_t i = 0; i < values.rows; ++i) {
+    for (std::int64_t i = 0; i < values.rows(); ++i) mean += values(i, j);
+    mean /= static_cast<double>(values.rows());
+    for (std::int64_t i = 0; i < values.rows(); ++i) {
       const double off = static_cast<double>(predicted(i, j)) - values(i, j);
       const double moved = values(i, j) - mean;
       error += off * off;
@@ -62,7 +74,7 @@ double r_squared(MatrixView<const float> predicted, MatrixView<const float> valu
     }
     if (deviation > 0) sum += 1 - error / deviation;
   }
-  return sum / static_cast<double>(values.cols);
+  return sum / static_cast<double>(values.cols());
 }
 
 }  // namespace
@@ -75,17 +87,22 @@ ProbeTargets::ProbeTargets(const std::vector<Factor>& factors, std::int64_t rows
     if (factor.categorical()) {
       part.classes = count_classes(factor);
     } else {
-      check_finite(factor.values, std::string(kName) + ": factor " + factor.name);
+      const std::vector<std::int64_t> known = known_rows(factor);
+      const auto count = static_cast<double>(known.size());
+      for (const std::int64_t i : known) {
+        check_finite(factor.values.view().row_range(i, 1),
+                     std::string(kName) + ": factor " + factor.name, i);
+      }
       for (std::int64_t j = 0; j < factor.values.cols(); ++j) {
         double mean = 0, squares = 0;
-        for (std::int64_t i = 0; i < rows; ++i) mean += factor.values(i, j);
-        mean /= static_cast<double>(rows);
-        for (std::int64_t i = 0; i < rows; ++i) {
+        for (const std::int64_t i : known) mean += factor.values(i, j);
+        mean /= count;
+        for (const std::int64_t i : known) {
           const double moved = factor.values(i, j) - mean;
           squares += moved * moved;
         }
         part.means.push_back(mean);
-        part.deviations.push_back(std::sqrt(squares / static_cast<double>(rows)));
+        part.deviations.push_back(std::sqrt(squares / count));
       }
     }
     columns_ += part.columns();
@@ -100,13 +117,10 @@ Matrix<float> ProbeTargets::encode(const std::vector<Factor>& factors) const {
     const Part& part = parts_[f];
     const MatrixView<float> to = targets.view().col_range(part.first, part.columns());
     for (std::int64_t i = 0; i < rows; ++i) {
-      if (part.classes > 0) {
-        const std::int32_t label = factors[f].classes[static_cast<std::size_t>(i)];
-        if (label >= 0) {
-          to(i, label) = 1;
-        } else {
-          std::fill_n(to.row(i), to.cols, std::numeric_limits<float>::quiet_NaN());
-        }
+      if (!factors[f].known(i)) {
+        std::fill_n(to.row(i), to.cols, std::numeric_limits<float>::quiet_NaN());
+      } else if (part.classes > 0) {
+        to(i, factors[f].classes[static_cast<std::size_t>(i)]) = 1;
       } else {
         for (std::int64_t j = 0; j < to.cols; ++j) {
           const auto at = static_cast<std::size_t>(j);
@@ -183,8 +197,7 @@ std::vector<double> factor_scores(const std::vector<Factor>& predicted,
     if (kind(guess) != kind(factor)) {
       check::fail(kName, "factor " + factor.name + " of " + kind(guess), kind(factor));
     }
-    scores.push_back(factor.categorical() ? accuracy(guess, factor)
-                                          : r_squared(guess.values, factor.values));
+    scores.push_back(factor.categorical() ? accuracy(guess, factor) : r_squared(guess, factor));
   }
   return scores;
 }

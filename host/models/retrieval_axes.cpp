@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
+#include <vector>
 
 #include "clipk/io/check_finite.hpp"
+#include "cpu/fixed_dot.hpp"
 #include "cpu/gemm.hpp"
+#include "cpu/householder.hpp"
 #include "cpu/symmetric_eigen.hpp"
 #include "ops/check.hpp"
 
@@ -15,11 +19,14 @@ namespace {
 constexpr const char* kName = "retrieval_axes";
 using cpu::Transpose;
 
-Matrix<double> product(Transpose a_transposed, const Matrix<double>& a, const Matrix<double>& b) {
-  const std::int64_t k = b.rows(), m = a_transposed == Transpose::yes ? a.cols() : a.rows();
-  Matrix<double> result(m, b.cols());
-  cpu::gemm(1, a_transposed, Transpose::no, m, b.cols(), k, 1.0, a.data(), a.cols(), b.data(),
-            b.cols(), 0.0, result.data(), b.cols());
+Matrix<double> product(Transpose a_transposed, const Matrix<double>& a, const Matrix<double>& b,
+                       Transpose b_transposed = Transpose::no) {
+  const std::int64_t m = a_transposed == Transpose::yes ? a.cols() : a.rows();
+  const std::int64_t k = a_transposed == Transpose::yes ? a.rows() : a.cols();
+  const std::int64_t n = b_transposed == Transpose::yes ? b.rows() : b.cols();
+  Matrix<double> result(m, n);
+  cpu::gemm(1, a_transposed, b_transposed, m, n, k, 1.0, a.data(), a.cols(), b.data(), b.cols(),
+            0.0, result.data(), n);
   return result;
 }
 
@@ -61,8 +68,9 @@ Matrix<double> soft_inverse_root(const Matrix<double>& images, const Matrix<doub
   return product(Transpose::yes, eigen.vectors, scaled);
 }
 
-Matrix<float> axes_of(MatrixView<const float> x, MatrixView<const float> y, std::int64_t dim,
-                      const RetrievalAxesOptions& options) {
+// [dim, D], of any length and sign.
+Matrix<double> axes_of_many(MatrixView<const float> x, MatrixView<const float> y, std::int64_t dim,
+                            const RetrievalAxesOptions& options) {
   const std::int64_t d = x.cols;
   const Matrix<double> images = covariance(x), texts = covariance(y);
   const Matrix<double> half =
@@ -78,8 +86,108 @@ Matrix<float> axes_of(MatrixView<const float> x, MatrixView<const float> y, std:
   for (std::int64_t c = 0; c < dim; ++c) {
     std::copy_n(eigen.vectors.view().row(d - 1 - c), d, largest.view().row(c));
   }
-  const Matrix<double> axes = product(Transpose::no, largest, half);
+  return product(Transpose::no, largest, half);
+}
 
+// Rows of one modality over the root of twice the trace of their scatter.
+void add_scaled(MatrixView<const float> rows, MatrixView<double> out) {
+  double trace = 0;
+  for (std::int64_t i = 0; i < rows.rows; ++i) {
+    std::copy_n(rows.row(i), rows.cols, out.row(i));
+    trace += cpu::fixed_dot(out.row(i), out.row(i), rows.cols);
+  }
+  if (!(trace > 0)) check::fail(kName, "rows that differ", "equal ones");
+  const double scale = 1 / std::sqrt(2 * trace);
+  for (std::int64_t i = 0; i < rows.rows; ++i) {
+    for (std::int64_t j = 0; j < rows.cols; ++j) out(i, j) *= scale;
+  }
+}
+
+// The row of number i times `factor_of(i)`.
+template <class F>
+Matrix<double> scaled_rows(const Matrix<double>& rows, F&& factor_of) {
+  Matrix<double> result(rows.rows(), rows.cols());
+  for (std::int64_t i = 0; i < rows.rows(); ++i) {
+    const double factor = factor_of(i);
+    for (std::int64_t j = 0; j < rows.cols(); ++j) result(i, j) = factor * rows(i, j);
+  }
+  return result;
+}
+
+// The same of fewer rows than columns, by matrices [N, N]. Let A [N, D] hold the scaled rows of
+// both modalities, so that the mean of the covariances is A^T A, and E their weights in S_t +
+// images S_i = A^T E A. With A A^T = U^T L U and the floor f,
+//   A H = U^T (L + f)^(-1/2) U A,   H (S_t + images S_i) H = B^T B,   B = E^(1/2) A H,
+// and an eigenvector w of B B^T of eigenvalue m gives the eigenvector w^T B / sqrt(m) of B^T B.
+Matrix<double> axes_of_few(MatrixView<const float> x, MatrixView<const float> y, std::int64_t dim,
+                           const RetrievalAxesOptions& options) {
+  const std::int64_t d = x.cols, n = x.rows + y.rows;
+  const double floor = options.whitening / static_cast<double>(d);
+  Matrix<double> rows(n, d);
+  add_scaled(x, rows.view().row_range(0, x.rows));
+  add_scaled(y, rows.view().row_range(x.rows, y.rows));
+  Matrix<double> gram(n, n);
+  cpu::gemm_symmetric(1, Transpose::no, n, d, 1.0, rows.data(), d, 0.0, gram.data(), n);
+  const cpu::SymmetricEigen of_gram = cpu::symmetric_eigen(1, gram);
+  const Matrix<double>& u = of_gram.vectors;
+  const auto value = [&](std::int64_t i) {
+    return std::max(of_gram.values[static_cast<std::size_t>(i)], 0.0);
+  };
+  const auto root_weight = [&](std::int64_t i) {
+    return std::sqrt(2 * (i < x.rows ? options.images : 1));
+  };
+
+  Matrix<double> root =
+      scaled_rows(u, [&](std::int64_t i) { return std::sqrt(value(i) / (value(i) + floor)); });
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t j = 0; j < n; ++j) root(i, j) *= root_weight(j);
+  }
+  Matrix<double> wanted(n, n);
+  cpu::gemm_symmetric(1, Transpose::yes, n, n, 1.0, root.data(), n, 0.0, wanted.data(), n);
+  const cpu::SymmetricEigen eigen = cpu::symmetric_eigen(1, wanted);
+
+  const double least =
+      eigen.values.back() * static_cast<double>(d) * std::numeric_limits<double>::epsilon();
+  std::int64_t rank = 0;
+  while (rank < std::min(n, dim) && eigen.values[static_cast<std::size_t>(n - 1 - rank)] > least) {
+    ++rank;
+  }
+  // w^T E^(1/2) U^T / sqrt(m).
+  Matrix<double> combined(rank, n);
+  for (std::int64_t c = 0; c < rank; ++c) {
+    const double scale = 1 / std::sqrt(eigen.values[static_cast<std::size_t>(n - 1 - c)]);
+    for (std::int64_t i = 0; i < n; ++i) {
+      combined(c, i) = scale * root_weight(i) * eigen.vectors(n - 1 - c, i);
+    }
+  }
+  combined = product(Transpose::no, combined, u, Transpose::yes);
+  // Each of them through U^T's columns, scaled by factor_of, to the rows.
+  const auto of_rows = [&](const Matrix<double>& in, auto&& factor_of) {
+    return product(Transpose::no, product(Transpose::no, in, scaled_rows(u, factor_of)), rows);
+  };
+  // Small directions are orthogonal to the others only to rounding: reflectors make them so, and
+  // complete them by such in which nothing that counts varies.
+  const Matrix<double> basis = cpu::orthonormal_rows(
+      1, of_rows(combined, [&](std::int64_t i) { return 1 / std::sqrt(value(i) + floor); }), dim);
+  // H = f^(-1/2) + A^T U^T ((L + f)^(-1/2) - f^(-1/2)) / L U A.
+  const double outside = 1 / std::sqrt(floor);
+  Matrix<double> axes =
+      of_rows(product(Transpose::no, product(Transpose::no, basis, rows, Transpose::yes), u,
+                      Transpose::yes),
+              [&](std::int64_t i) {
+                const double inside = std::sqrt(value(i) + floor);
+                return -outside / (inside * (inside + std::sqrt(floor)));
+              });
+  for (std::int64_t i = 0; i < dim * d; ++i) axes.data()[i] += outside * basis.data()[i];
+  return axes;
+}
+
+Matrix<float> axes_of(MatrixView<const float> x, MatrixView<const float> y, std::int64_t dim,
+                      const RetrievalAxesOptions& options) {
+  const std::int64_t d = x.cols;
+  const bool few = x.rows + y.rows < d && options.images >= 0;
+  const Matrix<double> axes =
+      few ? axes_of_few(x, y, dim, options) : axes_of_many(x, y, dim, options);
   double squares = 0;
   for (std::int64_t i = 0; i < dim * d; ++i) squares += axes.data()[i] * axes.data()[i];
   // Lengths near one, as PCA's: codes then have the scale of the rows.

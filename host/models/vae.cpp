@@ -8,6 +8,7 @@
 #include "clipk/ops/posterior.hpp"
 #include "core/math.hpp"
 #include "metrics/host_rows.hpp"
+#include "models/conditioned_rows.hpp"
 #include "models/reconstruction.hpp"
 #include "models/scaled_rows.hpp"
 #include "models/vae_problem.hpp"
@@ -83,14 +84,18 @@ Vae Vae::fit(Context& context, MatrixView<const float> rows, const VaeOptions& o
   if (rows.rows < 2) check::fail(kName, "at least 2 rows", std::to_string(rows.rows));
   check_finite(HostRows<float>(context, rows).view(), kName);
   const ScaledRows input(context, rows);
+  const ConditionedRows conditioned(context, input);
+  VaeOptions of_training = options;
+  of_training.sigma *= static_cast<float>(conditioned.factor());
   AutoencoderShape shape{
       .widths = options.hidden, .activation = options.activation, .init = options.init};
   shape.widths.insert(shape.widths.begin(), rows.cols);
   shape.widths.push_back(options.code);
   VaeNetwork network(context, std::move(shape));
-  const AutoencoderRows training(context, input);
-  VaeProblem problem(context, training, options, network);
+  const AutoencoderRows training(context, conditioned.view());
+  VaeProblem problem(context, training, of_training, network);
   std::vector<double> losses = Trainer(context, problem, trainer_options(options)).run().loss;
+  conditioned.restore(context, network.encoder(), network.decoder());
   return Vae(std::make_unique<Impl>(Impl{std::move(network), options.sigma, std::move(losses)}));
 }
 

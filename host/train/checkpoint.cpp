@@ -80,6 +80,7 @@ void save_checkpoint(Context& context, const TrainerOptions& options, TrainingPr
   archive.add("fingerprint", fingerprint(context, options, problem));
   archive.add("epoch", state.epoch);
   archive.add("step", state.step);
+  if (state.restarts > 0) archive.add("restarts", state.restarts);
   archive.add("best_epoch", state.best_epoch);
   archive.add("best_loss", state.best_loss);
   archive.add("loss", state.loss);
@@ -101,6 +102,8 @@ bool load_checkpoint(Context& context, const TrainerOptions& options, TrainingPr
   const ArchiveReader archive(options.checkpoint, kKind, kVersion);
   archive.expect_fingerprint(fingerprint(context, options, problem));
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  state.restarts =
+      archive.has("restarts") ? archive.number<std::int64_t>("restarts", 1, options.restarts) : 0;
   state.loss = archive.vector<double>("loss");
   const auto epochs = static_cast<std::int64_t>(state.loss.size());  // one mean loss each
   state.epoch = archive.number<std::int64_t>("epoch", epochs, epochs);

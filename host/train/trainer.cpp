@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <sstream>
 #include <utility>
 
 #include "clipk/core/error.hpp"
@@ -34,6 +35,18 @@ void require(bool holds, const std::string& expected, const std::string& got) {
   if (!holds) throw Error("trainer: expected " + expected + ", got " + got);
 }
 
+// Of the rate, at a restart: a training that diverges is soon over, and one at a rate just below
+// that is no good either.
+constexpr double kRateFactor = 0.25;
+
+// Without the sign of a NaN, which is the processor's affair.
+std::string text_of(double value) {
+  if (std::isnan(value)) return "nan";
+  std::ostringstream text;
+  text << value;
+  return text.str();
+}
+
 void check_options(const TrainerOptions& o) {
   const auto at_least = [](const char* name, std::int64_t least, std::int64_t value) {
     require(value >= least, std::string(name) + " of at least " + std::to_string(least),
@@ -42,6 +55,7 @@ void check_options(const TrainerOptions& o) {
   at_least("epochs", 0, o.epochs);
   at_least("batch", 0, o.batch);
   at_least("steps_per_epoch", 1, o.steps_per_epoch);
+  at_least("restarts", 0, o.restarts);
   at_least("checkpoint_every", 1, o.checkpoint_every);
   at_least("schedule.warmup_steps", 0, o.schedule.warmup_steps);
   at_least("schedule.every", 1, o.schedule.every);
@@ -52,6 +66,15 @@ void check_options(const TrainerOptions& o) {
 }
 
 }  // namespace
+
+std::optional<std::string> TrainingProblem::failure(Context&, const std::vector<double>& losses) {
+  constexpr double kMostGrowth = 4;
+  if (losses.empty() || !(losses.front() > 0) || losses.back() <= kMostGrowth * losses.front()) {
+    return std::nullopt;
+  }
+  return "expected a loss that falls, got " + text_of(losses.back()) + " after " +
+         text_of(losses.front()) + " in epoch 1";
+}
 
 const char* to_string(Optimizer optimizer) {
   return optimizer == Optimizer::adam ? "adam" : "sgd";
@@ -65,12 +88,15 @@ struct Trainer::Impl {
   Impl(Context& context_, TrainingProblem& problem_, TrainerOptions options_);
 
   TrainingResult run();
-  void run_epoch();
+  std::optional<std::string> train(bool& saved);
+  void begin_again(const std::string& reason);
+  double rate() const;
+  std::optional<std::string> run_epoch();
   void upload_records();
   void run_step(std::int64_t s);
   void optimize(const Batch& batch, VectorView<double> step_loss);
   double epoch_loss();
-  void evaluate();
+  std::optional<std::string> evaluate();
   bool should_stop() const;
   bool checkpoint_is_due() const;
   void save();
@@ -91,6 +117,7 @@ struct Trainer::Impl {
   std::vector<StepRecord> records;
   Matrix<std::uint8_t> record_table, record;
   Matrix<std::int32_t> order, batch_rows;
+  Matrix<float> first;  // the parameters that a restart begins from; empty without restarts
   Matrix<double> loss;  // sums over the full steps, and of the shorter one
   train::StepGraph graph;
   double last_rate = 0;
@@ -127,6 +154,7 @@ Trainer::Impl::Impl(Context& context_, TrainingProblem& problem_, TrainerOptions
     state.second_moment = Matrix<float>(context, 1, parameters);
   }
   if (options.early_stopping.patience > 0) state.best = Matrix<float>(context, 1, parameters);
+  if (options.restarts > 0) first = Matrix<float>(context, 1, parameters);
   records.resize(static_cast<std::size_t>(epoch_steps));
   record_table =
       Matrix<std::uint8_t>(context, epoch_steps, static_cast<std::int64_t>(sizeof(StepRecord)));
@@ -134,19 +162,26 @@ Trainer::Impl::Impl(Context& context_, TrainingProblem& problem_, TrainerOptions
   loss = Matrix<double>(context, 1, 2);
 }
 
+double Trainer::Impl::rate() const {
+  double result = options.rate;
+  for (std::int64_t r = 0; r < state.restarts; ++r) result *= kRateFactor;
+  return result;
+}
+
 // The rates of all steps of this epoch. Adam's corrections come from powers in double, so that
 // they do not depend on where a training was resumed.
 void Trainer::Impl::upload_records() {
   for (std::int64_t s = 0; s < epoch_steps; ++s) {
     const std::int64_t step = state.epoch * epoch_steps + s;
-    const double rate =
-        options.rate * schedule_share(options.schedule, step, total_steps, epoch_steps);
+    const double rate_here =
+        rate() * schedule_share(options.schedule, step, total_steps, epoch_steps);
     const auto correction = [step](float beta) {
       return static_cast<float>(
           1 - math::pow(static_cast<double>(beta), static_cast<double>(step + 1)));
     };
     records[static_cast<std::size_t>(s)] = {
-        {static_cast<float>(rate), correction(options.adam.beta1), correction(options.adam.beta2)},
+        {static_cast<float>(rate_here), correction(options.adam.beta1),
+         correction(options.adam.beta2)},
         0,
         static_cast<std::uint64_t>(step)};
   }
@@ -199,7 +234,8 @@ double Trainer::Impl::epoch_loss() {
          static_cast<double>(rows);
 }
 
-void Trainer::Impl::run_epoch() {
+// Returns why the training has failed, or nothing.
+std::optional<std::string> Trainer::Impl::run_epoch() {
   problem.begin_epoch(context, state.epoch);
   upload_records();
   if (rows > 0) {
@@ -215,28 +251,34 @@ void Trainer::Impl::run_epoch() {
   }
   const double mean = epoch_loss();
   ++state.epoch;
-  require(std::isfinite(mean), "a finite loss",
-          std::to_string(mean) + " in epoch " + std::to_string(state.epoch));
+  if (!std::isfinite(mean)) {
+    return "expected a finite loss, got " + text_of(mean) + " in epoch " +
+           std::to_string(state.epoch);
+  }
   state.loss.push_back(mean);
-  evaluate();
+  return evaluate();
 }
 
-// The held-out loss now, and whether it is the best so far.
-void Trainer::Impl::evaluate() {
+// The held-out loss now, and whether it is the best so far. Returns why the training has failed, or
+// nothing.
+std::optional<std::string> Trainer::Impl::evaluate() {
   const std::optional<double> value = problem.held_out_loss(context);
   if (!value) {
     require(options.early_stopping.patience == 0, "a held-out loss for early stopping", "none");
-    return;
+    return std::nullopt;
   }
-  require(std::isfinite(*value), "a finite held-out loss",
-          std::to_string(*value) + " after epoch " + std::to_string(state.epoch));
-  const bool first = state.held_out_loss.empty();
+  if (!std::isfinite(*value)) {
+    return "expected a finite held-out loss, got " + text_of(*value) + " after epoch " +
+           std::to_string(state.epoch);
+  }
+  const bool none_before = state.held_out_loss.empty();
   state.held_out_loss.push_back(*value);
-  if (first || *value < state.best_loss - options.early_stopping.min_delta) {
+  if (none_before || *value < state.best_loss - options.early_stopping.min_delta) {
     state.best_loss = *value;
     state.best_epoch = state.epoch;
     if (!state.best.empty()) copy<float>(context, problem.parameters(), state.best.flat());
   }
+  return std::nullopt;
 }
 
 bool Trainer::Impl::should_stop() const {
@@ -282,15 +324,17 @@ void Trainer::Impl::report(bool epoch_end, bool done) {
   options.progress(p);
 }
 
-TrainingResult Trainer::Impl::run() {
-  start = last_save = std::chrono::steady_clock::now();
-  steps_of_run = 0;
-  const bool resumed = !options.checkpoint.empty() && resume();
-  if (!resumed && state.step == 0 && state.held_out_loss.empty()) evaluate();
-  bool saved = resumed;
+// From where the state stands to the end. Returns why it has failed, or nothing.
+std::optional<std::string> Trainer::Impl::train(bool& saved) {
+  if (state.step == 0 && state.held_out_loss.empty()) {
+    if (auto reason = evaluate()) return reason;
+  }
   while (state.epoch < options.epochs && !should_stop()) {
-    run_epoch();
+    if (auto reason = run_epoch()) return reason;
     const bool last = state.epoch == options.epochs || should_stop();
+    if (last) {
+      if (auto reason = problem.failure(context, state.loss)) return reason;
+    }
     saved = !options.checkpoint.empty() &&
             (last || state.epoch % options.checkpoint_every == 0 || checkpoint_is_due());
     if (saved) save();
@@ -301,6 +345,37 @@ TrainingResult Trainer::Impl::run() {
       throw;
     }
   }
+  return std::nullopt;
+}
+
+// At a lower rate, or not at all.
+void Trainer::Impl::begin_again(const std::string& reason) {
+  if (state.restarts >= options.restarts) {
+    std::ostringstream text;
+    text << "trainer: " << reason;
+    if (options.restarts > 0) {
+      text << ": did not converge at any rate from " << options.rate << " down to " << rate();
+    }
+    throw NotConverged(text.str());
+  }
+  fill_zero(context, state.first_moment.view());
+  fill_zero(context, state.second_moment.view());
+  train::TrainerState fresh;
+  fresh.restarts = state.restarts + 1;
+  fresh.first_moment = std::move(state.first_moment);
+  fresh.second_moment = std::move(state.second_moment);
+  fresh.best = std::move(state.best);
+  state = std::move(fresh);
+  copy<float>(context, first.flat(), problem.parameters());
+}
+
+TrainingResult Trainer::Impl::run() {
+  start = last_save = std::chrono::steady_clock::now();
+  steps_of_run = 0;
+  if (!first.empty()) copy<float>(context, problem.parameters(), first.flat());
+  const bool resumed = !options.checkpoint.empty() && resume();
+  bool saved = resumed;
+  while (const auto reason = train(saved)) begin_again(*reason);
   if (!saved && !options.checkpoint.empty()) save();
   if (!state.best.empty()) copy<float>(context, state.best.flat(), problem.parameters());
   context.synchronize();
@@ -313,6 +388,8 @@ TrainingResult Trainer::Impl::run() {
   result.best_held_out_loss = state.best_loss;
   result.loss = state.loss;
   result.held_out_loss = state.held_out_loss;
+  result.restarts = state.restarts;
+  result.rate = rate();
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }

@@ -8,6 +8,7 @@
 
 #include "chart.hpp"
 #include "clipk/core/error.hpp"
+#include "gnuplot.hpp"
 #include "pairs.hpp"
 
 int main(int argc, char** argv) {
@@ -26,6 +27,7 @@ int main(int argc, char** argv) {
   program.app().add_option("--wait", wait, "For a signal: in a fit, or in work that knows of none");
   const study::PairSource source(program);
   return program.run(argc, argv, [&](study::Run& run) {
+    study::check_charts();
     EmbeddingPairs pairs = source.load(run);
     if (fail == "usage") throw study::UsageError("expected no failure, got --fail usage");
     if (fail == "data") throw Error("toy: expected a line,\ngot two");
@@ -34,10 +36,12 @@ int main(int argc, char** argv) {
       run.attempt("a part", [] { throw Error("toy: expected a part,\ngot none"); });
     }
     if (!wait.empty()) study::note("waiting");
-    const auto progress = study::fit_progress("toy");
-    for (std::int64_t epoch = 1; wait == "fit"; ++epoch) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-      progress({.epoch = epoch, .epoch_end = epoch % 10 == 0});
+    if (wait == "fit") {
+      const auto progress = study::fit_progress("toy");
+      for (std::int64_t step = 1;; ++step) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        progress({.step = step, .epoch_end = step % 10 == 0});
+      }
     }
     while (wait == "work") std::this_thread::sleep_for(std::chrono::seconds(1));
     study::Table table({"dim", "pairs"});

@@ -49,6 +49,16 @@ TEST_F(CaptionFactorsTest, RefusesWordsThatDecideNothing) {
 TEST_F(CaptionFactorsTest, ReadsLines) {
   std::ofstream(path("l.txt"), std::ios::binary) << "a\r\n\nb\n";
   EXPECT_EQ(read_lines(path("l.txt")), (std::vector<std::string>{"a", "", "b"}));
+  std::ofstream(path("l.txt"), std::ios::binary) << "\xEF\xBB\xBF"
+                                                 << "a\r\nb";
+  EXPECT_EQ(read_lines(path("l.txt")), (std::vector<std::string>{"a", "b"}));
+  std::ofstream(path("l.txt"), std::ios::binary) << "a\ncaf\xE9\n";
+  EXPECT_EQ(error_of([&] { read_lines(path("l.txt")); }),
+            path("l.txt").string() +
+                ": expected UTF-8 on line 2, got byte 0xE9 at its byte 4 (iconv -f WINDOWS-1252 -t "
+                "UTF-8 converts Latin text)");
+  std::ofstream(path("w.txt"), std::ios::binary) << "animal: cat, caf\xE9\n";
+  EXPECT_HAS(error_of([&] { read_factor_words(path("w.txt")); }), "expected UTF-8 on line 1");
 }
 
 }  // namespace

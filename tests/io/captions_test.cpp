@@ -62,7 +62,14 @@ TEST_F(CaptionsTest, RefusesWhatIsNotUtf8) {
   EXPECT_HAS(reason("a\nna\xEFve\n"), "expected UTF-8 on line 2, got byte 0xEF at its byte 3");
   EXPECT_HAS(reason("\xFF\xFE"
                     "a"),
-             "expected UTF-8 on line 1, got byte 0xFF at its byte 1");
+             "expected UTF-8, got UTF-16 (iconv -f UTF-16 -t UTF-8 converts it)");
+  EXPECT_HAS(reason(std::string("\xFE\xFF\0a", 4)), "got UTF-16");
+  EXPECT_HAS(reason(std::string("a\0b\0", 4)), "expected text on line 1, got a NUL byte");
+  EXPECT_HAS(reason("\x89PNG\r\n\x1A\n and so on"), "expected a text file, got a PNG picture");
+  EXPECT_HAS(reason(std::string("PK\3\4\0\0", 6)), "expected a text file, got a zip archive");
+  EXPECT_HAS(reason("version https://git-lfs.github.com/spec/v1\n"), "got a pointer of Git LFS");
+  EXPECT_HAS(reason("<!doctype html>\n"), "expected a text file, got a web page");
+  EXPECT_EQ(read("GIF89 and BZh are texts\n").size(), 1u);
   for (const char* bad :
        {"\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC2", "\xC2\xC2", "\xE0\x9F\x80", "\xE2\x82",
         "\xE2\x82x", "\xED\xA0\x80", "\xF0\x8F\x80\x80", "\xF0\x9F\x90", "\xF4\x90\x80\x80",

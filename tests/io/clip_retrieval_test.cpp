@@ -60,6 +60,21 @@ TEST_F(ClipRetrievalTest, PartsInTheOrderOfTheirNumbers) {
   EXPECT_EQ(std::memcmp(pairs.texts.data(), two.texts.data(), 36 * sizeof(float)), 0);
 }
 
+TEST_F(ClipRetrievalTest, PartsMayHaveAxesOfLengthOne) {
+  const Matrix<float> whole = read_clip_retrieval(folder(), Modality::image);
+  const fs::path part = folder() / "img_emb/img_emb_9.npy";
+  auto array = read_npy<float>(part);
+  array.shape = {2, 1, 4};
+  write_npy(part, array);
+  const Matrix<float> same = read_clip_retrieval(folder(), Modality::image);
+  EXPECT_EQ(std::memcmp(same.data(), whole.data(), 36 * sizeof(float)), 0);
+  EXPECT_EQ(read_pairs(folder()).size(), 9);
+  array.shape = {2, 2, 2};
+  write_npy(part, array);
+  EXPECT_HAS(error_of([&] { read_clip_retrieval(folder(), Modality::image); }),
+             "expected vectors of shape (n, d), got (2, 2, 2)");
+}
+
 TEST_F(ClipRetrievalTest, OneModalityAlone) {
   fs::remove_all(folder() / "text_emb");
   EXPECT_EQ(read_embeddings(folder(), Modality::image).rows(), 9);

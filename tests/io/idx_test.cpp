@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "clipk/io/array_file.hpp"
 #include "clipk/io/dataset.hpp"
 #include "clipk/io/npy.hpp"
 #include "io/files.hpp"
@@ -155,14 +156,29 @@ TEST_F(IdxTest, RefusesAHeaderThatLies) {
   // Beyond 2^63 bytes, and just below.
   EXPECT_HAS(images_reason(idx(8, {~0U, ~0U, ~0U}, "")), "less than 2^63 bytes");
   EXPECT_HAS(images_reason(gzipped(idx(14, {~0U, 0x7FFFFFFF}, ""))), "less than 2^63 bytes");
-  EXPECT_HAS(images_reason(gzipped(idx(8, {~0U, 0x7FFFFFFF}, "abc"))), "got 15 (cut short)");
+  EXPECT_HAS(images_reason(idx(8, {~0U, 0x7FFFFFFF}, "abc")), "got 15 (cut short)");
 }
 
 // Two terabytes, which no machine here could hold.
 TEST_F(IdxTest, ALieOfTerabytesTakesNoMemory) {
   const std::string lie = idx(8, {1U << 31, 1U << 10}, counting(100'000));
   EXPECT_HAS(images_reason(lie), "(cut short)");
-  EXPECT_HAS(images_reason(gzipped(lie)), "(cut short)");
+  EXPECT_HAS(
+      images_reason(gzipped(lie)),
+      "expected a size that deflate can reach, 1032 times its bytes, got 2199023255564 bytes "
+      "from ");
+}
+
+// 68 MB in 68 kB: the sizes alone tell, so nothing of it is inflated, or its cut would be found.
+TEST_F(IdxTest, RefusesBombs) {
+  std::string bomb = gzipped(idx(8, {68'000, 1'000}, std::string(68'000'000, '\0')));
+  bomb.resize(bomb.size() - 1);
+  const std::string reason =
+      "expected at most 200 bytes for every packed one (no zip bomb), got 68000012 bytes from ";
+  EXPECT_HAS(images_reason(bomb), reason);
+  EXPECT_HAS(error_of([&] { list_arrays(path("x")); }), reason);
+  EXPECT_HAS(error_of([&] { read_features(path("x")); }), reason);
+  EXPECT_HAS(error_of([&] { read_labels(path("x")); }), reason);
 }
 
 // Were it inflated further, the cut in its middle would be found.
@@ -211,8 +227,10 @@ TEST_F(IdxTest, SurvivesEveryBrokenByte) {
 
 TEST_F(IdxTest, RefusesWhatIsNotIdx) {
   EXPECT_HAS(images_reason(""), "expected an IDX file, got the end after 0 of 4 bytes");
-  EXPECT_HAS(images_reason("\x93NUMPY"), "begins with two zero bytes, got other bytes");
-  EXPECT_HAS(images_reason(gzipped("some text")), "begins with two zero bytes");
+  EXPECT_HAS(images_reason("\x93NUMPY"), "begins with two zero bytes, got a .npy file");
+  EXPECT_HAS(images_reason(gzipped("some text")), "two zero bytes, got text in a gzip file");
+  EXPECT_HAS(images_reason(gzipped("\x93NUMPY\1 and so on")), "got a .npy file in a gzip file");
+  EXPECT_HAS(images_reason(gzipped(std::string(257, 'x') + "ustar")), "got a tar archive (tar -xf");
   EXPECT_HAS(images_reason(gzipped("")), "the end after 0 of 4 bytes");
   EXPECT_HAS(images_reason(idx(10, {1, 1}, "x")), "an IDX type of 8, 9, 11, 12, 13 or 14, got 10");
   EXPECT_HAS(images_reason({"\0\0\x08\0", 4}), "1 to 16 dimensions, got 0");
@@ -267,8 +285,9 @@ TEST_F(DatasetTest, FeaturesThatAreNone) {
   };
   EXPECT_HAS(reason(""),
              "x: expected a .npy, .npz, safetensors or IDX file, got a file of 0 bytes");
-  EXPECT_HAS(reason("PNG picture"), "a .npy, .npz, safetensors or IDX file, got other bytes");
-  EXPECT_HAS(reason(idx(8, {5}, "abcde")), "expected images of shape");
+  EXPECT_HAS(reason("\1\2\3\4"), "a .npy, .npz, safetensors or IDX file, got other bytes");
+  EXPECT_HAS(reason(idx(8, {0, 28, 28}, "")),
+             "x: expected at least 1 row and 1 column, got shape (0, 28, 28)");
   EXPECT_HAS(error_of([&] { read_features(path("none")); }), "No such file or directory");
   write_npy(path("empty.npy"), Matrix<float>(0, 5));
   EXPECT_HAS(error_of([&] { read_features(path("empty.npy")); }),
@@ -292,6 +311,9 @@ TEST_F(DatasetTest, LabelsByContent) {
   const std::string labels = idx(8, {3}, {"\x03\x00\x09", 3});
   EXPECT_EQ(read_labels(file(labels)), expected);
   EXPECT_EQ(read_labels(file(gzipped(labels))), expected);
+  EXPECT_EQ(read_labels(file(idx(8, {3, 1, 1}, {"\x03\x00\x09", 3}))), expected);
+  write_npy(path("y"), NpyArray<double>{{1, 3, 1}, {3, 0, 9}});
+  EXPECT_EQ(read_labels(path("y")), expected);
 }
 
 TEST_F(DatasetTest, LabelsThatAreNone) {
@@ -305,9 +327,9 @@ TEST_F(DatasetTest, LabelsThatAreNone) {
   write_npy(path("y"), std::vector<std::int32_t>{});
   EXPECT_HAS(reason(), "expected at least 1 label, got 0");
   write_bytes(path("y"), idx(8, {3, 2, 2}, counting(12)));
-  EXPECT_HAS(reason(), "expected labels of shape (n,), n at least 1, got (3, 2, 2)");
+  EXPECT_HAS(reason(), "expected an array of one dimension, got shape (3, 2, 2)");
   write_bytes(path("y"), "label\n1\n");
-  EXPECT_HAS(reason(), "expected a .npy, .npz, safetensors or IDX file, got other bytes");
+  EXPECT_HAS(reason(), "expected a .npy, .npz, safetensors or IDX file, got text");
 }
 
 // Debian's dataset-fashion-mnist.

@@ -1,12 +1,18 @@
 #include "clipk/io/npz.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <cstring>
 #include <map>
+#include <thread>
 
+#include "clipk/io/atomic_file.hpp"
 #include "io/broken_files.hpp"
 #include "io/files.hpp"
+#include "io/zip_archive.hpp"
 #include "io/zip_files.hpp"
 #include "support/golden.hpp"
 
@@ -132,6 +138,11 @@ TEST_F(NpzTest, RefusesOtherFiles) {
   };
   EXPECT_HAS(reason(""), "bad.npz: expected a .npz file (a zip archive), got one that cannot be");
   EXPECT_HAS(reason("\x93NUMPY and so on, for more bytes"), "Not a zip archive");
+  write_zip("pytorch", {{"archive/data.pkl", "x"}, {"archive/data/0", "x"}});
+  EXPECT_HAS(error_of([&] { list_npz(path("pytorch")); }),
+             "expected a zip archive of .npy files, got a PyTorch file (torch.load reads it");
+  write_zip("excel", {{"[Content_Types].xml", "x"}, {"xl/workbook.xml", "x"}});
+  EXPECT_HAS(error_of([&] { list_npz(path("excel")); }), "got an Excel workbook (save the sheet");
   EXPECT_HAS(error_of([&] { list_npz(path("none.npz")); }), "No such file or directory");
   EXPECT_HAS(error_of([&] { list_npz(path("")); }), "expected a .npz file, got a directory");
   ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
@@ -204,6 +215,93 @@ TEST_F(NpzTest, RefusesBombs) {
   const auto entries = list_npz(path("fine.npz"));
   EXPECT_EQ(entries.at(0).problem, "");
   EXPECT_EQ(entries.at(0).header->size, 17'000'000);
+}
+
+// Two members of one place in the file: a few bytes more for each would cost the inflation of it.
+TEST_F(NpzTest, RefusesMembersThatShareBytes) {
+  std::string npy = test::npy_of_zeros(1);
+  write_zip("one.npz", {{"a.npy", npy}, {"b.npy", npy}});
+  std::string bytes = read_bytes(path("one.npz"));
+  const std::size_t central = central_record(bytes, "a.npy");
+  const std::size_t record = central_record(bytes, "b.npy") - central;
+  const std::string records = bytes.substr(central, record);
+  std::string shared = bytes.substr(0, bytes.find("PK\3\4", 4));
+  const auto start = static_cast<std::uint32_t>(shared.size());
+  constexpr std::uint32_t kMembers = 20'000;
+  for (std::uint32_t i = 0; i < kMembers; ++i) {
+    std::string one = records;
+    one.replace(46, 1, std::string(1, static_cast<char>('a' + i % 26)));
+    shared += one;
+  }
+  std::string end = bytes.substr(bytes.find("PK\5\6"));
+  for (const std::size_t count : {8, 10}) {
+    end[count] = static_cast<char>(kMembers & 0xFF);
+    end[count + 1] = static_cast<char>(kMembers >> 8);
+  }
+  set_word(end, 12, static_cast<std::uint32_t>(shared.size()) - start);
+  set_word(end, 16, start);
+  write_bytes(path("shared.npz"), shared + end);
+  EXPECT_HAS(error_of([&] { list_npz(path("shared.npz")); }),
+             "shared.npz: expected members side by side in a file of ");
+  EXPECT_HAS(error_of([&] { read_npz<float>(path("shared.npz"), "a"); }),
+             " bytes, got members that share bytes");
+}
+
+// libzip closes the descriptor it is given. The number may be another file's by the time the
+// archive goes, here as in another thread.
+TEST_F(NpzTest, ClosesNoDescriptorOfOthers) {
+  write_bytes(path("other"), "text");
+  int other = -1;
+  {
+    const io::ZipArchive archive(golden("stored"));
+    other = ::open(path("other").c_str(), O_RDONLY | O_CLOEXEC);
+    ASSERT_GE(other, 0);
+  }
+  EXPECT_GE(::fcntl(other, F_GETFD), 0) << "closed with the archive";
+  ::close(other);
+}
+
+TEST_F(NpzTest, LeavesNoDescriptorOpen) {
+  write_bytes(path("bad"), "no archive, but of more than 22 bytes");
+  const auto open_descriptors = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+  };
+  const auto before = open_descriptors();
+  for (int i = 0; i < 20; ++i) {
+    list_npz(golden("stored"));
+    read_npz<float>(golden("deflated"), "cube");
+    error_of([&] { list_npz(path("bad")); });
+    error_of([&] { read_npz<float>(golden("deflated"), "none"); });
+  }
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST_F(NpzTest, ReadsBesideThreadsThatWrite) {
+  constexpr int kThreads = 4, kRounds = 150;
+  std::atomic<int> wrong = 0;
+  const auto work = [&](int thread) {
+    const std::filesystem::path own = path("own" + std::to_string(thread));
+    const std::string content(5000, static_cast<char>('a' + thread));
+    for (int round = 0; round < kRounds; ++round) {
+      try {
+        if (thread % 2 == 0) {
+          wrong += read_npz<float>(golden("stored"), "cube").data[23] != 23;
+          wrong += list_npz(golden("deflated")).size() != 6;
+        } else {
+          AtomicFile file(own);
+          file.write(content);
+          file.commit();
+          wrong += read_bytes(own) != content;
+        }
+      } catch (const std::exception&) {
+        ++wrong;
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) threads.emplace_back(work, t);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 // What is read at all is what was written: the checksum covers header and elements.

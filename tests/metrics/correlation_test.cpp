@@ -302,6 +302,24 @@ TEST(Correlations, OfFactors) {
     EXPECT_EQ(found[1].table.q(i, 0), q[static_cast<std::size_t>(16 + i)]);
   }
   EXPECT_TRUE(factor_correlations(context, x, {}).empty());
+
+  // Rows without a value are left out as if they were not there.
+  std::vector<Factor> gaps(1);
+  gaps[0] = {.name = "place", .values = uniform_rows(60, 2, 10)};
+  gaps[0].values(7, 0) = gaps[0].values(20, 1) = std::numeric_limits<float>::quiet_NaN();
+  std::vector<std::int64_t> known;
+  for (std::int64_t i = 0; i < 60; ++i) {
+    if (i != 7 && i != 20) known.push_back(i);
+  }
+  std::vector<Factor> fewer;
+  fewer.push_back(select_rows(gaps[0], known));
+  const Matrix<float> fewer_x = select_rows({.values = uniform_rows(60, 4, 7)}, known).values;
+  const auto with_gaps = factor_correlations(context, x, gaps);
+  const auto without = factor_correlations(context, fewer_x, fewer);
+  EXPECT_EQ(with_gaps[0].table.n, 58);
+  for (std::int64_t i = 0; i < 8; ++i) {
+    EXPECT_EQ(with_gaps[0].table.r.data()[i], without[0].table.r.data()[i]);
+  }
 }
 
 TEST(Correlations, StrongestComeFirst) {

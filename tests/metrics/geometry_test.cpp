@@ -263,6 +263,23 @@ std::string message(const std::function<void(Context&)>& call) {
   return "no error";
 }
 
+// Said before any memory is taken, as the system would grant it and then end the process.
+TEST(Geometry, OrderErrorSaysWhatMemoryItNeeds) {
+  Context context = cpu();
+  const Matrix<float> many(1'000'000, 1);
+  try {
+    order_error(context, {.x = many}, {.x = many});
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    EXPECT_EQ(message.find("order_error: expected 8000.0 GB of memory to sort the distances of "
+                           "499999500000 pairs, got "),
+              0U)
+        << message;
+    EXPECT_NE(message.find(" GB (an error sampled from the pairs needs none)"), std::string::npos);
+  }
+}
+
 TEST(Geometry, BadInputIsNamed) {
   const Blocks rows;
   const Matrix<float> six = uniform_rows(6, 12, 1), five = uniform_rows(5, 3, 1);

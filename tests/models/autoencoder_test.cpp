@@ -348,6 +348,76 @@ TEST(Autoencoder, ConstantAndEqualRowsAreFine) {
   EXPECT_EQ(Autoencoder::fit(context, Matrix<float>(2, 2), options).losses().size(), 3U);
 }
 
+AutoencoderOptions too_fast() {
+  AutoencoderOptions options = small();
+  options.optimizer = Optimizer::sgd;
+  options.rate = 1000;
+  options.schedule = {.kind = Schedule::linear};
+  options.epochs = 100;
+  return options;
+}
+
+TEST(Autoencoder, ATrainingThatDivergesBeginsAgainAtALowerRate) {
+  Context context = cpu();
+  for (const std::int64_t dim : {2, 3, 8, 100}) {
+    const Surface data = surface(300, dim);
+    const Autoencoder model = Autoencoder::fit(context, data.rows, too_fast());
+    EXPECT_LT(model.reconstruction_error(context, data.rows), 0.5 * data.variance) << dim;
+    EXPECT_EQ(model.losses().size(), 100U);
+  }
+}
+
+// Rows as they are: networks of rows in another unit, or far from 0, do the same.
+TEST(Autoencoder, TheUnitAndTheOriginOfRowsDoNotMatter) {
+  Context context = cpu();
+  const std::int64_t n = 300, dim = 20;
+  const Surface data = surface(n, dim);
+  const double plain =
+      Autoencoder::fit(context, data.rows, small()).reconstruction_error(context, data.rows);
+  struct Place {
+    double unit, origin;
+  };
+  for (const Place place : {Place{1e-6, 0}, {1e-3, 1e-2}, {1, 100}, {1e3, 0}, {1e6, 1e7}}) {
+    Matrix<float> rows(n, dim);
+    for (std::int64_t i = 0; i < n * dim; ++i) {
+      rows.data()[i] = static_cast<float>(place.unit * data.rows.data()[i] + place.origin);
+    }
+    const Autoencoder model = Autoencoder::fit(context, rows, small());
+    const double square = place.unit * place.unit;
+    EXPECT_LT(model.reconstruction_error(context, rows),
+              square * (2 * plain + 1e-3 * data.variance))
+        << place.unit << ' ' << place.origin;
+    EXPECT_NEAR(model.losses().back() / square, plain, 2 * plain);
+    const Matrix<float> codes = model.encode(context, rows);
+    for (const float code : codes.flat()) EXPECT_LT(std::fabs(code), 100);
+  }
+}
+
+TEST(Autoencoder, ANetworkThatGivesTheMeanBackIsUseless) {
+  Context context = cpu();
+  const Surface data = surface(300, 6);
+  const AutoencoderRows rows(context, data.rows, data.variance);
+  AutoencoderNetwork network(context, {.widths = {6, 5, 2}});
+  for (float& value : network.parameters().values) value = 0;
+  std::vector<std::vector<double>> layers;
+  AutoencoderOptions options;
+  options.batch = 50;
+  AutoencoderProblem problem(context, rows, options, network, layers);
+  std::vector<double> high(40, 2 * data.variance), few(20, 2 * data.variance),
+      low(40, 0.9 * data.variance);
+  const std::string reason = problem.failure(context, high).value_or("");
+  EXPECT_EQ(reason.find("expected rows to come back with a mean squared error below that of their "
+                        "mean, "),
+            0U)
+      << reason;
+  EXPECT_FALSE(problem.failure(context, low));  // by its loss it is of use
+  EXPECT_TRUE(problem.failure(context, few));
+  few.front() *= 1.01;
+  EXPECT_FALSE(problem.failure(context, few));  // on its way after 120 steps
+  EXPECT_FALSE(problem.failure(context, {2 * data.variance}));
+  EXPECT_TRUE(problem.failure(context, {200 * data.variance}));
+}
+
 TEST(Autoencoder, LayersMayBeNone) {
   Context context = cpu();
   const Surface data = surface(200, 6);
@@ -398,6 +468,32 @@ TEST_F(AutoencoderFiles, SavesAndLoads) {
 }
 
 struct Interrupted : std::exception {};
+
+TEST_F(AutoencoderFiles, ResumesToTheSameBytesAfterRestarts) {
+  Context context = cpu();
+  const Surface data = surface(120, 3);
+  AutoencoderOptions options = too_fast();
+  options.layer_epochs = 2;
+  options.epochs = 6;
+  const Autoencoder whole = Autoencoder::fit(context, data.rows, options);
+  options.checkpoint = file("checkpoint");
+  for (int stops = 0;; ++stops) {
+    ASSERT_LT(stops, 40);
+    int epochs = 0;
+    options.progress = [&](const Progress& p) {
+      if (p.epoch_end && ++epochs > 1) throw Interrupted();
+    };
+    try {
+      const Autoencoder resumed = Autoencoder::fit(context, data.rows, options);
+      EXPECT_EQ(same_bytes(whole.encode(context, data.rows), resumed.encode(context, data.rows)),
+                "");
+      EXPECT_EQ(whole.losses(), resumed.losses());
+      EXPECT_GT(stops, 2);
+      return;
+    } catch (const Interrupted&) {
+    }
+  }
+}
 
 // Stops after every so many steps, in whatever stage that falls, until the training comes through.
 TEST_F(AutoencoderFiles, ResumesToTheSameBytesFromAnyStage) {
@@ -506,9 +602,10 @@ TEST(Autoencoder, BadInputIsNamed) {
             "autoencoder: expected at least 0 epochs a layer, got -1");
   const std::string diverged = message([](auto& o) {
     o.optimizer = Optimizer::sgd;
-    o.rate = 1e6;
+    o.rate = 1e12;
   });
   EXPECT_EQ(diverged.find("trainer: expected a finite loss, got "), 0U) << diverged;
+  EXPECT_NE(diverged.find(": did not converge at any rate from 1e+12 down to "), std::string::npos);
 
   AutoencoderOptions options = small();
   options.epochs = 1;

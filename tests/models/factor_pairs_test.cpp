@@ -32,6 +32,28 @@ std::vector<Factor> make_factors() {
   return factors;
 }
 
+TEST(FactorPairs, RowsOfNoKnownValueAreInNoPairOfTheFactor) {
+  std::vector<Factor> factors = make_factors();
+  for (std::int64_t i = 0; i < 120; ++i) {
+    if (i % 4 == 0) factors[1].values(i, 0) = NAN;
+    if (i % 6 == 0) factors[2].values(i, 1) = NAN;
+  }
+  const FactorPairs pairs(factors, 120, {.marks = PairMarks::known, .tolerance = 0.1});
+  const FactorPairs::Draw draw = pairs.draw(1, 0, 600);
+  for (std::int64_t p = 0; p < 600; ++p) {
+    for (const auto* side : {&draw.first, &draw.second}) {
+      const std::int32_t i = (*side)[static_cast<std::size_t>(p)];
+      if (draw.shared(p, 1) == 1) {
+        EXPECT_NE(i % 4, 0);
+      }
+      if (draw.shared(p, 2) == 1) {
+        EXPECT_NE(i % 6, 0);
+      }
+    }
+  }
+  EXPECT_FALSE(pairs.agree(1, 4, 4));
+}
+
 TEST(FactorPairs, EveryPairSharesTheFactorItIsDrawnFor) {
   const std::vector<Factor> factors = make_factors();
   const FactorPairs pairs(factors, 120, {.marks = PairMarks::known, .tolerance = 0.1});
@@ -162,8 +184,12 @@ TEST(FactorPairs, BadInputIsNamed) {
             "factor size: expected at least 2 values, got 1");
   EXPECT_EQ(message([](auto& f) { f[2].values = Matrix<float>(120, 2); }),
             "factor position: expected at least 2 values in column 0, got 1");
-  EXPECT_EQ(message([](auto& f) { f[1].values(3, 0) = NAN; }),
-            "factor size: expected finite values, got nan in row 3");
+  EXPECT_EQ(message([](auto& f) { f[1].values(3, 0) = INFINITY; }),
+            "factor size: expected finite values, got inf in row 3");
+  EXPECT_EQ(message([](auto& f) {
+              for (std::int64_t i = 1; i < 120; ++i) f[1].values(i, 0) = NAN;
+            }),
+            "factor size: expected at least 2 rows that it is known of, got 1");
   EXPECT_EQ(message([](auto& f) { f[1].name = "shape"; }),
             "factors: expected names that differ, got 'shape' twice");
   EXPECT_EQ(pair_marks_named("drawn"), PairMarks::drawn);

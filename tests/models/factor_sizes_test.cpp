@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <numeric>
@@ -71,6 +72,38 @@ TEST(FactorSizes, CorrelationsCountTheNumbersThatPairsShare) {
   const FactorSizes curve = factor_sizes(context, data.rows, FactorPairs(factors, kRows));
   EXPECT_EQ(curve.sizes, (std::vector<std::int64_t>{1, kDim - 1}));
   EXPECT_GT(curve.correlations[0][1], 0.8);
+}
+
+// Columns in which rows do not vary change nothing, nor do so many that rows are fewer.
+TEST(FactorSizes, DirectionsWithoutVarianceTakeNoPart) {
+  Context context = Context::cpu({.seed = 3});
+  constexpr std::int64_t kSome = 300;
+  Data data;
+  data.factors[0].classes.resize(kSome);
+  Matrix<float> angles(kSome, 1);
+  std::copy_n(data.factors[1].values.data(), kSome, angles.data());
+  data.factors[1].values = std::move(angles);
+  const FactorPairs pairs(data.factors, kSome);
+  for (const SizeRule rule : {SizeRule::correlations, SizeRule::softmax}) {
+    const FactorSizeOptions options{.rule = rule, .pairs = 5000};
+    const FactorSizes plain =
+        factor_sizes(context, data.rows.view().row_range(0, kSome), pairs, options);
+    for (const std::int64_t dim : {kDim + 3, kSome + 1}) {
+      Matrix<float> rows(kSome, dim);
+      for (std::int64_t i = 0; i < kSome; ++i) {
+        std::copy_n(data.rows.view().row(i), kDim, rows.view().row(i));
+        std::fill(rows.view().row(i) + kDim, rows.view().row(i) + dim, 0.5F);
+      }
+      const FactorSizes found = factor_sizes(context, rows, pairs, options);
+      for (std::size_t f = 0; f < 2; ++f) {
+        EXPECT_NEAR(found.scores[f], plain.scores[f], 1e-4) << dim;
+        if (rule == SizeRule::softmax) continue;
+        EXPECT_EQ(found.sizes[f], plain.sizes[f]) << dim;
+        EXPECT_NEAR(found.thresholds[f], plain.thresholds[f], 1e-4) << dim;
+        ASSERT_EQ(found.correlations[f].size(), plain.correlations[f].size()) << dim;
+      }
+    }
+  }
 }
 
 // s = sum of covariances / sum of variances, then the softmax with 1 for the residual.

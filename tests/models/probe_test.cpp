@@ -1,6 +1,7 @@
 #include "clipk/models/probe.hpp"
 
 #include <cmath>
+#include <numeric>
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
@@ -127,6 +128,48 @@ TEST(Probe, PredictsInTheFactorsOwnUnits) {
   }
   EXPECT_NEAR(factor_scores(found, test.factors)[0], 1 - error / deviation, 1e-6);
   EXPECT_EQ(probe.predict(context, Matrix<float>(0, 4))[1].rows(), 0);
+}
+
+TEST(Probe, UnknownValuesTakeNoPart) {
+  Context context = cpu();
+  Data train = data(2000, 1), test = data(1000, 2);
+  std::vector<std::int64_t> known;
+  for (std::int64_t i = 0; i < 2000; ++i) {
+    if (i % 3 == 0) {
+      train.factors[0].values(i, 0) = NAN;
+    } else {
+      known.push_back(i);
+    }
+  }
+  const Probe probe = Probe::fit(context, train.rows, train.factors);
+  const std::vector<double> scores = probe.scores(context, test.rows, test.factors);
+  EXPECT_GT(scores[0], 0.98);
+  EXPECT_GT(scores[2], 0.98);
+  // Standardised, and scored, by the known rows alone.
+  std::vector<std::int64_t> every(2000);
+  std::iota(every.begin(), every.end(), 0);
+  const auto alone = [](const Factor& factor, const std::vector<std::int64_t>& rows) {
+    std::vector<Factor> list;
+    list.push_back(select_rows(factor, rows));
+    return list;
+  };
+  const std::vector<Factor> one = alone(train.factors[0], every);
+  const std::vector<Factor> fewer = alone(train.factors[0], known);
+  const Matrix<float> all = ProbeTargets(one, 2000).encode(one);
+  const auto n = static_cast<std::int64_t>(known.size());
+  const Matrix<float> some = ProbeTargets(fewer, n).encode(fewer);
+  for (std::int64_t i = 0; i < n; ++i) {
+    EXPECT_EQ(all(known[static_cast<std::size_t>(i)], 0), some(i, 0));
+  }
+  for (std::int64_t i = 0; i < 2000; ++i) EXPECT_EQ(std::isnan(all(i, 0)), i % 3 == 0);
+  const std::vector<Factor> guesses = probe.predict(context, train.rows);
+  EXPECT_EQ(factor_scores(alone(guesses[0], every), one),
+            factor_scores(alone(guesses[0], known), fewer));
+  Factor none = values("none", 2000, 1);
+  for (float& value : none.values.flat()) value = NAN;
+  std::vector<Factor> unknown;
+  unknown.push_back(std::move(none));
+  EXPECT_THROW(ProbeTargets(unknown, 2000), Error);
 }
 
 TEST(Probe, UnknownClassesTakeNoPart) {

@@ -43,6 +43,13 @@ const Registered kRetrievalAxesAxes = one("models/retrieval_axes/axes", [](Run& 
   run.add(retrieval_axes(images, texts, 9));
 });
 
+// Fewer rows than columns, and more axes than they span.
+const Registered kRetrievalAxesFew = one("models/retrieval_axes/few", [](Run& run) {
+  const auto images = run.inputs.clustered(12, 61, 3);
+  const auto texts = run.inputs.near(images, 0.4);
+  run.add(retrieval_axes(images, texts, 30));
+});
+
 const Registered kManifoldDenoisingDenoised =
     one("models/manifold_denoising/denoised", [](Run& run) {
       const auto rows = run.inputs.clustered(517, 37, 7);

@@ -89,6 +89,18 @@ const Registered kAutoencoderPlain =
 const Registered kAutoencoderLayerByLayer =
     one("models/autoencoder/layer_by_layer", [](Run& run) { encoded(run, layer_by_layer()); });
 
+// Far from 0 and from unit size, at a rate that is too high at first.
+const Registered kAutoencoderRestarted = one("models/autoencoder/restarted", [](Run& run) {
+  auto rows = run.inputs.clustered(301, 7, 5);
+  for (float& value : rows.flat()) value = 1024 * value + 4096;
+  AutoencoderOptions options = plain();
+  options.scaling = RowScaling::none;
+  options.rate = 256;
+  const Autoencoder model = Autoencoder::fit(run.context, rows, options);
+  const Matrix<float> codes = model.encode(run.context, rows);
+  run.add(model.losses(), codes, model.decode(run.context, codes));
+});
+
 const Registered kAutoencoderNetworkStep =
     both("models/autoencoder_network/step", [](Run& run, auto zero) {
       using T = decltype(zero);

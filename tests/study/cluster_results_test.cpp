@@ -34,7 +34,8 @@ TEST_F(ClusterTest, RowsFilesAndScoresOfEveryMethodAndSeed) {
     for (const char* seed : {"0", "1"}) {
       expected.push_back(method + " " + seed);
       files.push_back("assignments_" + method + "_" + seed + ".npy");
-      files.push_back("embedding_" + method + "_" + seed + ".npy");
+      // That of k-means would be the input once more.
+      if (method != "kmeans") files.push_back("embedding_" + method + "_" + seed + ".npy");
     }
   }
   std::sort(files.begin(), files.end());
@@ -52,6 +53,24 @@ TEST_F(ClusterTest, RowsFilesAndScoresOfEveryMethodAndSeed) {
     EXPECT_TRUE(all["tsne"][key].is_number()) << key;
   }
   EXPECT_GE(all["tsne"]["one_nn"], .95);
+}
+
+// A network of four terabytes.
+TEST_F(ClusterTest, AMethodThatFailsLeavesTheOthers) {
+  const ProgramResult result =
+      run(with(toy(), {"--methods", "kmeans,autoencoder", "--layers", "1048576,1048576,4",
+                       "--seeds", "1", "--out", path("out")}));
+  EXPECT_EQ(result.status, 3) << result.err;
+  EXPECT_HAS(result.err, "left out: autoencoder, seed 0: ");
+  const Json all = results("out");
+  EXPECT_GE(all["rows"][0]["acc"], .9);
+  EXPECT_TRUE(all["rows"][1]["acc"].is_null());
+  EXPECT_EQ(all["rows"][1]["failed"], all["failed"][0]["reason"]);
+  EXPECT_EQ(all["failed"][0]["what"], "autoencoder, seed 0");
+  EXPECT_EQ(all["failed"].size(), 1u);
+  for (const char* name : {"assignments_kmeans_0.npy", "confusion.png", "results.csv"}) {
+    EXPECT_TRUE(std::filesystem::exists(path("out") / name)) << name;
+  }
 }
 
 TEST_F(ClusterTest, InertiaAndAccuracyOfTheFiles) {
@@ -93,6 +112,40 @@ TEST_F(ClusterTest, MissingLabelsAreLeftOutOfTheScores) {
   EXPECT_EQ(all["k"], kClasses);
   EXPECT_EQ(all["rows"][0]["missing_labels"], kRows / 3);
   EXPECT_EQ(all["rows"][0]["nmi"], 1);
+}
+
+TEST_F(ClusterTest, DefaultsAdaptToFewRows) {
+  for (const std::int64_t n : {2, 3, 4, 7, 68}) {
+    write_npy(path("few.npy"), planted(n));
+    const ProgramResult result = run({"--features", path("few.npy"), "--methods", "kmeans",
+                                      "--seeds", "1", "--threads", "1", "--out", path("few")});
+    ASSERT_EQ(result.status, 0) << n << " rows: " << result.err;
+    const nlohmann::ordered_json all = results("few");
+    EXPECT_GE(all["k"], 2);
+    if (n < 4) {
+      EXPECT_HAS(result.out, "Note: no map: t-SNE takes 4 rows, and there are ");
+      EXPECT_FALSE(all.contains("tsne"));
+      continue;
+    }
+    EXPECT_HAS(result.out, "Note: --perplexity " + std::to_string((n - 1) / 3) +
+                               " in place of 30: a third of the " + std::to_string(n) +
+                               " rows on the map");
+    EXPECT_EQ(all["tsne"]["perplexity"], static_cast<double>((n - 1) / 3));
+  }
+}
+
+TEST_F(ClusterTest, LabelsThatTellNothingAreANote) {
+  const auto run_with = [&](const std::vector<std::int32_t>& labels) {
+    write_npy(path("y.npy"), labels);
+    const ProgramResult result =
+        run(with(toy(), {"--methods", "kmeans", "--seeds", "1", "--out", path("out")}));
+    EXPECT_EQ(result.status, 0) << result.err;
+    return result.out;
+  };
+  EXPECT_HAS(run_with(std::vector<std::int32_t>(kRows, 7)),
+             "labels of one class alone, so there is nothing to score against");
+  EXPECT_TRUE(results("out")["rows"][0]["ami"].is_null());
+  EXPECT_HAS(run_with(std::vector<std::int32_t>(kRows, -1)), "missing labels (negative) alone");
 }
 
 TEST_F(ClusterTest, WithoutLabels) {

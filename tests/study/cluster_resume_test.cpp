@@ -15,7 +15,13 @@ class ClusterResumeTest : public ClusterTest {
   // Kills a run with a checkpoint as soon as this part has saved its progress.
   void kill_in(const std::string& part) const {
     Program program(CLUSTER_STUDY, with(slow(), {"--out", path("out"), "--checkpoint", path("c")}));
-    while (!std::filesystem::exists(path("c." + part + ".fit")) && program.running()) {
+    const auto saved = [&] {
+      const std::vector<std::string> files = names("");
+      return std::any_of(files.begin(), files.end(), [&](const std::string& name) {
+        return name.starts_with("c." + part) && name.ends_with(".fit");
+      });
+    };
+    while (!saved() && program.running()) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     program.kill();

@@ -52,7 +52,7 @@ TEST_F(RefusesTest, OptionsThatTheDataCannotMeet) {
                  {"--holdout", "0.05"});
   write_npy(path("i5.npy"), toy_pairs(5).images);
   write_npy(path("t5.npy"), toy_pairs(5).texts);
-  expect_refused(kData, "--holdout 0.6: expected at least 3 pairs on each side, got 3 of 5",
+  expect_refused(kData, "--holdout 0.6: expected at least 3 pairs on each side, got 2 of 5",
                  {"--images", path("i5.npy"), "--texts", path("t5.npy"), "--holdout", "0.6"});
   if (!Context::cuda_available()) {
     expect_refused(kData, "--device cuda: expected a usable CUDA GPU, got none",
@@ -115,7 +115,7 @@ TEST_F(RefusesTest, Checkpoints) {
   ASSERT_EQ(run(with(toy(), {"--checkpoint", c, "--out", path("first")})).status, 0);
   const std::string other = c + ": expected a checkpoint of this run, got one of ";
   expect_refused(kData, other + "seed 0, here 1\n", {"--checkpoint", c, "--seed", "1"});
-  expect_refused(kData, other + "--epochs 3, here 7\n", {"--checkpoint", c, "--epochs", "7"});
+  expect_refused(kData, other + "--epochs 6, here 7\n", {"--checkpoint", c, "--epochs", "7"});
   expect_refused(kData, other + "other content of images\n",
                  {"--checkpoint", c, "--images", path("t.npy")});
   // What no fit depends on may change.

@@ -110,7 +110,10 @@ TEST_F(DimensionTest, ManifestAndSmallestDimension) {
   std::vector<std::string> keys;
   for (const auto& [key, value] : all.items()) keys.push_back(key);
   EXPECT_EQ(keys,
-            (std::vector<std::string>{"manifest", "rows", "smallest_dim", "margin", "intervals"}));
+            (std::vector<std::string>{"manifest", "rows", "failed", "match", "no_dimension_is_safe",
+                                      "smallest_dim", "margin", "intervals"}));
+  EXPECT_TRUE(all["match"]["shown"]);
+  EXPECT_TRUE(all["no_dimension_is_safe"].is_null());
   const Json& manifest = all["manifest"];
   EXPECT_EQ(manifest["program"], "dimension_study");
   EXPECT_EQ(manifest["seed"], 5);

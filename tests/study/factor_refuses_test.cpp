@@ -21,14 +21,12 @@ class FactorRefusesTest : public FactorTest {
 };
 
 TEST_F(FactorRefusesTest, AFactorOfOneValue) {
-  refuse_attributes(column("kind", "a", "a"), "factor kind: expected at least 2 ");
-  refuse_attributes(column("size", "1.5", "1.5"), "factor size: expected at least 2 ");
-}
-
-TEST_F(FactorRefusesTest, AFactorWithASingleMember) {
-  std::string text = "kind\n";
-  for (std::int64_t i = 0; i + 1 < kRows; ++i) text += i % 2 == 0 ? "a\n" : "b\n";
-  refuse_attributes(text + "c\n", "factor kind: expected at least 2 ");
+  const std::string reason = "bad.csv: expected a column that tells rows apart, got none: ";
+  refuse_attributes(column("kind", "a", "a"), reason + "kind ('a' in every row)");
+  refuse_attributes(column("size", "1.5", "1.5"), reason + "size ('1.5' in every row)");
+  refuse_attributes(
+      column("kind", "a", "b"),
+      "expected a factor with two classes of at least 5 rows, or of values that differ, got none");
 }
 
 TEST_F(FactorRefusesTest, AttributesOfOtherRows) {
@@ -38,8 +36,8 @@ TEST_F(FactorRefusesTest, AttributesOfOtherRows) {
 }
 
 TEST_F(FactorRefusesTest, AttributesThatAreNotFinite) {
-  refuse_attributes(column("size", "1.5", "nan"),
-                    "bad.csv: expected a finite number in column size on line 161, got 'nan'");
+  refuse_attributes(column("size", "1.5", "inf"),
+                    "bad.csv: expected a finite number in column size on line 161, got 'inf'");
 }
 
 TEST_F(FactorRefusesTest, PicturesThatAreNotFinite) {
@@ -100,6 +98,14 @@ TEST_F(FactorRefusesTest, CaptionsOfOtherRows) {
   write_text("w.txt", "animal: cat, dog\n");
   expect_refused_run(
       kData, "c.txt: expected 160 rows, one for every row of ",
+      {"--embeddings", path("x.npy"), "--captions", path("c.txt"), "--words", path("w.txt")});
+}
+
+TEST_F(FactorRefusesTest, CaptionsThatAreNotUtf8) {
+  write_text("c.txt", "a cat\ntwo dogs \xFF\n");
+  write_text("w.txt", "animal: cat, dog\n");
+  expect_refused_run(
+      kData, "c.txt: expected UTF-8 on line 2, got byte 0xFF at its byte 10",
       {"--embeddings", path("x.npy"), "--captions", path("c.txt"), "--words", path("w.txt")});
 }
 

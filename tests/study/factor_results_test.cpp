@@ -1,11 +1,17 @@
 // What the factor study leaves behind.
+#include <algorithm>
+#include <cmath>
+
+#include "clipk/io/array_file.hpp"
 #include "study/factor_files.hpp"
+#include "study/pair_rows.hpp"
 
 namespace clipk::test {
 namespace {
 
 using FactorStudyTest = FactorTest;
 using Names = std::vector<std::string>;
+using Json = nlohmann::ordered_json;
 
 TEST_F(FactorStudyTest, LeavesEverything) {
   ASSERT_NO_FATAL_FAILURE(run_into("out", toy()));
@@ -39,6 +45,40 @@ TEST_F(FactorStudyTest, LeavesEverything) {
   EXPECT_EQ(read_npy_vector<std::int32_t>(path("out/held_out.npy")).size(), 32U);
 }
 
+TEST_F(FactorStudyTest, RareClassesAreLeftOutAndNamed) {
+  std::string text = "kind,flat\n";
+  for (std::int64_t i = 0; i < kRows; ++i) {
+    text += i > 156 ? "odd" : i % 2 == 0 ? "a" : "b";
+    text += ",same\n";
+  }
+  write_text("a.csv", text);
+  const ProgramResult result = run(with(toy(), {"--out", path("out")}));
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_HAS(result.out, "Note: kind: left out a class of fewer than 5 rows: odd (3)");
+  EXPECT_HAS(result.out, "Note: flat: fewer than two classes of 5 rows are left");
+  EXPECT_EQ(results("out")["factors"], Json({"kind"}));
+  EXPECT_EQ(results("out")["rare_classes"][0]["classes"]["odd"], 3);
+}
+
+TEST_F(FactorStudyTest, EqualRowsStayOnOneSide) {
+  // Eighty pictures, each twice.
+  write_npy(path("x.npy"), picked_rows(pictures(), [] {
+              std::vector<std::int64_t> rows;
+              for (std::int64_t i = 0; i < kRows; ++i) rows.push_back(i % 80);
+              return rows;
+            }()));
+  std::string text = "direction\n";
+  for (std::int64_t i = 0; i < kRows; ++i) text += i % 2 == 0 ? "across\n" : "down\n";
+  write_text("a.csv", text);
+  ASSERT_NO_FATAL_FAILURE(run_into("out", toy()));
+  const std::vector<std::int32_t> held_out =
+      read_array_vector<std::int32_t>(path("out/held_out.npy"));
+  EXPECT_EQ(held_out.size(), 32u);
+  for (const std::int32_t row : held_out) {
+    EXPECT_EQ(std::count(held_out.begin(), held_out.end(), (row + 80) % 160), 1) << row;
+  }
+}
+
 TEST_F(FactorStudyTest, TakesLabelsAndOtherStages) {
   std::vector<std::int32_t> labels;
   for (std::int64_t i = 0; i < kRows; ++i) labels.push_back(static_cast<std::int32_t>(i % 2) + 4);
@@ -54,10 +94,34 @@ TEST_F(FactorStudyTest, TakesLabelsAndOtherStages) {
   EXPECT_EQ(results("pca")["block_sizes"]["residual"], 2);
 }
 
+// As pandas writes a table in a country of decimal commas, with values that are missing.
+TEST_F(FactorStudyTest, TakesTablesOfOtherDialects) {
+  std::string text = ";direction;value;split\n";
+  for (std::int64_t i = 0; i < kRows; ++i) {
+    std::string number = std::to_string(value(i));
+    std::replace(number.begin(), number.end(), '.', ',');
+    text += std::to_string(i) + (i % 2 == 0 ? ";across;" : ";down;") +
+            (i % 11 == 0 ? "NA" : number) + ";test\n";
+  }
+  write_text("table.txt", text);
+  const ProgramResult result =
+      run(with(toy(), {"--attributes", path("table.txt"), "--out", path("out")}));
+  ASSERT_EQ(result.status, 0) << result.err;
+  const std::string note = "Note: " + path("table.txt").string() + ": ";
+  EXPECT_HAS(result.out, note + "column 1 has no name and numbers the rows: left out");
+  EXPECT_HAS(result.out, note + "numbers with a decimal comma: value");
+  EXPECT_HAS(result.out, note + "values that are missing: value in 15 of 160 rows");
+  EXPECT_HAS(result.out,
+             note + "left out, as they tell no rows apart: split ('test' in every row)");
+  const auto all = results("out");
+  EXPECT_EQ(all["factors"], (Names{"direction", "value"}));
+  EXPECT_EQ(all["rows"][1]["kind"], "values");
+  EXPECT_TRUE(std::isfinite(all["rows"][1]["judge"].get<double>()));
+}
+
 TEST_F(FactorStudyTest, ShowsEditsOfVectorsByTheirTexts) {
   std::string captions;
-  for (std::int64_t i = 0; i < kRows; ++i)
-    captions += i % 2 == 0 ? "a cat\n" : "two dogs \xFF\n";  // not UTF-8
+  for (std::int64_t i = 0; i < kRows; ++i) captions += i % 2 == 0 ? "a cat\n" : "two dogs 犬\n";
   write_text("c.txt", captions);
   write_text("w.txt", "animal: cat, dog\n");
   ASSERT_NO_FATAL_FAILURE(run_into("out", {"--embeddings", path("x.npy"),

@@ -146,6 +146,8 @@ LOOK = """(async () => {
     title: document.title,
     pictures: pictures.map(p => ({alt: p.alt, drawn: p.complete && p.naturalWidth > 0,
                                   shown: p.getBoundingClientRect().width > 0})),
+    tables: [...document.querySelectorAll('section:not(#made) figure.scroll')].map(
+        box => ({what: box.innerText.split('\\n')[0], hidden: box.scrollWidth - box.clientWidth})),
     sections: document.querySelectorAll('section').length,
     scripts: document.scripts.length,
     text: document.body.innerText,
@@ -176,6 +178,8 @@ def look(browser, page, width, failures, keep, planted):
         expect(picture["alt"], "expected every picture to say what it shows")
     expect(seen["sections"] >= 4, f"expected a section a study, got {seen['sections']}")
     expect(seen["page"] <= seen["window"], f"expected a page of at most {seen['window']} px, got {seen['page']}")
+    for table in seen["tables"]:
+        expect(table["hidden"] <= 1, f"expected the whole table in sight, got {table['hidden']} px hidden: {table['what']}")
     expect(seen["title"] != "run" and seen["scripts"] == 0, "expected captions as text, one ran")
     expect(not planted or "<script>" in seen["text"], "expected captions shown as they are")
     for event in browser.events:

@@ -1,4 +1,5 @@
 // report, run as its users do, on small pairs.
+#include "study/pair_rows.hpp"
 #include "study/report_files.hpp"
 
 namespace clipk::test {
@@ -87,6 +88,48 @@ TEST_F(ReportResultsTest, WithoutCaptionsOrLabelsThePageSaysSo) {
   EXPECT_HAS(html, "Without captions");
   EXPECT_HAS(html, "clusters of the texts");
   EXPECT_EQ(count(html, "The labels have"), 0u);
+}
+
+TEST_F(ReportResultsTest, RareClassesAreLeftOutOfAllSections) {
+  std::vector<std::int32_t> labels;
+  for (std::int64_t i = 0; i < kPairs; ++i) {
+    labels.push_back(static_cast<std::int32_t>(i < 3 ? 9 : i % kClasses));
+  }
+  write_npy(path("y.npy"), labels);
+  run_quick("out", all());
+  const std::string html = page("out");
+  EXPECT_HAS(html, "label: left out a class of fewer than 5 rows: 9 (3).");
+  EXPECT_HAS(html, "The labels have 4 classes");
+  EXPECT_HAS(html, "The 4 classes of the labels");
+  // Labels of one class are as none.
+  write_npy(path("y.npy"), std::vector<std::int32_t>(kPairs, 3));
+  run_quick("one", all());
+  EXPECT_HAS(page("one"), "fewer than two classes of 5 rows are left");
+  EXPECT_EQ(count(page("one"), "The labels have"), 0u);
+}
+
+TEST_F(ReportResultsTest, PairsThatDoNotMatchHaveNoSafeDimension) {
+  const Matrix<float> texts = read_npy_matrix<float>(path("t.npy"));
+  write_npy(path("t.npy"), picked_rows(texts, Random(3).permutation(kPairs)));
+  run_quick("out", pairs());
+  EXPECT_HAS(page("out"), "The pairs are not shown to match");
+  EXPECT_HAS(page("out"), "cannot be told from these");
+  EXPECT_HAS(page("out"), "pairs are not shown to match.");
+}
+
+TEST_F(ReportResultsTest, RepeatedImagesAreNoted) {
+  write_npy(path("i.npy"),
+            picked_rows(read_npy_matrix<float>(path("i.npy")), each_row(kPairs / 5, 5)));
+  run_quick("out", pairs());
+  EXPECT_HAS(page("out"), "The images: 128 of 160 rows equal an earlier one");
+  EXPECT_HAS(page("out"), "5 texts an image? Keep one of each.");
+}
+
+TEST_F(ReportResultsTest, ClustersAreThoseOfTheSemanticStudy) {
+  run_quick("out", pairs());
+  const auto k = nlohmann::ordered_json::parse(read_bytes(path("out/clusters/results.json")))["k"];
+  const auto meaning = nlohmann::ordered_json::parse(read_bytes(path("out/meaning/results.json")));
+  EXPECT_EQ(k, meaning["clusters"].size());
 }
 
 TEST_F(ReportResultsTest, TenPairsAreAPageWithPartsLeftOut) {

@@ -162,6 +162,18 @@ TEST(ReportWords, FewPairsOrFewMatchesMakeNothingSafe) {
   EXPECT_TRUE(has(cannot_be_safe(strict), "no number of pairs"));
 }
 
+TEST(ReportWords, AStartThatNoTrainingMadeBetterIsNoTrainedNetwork) {
+  DimensionFindings found = dimensions(-.015);
+  for (DimensionChange& change : found.changes) change.method = "isotonic";
+  PageSection trained, start;
+  say_dimension(found, trained);
+  EXPECT_TRUE(has(joined(trained), "a network trained to keep the order of distances"));
+  for (DimensionChange& change : found.changes) change.trained = false;
+  say_dimension(found, start);
+  EXPECT_FALSE(has(joined(start), "network trained"));
+  EXPECT_TRUE(has(joined(start), "the start of a network that no training made better"));
+}
+
 TEST(ReportWords, WithoutSplitsNewPairsAreNotKnown) {
   DimensionFindings found = dimensions(-.015);
   found.splits = 0;
@@ -186,17 +198,18 @@ TEST(ReportWords, ClustersAreCalledStableOnlyWhereTheyAre) {
   PageSection stable, part, not_stable;
   say_clusters(clusters(.95, .4), {}, false, false, stable);
   EXPECT_TRUE(has(stable.summary, "found again almost exactly"));
-  EXPECT_TRUE(has(joined(stable), "clear gaps"));
+  EXPECT_TRUE(has(joined(stable), "Their silhouette is 0.40"));
+  EXPECT_TRUE(has(joined(stable), "it tells little by itself"));
   EXPECT_TRUE(has(joined(stable), "They have no names"));
   say_clusters(clusters(.7, .15), {{10, {"a"}, .1, .01}, {5, {"b"}, -.1, .5}}, false, true, part);
   EXPECT_TRUE(has(part.summary, "found again in part"));
-  EXPECT_TRUE(has(joined(part), "1 of 2 clusters have a text"));
-  EXPECT_TRUE(has(joined(part), "The gaps between them are small"));
+  EXPECT_TRUE(has(joined(part), "1 of 2 clusters is shown to have a text"));
+  EXPECT_TRUE(has(joined(part), "so some rows change sides"));
   say_clusters(clusters(.3, .02), {}, false, false, not_stable);
   EXPECT_TRUE(has(not_stable.summary, "not stable"));
   EXPECT_TRUE(has(not_stable.key.what, "not stable"));
   EXPECT_TRUE(has(joined(not_stable), "do not read them as groups"));
-  EXPECT_TRUE(has(joined(not_stable), "There are no gaps"));
+  EXPECT_FALSE(has(joined(not_stable), "gaps"));  // a silhouette does not tell of those
 }
 
 TEST(ReportWords, ClustersByLabelsRestOnStarts) {
@@ -210,6 +223,10 @@ TEST(ReportWords, ClustersByLabelsRestOnStarts) {
   EXPECT_TRUE(has(section.key.sure, "0.99 of 1 over 5 starts"));
   EXPECT_TRUE(has(joined(section), "80.0 % of the labelled rows"));
   EXPECT_TRUE(has(joined(section), "Without captions"));
+  found.label_silhouette = .13;
+  PageSection compared;
+  say_clusters(found, {}, true, false, compared);
+  EXPECT_TRUE(has(joined(compared), "The classes of the labels themselves have 0.13."));
   found.methods[0].stability = NAN;
   PageSection unknown;
   say_clusters(found, {}, true, false, unknown);
@@ -243,6 +260,12 @@ TEST(ReportWords, AFactorIsReadOnlyAboveChance) {
   EXPECT_TRUE(has(joined(chance), "It is not all there"));
   EXPECT_TRUE(has(joined(chance), "clusters of the texts"));
 
+  found.factors[0].block_size = 1;
+  PageSection one;
+  say_factors(found, true, one);
+  EXPECT_FALSE(has(joined(one), "1 numbers"));
+  EXPECT_TRUE(has(joined(one), "read from 1 number of its own"));
+
   found.factors[0].tested = 0;
   PageSection nothing;
   say_factors(found, true, nothing);
@@ -256,13 +279,20 @@ TEST(ReportWords, TheMeaningOfPairsThatDoNotMatch) {
   found.paired_cosine = {.1, .05, .15};
   found.other_cosine = {.02, 0, .04};
   found.gap_distance = {.8, NAN, NAN};
-  PageSection match, no_match;
+  found.match.shown = true;
+  PageSection match, no_match, no_retrieval;
   say_semantic(found, true, match);
   EXPECT_TRUE(has(match.key.value, "0.10 against 0.02"));
   EXPECT_TRUE(has(joined(match), "too few pairs for an interval"));
   found.other_cosine.value = .06;
   say_semantic(found, true, no_match);
   EXPECT_TRUE(has(no_match.summary, "not shown to match"));
+  // Nearer than others on average, and yet not found.
+  found.other_cosine.value = .02;
+  found.match = match_of(std::vector<std::int32_t>(100, 50), std::vector<std::int32_t>(100, 50));
+  say_semantic(found, true, no_retrieval);
+  EXPECT_TRUE(has(no_retrieval.summary, "not shown to match"));
+  EXPECT_TRUE(has(joined(no_retrieval), "by chance 50.5"));
 
   PageSection empty;
   say_semantic({}, false, empty);

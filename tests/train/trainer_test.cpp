@@ -325,6 +325,63 @@ TEST_P(TrainerTest, ProgressCountsStepsAndEpochs) {
   }
 }
 
+// From the same parameters, in the same order, at a quarter of the rate.
+TEST_P(TrainerTest, ATrainingThatFailsBeginsAgain) {
+  Recorder problem(context(), 30);
+  int calls = 0;
+  problem.loss_of = [&](std::size_t) { return ++calls == 5 || calls == 7 ? NAN : 0.5; };
+  const TrainingResult result =
+      Trainer(context(), problem, {.epochs = 3, .batch = 10, .graph = false}).run();
+  EXPECT_EQ(result.restarts, 2);
+  EXPECT_EQ(result.rate, 1e-3 / 16);
+  EXPECT_EQ(result.loss, (std::vector<double>{0.5, 0.5, 0.5}));
+  ASSERT_EQ(problem.steps.size(), 6u + 3 + 9);  // to the ends of the second and the first epoch
+  for (const std::size_t start : {0u, 6u, 9u}) {
+    EXPECT_EQ(problem.steps[start], 0u);
+    EXPECT_EQ(problem.parameter_before[start], 0);
+    EXPECT_EQ(problem.batches[start], problem.batches[0]);
+    const double rate = start == 0 ? 1e-3 : start == 6 ? 1e-3 / 4 : 1e-3 / 16;
+    EXPECT_NEAR(problem.parameter_before[start + 1], -rate, 1e-3 * rate);  // as Adam begins
+  }
+}
+
+// A problem that calls what it has come to useless until its parameter stays small.
+class Picky : public Recorder {
+ public:
+  using Recorder::Recorder;
+  std::optional<std::string> failure(Context&, const std::vector<double>& losses) override {
+    EXPECT_EQ(losses.size(), 2u);
+    if (std::fabs(parameter()) < 0.002) return std::nullopt;
+    return "expected a parameter near 0, got another";
+  }
+};
+
+TEST_P(TrainerTest, AProblemMayCallItsParametersUseless) {
+  Picky problem(context(), 30);
+  TrainerOptions options{.epochs = 2, .batch = 10, .graph = false};
+  EXPECT_EQ(Trainer(context(), problem, options).run().restarts, 1);  // 0.006, 0.0015
+  options.restarts = 0;
+  Picky other(context(), 30);
+  EXPECT_EQ(message([&] { Trainer(context(), other, options).run(); }),
+            "trainer: expected a parameter near 0, got another");
+}
+
+TEST_P(TrainerTest, RestartsResumeToTheSameBytes) {
+  if (simt()) GTEST_SKIP() << "nothing new on the device";
+  TrainerOptions options = full_options();
+  options.optimizer = Optimizer::sgd;
+  options.rate = 1e3;
+  options.clip_norm = 0;
+  const Trained whole = train(context(), options);
+  ASSERT_GT(whole.result.restarts, 0);
+  TemporaryFile file;
+  options.checkpoint = file.path();
+  for (const std::int64_t kill : {2, 6, 10, 14, 18, 22}) kill_at(context(), options, kill, -1);
+  EXPECT_TRUE(fs::exists(file.path()));
+  expect_same(train(context(), options), whole);
+  expect_same(train(context(), options), whole);  // from the checkpoint of the end
+}
+
 TEST_P(TrainerTest, BadTrainingsAreNamed) {
   Recorder problem(context(), 20);
   const auto with = [&](auto&& change) {
@@ -338,8 +395,16 @@ TEST_P(TrainerTest, BadTrainingsAreNamed) {
             "trainer: expected a finite rate of at least 0, got nan");
   EXPECT_EQ(with([](TrainerOptions& o) { o.early_stopping.patience = 2; }),
             "trainer: expected a held-out loss for early stopping, got none");
-  problem.loss_of = [](std::size_t) { return NAN; };
-  EXPECT_EQ(with([](TrainerOptions&) {}), "trainer: expected a finite loss, got nan in epoch 1");
+  problem.loss_of = [](std::size_t) { return -NAN; };
+  EXPECT_EQ(with([](TrainerOptions& o) { o.restarts = 0; }),
+            "trainer: expected a finite loss, got nan in epoch 1");
+  EXPECT_EQ(
+      with([](TrainerOptions& o) { o.restarts = 2; }),
+      "trainer: expected a finite loss, got nan in epoch 1: did not converge at any rate from "
+      "0.001 down to 6.25e-05");
+  EXPECT_THROW(Trainer(context(), problem, {.epochs = 1, .graph = false}).run(), NotConverged);
+  EXPECT_EQ(with([](TrainerOptions& o) { o.restarts = -1; }),
+            "trainer: expected restarts of at least 0, got -1");
   EXPECT_EQ(message([] { optimizer_named("lbfgs"); }),
             "optimizer: expected adam or sgd, got 'lbfgs'");
 }

@@ -55,11 +55,12 @@ std::vector<ArrayEntry> list_arrays(const std::filesystem::path& file);
 template <class T>
 NpyArray<T> read_array(const std::filesystem::path& path);
 
-/// The same for rank 2, or rank 1 as [n, 1]. Values of IDX files are not scaled.
+/// The same for rank 2, or rank 1 as [n, 1]; axes of length 1 beyond two do not count: (n, 1, d) is
+/// [n, d]. Values are not scaled.
 template <class T>
 Matrix<T> read_array_matrix(const std::filesystem::path& path);
 
-/// The same for rank 1, or shape [n, 1] or [1, n].
+/// The same for rank 1; axes of length 1 beyond one do not count.
 template <class T>
 std::vector<T> read_array_vector(const std::filesystem::path& path);
 

@@ -15,13 +15,16 @@ struct Factor {
   std::string name = {};                      ///< as users read it
   std::vector<std::int32_t> classes = {};     ///< [n], an index into class_names, -1: not known
   std::vector<std::string> class_names = {};  ///< by rising label or name
-  Matrix<float> values = {};                  ///< [n, m] on the host, in place of classes
+  /// [n, m] on the host, in place of classes; a row of NaN is not known
+  Matrix<float> values = {};
 
   bool categorical() const { return values.empty(); }  ///< whether it holds classes, not values
   /// Rows that it is known of, or known not to be.
   std::int64_t rows() const {
     return categorical() ? static_cast<std::int64_t>(classes.size()) : values.rows();
   }
+  /// Whether it is known of a row in [0, rows()).
+  bool known(std::int64_t row) const;
 };
 
 /// The factor of these rows alone, each in [0, rows()); class names stay.
@@ -33,17 +36,31 @@ Factor select_rows(const Factor& factor, const std::vector<std::int64_t>& rows);
 Factor class_factor(const std::string& name, const std::vector<std::int32_t>& labels,
                     const std::vector<std::string>& names = {});
 
-/// The factors in a CSV file (RFC 4180; UTF-8) whose first line names the columns:
+/// What is in a table of attributes.
+struct Attributes {
+  std::vector<Factor> factors;     ///< at least one, in the order of their columns
+  std::vector<std::string> notes;  ///< what was left out or read in a way that users should know
+};
+
+/// The factors in a table of text (RFC 4180; UTF-8) whose first line names the columns:
 ///
 ///   shape,size,position:x,position:y
 ///   disc,7.5,12,20.25
 ///
-/// A column of numbers is a factor of values, unless all are whole and there are at most
-/// `most_classes` different ones; any other column holds classes, and an empty field there is one
-/// that is not known. Columns NAME:PART with one NAME are one factor of several values.
-/// @throws Error that names file, line and column: no rows, a row of another number of fields, two
-/// columns of one name, quotes that do not end, a number that is not finite or missing.
-std::vector<Factor> read_attributes(const std::filesystem::path& path,
-                                    std::int64_t most_classes = 20);
+/// Fields are parted by commas, semicolons, tabs or bars, as the first line has them. In place of
+/// a value may stand nothing, NA, N/A, NaN, None, NULL and what else pandas takes for a missing
+/// one: it is not known. A column of numbers (with a decimal comma too, where that cannot be
+/// mistaken) is a factor of values, unless all are whole, at most `most_classes` are different and
+/// some are equal; any other column holds classes. Columns NAME:PART with one NAME are one factor
+/// of several values, known where all parts are.
+///
+/// Left out with a note: row names (a field that the first line has no column for, or a column
+/// without a name that numbers the rows), and columns that tell no rows apart, as they have one
+/// value throughout, fewer than three, or are text and different in every row.
+/// @throws Error that names file, line and column: no rows, a row of another number of fields, more
+/// than one way to part the fields, two columns of one name, quotes that do not end, text that is
+/// not UTF-8, a number that float32 does not hold or whose commas are unclear, or no column is
+/// left.
+Attributes read_attributes(const std::filesystem::path& path, std::int64_t most_classes = 20);
 
 }  // namespace clipk

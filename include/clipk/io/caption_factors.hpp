@@ -35,7 +35,9 @@ std::vector<FactorWords> read_factor_words(const std::filesystem::path& path);
 std::vector<Factor> caption_factors(const std::vector<std::string>& captions,
                                     const std::vector<FactorWords>& words);
 
-/// The lines of a text file. @throws Error if it cannot be read or is empty.
+/// The lines of a text file in UTF-8, ended by LF or CR LF; a byte order mark is left out.
+/// @throws Error that names the path, and the line where one is at fault: it cannot be read, is
+/// empty, or holds bytes that are not UTF-8 or NUL.
 std::vector<std::string> read_lines(const std::filesystem::path& path);
 
 }  // namespace clipk

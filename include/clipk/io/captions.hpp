@@ -9,11 +9,9 @@
 
 namespace clipk {
 
-/// The captions of embeddings: a UTF-8 text file, one a line (ended by LF or CR LF; a byte order
-/// mark is left out). They may hold anything that UTF-8 can but NUL, HTML too: who shows one
-/// escapes it.
-/// @throws Error that names the path, and the line where one is at fault: the file cannot be read
-/// or is empty, bytes that are not UTF-8, a NUL byte, a line of blanks alone.
+/// The captions of embeddings, one a line of a text file (read_lines). They may hold anything that
+/// UTF-8 can but NUL, HTML too: who shows one escapes it.
+/// @throws Error as read_lines does, also for a line of blanks alone.
 std::vector<std::string> read_captions(const std::filesystem::path& path);
 
 /// The same for known rows.

@@ -20,7 +20,8 @@ struct EmbeddingPairs {
 /// Vectors of one modality, [n, d] of any number type as they are: "FILE" or "FILE:NAME" as
 /// read_array_matrix takes it, or a clip-retrieval folder, of which these are the vectors of the
 /// modality.
-/// @throws Error as read_array_matrix and read_clip_retrieval do.
+/// @throws Error as read_array_matrix and read_clip_retrieval do, and where there are no rows or no
+/// columns.
 Matrix<float> read_embeddings(const std::filesystem::path& path, Modality modality);
 
 /// Reads both modalities (read_embeddings); checks them (check_pairs) and divides every row by its

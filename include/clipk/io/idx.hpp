@@ -11,7 +11,8 @@
 //
 // Types uint8, int8, int16, int32, float32 and float64. A file compressed by gzip is known by its
 // first bytes, whatever its name. A file may say anything of its size: memory never exceeds about
-// twice the bytes that really are there, and nothing is inflated beyond the size in the header.
+// twice the bytes that really are there, and nothing is inflated beyond the size in the header, nor
+// where that is out of all proportion to the compressed file (as npz.hpp has it).
 namespace clipk {
 
 /// How read_idx_images scales.

@@ -74,11 +74,12 @@ NpyHeader read_npy_header(const std::filesystem::path& path);
 template <class T>
 NpyArray<T> read_npy(const std::filesystem::path& path);
 
-/// The same for an array of rank 2, or of rank 1 as [n, 1]. Always in C order. On the host.
+/// The same for an array of rank 2, or of rank 1 as [n, 1]; axes of length 1 beyond two do not
+/// count. Always in C order. On the host.
 template <class T>
 Matrix<T> read_npy_matrix(const std::filesystem::path& path);
 
-/// The same for an array of rank 1, or of shape [n, 1] or [1, n].
+/// The same for an array of rank 1; axes of length 1 beyond one do not count.
 template <class T>
 std::vector<T> read_npy_vector(const std::filesystem::path& path);
 

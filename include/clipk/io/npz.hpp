@@ -14,7 +14,8 @@
 // An archive may say anything of its sizes. Nothing is read or allocated before the size that a
 // member claims has been found equal to what its .npy header says, no larger than its packed bytes
 // can make, and these within the file. A member of more than 64 MiB that claims to be packed to
-// less than 1/200 is refused as a bomb. The checksum of what is read is compared.
+// less than 1/200 is refused as a bomb, and so are members that share bytes. The checksum of what
+// is read is compared.
 namespace clipk {
 
 /// One member of an archive.
@@ -25,7 +26,8 @@ struct NpzEntry {
 };
 
 /// What is in an archive, in its order. Members that are not called NAME.npy are left out.
-/// @throws Error that names the path: no regular file, not a zip archive, two members of one name.
+/// @throws Error that names the path: no regular file, not a zip archive, one of another program's
+/// (PyTorch, Excel, Keras), two members of one name, members that share bytes.
 std::vector<NpzEntry> list_npz(const std::filesystem::path& path);
 
 /// Reads one array as read_npy does.

@@ -17,7 +17,8 @@
 //
 // A header may say anything: nothing is allocated before it has been found within the file and at
 // most 100 MB long, with each name once, and the tensors as large as their shapes say, side by side
-// without gaps to the very end of the file.
+// without gaps to the very end of the file. What the reference implementation reads is read:
+// "__metadata__" may be null, and what else is said of a tensor is left out.
 namespace clipk {
 
 class AtomicFile;
@@ -49,11 +50,11 @@ SafetensorsHeader read_safetensors_header(const std::filesystem::path& path);
 template <class T>
 NpyArray<T> read_safetensors(const std::filesystem::path& path, const std::string& name);
 
-/// The same for rank 2, or rank 1 as [n, 1].
+/// The same as read_npy_matrix.
 template <class T>
 Matrix<T> read_safetensors_matrix(const std::filesystem::path& path, const std::string& name);
 
-/// The same for rank 1, or shape [n, 1] or [1, n].
+/// The same as read_npy_vector.
 template <class T>
 std::vector<T> read_safetensors_vector(const std::filesystem::path& path, const std::string& name);
 

@@ -35,7 +35,8 @@ double stress1(Context& context, const PairRows& high, const PairRows& low);
 /// or for codes all equal, 1 for the reverse. Distances are compared as float32.
 ///
 /// O(M log M) time and 16 M bytes: 12.5 million pairs (n = 5000) take 200 MB.
-/// @throws Error also if there are fewer than 2 pairs.
+/// @throws Error also if there are fewer than 2 pairs, or less memory than that is left to the
+/// process (sampled_order_error needs none).
 double order_error(Context& context, const PairRows& high, const PairRows& low);
 /// The same for distances at hand.  @param d [M]  @param e [M], on the host, none negative
 double order_error(Context& context, VectorView<const float> d, VectorView<const float> e);

@@ -60,8 +60,10 @@ struct AutoencoderOptions {
   std::int64_t epochs = 5;   ///< for tens of thousands of rows; fewer rows need more of them
   std::int64_t batch = 256;  ///< rows a step
   Optimizer optimizer = Optimizer::sgd;  ///< of every stage
-  double rate = 1;                       ///< for the loss as a mean over rows and columns
-  float momentum = 0.9F;                 ///< of sgd
+  /// For the loss as a mean over rows and columns. Where a training fails at it, lower ones are
+  /// tried (TrainerOptions::restarts).
+  double rate = 1;
+  float momentum = 0.9F;                                  ///< of sgd
   ScheduleOptions schedule = {.kind = Schedule::linear};  ///< of the learning rate
 
   /// Where it exists, the training goes on from it, to the same bytes. Removed by the caller.
@@ -75,14 +77,19 @@ struct AutoencoderOptions {
 /// mean squared error between a (scaled) row and what comes back. Default shape: d-500-500-2000-10
 /// and its mirror image, greedy start as there (Xie et al., ICML 2016; Vincent et al., JMLR 2010).
 ///
+/// Rows (after their scaling) whose values are far from unit size, or far from 0 beside what they
+/// vary by, are trained on less their columns' means and in a unit that suits; first and last layer
+/// then undo it. A training fails where its loss is not finite, or where rows come back no better
+/// than their mean would serve, although it had 200 steps or the loss does not even fall.
+///
 /// Deterministic: yes; the same seed (the context's), data and device give the same bytes for any
 /// number of threads, and after a resume.
 class Autoencoder {
  public:
   /// @param rows [n, d] on any device, n at least 2
   /// @throws Error if there are fewer than 2 rows or a value is not finite, if a layer is below 1
-  /// or the code wider than the rows, if another option makes no sense, the loss does not stay
-  /// finite (the rate is too high) or the checkpoint is of another model.
+  /// or the code wider than the rows, if another option makes no sense, or the checkpoint is of
+  /// another model; NotConverged if the training fails at every rate.
   static Autoencoder fit(Context& context, MatrixView<const float> rows,
                          const AutoencoderOptions& options);
   /// @throws Error for a file that is not a clipk autoencoder model.

@@ -35,7 +35,7 @@ struct FactorPairOptions {
 
 /// Pairs of rows that share a factor: two rows of one class, or two rows whose values are near by
 /// rank. Where a row has no near one, the nearest are taken that are found by doubling the
-/// tolerance. A row whose class is not known is in no pair of that factor.
+/// tolerance. A row that a factor is not known of (class -1, value NaN) is in no pair of it.
 ///
 /// Deterministic: draw() gives the same pairs for the same seed and step, on any machine.
 class FactorPairs {
@@ -43,7 +43,7 @@ class FactorPairs {
   /// @param factors of `rows` rows each; copied. None: pairs share nothing.
   /// @throws Error that names the factor: two of one name, a number of rows other than `rows`,
   ///   fewer than two values (of classes: with a row), a class of a single row or without a name, a
-  ///   value that is not finite. Also if there are fewer than 2 rows or the tolerance is not in
+  ///   value that is infinite. Also if there are fewer than 2 rows or the tolerance is not in
   ///   (0, 1].
   FactorPairs(const std::vector<Factor>& factors, std::int64_t rows,
               const FactorPairOptions& options = {});

@@ -48,13 +48,15 @@ struct FactorSizes {
   std::vector<std::int64_t> sizes;  ///< [F + 1]: of every factor, then the residual's
   /// [F] softmax: s = sum over columns of cov(a, b) / sum of variances; correlations: the largest.
   std::vector<double> scores;
-  /// Of `correlations`: by factor, all canonical correlations downwards, and the largest of torn
+  /// Of `correlations`: by factor, all canonical correlations downwards (as many as there are
+  /// directions in which rows and their products vary), and the largest of torn
   /// pairs.
   std::vector<std::vector<double>> correlations;
   std::vector<double> thresholds;  ///< [F] the largest correlation of torn pairs
 };
 
-/// Sizes of the blocks of a code from pairs of rows. Every factor gets one column at least; where
+/// Sizes of the blocks of a code from pairs of rows. Directions in which rows do not vary (constant
+/// columns, or fewer rows than columns) take no part. Every factor gets one column at least; where
 /// all together want more than there are, those that want most give up columns first.
 ///
 /// @param rows [n, D] on any device: what the code is made from

@@ -94,8 +94,8 @@ class Iin {
   ///   every epoch then draws its rows from these (Vae::posterior gives both)
   /// @param factors of n rows each, or none
   /// @throws Error for rows and factors as FactorPairs and factor_sizes do; if the shapes differ, a
-  ///   value is not finite, blocks are larger than the rows, an option makes no sense, the loss
-  ///   does not stay finite or the checkpoint is of another model.
+  ///   value is not finite, blocks are larger than the rows, an option makes no sense or the
+  ///   checkpoint is of another model; NotConverged if the loss stays finite at no rate.
   static Iin fit(Context& context, MatrixView<const float> rows,
                  MatrixView<const float> log_variance, const std::vector<Factor>& factors,
                  const IinOptions& options);

@@ -90,6 +90,7 @@ struct LogisticCrossValidation {
 
 /// Cross-validated accuracy. Folds are stratified and drawn by the context's seed: the rows of a
 /// class, in random order, go to the folds in turn, each class from where the last one ended.
+/// Equal rows are dealt like all others: of repeated rows the accuracy is too high.
 /// @param rows [n, d] on any device  @param labels [n], as in LogisticProbe::fit
 /// @throws Error as LogisticProbe::fit, for folds below 2 or above the rows with a label, or a
 /// class

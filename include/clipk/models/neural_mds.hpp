@@ -64,7 +64,8 @@ struct NeuralMdsOptions {
 
   /// For maps of rows that are not seen: the share of the pairs that is set aside to choose the
   /// number of epochs, by the mean reciprocal rank of retrieval among them. The map is then fitted
-  /// to all pairs for that number, which may be 0 (the start). 0 fits the rows themselves.
+  /// to all pairs for that number, which may be 0 (the start). 0 fits the rows themselves. Pairs
+  /// whose images or texts are equal (equal_row_groups) stay on one side.
   double inner_share = 0;
   std::int64_t patience = 10;  ///< epochs without a better rank after which the choice is made
 

@@ -23,7 +23,8 @@ struct ProbeOptions {
   double rate = 2e-3;          ///< of Adam, falling to 0 as a cosine does
   float weight_decay = 1e-4F;  ///< decoupled, as AdamW's
   /// Share of the rows that tells when the probe is at its best: the parameters of that epoch are
-  /// kept. At 0, or where it is less than a row, those of the last epoch.
+  /// kept. At 0, or where it is less than a row, those of the last epoch. Equal rows
+  /// (equal_row_groups) stay on one side.
   double held_out = 0.1;
   std::uint32_t network = 0;  ///< tells probes of one seed apart: each starts from its own weights
   std::function<void(const Progress&)> progress = {};  ///< called after every step and epoch
@@ -31,7 +32,8 @@ struct ProbeOptions {
 
 /// How well factors can be read from rows: one network with ReLU and all factors as outputs, by
 /// least squares. A class is a column for each of its values (1 or 0), a number is standardised.
-/// Classes that are not known (-1) take no part, neither in the training nor in the scores.
+/// Rows that a factor is not known of (class -1, value NaN) take no part in it, neither in the
+/// training nor in the scores.
 ///
 /// Input columns are standardised by the rows of the fit (deviations below a tenth of the median of
 /// those above 0 are taken as that: a column that hardly varies is not blown up).
@@ -42,8 +44,8 @@ class Probe {
  public:
   /// @param rows [n, d] on any device, n at least 2  @param factors each of n rows
   /// @throws Error if there are fewer than 2 rows, no columns or no factors, if a factor has
-  ///   another number of rows, a class out of range, no class that is known or a value that is not
-  ///   finite, if a row is not finite, or an option makes no sense.
+  ///   another number of rows, a class out of range, no row that it is known of or a value that is
+  ///   infinite, if a row is not finite, or an option makes no sense.
   static Probe fit(Context& context, MatrixView<const float> rows,
                    const std::vector<Factor>& factors, const ProbeOptions& options = {});
 
@@ -65,7 +67,7 @@ class Probe {
   /// For each factor, in the order of the fit: the share of the known classes that are predicted
   /// right; or R^2 = 1 - squared error / squared deviation from the mean of these rows, averaged
   /// over the factor's columns (a column that does not vary here counts 0).
-  /// @throws Error also if a factor is not of the fit's kind, or no class of it is known.
+  /// @throws Error also if a factor is not of the fit's kind, or it is known of no row.
   std::vector<double> scores(Context& context, MatrixView<const float> rows,
                              const std::vector<Factor>& factors) const;
 
@@ -80,7 +82,7 @@ class Probe {
 std::vector<double> chance_scores(const std::vector<Factor>& factors);
 
 /// The scores of predictions that were made before (Probe::predict): see Probe::scores.
-/// @throws Error if kinds or numbers of rows differ, or no class of a factor is known.
+/// @throws Error if kinds or numbers of rows differ, or a factor is known of no row.
 std::vector<double> factor_scores(const std::vector<Factor>& predicted,
                                   const std::vector<Factor>& factors);
 

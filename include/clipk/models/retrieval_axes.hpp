@@ -26,6 +26,9 @@ struct RetrievalAxesOptions {
 /// With the covariances S_i and S_t of the modalities, each divided by its trace,
 ///   H = ((S_i + S_t) / 2 + whitening / D)^(-1/2),
 ///   axes = eigenvectors of H (S_t + images S_i) H, times H.
+/// Where images and texts are fewer than D together, the same axes come from matrices of their
+/// number: O(N^2 (N + D)) for N = n + m in place of O(D^3). Past the rank of what varies a fixed
+/// choice of directions completes them.
 ///
 /// @param images [n, D]  @param texts [m, D]: rows centred per modality, on the host
 /// @returns [dim, D] on the host; the largest entry of every axis is positive

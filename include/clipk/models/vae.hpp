@@ -31,7 +31,7 @@ struct VaeOptions {
   std::int64_t epochs = 30;  ///< for tens of thousands of rows; fewer rows need more of them
   std::int64_t batch = 128;  ///< rows a step
   AdamOptions adam = {};     ///< constants of the optimizer
-  double rate = 1e-3;        ///< before the schedule
+  double rate = 1e-3;  ///< before the schedule; lower ones are tried where a loss is not finite
   ScheduleOptions schedule = {.kind = Schedule::cosine};  ///< of the learning rate
 
   /// Written every `checkpoint_every` epochs; where it exists, the training goes on from it, to the
@@ -61,8 +61,8 @@ class Vae {
  public:
   /// @param rows [n, d] on any device, n at least 2
   /// @throws Error if there are fewer than 2 rows or a value is not finite, if a layer is below 1,
-  /// the code wider than the rows or sigma not above 0, if another option makes no sense, the loss
-  /// does not stay finite (the rate is too high) or the checkpoint is of another model.
+  /// the code wider than the rows or sigma not above 0, if another option makes no sense, or the
+  /// checkpoint is of another model; NotConverged if the loss stays finite at no rate.
   static Vae fit(Context& context, MatrixView<const float> rows, const VaeOptions& options);
   /// @throws Error for a file that is not a clipk vae model.
   static Vae load(Context& context, const std::filesystem::path& path);

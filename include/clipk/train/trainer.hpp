@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "clipk/core/context.hpp"
+#include "clipk/core/error.hpp"
 #include "clipk/core/view.hpp"
 #include "clipk/io/archive.hpp"
 #include "clipk/ops/adam.hpp"
@@ -18,6 +19,13 @@
 #include "clipk/train/schedule.hpp"
 
 namespace clipk {
+
+/// Thrown where a training does not converge at any rate that was tried: nothing is wrong with the
+/// arguments, and other models of the same rows may well be fitted.
+class NotConverged : public Error {
+ public:
+  using Error::Error;
+};
 
 /// What one step works on.
 struct Batch {
@@ -52,6 +60,10 @@ class TrainingProblem {
   virtual std::optional<double> held_out_loss(Context&) { return std::nullopt; }
   /// Runs before the first step of every epoch (from 0), for what changes more rarely than steps.
   virtual void begin_epoch(Context&, std::int64_t /*epoch*/) {}
+  /// Asked once, when the last epoch has ended: why the trained parameters are of no use, as
+  /// "expected ..., got ..."; nothing where they are. By default, where a loss above 0 has grown
+  /// fourfold: it diverges, though it is finite yet. @param losses [epochs] mean loss
+  virtual std::optional<std::string> failure(Context& context, const std::vector<double>& losses);
 
   /// What is trained, on which data: "isometric 512-512-64 of 500 rows". A checkpoint of another
   /// fingerprint is refused.
@@ -93,6 +105,9 @@ struct TrainerOptions {
   double rate = 1e-3;                     ///< before the schedule
   ScheduleOptions schedule = {};          ///< of the learning rate
   float clip_norm = 0;                    ///< largest norm of a gradient; 0 for any
+  /// A training that fails, as a loss is not finite or by the problem's word, begins again from
+  /// the same parameters at a quarter of the rate: at most so often.
+  std::int64_t restarts = 8;
 
   EarlyStopping early_stopping = {};  ///< off by default
   /// Written every `checkpoint_every` epochs, after an epoch that ends more than some seconds after
@@ -116,6 +131,8 @@ struct TrainingResult {
   double best_held_out_loss = 0;  ///< 0 without held-out data
   std::vector<double> loss;       ///< [epochs] mean loss
   std::vector<double> held_out_loss;  ///< [epochs + 1], the first before training; or empty
+  std::int64_t restarts = 0;          ///< trainings that failed before this one
+  double rate = 0;                    ///< that it was trained at, before the schedule
   double seconds = 0;                 ///< of this run
 };
 
@@ -128,8 +145,9 @@ class Trainer {
   Trainer(Context& context, TrainingProblem& problem, TrainerOptions options);
   ~Trainer();
 
-  /// Trains to the end. @throws Error when a loss is not finite, with its epoch; or for a
-  /// checkpoint of another problem or other options: "expected a checkpoint of ..., got ...".
+  /// Trains to the end. @throws NotConverged when the last of the restarts fails too, with the
+  /// reason and the rates; Error for a checkpoint of another problem or other options: "expected a
+  /// checkpoint of ..., got ...".
   TrainingResult run();
 
   /// Steps that were replayed from a CUDA graph.
