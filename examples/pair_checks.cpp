@@ -10,6 +10,7 @@
 namespace clipk::study {
 namespace {
 
+constexpr std::int64_t kFewestTested = 6;  // even a perfect match of fewer does not reach the level
 constexpr double kMatchDeviations = 3.0902323061678132;  // of a normal, above which lies the level
 
 double mean_rank(const std::vector<std::int32_t>& ranks) {
@@ -65,6 +66,9 @@ PairMatch match_of(const std::vector<std::int32_t>& i2t_ranks,
 
 std::string mismatch_words(const PairMatch& match) {
   if (match.shown) return "";
+  if (match.pairs < kFewestTested) {
+    return fmt::format("The pairs are not shown to match: {} are too few to tell", match.pairs);
+  }
   return fmt::format(
       "The pairs are not shown to match: among {} the partner has rank {:.1f} on average from "
       "image to text and {:.1f} from text to image, by chance {:.1f} (a test at level {:g} in both "

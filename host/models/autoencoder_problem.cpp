@@ -18,7 +18,7 @@ constexpr std::uint32_t kLayers = 2;  // two a layer follow
 
 // From so many steps on a training is judged by what it has come to.
 constexpr std::int64_t kJudgedSteps = 200;
-constexpr double kRounding = 1e-4;  // of a mean squared error
+constexpr double kRounding = 1e-6;  // of a mean squared error
 constexpr double kMostLoss = 100;   // of a first epoch, in variances
 
 std::int64_t batch_size(const AutoencoderOptions& options, const AutoencoderRows& rows) {

@@ -61,7 +61,8 @@ TEST_F(DimensionPairsTest, EqualRowsStayOnOneSideOfASplit) {
                             const std::vector<std::int64_t>& texts) {
     write_pairs("r", pairs, images, texts);
     run_pca("r");
-    for (const auto& row : results("out")["rows"]) {
+    const nlohmann::ordered_json all = results("out");
+    for (const auto& row : all["rows"]) {
       if (row["method"] == "none" && row["split"] == "heldout") {
         return std::pair<double, double>{row["i2t_top1"], row["t2i_top1"]};
       }

@@ -105,6 +105,13 @@ TEST_F(DimensionTest, CodesAreThoseOfTheRows) {
 }
 
 TEST_F(DimensionTest, ManifestAndSmallestDimension) {
+  // Pairs that find each other well enough for a loss of 30 points to be one.
+  Random random(4);
+  Matrix<float> near(kPairs, kDim);
+  for (std::int64_t i = 0; i < kPairs * kDim; ++i) {
+    near.data()[i] = pairs_.images.data()[i] + static_cast<float>(.2 * random.normal());
+  }
+  write_npy(path("t.npy"), near);
   ASSERT_NO_FATAL_FAILURE(run_into("out", with(toy(), {"--margin", "0.3", "--seed", "5"})));
   const Json all = results("out");
   std::vector<std::string> keys;

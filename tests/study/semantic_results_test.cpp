@@ -201,7 +201,8 @@ TEST_F(SemanticStudyTest, AStarMarksTheBestOfAllImages) {
   const ProgramResult result = run(with(toy(), {"--rows", "4,5,9,14", "--out", path("out")}));
   ASSERT_EQ(result.status, 0) << result.err;
   std::ptrdiff_t shown = 0;
-  for (const auto& row : results("out")["rows"]) {
+  const Json all = results("out");
+  for (const auto& row : all["rows"]) {
     const std::int64_t text = row["text"];
     std::int64_t best = 0;
     for (std::int64_t i = 1; i < kPairs; ++i) {

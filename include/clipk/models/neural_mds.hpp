@@ -94,7 +94,8 @@ class NeuralMds {
   /// @param images [n, D]  @param texts [n, D]: unit rows, paired row by row; the pairing
   ///   serves the inner split alone
   /// @throws Error if the shapes differ, there are fewer than two pairs, a value is not finite, all
-  ///   points are equal, dim is not in 1 ... D, or the checkpoint is of another model.
+  ///   points are equal, dim is not in 1 ... D, or the checkpoint is of another model; NotConverged
+  ///   if the loss stays finite at no rate.
   static NeuralMds fit(Context& context, MatrixView<const float> images,
                        MatrixView<const float> texts, const NeuralMdsOptions& options);
   /// @throws Error for a file that is not a clipk neural_mds model.
