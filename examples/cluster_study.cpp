@@ -65,6 +65,7 @@ int main(int argc, char** argv) {
   const FeatureSource source(program);
   return program.run(argc, argv, [&](Run& run) {
     check_distinct("--methods", arguments.settings.methods);
+    arguments.scaling_chosen = program.app().get_option("--scaling")->count() > 0;
     arguments.perplexity_chosen = program.app().get_option("--perplexity")->count() > 0;
     run_cluster_study(run, source.load(run), arguments);
   });

@@ -28,6 +28,7 @@ constexpr double kSteps = 1400;                 // of the autoencoder
 constexpr std::int64_t kCheckpoints = 50;       // of it: each holds all weights and moments
 constexpr std::int64_t kDecUpdates = 20;        // of DEC's target at most
 constexpr std::int64_t kFewRows = 5000;
+constexpr std::int64_t kFewColumns = 4;
 constexpr std::int64_t kMostDistinct = 100;  // each of which is tried as a cluster
 
 // Values of k to try on n rows. A run sees a share of the rows: of rows that repeat nearly all
@@ -105,6 +106,18 @@ void settle_map(Run& run, const LabelledRows& data, ClusterArguments& arguments)
       fmt::format("Note: --perplexity {:g} in place of {:g}: a third of the {} rows on the map",
                   most, arguments.perplexity, mapped));
   arguments.perplexity = most;
+}
+
+// Mean and length are two numbers of a row: of four columns or fewer that is half of it and more.
+void settle_scaling(Run& run, const LabelledRows& data, ClusterArguments& arguments) {
+  const std::int64_t columns = arguments.pca > 0 ? arguments.pca : data.rows.cols();
+  const auto& methods = arguments.settings.methods;
+  const bool networks = std::any_of(methods.begin(), methods.end(),
+                                    [](const std::string& method) { return method != "kmeans"; });
+  if (!networks || arguments.scaling_chosen || columns > kFewColumns) return;
+  arguments.scaling = "none";
+  run.print(fmt::format("Note: --scaling none: standardized rows of {} {} would lose most of them",
+                        columns, columns == 1 ? "value" : "values"));
 }
 
 // The networks' settings, from the options.
@@ -359,6 +372,7 @@ class ClusterStudy {
 ClusterFindings run_cluster_study(Run& run, const LabelledRows& data, ClusterArguments arguments) {
   check_data(data, arguments);
   settle_map(run, data, arguments);
+  settle_scaling(run, data, arguments);
   check_charts();
   check_places(run, arguments.settings);
   set_networks(arguments, run.options(), data);

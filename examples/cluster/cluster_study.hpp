@@ -19,6 +19,7 @@ struct ClusterArguments {
   std::int64_t epochs = 0;
   std::int64_t pca = 0;
   std::string scaling = "standardized";
+  bool scaling_chosen = false;  ///< else rows of few columns are left as they are
   std::string kernel = "student_t";
   double perplexity = 30;
   bool perplexity_chosen = false;  ///< else it is at most a third of the rows on the map

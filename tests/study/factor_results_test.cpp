@@ -55,7 +55,7 @@ TEST_F(FactorStudyTest, RareClassesAreLeftOutAndNamed) {
   const ProgramResult result = run(with(toy(), {"--out", path("out")}));
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_HAS(result.out, "Note: kind: left out a class of fewer than 5 rows: odd (3)");
-  EXPECT_HAS(result.out, "Note: flat: fewer than two classes of 5 rows are left");
+  EXPECT_HAS(result.out, "left out, as they tell no rows apart: flat ('same' in every row)");
   EXPECT_EQ(results("out")["factors"], Json({"kind"}));
   EXPECT_EQ(results("out")["rare_classes"][0]["classes"]["odd"], 3);
 }

@@ -45,7 +45,7 @@ TEST_F(FactorResumeTest, KilledAndResumed) {
   const ProgramResult other =
       run(with(slow(), {"--out", path("other"), "--checkpoint", path("c"), "--rho", ".5"}));
   EXPECT_EQ(other.status, kData);
-  EXPECT_HAS(other.err, "expected a checkpoint of this run, got one of --rho -1.0, here 0.5");
+  EXPECT_HAS(other.err, "expected a checkpoint of this run, got one of --rho -1, here 0.5");
   EXPECT_FALSE(std::filesystem::exists(path("other")));
 }
 
