@@ -47,8 +47,8 @@ std::vector<Codes> Fitter::codes(const std::string& method, int dim,
   if (method == "pca") {
     if (!shared_) {
       // The components that are kept do not depend on how many are.
-      const PcaOptions options{
-          .components = *std::max_element(settings_.dims.begin(), settings_.dims.end())};
+      const PcaOptions options{.components =
+                                   *std::max_element(settings_.dims.begin(), settings_.dims.end())};
       shared_ = Pca::fit(context_, train_.images, train_.texts, options);
       images_alone_ = Pca::fit(context_, train_.images, options);
     }

@@ -48,16 +48,16 @@ th, td { padding: .35rem .9rem .35rem 0; text-align: left; vertical-align: top;
 th { font-weight: 600; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td:last-child, th:last-child { padding-right: .2rem; }
-.text { min-width: 11rem; }
+.text { min-width: 11rem; overflow-wrap: anywhere; }
 .made td:first-child { white-space: nowrap; }
 .made .text { min-width: 0; white-space: nowrap; }
 .made td:last-child { white-space: normal; overflow-wrap: anywhere; min-width: 16rem; }
 @media (max-width: 40rem) {
   body { font-size: 1rem; } main { padding-top: 1.5rem; } h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; }
   .picture img.wide { max-width: none; width: 40rem; }
-  table { min-width: 0; width: 100%; font-size: .84rem; }
-  th, td { padding-right: .55rem; }
-  .text { min-width: 0; overflow-wrap: anywhere; }
+  table { min-width: 0; width: 100%; font-size: .78rem; }
+  th, td { padding-right: .4rem; }
+  .text { min-width: 0; }
   .number { white-space: normal; }
 }
 @media print {

@@ -122,10 +122,11 @@ class ArchiveReader {
   /// A text.
   std::string text(std::string_view name) const;
 
-  /// For what is made by sizes that the file states: that the file holds a matrix of this shape, or
-  /// a vector of this size, which is asked before memory is taken for it.
+  /// For what is made by sizes that the file states: that the file holds a matrix of this shape,
+  /// which is asked before memory is taken for it.
   template <class T>
   void expect_matrix(std::string_view name, std::int64_t rows, std::int64_t cols) const;
+  /// The same of a vector of this size.
   template <class T>
   void expect_vector(std::string_view name, std::int64_t size) const;
   /// That all values, those of an entry, are in [least, most].
