@@ -48,8 +48,10 @@ void open_standard_descriptors() {
   }
 }
 
-// For the last words of a run that a signal ends.
-std::string running_program, running_checkpoint;
+// For the last words of a run that a signal ends, even while the program leaves main: they are not
+// taken down.
+std::string& running_program = *new std::string;
+std::string& running_checkpoint = *new std::string;
 
 std::string stopped_words(int signal) {
   return fmt::format("{}: {}; {}\n", running_program, Stopped(signal).what(),
@@ -334,6 +336,10 @@ void Run::finish() {
   for (auto& [name, part] : parts_) {
     part->add_results(part->outputs_.names());
     all.take(name, part->outputs_);
+    for (const Json& failure : part->failed_) {
+      failed_.push_back({{"what", name + ", " + failure["what"].get<std::string>()},
+                         {"reason", failure["reason"]}});
+    }
   }
   all.take("", outputs_);
   add_results(all.names());

@@ -151,12 +151,14 @@ PageSection cluster_section(Run& run, const ReportData& data) {
   if (labels) found.label_silhouette = silhouette_of_labels(part.context(), rows);
   const std::vector<ClusterName> names = name_clusters(run, data, found.methods.front());
   say_clusters(found, names, labels, !data.captions.empty(), section);
-  section.pictures.push_back(
-      {.png = part.content("tsne.png"),
-       .alt = fmt::format("Map of {} images as points, near where their vectors are near, coloured "
-                          "by {}.",
-                          arguments.tsne_rows, labels ? "label and by cluster" : "cluster"),
-       .caption = "Every point is an image; near points have near vectors (t-SNE)."});
+  if (!part.content("tsne.png").empty()) {
+    section.pictures.push_back(
+        {.png = part.content("tsne.png"),
+         .alt = fmt::format("Map of {} images as points, near where their vectors are near, "
+                            "coloured by {}.",
+                            arguments.tsne_rows, labels ? "label and by cluster" : "cluster"),
+         .caption = "Every point is an image; near points have near vectors (t-SNE)."});
+  }
   PageTable table{.caption = "Clusters and the texts nearest to them",
                   .head = {"cluster", "nearest texts", "images", "margin", "q"},
                   .texts = 2};

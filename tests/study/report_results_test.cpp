@@ -52,6 +52,35 @@ TEST_F(ReportResultsTest, EveryStudyHasItsFolderAndTheFigures) {
   EXPECT_EQ(results("out/clusters")["k"], kClasses);
 }
 
+// A gnuplot that draws nothing once the work has begun.
+TEST_F(ReportResultsTest, PicturesThatFailLeaveAllElse) {
+  write_bytes(path("gnuplot"),
+              "#!/bin/sh\nscript=$(cat)\ncase $script in *multiplot*) echo no >&2; exit 1;; esac\n"
+              "echo \"$script\" | PATH=/usr/bin:/bin exec gnuplot -d\n");
+  std::filesystem::permissions(path("gnuplot"), std::filesystem::perms::owner_all);
+  std::vector<std::string> arguments = all();
+  arguments.insert(arguments.end(), {"--out", path("out"), "--quick"});
+  const ProgramResult result =
+      run(arguments, {.environment = {{"PATH", path("").string() + ":/usr/bin:/bin"}}});
+  EXPECT_EQ(result.status, 3) << result.err;
+  EXPECT_HAS(result.err, "left out: clusters, tsne.png: expected a picture from gnuplot");
+  const std::string html = page("out");
+  EXPECT_EQ(count(html, "<img "), 0u);
+  EXPECT_EQ(count(html, "<section "), 5u);
+  const auto all_results = results("out");
+  std::vector<std::string> failed;
+  for (const auto& failure : all_results["failed"]) failed.push_back(failure["what"]);
+  for (const char* picture :
+       {"dimension, quality.png", "clusters, tsne.png", "clusters, confusion.png",
+        "factors, leakage.png", "meaning, similarity.png", "meaning, correlation.png"}) {
+    EXPECT_TRUE(std::count(failed.begin(), failed.end(), picture)) << picture;
+  }
+  for (const char* study : {"dimension", "clusters", "factors", "meaning"}) {
+    EXPECT_FALSE(results(std::string("out/") + study)["failed"].empty()) << study;
+  }
+  EXPECT_TRUE(std::filesystem::exists(path("out/clusters/tsne.npy")));
+}
+
 TEST_F(ReportResultsTest, OtherFilesOfTheFolderStay) {
   std::filesystem::create_directories(path("out/dimension"));
   std::ofstream(path("out/thesis.tex")) << "mine";
