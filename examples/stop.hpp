@@ -41,5 +41,8 @@ class StopsByItself {
 
 /// While this lock is held no signal ends the process.
 std::unique_lock<std::recursive_mutex> no_stop();
+/// From here on none does: the results are written, and the program is about to end. To be called
+/// under the lock.
+void nothing_left_to_stop();
 
 }  // namespace clipk::study

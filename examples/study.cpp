@@ -345,6 +345,7 @@ void Run::finish() {
   add_results(all.names());
   all.take("", outputs_);
   all.write();
+  nothing_left_to_stop();
 }
 
 Program::Program(std::string name, std::string description, Options defaults)

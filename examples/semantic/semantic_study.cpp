@@ -8,6 +8,7 @@
 #include <cmath>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -48,6 +49,7 @@ class SemanticStudy {
   }
 
   SemanticFindings run() {
+    read_components();
     SemanticFindings found;
     found.images = data_.images.rows();
     found.texts = data_.texts.rows();
@@ -203,13 +205,21 @@ class SemanticStudy {
           context, data_.images, data_.paired ? data_.texts.view() : data_.images.view(), options);
       return map.transform(context, data_.images, Modality::image).to_host(context);
     }
-    Matrix<float> components = read_features(name);
-    run_.add_input("components", name);
-    if (components.rows() != data_.images.rows()) {
-      throw Error(fmt::format("{}: expected {} rows, one for every image, got {}", name,
-                              data_.images.rows(), components.rows()));
+    return std::move(components_.at(name));
+  }
+
+  // Those of files are read before the work: a file that is missing is no part that failed.
+  void read_components() {
+    for (const std::string& name : settings_.spaces) {
+      if (name == "pca" || name == "mds") continue;
+      Matrix<float> components = read_features(name);
+      run_.add_input("components", name);
+      if (components.rows() != data_.images.rows()) {
+        throw Error(fmt::format("{}: expected {} rows, one for every image, got {}", name,
+                                data_.images.rows(), components.rows()));
+      }
+      components_.emplace(name, std::move(components));
     }
-    return components;
   }
 
   void name_clusters(SemanticFindings& found) {
@@ -262,6 +272,7 @@ class SemanticStudy {
   Run& run_;
   const SemanticData& data_;
   const SemanticSettings& settings_;
+  std::map<std::string, Matrix<float>> components_;  // of files
   std::vector<std::int64_t> rows_;  // images behind correlations and the number of clusters
 };
 
