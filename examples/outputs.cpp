@@ -9,12 +9,15 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstring>
 #include <fstream>
-#include <memory>
 #include <set>
+#include <thread>
 
 #include "clipk/core/error.hpp"
+#include "progress.hpp"
+#include "stop.hpp"
 #include "text.hpp"
 
 namespace clipk::study {
@@ -24,7 +27,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kResults = "results.json";
 constexpr const char* kStaging = ".clipk-partial";
-constexpr int kMaximumRuns = 100;  // into one folder at one time
 
 void make_folders(const fs::path& folder) {
   std::error_code error;
@@ -43,60 +45,58 @@ void sync_folder(const fs::path& folder) {
   ::close(descriptor);
 }
 
-// A lock on a folder, which ends with its owner.
+// The right to write into a folder, which one run has at a time and others wait for.
 class FolderLock {
  public:
-  FolderLock(const fs::path& folder, bool wait)
-      : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) {
-    if (descriptor_ < 0) return;
-    int result = -1;
-    do {
-      result = ::flock(descriptor_, wait ? LOCK_EX : LOCK_EX | LOCK_NB);
-    } while (result != 0 && errno == EINTR);
+  explicit FolderLock(const fs::path& folder)
+      : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    if (descriptor_ < 0) {
+      throw Error(fmt::format("{}: expected a folder to write in, got {}", folder.string(),
+                              std::strerror(errno)));
+    }
     // Some network file systems know no locks; there we trust that nobody else writes here.
-    held_ = result == 0 || errno != EWOULDBLOCK;
+    for (int tries = 0; ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0; ++tries) {
+      if (errno != EWOULDBLOCK && errno != EINTR) break;
+      if (tries == kTriesUnsaid) {
+        note(fmt::format("waiting for another run that writes into {}", folder.string()));
+      }
+      std::this_thread::sleep_for(kBetweenTries);
+    }
   }
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
-  ~FolderLock() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  bool held() const { return held_; }
+  ~FolderLock() { ::close(descriptor_); }
 
  private:
+  static constexpr auto kBetweenTries = std::chrono::milliseconds(20);
+  static constexpr int kTriesUnsaid = 100;
+
   int descriptor_;
-  bool held_ = false;
 };
 
-// A hidden folder in which the new files wait. One that a killed run left behind is taken over.
+// A hidden folder in which the new files wait. What a killed run left in it is removed.
 class Staging {
  public:
-  explicit Staging(const fs::path& folder) {
-    for (int attempt = 0; attempt < kMaximumRuns && !lock_; ++attempt) {
-      path_ = folder / (attempt == 0 ? kStaging : kStaging + std::to_string(attempt));
-      if (::mkdir(path_.c_str(), 0777) != 0 && errno != EEXIST) break;
-      lock_ = std::make_unique<FolderLock>(path_, /*wait=*/false);
-      if (!lock_->held()) lock_.reset();
-    }
-    if (!lock_) {
-      throw Error(fmt::format("{}: expected to make the folder, got {}", path_.string(),
-                              std::strerror(errno)));
-    }
+  explicit Staging(const fs::path& folder) : path_(folder / kStaging) {
     clear();
     make_folders(path_);
   }
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
-  ~Staging() { clear(); }
+  ~Staging() {
+    if (!kept_) clear();
+  }
   const fs::path& path() const { return path_; }
+  void keep() { kept_ = true; }
 
  private:
   void clear() const {
-    std::error_code error;  // what stays is hidden, and is taken over by the next run
+    std::error_code error;  // what stays is hidden, and goes with the next run
     fs::remove_all(path_, error);
   }
+
   fs::path path_;
-  std::unique_ptr<FolderLock> lock_;
+  bool kept_ = false;
 };
 
 // A relative path of plain names, which cannot lead out of the folder.
@@ -104,6 +104,28 @@ bool is_plain(const fs::path& name) {
   return !name.empty() && name.is_relative() &&
          std::none_of(name.begin(), name.end(),
                       [](const fs::path& part) { return part == ".." || part == "."; });
+}
+
+// Why a file of this name could not lie in the folder, or nothing: what is on the way to it must be
+// folders, no links to elsewhere, and of one file system.
+std::string obstacle(const fs::path& folder, const fs::path& name) {
+  struct stat root {};
+  struct stat here {};
+  if (::stat(folder.c_str(), &root) != 0) return "";  // still to be made
+  fs::path way = folder;
+  for (const fs::path& part : name.parent_path()) {
+    way /= part;
+    if (::lstat(way.c_str(), &here) != 0) return "";
+    if (S_ISLNK(here.st_mode)) return way.string() + ": expected a folder, got a link";
+    if (!S_ISDIR(here.st_mode)) return way.string() + ": expected a folder, got a file";
+    if (here.st_dev != root.st_dev) {
+      return way.string() + ": expected a folder of the same file system, got one of another";
+    }
+  }
+  way /= name.filename();
+  if (::lstat(way.c_str(), &here) != 0 || S_ISREG(here.st_mode) || S_ISLNK(here.st_mode)) return "";
+  return fmt::format("{}: expected a place for a file, got {}", way.string(),
+                     S_ISDIR(here.st_mode) ? "a directory" : "a special file");
 }
 
 // What an earlier run left in the folder, by its own list; its results.json first.
@@ -146,12 +168,7 @@ Outputs::Outputs(fs::path folder) : folder_(std::move(folder)) {
 }
 
 void Outputs::check_place(const std::string& name) const {
-  std::error_code error;
-  const fs::path place = folder_ / name;
-  const fs::file_status status = fs::symlink_status(place, error);
-  if (!fs::exists(status) || fs::is_regular_file(status) || fs::is_symlink(status)) return;
-  throw Error(fmt::format("{}: expected a place for a file, got {}", place.string(),
-                          fs::is_directory(status) ? "a directory" : "a special file"));
+  if (const std::string what = obstacle(folder_, name); !what.empty()) throw Error(what);
 }
 
 void Outputs::add(const std::string& name, std::function<void(AtomicFile&)> write) {
@@ -180,13 +197,13 @@ std::vector<std::string> Outputs::names() const {
 }
 
 void Outputs::write() {
-  for (const auto& [name, write] : files_) {
-    check_place(name);
-    make_folders((folder_ / name).parent_path());
-  }
   make_folders(folder_);
-  const Staging staging(folder_);
+  const FolderLock lock(folder_);
+  const auto whole = no_stop();
+  for (const auto& [name, write] : files_) check_place(name);
+  Staging staging(folder_);
   for (const auto& [name, write] : files_) {
+    make_folders((folder_ / name).parent_path());
     make_folders((staging.path() / name).parent_path());
     try {
       write(staging.path() / name);
@@ -197,29 +214,32 @@ void Outputs::write() {
       throw FileError(message);
     }
   }
-  // From here on nothing can run out. Two runs do not mix their files.
-  const FolderLock lock(folder_, /*wait=*/true);
+  replace_files(staging.path(), [&] { staging.keep(); });
+}
+
+// From here on nothing can run out, and no signal ends it.
+void Outputs::replace_files(const fs::path& staged, const std::function<void()>& keep) const {
+  const MustFinish must_finish;
   std::error_code error;
   for (const fs::path& old : earlier_files(folder_)) {
-    if (fs::is_regular_file(fs::symlink_status(folder_ / old, error))) {
-      fs::remove(folder_ / old, error);
-    }
+    if (obstacle(folder_, old).empty()) fs::remove(folder_ / old, error);
   }
   sync_folder(folder_);
   std::set<fs::path> folders{folder_};
   for (const auto& [name, write] : files_) {
-    const bool last = &name == &files_.back().first;
-    if (last) {  // before it everything else is in its place
+    if (&name == &files_.back().first) {  // before it everything else is in its place
       for (const fs::path& folder : folders) sync_folder(folder);
     }
-    fs::rename(staging.path() / name, folder_ / name, error);
+    fs::rename(staged / name, folder_ / name, error);
     if (error) {
-      throw Error(fmt::format("{}: expected to write the file, got {}", (folder_ / name).string(),
-                              error.message()));
+      keep();
+      throw Error(fmt::format("{}: expected to write the file, got {}; the new files are in {}",
+                              (folder_ / name).string(), error.message(), staged.string()));
     }
     folders.insert((folder_ / name).parent_path());
   }
   sync_folder(folder_);
+  nothing_left_to_stop();
 }
 
 namespace {

@@ -19,14 +19,16 @@ using Json = nlohmann::ordered_json;
 /// folder within: a full disk leaves the folder as it was. Then the files of the earlier run go,
 /// and the new ones come, `results.json` last: wherever a run is killed, no file stands beside a
 /// results.json of another run, and a folder with one is whole. The earlier run's files are those
-/// that its results.json lists (manifest.files); whatever else lies in the folder stays.
+/// that its results.json lists (manifest.files); whatever else lies in the folder stays. Runs that
+/// write into one folder at one time do so one after the other.
 class Outputs {
  public:
   /// @throws Error early, where the folder could not be written in the end.
   explicit Outputs(std::filesystem::path folder);
 
   const std::filesystem::path& folder() const { return folder_; }
-  /// @throws Error where something that is no file lies in the place of this one.
+  /// @throws Error where something that is no file lies in the place of this one, or something on
+  ///   the way to it that is no folder of the same file system.
   void check_place(const std::string& name) const;
   /// A file under this name, which may lie in a folder below ("part/x.npy"); `write` is called at
   /// the end with the open file.
@@ -43,6 +45,8 @@ class Outputs {
   void write();
 
  private:
+  void replace_files(const std::filesystem::path& staged, const std::function<void()>& keep) const;
+
   std::filesystem::path folder_;
   std::vector<std::pair<std::string, std::function<void(const std::filesystem::path&)>>> files_;
 };

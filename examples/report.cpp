@@ -22,15 +22,14 @@ void run_report(Run& run, const ReportData& data, const ReportSettings& settings
   if (const std::string few = few_rows_words(data.pairs.size()); !few.empty()) {
     page.notes.insert(page.notes.begin(), few);
   }
-  run.check_places({"index.html"});
-  for (const char* part : {"dimension", "clusters", "factors", "meaning"}) {
-    const Outputs writable(run.options().out / part);
-  }
+  run.check_places({"index.html", "dimension/results.json", "clusters/results.json",
+                    "factors/results.json", "meaning/results.json"});
   // A study that fails is a section that says so.
   const auto add = [&](int number, const std::string& id, const auto& study) {
     note(fmt::format("study {} of 4: {}", number, id));
     PageSection section{.id = id, .title = fmt::format("The study of {}", id)};
     if (!run.attempt(id, [&] { section = study(); })) {
+      run.drop_part(id);
       say_left_out("the study failed, " + run.last_failure(), section);
     }
     page.sections.push_back(std::move(section));

@@ -21,29 +21,32 @@ constexpr int kGraceSeconds = 10;  // for a fit to reach a place where it can sa
 
 std::atomic<int> came{0};
 std::atomic<Clock::rep> when{0};
-std::atomic<int> fits{0};                                    // that stop by themselves
-bool finished = false;                                       // under the lock
+std::atomic<int> fits{0};  // that stop by themselves
+std::atomic<bool> finished{false}, must_finish{false};
 std::recursive_mutex& unbroken = *new std::recursive_mutex;  // never taken down: threads go on
 std::string (*last_words)(int) = nullptr;
-
-void end_process(int signal) {
-  const std::lock_guard<std::recursive_mutex> lock(unbroken);
-  if (finished) return;
-  const std::string words = last_words(signal);
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, words.data(), words.size());
-  ::_exit(128 + signal);
-}
 
 void watch(sigset_t signals) {
   int signal = 0;
   ::sigwait(&signals, &signal);
   when = Clock::now().time_since_epoch().count();
   came = signal;
+  bool second = false;
   if (fits > 0) {
     const timespec grace{kGraceSeconds, 0};
-    ::sigtimedwait(&signals, nullptr, &grace);
+    second = ::sigtimedwait(&signals, nullptr, &grace) > 0;
   }
-  end_process(signal);
+  while (!unbroken.try_lock() && (!second || must_finish)) {
+    const timespec between{0, 20'000'000};
+    second = ::sigtimedwait(&signals, nullptr, &between) > 0 || second;
+  }
+  if (finished) {
+    unbroken.unlock();
+    return;
+  }
+  const std::string words = last_words(signal);
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, words.data(), words.size());
+  ::_exit(128 + signal);
 }
 
 }  // namespace
@@ -87,6 +90,13 @@ StopsByItself::~StopsByItself() {
 
 std::unique_lock<std::recursive_mutex> no_stop() {
   return std::unique_lock<std::recursive_mutex>(unbroken);
+}
+
+MustFinish::MustFinish() {
+  must_finish = true;
+}
+MustFinish::~MustFinish() {
+  must_finish = false;
 }
 
 void nothing_left_to_stop() {

@@ -7,8 +7,9 @@
 namespace clipk::study {
 
 // Signals that ask a program to end: SIGINT, SIGTERM, SIGHUP. A fit that is under way may save
-// itself first; whoever else computes is ended where it stands, though never while it writes a
-// file. A second signal does not wait for the fit.
+// itself first; whoever else computes is ended where it stands, though not while it writes a
+// study's checkpoint or its results. A second signal waits for nothing but the exchange of old
+// results for new ones.
 
 /// A run that ends because a signal asked it to.
 class Stopped : public std::runtime_error {
@@ -39,10 +40,17 @@ class StopsByItself {
   ~StopsByItself();
 };
 
-/// While this lock is held no signal ends the process.
+/// While this lock is held no signal ends the process but the second one.
 std::unique_lock<std::recursive_mutex> no_stop();
-/// From here on none does: the results are written, and the program is about to end. To be called
-/// under the lock.
+/// While one lives no signal ends the process, be it the second one.
+class MustFinish {
+ public:
+  MustFinish();
+  MustFinish(const MustFinish&) = delete;
+  MustFinish& operator=(const MustFinish&) = delete;
+  ~MustFinish();
+};
+/// From here on none does: the results are written, and the program is about to end.
 void nothing_left_to_stop();
 
 }  // namespace clipk::study

@@ -247,6 +247,10 @@ Run& Run::part(const std::string& name) {
   return *parts_.emplace_back(name, std::move(part)).second;
 }
 
+void Run::drop_part(const std::string& name) {
+  std::erase_if(parts_, [&](const auto& part) { return part.first == name; });
+}
+
 void Run::print(std::string_view line) {
   if (!name_.empty() || output_error_ != 0) return;
   const std::string text = printable(line) + "\n";
@@ -331,7 +335,6 @@ void Run::add_results(std::vector<std::string> files) {
 }
 
 void Run::finish() {
-  const auto whole = no_stop();
   Outputs all(outputs_.folder());
   for (auto& [name, part] : parts_) {
     part->add_results(part->outputs_.names());
@@ -345,7 +348,6 @@ void Run::finish() {
   add_results(all.names());
   all.take("", outputs_);
   all.write();
-  nothing_left_to_stop();
 }
 
 Program::Program(std::string name, std::string description, Options defaults)
@@ -415,7 +417,7 @@ int Program::run(int argc, char** argv, const std::function<void(Run&)>& body) {
                   fmt::format("expected standard output to take all lines, got {}; the results are "
                               "in {}",
                               std::strerror(run.output_error_), options_.out.string()),
-                  kBadData);
+                  kIncomplete);
     }
     return run.failed() ? kIncomplete : 0;
   } catch (const Stopped& stopped) {

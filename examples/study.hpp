@@ -76,6 +76,8 @@ class Run {
   /// of its own in a folder of this name below --out, and a checkpoint of its own. It prints
   /// nothing. Its files appear together with those of this run.
   Run& part(const std::string& name);
+  /// Forgets a part that failed as a whole, if it was begun: it leaves no file.
+  void drop_part(const std::string& name);
   /// Program, version, device, options and the inputs so far, as results.json will hold them.
   const Json& manifest() const { return manifest_; }
 
@@ -130,8 +132,9 @@ std::string difference(const std::string& kept, const std::string& now);
 /// refuses), CLIPK_CPU_TARGET, and a processor that is too old; 1 for everything that depends on
 /// data or machine (Error): files, --device cuda without a usable GPU, a full disk, memory. Both
 /// say why in one line on standard error, "dimension_study: expected ..., got ...", and leave no
-/// output file behind. 3: done, but for what `failed` of results.json names. 128 + n: stopped by
-/// signal n (SIGINT, SIGTERM, SIGHUP); what a checkpoint can keep is kept.
+/// output file behind. 3: done, but for what `failed` of results.json names, or for lines that
+/// standard output did not take. 128 + n: stopped by signal n (SIGINT, SIGTERM, SIGHUP); what a
+/// checkpoint can keep is kept.
 class Program {
  public:
   Program(std::string name, std::string description, Options defaults);

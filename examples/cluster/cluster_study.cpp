@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <new>
 #include <numeric>
 
 #include "clipk/core/error.hpp"
@@ -260,6 +261,11 @@ class ClusterStudy {
     run_.result("k") = settings.k;
   }
 
+  void leave_out(const std::string& method, std::uint64_t seed, const std::string& reason) {
+    failures_[key_of(method, seed)] = reason;
+    run_.add_failure(fmt::format("{}, seed {}", method, seed), reason);
+  }
+
   void fit_seed(std::uint64_t seed) {
     Context context = run_.context_for(seed);
     const std::string network = key_of("network", seed);
@@ -277,8 +283,10 @@ class ClusterStudy {
       } catch (const FileError&) {
         throw;
       } catch (const Error& error) {  // the others are none the worse for it
-        failures_[key] = error.what();
-        run_.add_failure(fmt::format("{}, seed {}", method, seed), error.what());
+        leave_out(method, seed, error.what());
+        continue;
+      } catch (const std::bad_alloc&) {
+        leave_out(method, seed, "expected enough memory, got none");
         continue;
       }
       note_done(label, fit->seconds);

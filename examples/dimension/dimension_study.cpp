@@ -153,7 +153,9 @@ class DimensionStudy {
     fit_all(results);
     for (std::size_t s = 0; s < splits_.size(); ++s) fit_split(s, results);
     for (const Result& result : results) {
-      if (!result.failed) report.add(run_, result);
+      if (result.failed) continue;
+      report.add(run_, result);
+      add_codes(result);
     }
     report.finish(run_);
     return report.findings();
@@ -202,11 +204,15 @@ class DimensionStudy {
       result.all = outcome.train;
       result.all_seconds = outcome.seconds;
       result.all_epochs = outcome.epochs;
-      for (const char* modality : {"images", "texts"}) {
-        const Matrix<float>& codes = modality[0] == 'i' ? outcome.images : outcome.texts;
-        run_.add_npy(fmt::format("{}_{}_{}.npy", modality, result.method, result.dim),
-                     Matrix<float>::copy_of(host_, codes));
-      }
+    }
+  }
+
+  void add_codes(const Result& result) {
+    const Outcome& outcome = *store_.find(key_of(result.method, result.dim, "all"));
+    for (const char* modality : {"images", "texts"}) {
+      const Matrix<float>& codes = modality[0] == 'i' ? outcome.images : outcome.texts;
+      run_.add_npy(fmt::format("{}_{}_{}.npy", modality, result.method, result.dim),
+                   Matrix<float>::copy_of(host_, codes));
     }
   }
 

@@ -242,12 +242,12 @@ Tsne Tsne::fit(Context& context, MatrixView<const float> rows, const TsneOptions
                 descent.attraction, descent.repulsion, std::as_const(descent.z).flat(), descent.y,
                 descent.velocity, descent.gains);
     const std::int64_t done = iteration + 1;
-    if (!options.checkpoint.empty() &&
-        (done % options.checkpoint_interval == 0 || done == options.iterations)) {
-      save_checkpoint(context, options, print, descent, done);
-    }
-    if (report) {
-      const double pace = seconds_since(descent_began) / static_cast<double>(done - first);
+    const bool saved = !options.checkpoint.empty() &&
+                       (done % options.checkpoint_interval == 0 || done == options.iterations);
+    if (saved) save_checkpoint(context, options, print, descent, done);
+    if (!report) continue;
+    const double pace = seconds_since(descent_began) / static_cast<double>(done - first);
+    try {
       options.progress({.epoch = done,
                         .epochs = options.iterations,
                         .step = done,
@@ -257,6 +257,11 @@ Tsne Tsne::fit(Context& context, MatrixView<const float> rows, const TsneOptions
                         .seconds = seconds_since(began),
                         .seconds_left = pace * static_cast<double>(options.iterations - done),
                         .epoch_end = true});
+    } catch (...) {  // who watches has had enough: what was done is kept
+      if (!saved && !options.checkpoint.empty()) {
+        save_checkpoint(context, options, print, descent, done);
+      }
+      throw;
     }
   }
 

@@ -1,5 +1,11 @@
 #include "outputs.hpp"
 
+#include <fmt/format.h>
+
+#include <chrono>
+#include <thread>
+#include <vector>
+
 #include "clipk/core/error.hpp"
 #include "io/files.hpp"
 #include "table.hpp"
@@ -43,6 +49,53 @@ TEST_F(OutputsTest, AFullDiskAtTheLastFileKeepsTheEarlierRun) {
     EXPECT_EQ(read_bytes(path("x/a")), "old");
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(path("x")), {}), 2);
   }
+}
+
+// Each writes all of its files, and the last one's stand there.
+TEST_F(OutputsTest, RunsIntoOneFolderTakeTurns) {
+  const auto write = [&](int run) {
+    Outputs outputs(path("x"));
+    for (int f = 0; f < 5; ++f) {
+      outputs.add(fmt::format("{}_{}", run, f), [](AtomicFile& file) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        file.write("a");
+      });
+    }
+    outputs.add("results.json", [&](AtomicFile& file) {
+      Json files = Json::array({"results.json"});
+      for (int f = 0; f < 5; ++f) files.push_back(fmt::format("{}_{}", run, f));
+      file.write(Json{{"manifest", {{"program", "toy"}, {"files", files}}}}.dump());
+    });
+    outputs.write();
+  };
+  std::vector<std::thread> threads;
+  for (int run = 0; run < 8; ++run) threads.emplace_back(write, run);
+  for (std::thread& thread : threads) thread.join();
+  const Json results = Json::parse(read_bytes(path("x/results.json")));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(path("x")), {}), 6);
+  for (const Json& name : results["manifest"]["files"]) {
+    EXPECT_TRUE(std::filesystem::exists(path("x") / name.get<std::string>())) << name;
+  }
+}
+
+TEST_F(OutputsTest, FollowsNoLinkToAFolder) {
+  std::filesystem::create_directories(path("elsewhere"));
+  std::filesystem::create_directories(path("x"));
+  test::write_bytes(path("elsewhere/a"), "precious");
+  test::write_bytes(path("x/results.json"),
+                    R"({"manifest": {"program": "toy", "files": ["part/a", "b"]}})");
+  test::write_bytes(path("x/b"), "old");
+  std::filesystem::create_directory_symlink(path("elsewhere"), path("x/part"));
+  Outputs through(path("x"));
+  through.add("part/c", [](AtomicFile& file) { file.write("1"); });
+  EXPECT_EQ(error_of([&] { through.write(); }),
+            path("x/part").string() + ": expected a folder, got a link");
+  EXPECT_EQ(read_bytes(path("x/b")), "old");
+  Outputs beside(path("x"));
+  beside.add("c", [](AtomicFile& file) { file.write("1"); });
+  beside.write();
+  EXPECT_EQ(read_bytes(path("elsewhere/a")), "precious");
+  EXPECT_FALSE(std::filesystem::exists(path("x/b")));
 }
 
 TEST(Csv, RunsNothingInASpreadsheet) {

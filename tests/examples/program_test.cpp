@@ -240,7 +240,7 @@ TEST_F(ShellTest, StreamsThatTakeNothingLoseNoResult) {
 
 TEST_F(ShellTest, SaysThatStandardOutputIsFullButKeepsTheResults) {
   const Result result = shell("exec", ">/dev/full");
-  EXPECT_EQ(result.status, 1);
+  EXPECT_EQ(result.status, 3);
   EXPECT_HAS(result.err,
              "toy_study: expected standard output to take all lines, got No space left");
   EXPECT_HAS(result.err, "the results are in " + out());
@@ -336,6 +336,27 @@ TEST_F(ProgramTest, ASignalEndsItWithItsStatus) {
       EXPECT_FALSE(std::filesystem::exists(path("out")));
     }
   }
+}
+
+TEST_F(ProgramTest, ASignalWaitsForResultsThatAreBeingWritten) {
+  test::Program program(TOY_STUDY, {"--synthetic", "20", "--wait", "write", "--out", out()});
+  program.wait_for_error("waiting\n");
+  program.kill(SIGTERM);
+  const Result result = program.wait();
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(result.err, "waiting\n");
+  EXPECT_EQ(read_bytes(path("out/slow")), "slow");
+  EXPECT_TRUE(std::filesystem::exists(path("out/results.json")));
+}
+
+TEST_F(ProgramTest, ASecondSignalDoesNotWait) {
+  test::Program program(TOY_STUDY, {"--synthetic", "20", "--wait", "write", "--out", out()});
+  program.wait_for_error("waiting\n");
+  program.kill(SIGTERM);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  program.kill(SIGINT);
+  EXPECT_EQ(program.wait().status, 128 + SIGTERM);
+  EXPECT_FALSE(std::filesystem::exists(path("out/results.json")));
 }
 
 TEST_F(ShellTest, NohupIsObeyed) {

@@ -24,7 +24,9 @@ int main(int argc, char** argv) {
   int files = 0;
   program.app().add_option("--files", files, "More arrays to write");
   std::string wait;
-  program.app().add_option("--wait", wait, "For a signal: in a fit, or in work that knows of none");
+  program.app().add_option("--wait", wait,
+                           "For a signal: in a fit, in work that knows of none, or while a file is "
+                           "being written");
   const study::PairSource source(program);
   return program.run(argc, argv, [&](study::Run& run) {
     study::check_charts();
@@ -35,7 +37,15 @@ int main(int argc, char** argv) {
     if (fail == "part" || fail == "both") {
       run.attempt("a part", [] { throw Error("toy: expected a part,\ngot none"); });
     }
-    if (!wait.empty()) study::note("waiting");
+    if (wait == "write") {
+      run.add_model("slow", [](const std::filesystem::path& path) {
+        study::note("waiting");
+        std::this_thread::sleep_for(std::chrono::milliseconds(500));
+        write_file(path, "slow");
+      });
+    } else if (!wait.empty()) {
+      study::note("waiting");
+    }
     if (wait == "fit") {
       const auto progress = study::fit_progress("toy");
       for (std::int64_t step = 1;; ++step) {

@@ -81,6 +81,20 @@ TEST_F(ReportResultsTest, PicturesThatFailLeaveAllElse) {
   EXPECT_TRUE(std::filesystem::exists(path("out/clusters/tsne.npy")));
 }
 
+TEST_F(ReportResultsTest, AStudyThatFailsLeavesTheOthersAndNoFolderOfItsOwn) {
+  std::filesystem::create_directories(path("out/dimension/quality.png"));
+  std::vector<std::string> arguments = pairs();
+  arguments.insert(arguments.end(), {"--out", path("out"), "--quick"});
+  const ProgramResult result = run(arguments);
+  EXPECT_EQ(result.status, 3) << result.err;
+  EXPECT_HAS(result.err, "left out: dimension: " + path("out/dimension/quality.png").string() +
+                             ": expected a place for a file, got a directory");
+  EXPECT_FALSE(std::filesystem::exists(path("out/dimension/results.json")));
+  EXPECT_TRUE(std::filesystem::exists(path("out/meaning/results.json")));
+  EXPECT_EQ(results("out")["failed"][0]["what"], "dimension");
+  EXPECT_HAS(page("out"), "Left out: the study failed");
+}
+
 TEST_F(ReportResultsTest, OtherFilesOfTheFolderStay) {
   std::filesystem::create_directories(path("out/dimension"));
   std::ofstream(path("out/thesis.tex")) << "mine";
