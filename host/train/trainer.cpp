@@ -98,6 +98,7 @@ struct Trainer::Impl {
   double epoch_loss();
   std::optional<std::string> evaluate();
   std::optional<std::string> parameters_failure();
+  std::vector<double> losses_to_judge() const;
   bool should_stop() const;
   bool checkpoint_is_due() const;
   void save();
@@ -295,6 +296,12 @@ std::optional<std::string> Trainer::Impl::parameters_failure() {
          std::to_string(state.epoch);
 }
 
+// The parameters that are returned are those of the best epoch.
+std::vector<double> Trainer::Impl::losses_to_judge() const {
+  if (state.best.empty() || state.best_epoch == 0) return state.loss;
+  return {state.loss.begin(), state.loss.begin() + state.best_epoch};
+}
+
 bool Trainer::Impl::should_stop() const {
   const std::int64_t patience = options.early_stopping.patience;
   return patience > 0 && state.epoch - state.best_epoch >= patience;
@@ -353,7 +360,7 @@ std::optional<std::string> Trainer::Impl::train(bool& saved) {
       if (auto reason = parameters_failure()) return reason;
     }
     if (last) {
-      if (auto reason = problem.failure(context, state.loss)) return reason;
+      if (auto reason = problem.failure(context, losses_to_judge())) return reason;
     }
     saved = save_now;
     if (saved) save();

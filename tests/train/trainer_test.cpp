@@ -382,6 +382,21 @@ TEST_P(TrainerTest, RestartsResumeToTheSameBytes) {
   expect_same(train(context(), options), whole);  // from the checkpoint of the end
 }
 
+TEST_P(TrainerTest, WithEarlyStoppingTheBestEpochIsJudged) {
+  for (const bool better : {true, false}) {
+    Recorder problem(context(), 20);
+    problem.held_out = {9, better ? 4.0 : 10.0, 20, 30};
+    if (!better) problem.held_out.insert(problem.held_out.end(), {9, 4, 20, 30});
+    int calls = 0;
+    problem.loss_of = [&](std::size_t) { return ++calls <= 2 ? 0.5 : calls <= 6 ? 5.0 : 0.5; };
+    TrainerOptions options{.epochs = 3, .batch = 10, .graph = false};
+    options.early_stopping.patience = 5;
+    const TrainingResult result = Trainer(context(), problem, options).run();
+    EXPECT_EQ(result.restarts, better ? 0 : 1);
+    EXPECT_EQ(result.best_epoch, 1);
+  }
+}
+
 // The loss of the last step is that of the parameters before it.
 TEST_P(TrainerTest, ParametersThatAreNotFiniteBeginAgain) {
   TrainerOptions options{.epochs = 3, .batch = 10, .optimizer = Optimizer::sgd, .graph = false};
