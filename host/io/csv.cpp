@@ -196,7 +196,7 @@ void parse(Table& table, std::string_view text, std::int64_t line) {
 }  // namespace
 
 Table read_table(const std::filesystem::path& path) {
-  const std::string content = read_text(path, "a CSV file");
+  const std::string content = read_text(path, "a CSV file", Markup::refused);
   std::string_view text = content;
   std::int64_t line = 1;
   for (; text.starts_with('\n') || text.starts_with('\r'); text.remove_prefix(1)) {
