@@ -29,13 +29,31 @@ bool is_missing(const std::string& text) {
   return kMissing.contains(text);
 }
 
-// A number beyond what float64 holds is an infinite one.
+// Of a number that float64 does not hold: whether it is too near to 0.
+bool is_tiny(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  const std::size_t e = text.find_first_of("eE");
+  const std::string_view digits = text.substr(0, e);
+  const std::size_t first = std::min(digits.find_first_of("123456789"), digits.size());
+  auto power = static_cast<std::int64_t>(std::min(digits.find('.'), digits.size())) -
+               static_cast<std::int64_t>(first);
+  if (e == text.npos) return power < 0;
+  std::string_view exponent = text.substr(e + 1);
+  const bool negative = exponent.starts_with('-');
+  if (exponent.starts_with('+')) exponent.remove_prefix(1);
+  std::int64_t value = 0;
+  const auto end = exponent.data() + exponent.size();
+  if (std::from_chars(exponent.data(), end, value).ec != std::errc()) return negative;
+  return __builtin_add_overflow(power, value, &power) ? negative : power < 0;
+}
+
+// A number beyond what float64 holds is an infinite one, and one below is 0.
 std::optional<double> number_in(std::string_view text) {
   if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || end != text.data() + text.size()) return std::nullopt;
-  if (error == std::errc::result_out_of_range) return HUGE_VAL;
+  if (error == std::errc::result_out_of_range) return is_tiny(text) ? 0.0 : HUGE_VAL;
   return error == std::errc() ? std::optional(value) : std::nullopt;
 }
 
@@ -53,6 +71,18 @@ bool is_ambiguous(const std::string& text) {
   if (digits.starts_with('+') || digits.starts_with('-')) digits.remove_prefix(1);
   const std::size_t comma = digits.find(',');
   return comma >= 1 && comma <= 3 && digits[0] != '0' && digits.size() == comma + 4;
+}
+
+// What names something although it is a number, and is equal to others as a number that are not
+// equal: "007", and a whole number of more digits than float64 tells apart.
+bool is_code(std::string_view text) {
+  constexpr std::size_t kMostDigits = 15;
+  if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  if (digits > 1 && text[0] == '0') return true;
+  const std::string_view rest = text.substr(digits);
+  return digits > kMostDigits &&
+         (rest.empty() || (rest[0] == '.' && rest.find_first_not_of('0', 1) == rest.npos));
 }
 
 // Digits, points and commas alone, and of these both or several.
@@ -147,6 +177,7 @@ class AttributeTable {
       result_.notes.emplace_back(
           "the first field of every row has no column: left out as its name");
     }
+    for (const std::string& name : table_.names) taken_.insert(factor_name(name));
     std::set<std::string> names;
     for (std::size_t j = 0; j < table_.names.size(); ++j) {
       const std::string& name = table_.names[j];
@@ -159,15 +190,16 @@ class AttributeTable {
       }
       columns_.push_back(column(j, name));
     }
-    for (const Column& column : columns_) {
-      parts_[column.name.substr(0, column.name.find(':'))].push_back(&column);
+    for (const Column& column : columns_) parts_[factor_name(column.name)].push_back(&column);
+    for (Column& column : columns_) {
+      if (parts_.at(factor_name(column.name)).size() == 1) leave_codes_as_text(column);
     }
   }
 
   Attributes attributes() && {
     std::set<std::string> done;
     for (const Column& column : columns_) {
-      const std::string name = column.name.substr(0, column.name.find(':'));
+      const std::string name = factor_name(column.name);
       if (done.insert(name).second) add_factor(name, parts_.at(name));
     }
     if (result_.factors.empty()) {
@@ -178,6 +210,7 @@ class AttributeTable {
       if (!columns.empty()) result_.notes.push_back(what + list_of(columns));
     };
     note("numbers with a decimal comma: ", with_comma_);
+    note("codes, not numbers (zeros before them, or over 15 digits): ", codes_);
     note("values that are missing: ", missing_);
     note("left out, as they tell no rows apart: ", useless_);
     return std::move(result_);
@@ -185,6 +218,20 @@ class AttributeTable {
 
  private:
   std::int64_t rows() const { return static_cast<std::int64_t>(table_.rows.size()); }
+
+  static std::string factor_name(const std::string& column) {
+    return column.substr(0, column.find(':'));
+  }
+
+  void leave_codes_as_text(Column& column) {
+    const bool codes = column.numeric() &&
+                       std::any_of(column.cells.begin(), column.cells.end(), [](const Cell* cell) {
+                         return cell != nullptr && is_code(cell->text);
+                       });
+    if (!codes) return;
+    column.numbers.clear();
+    codes_.push_back(io::shown(column.name));
+  }
 
   Column column(std::size_t j, const std::string& name) {
     Column column{.name = name};
@@ -200,13 +247,16 @@ class AttributeTable {
   // A column without a name that numbers the rows, as pandas and R write it, is no attribute.
   void add_unnamed(std::size_t j) {
     const std::string number = std::to_string(j + 1);
-    Column unnamed = column(j, "column " + number);
+    std::string name = "column " + number;
+    while (taken_.contains(name)) name += '_';
+    Column unnamed = column(j, name);
     if (unnamed.numeric() && unnamed.whole() && unnamed.known == rows() &&
         (unnamed.all_differ() || rows() == 1)) {
       result_.notes.push_back("column " + number + " has no name and numbers the rows: left out");
       return;
     }
     result_.notes.push_back("column " + number + " has no name: called '" + unnamed.name + "'");
+    taken_.insert(name);
     columns_.push_back(std::move(unnamed));
   }
 
@@ -317,8 +367,9 @@ class AttributeTable {
   io::Table table_;
   std::int64_t most_classes_;
   std::vector<Column> columns_;
+  std::set<std::string> taken_;                              // names of factors
   std::map<std::string, std::vector<const Column*>> parts_;  // by the factor's name
-  std::vector<std::string> with_comma_, missing_, useless_;
+  std::vector<std::string> with_comma_, codes_, missing_, useless_;
   Attributes result_;
 };
 

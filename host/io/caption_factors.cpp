@@ -53,7 +53,7 @@ bool has_word(const std::string& caption, const std::string& word) {
 }  // namespace
 
 std::vector<std::string> read_lines(const std::filesystem::path& path) {
-  std::string text = io::read_text(path, "a text file");
+  std::string text = io::read_text(path, "a text file", io::Markup::taken);
   if (text.empty()) {
     throw Error(path.string() + ": expected a text file with at least 1 line, got an empty one");
   }

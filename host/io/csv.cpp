@@ -70,10 +70,11 @@ class Parser {
   }
 
   Cell field() {
-    Cell cell{{}, line_};
+    Cell cell{.text = {}, .line = line_};
     skip_blanks();
     if (!at_end() && peek() == '"') {
       quoted(cell.text);
+      cell.quoted = true;
       skip_blanks();
       if (!field_ends()) {
         table_.fail(name_of(table_.delimiter) + " after the quote on line " + std::to_string(line_),
@@ -140,6 +141,38 @@ std::string delimiters_in_first_line(std::string_view text) {
   return found;
 }
 
+bool is_digits(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == text.npos;
+}
+
+// Whether a comma between two fields may be a decimal one in every row.
+bool may_hold_decimal_commas(const Table& table) {
+  for (std::size_t j = 0; j < table.names.size(); ++j) {
+    const bool may = std::all_of(table.rows.begin(), table.rows.end(), [&](const Record& row) {
+      std::string_view whole = row[j].text;
+      if (whole.starts_with('-') || whole.starts_with('+')) whole.remove_prefix(1);
+      return is_digits(whole) && is_digits(row[j + 1].text);
+    });
+    if (may) return true;
+  }
+  return false;
+}
+
+// Whether the first field of every row is certainly its name.
+bool rows_have_names(const Table& table) {
+  const auto all_quoted = std::all_of(table.rows.begin(), table.rows.end(),
+                                      [](const Record& row) { return row[0].quoted; });
+  if (all_quoted || table.delimiter != ',') return true;
+  for (const std::size_t first : {0, 1}) {
+    std::size_t number = first;
+    if (std::all_of(table.rows.begin(), table.rows.end(),
+                    [&](const Record& row) { return row[0].text == std::to_string(number++); })) {
+      return !may_hold_decimal_commas(table);
+    }
+  }
+  return false;
+}
+
 // Of rows of one field more than there are names.
 void leave_out_the_field_more(Table& table) {
   const auto all_empty = [&](std::size_t j) {
@@ -149,6 +182,11 @@ void leave_out_the_field_more(Table& table) {
   const std::size_t last = table.names.size();
   std::size_t left_out = last;
   if (!all_empty(last)) {
+    if (!rows_have_names(table)) {
+      table.fail(std::to_string(last) + " fields on line " + std::to_string(table.rows[0][0].line) +
+                     ", a decimal comma in quotes, or one more field that names the row in quotes",
+                 std::to_string(last + 1) + " parted by " + name_of(table.delimiter));
+    }
     std::set<std::string_view> row_names;
     for (const Record& row : table.rows) {
       if (row_names.insert(row[0].text).second) continue;
@@ -196,7 +234,7 @@ void parse(Table& table, std::string_view text, std::int64_t line) {
 }  // namespace
 
 Table read_table(const std::filesystem::path& path) {
-  const std::string content = read_text(path, "a CSV file");
+  const std::string content = read_text(path, "a CSV file", Markup::refused);
   std::string_view text = content;
   std::int64_t line = 1;
   for (; text.starts_with('\n') || text.starts_with('\r'); text.remove_prefix(1)) {

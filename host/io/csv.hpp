@@ -13,6 +13,7 @@ namespace clipk::io {
 struct Cell {
   std::string text;       ///< without quotes, and without the blanks around it
   std::int64_t line = 0;  ///< in the file, from 1
+  bool quoted = false;    ///< whether it stood in quotes
 };
 
 /// A table as files of text hold it.
@@ -33,7 +34,8 @@ struct Table {
 /// fields are parted by the one of comma, semicolon, tab and bar that stands in the first line
 /// outside quotes; of several by the one that parts every line into as many fields. A line "sep=;"
 /// before the first, as Excel takes it, says so itself. Where every other line has one field more,
-/// that is the row's name, as R writes it, or an empty one at the end.
+/// that is the row's name, as R writes it, or an empty one at the end. Between commas, which may be
+/// decimal ones, names of rows must be quoted or be their numbers, without numbers side by side.
 /// @throws Error that names the path, and the line where one is at fault: the file cannot be read,
 /// has no rows, is not UTF-8, has lines of different numbers of fields, quotes that do not end, or
 /// more than one way to part its fields.

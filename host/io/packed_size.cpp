@@ -1,13 +1,14 @@
 #include "io/packed_size.hpp"
 
 #include "clipk/core/error.hpp"
+#include "core/available_memory.hpp"
 
 namespace clipk::io {
 namespace {
 
 // Deflate packs 258 bytes into 2 bits at best.
 constexpr std::uint64_t kMostDeflate = 1032;
-// What no data of use does: of a small size it does no harm.
+// What few data do, such as one-hot rows: a small size does no harm, and another must fit.
 constexpr std::uint64_t kMostRatio = 200;
 constexpr std::uint64_t kSmall = std::uint64_t{64} << 20;
 
@@ -20,8 +21,12 @@ void check_packed_size(const std::string& name, std::uint64_t size, std::uint64_
   if (size / kMostDeflate > packed) {
     fail("a size that deflate can reach, " + std::to_string(kMostDeflate) + " times its bytes");
   }
-  if (size > kSmall && size / kMostRatio > packed) {
-    fail("at most " + std::to_string(kMostRatio) + " bytes for every packed one (no zip bomb)");
+  if (size <= kSmall || size / kMostRatio <= packed) return;
+  const std::uint64_t there = available_memory().value_or(0);
+  if (size > there) {
+    fail("at most the " + std::to_string(there) +
+         " bytes of memory that are free, of data packed " + "over " + std::to_string(kMostRatio) +
+         "-fold (numpy.save writes them unpacked)");
   }
 }
 

@@ -20,6 +20,8 @@ constexpr std::uint32_t kLayers = 2;  // two a layer follow
 constexpr std::int64_t kJudgedSteps = 200;
 constexpr double kRounding = 1e-6;  // of a mean squared error
 constexpr double kMostLoss = 100;   // of a first epoch, in variances
+// A loss has risen by so much, and no training that is only slow does that.
+constexpr double kRise = 1.1;
 
 std::int64_t batch_size(const AutoencoderOptions& options, const AutoencoderRows& rows) {
   return std::min(options.batch, rows.view().rows);
@@ -74,7 +76,12 @@ AutoencoderProblem::AutoencoderProblem(Context& context, const AutoencoderRows& 
                                        const AutoencoderOptions& options,
                                        AutoencoderNetwork& network,
                                        std::vector<std::vector<double>>& layer_losses)
-    : rows_(rows), options_(options), network_(network), layer_losses_(layer_losses) {
+    : rows_(rows),
+      options_(options),
+      network_(network),
+      layer_losses_(layer_losses),
+      start_(context, 1, network.parameters().values.size) {
+  copy<float>(context, network.parameters().values, start_.flat());
   const std::int64_t batch = batch_size(options, rows);
   workspace_ = AutoencoderNetwork::Workspace(context, network, batch);
   clean_ = Matrix<float>(context, batch, network.inputs());
@@ -110,16 +117,53 @@ std::optional<std::string> AutoencoderProblem::failure(Context& context,
       losses.size() > 1 ? losses.back() < losses.front() : losses.back() < kMostLoss * of_mean;
   if (fell && steps < kJudgedSteps) return std::nullopt;
   // The loss is that of corrupted rows and of weights on their way.
-  const auto encode = [&](MatrixView<const float> x, MatrixView<float> codes) {
-    network_.encoder().transform(context, x, codes);
-  };
-  const double error =
-      reconstruction_error(context, rows, RowScaling::none, encode, network_.decoder());
+  const double error = error_of_rows(context);
   if (error < (1 - kRounding) * of_mean) return std::nullopt;
+  // A training that is only too slow would be slower yet at a lower rate.
+  const auto [least, most] = std::minmax_element(losses.begin(), losses.end());
+  const bool rose = losses.back() > kRise * *least || *most > kRise * error_at_start(context);
+  if (!rose && !gives_one_row_back(context)) return std::nullopt;
   std::ostringstream text;
   text << "expected rows to come back with a mean squared error below that of their mean, "
        << of_mean << ", got " << error;
   return text.str();
+}
+
+double AutoencoderProblem::error_of_rows(Context& context) const {
+  const auto encode = [&](MatrixView<const float> x, MatrixView<float> codes) {
+    network_.encoder().transform(context, x, codes);
+  };
+  return reconstruction_error(context, rows_.view(), RowScaling::none, encode, network_.decoder());
+}
+
+bool AutoencoderProblem::gives_one_row_back(Context& context) const {
+  const MatrixView<const float> rows = rows_.view();
+  std::vector<float> first;
+  bool equal = true;
+  for_row_pieces(rows.rows, [&](std::int64_t begin, std::int64_t count) {
+    if (!equal) return;
+    Matrix<float> codes(context, count, network_.decoder().inputs());
+    Matrix<float> back(context, count, rows.cols);
+    network_.encoder().transform(context, rows.row_range(begin, count), codes);
+    network_.decoder().transform(context, codes, back);
+    const Matrix<float> host = back.to_host(context);
+    const float* const row = host.view().row(0);
+    if (begin == 0) first.assign(row, row + rows.cols);
+    for (std::int64_t i = 0; i < count && equal; ++i) {
+      equal = std::equal(first.begin(), first.end(), host.view().row(i));
+    }
+  });
+  return equal;
+}
+
+double AutoencoderProblem::error_at_start(Context& context) const {
+  const VectorView<float> values = network_.parameters().values;
+  Matrix<float> trained(context, 1, values.size);
+  copy<float>(context, values, trained.flat());
+  copy<float>(context, start_.flat(), values);
+  const double error = error_of_rows(context);
+  copy<float>(context, trained.flat(), values);
+  return error;
 }
 
 std::string AutoencoderProblem::fingerprint() const {

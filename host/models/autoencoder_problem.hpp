@@ -42,6 +42,7 @@ std::vector<std::vector<double>> load_layer_losses(const ArchiveReader& archive)
 class AutoencoderProblem : public TrainingProblem {
  public:
   /// All that is referred to must outlive the problem.
+  /// @param network as the training starts from it
   /// @param layer_losses of the greedy start: a checkpoint keeps them
   AutoencoderProblem(Context& context, const AutoencoderRows& rows,
                      const AutoencoderOptions& options, AutoencoderNetwork& network,
@@ -53,7 +54,8 @@ class AutoencoderProblem : public TrainingProblem {
   void step(Context& context, const Batch& batch, VectorView<double> loss) override;
   std::string fingerprint() const override;
   /// A network that gives rows back no better than their mean does, after more than a few steps or
-  /// where the loss has not fallen.
+  /// where the loss has not fallen, and that has diverged: the loss has risen above the start's or
+  /// its least one, or units are dead, so that all rows come back alike.
   std::optional<std::string> failure(Context& context, const std::vector<double>& losses) override;
   void save_state(Context&, ArchiveWriter& archive) const override {
     save_layer_losses(archive, layer_losses_);
@@ -68,10 +70,15 @@ class AutoencoderProblem : public TrainingProblem {
   }
 
  private:
+  double error_of_rows(Context& context) const;
+  double error_at_start(Context& context) const;
+  bool gives_one_row_back(Context& context) const;  // the same for every row: units are dead
+
   const AutoencoderRows& rows_;
   const AutoencoderOptions& options_;
   AutoencoderNetwork& network_;
   std::vector<std::vector<double>>& layer_losses_;
+  Matrix<float> start_;  // [1, parameters]
   AutoencoderNetwork::Workspace workspace_;
   Matrix<float> clean_, corrupted_;  // [batch, d]; the second is empty where it is not needed
 };

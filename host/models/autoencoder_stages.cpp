@@ -52,7 +52,6 @@ AutoencoderTraining train_autoencoder(Context& context, const AutoencoderRows& r
                                       AutoencoderNetwork& network) {
   const int layers = options.layer_epochs > 0 ? network.encoder().layers() : 0;
   AutoencoderTraining result;
-  AutoencoderProblem whole(context, rows, options, network, result.layer_losses);
   std::error_code error;  // a file that cannot be looked at is left to the trainer to complain of
   const bool resumed =
       !options.checkpoint.empty() && std::filesystem::exists(options.checkpoint, error);
@@ -65,6 +64,7 @@ AutoencoderTraining train_autoencoder(Context& context, const AutoencoderRows& r
     result.layer_losses.push_back(trainer.run().loss);
     problem.put_into(context, network);
   }
+  AutoencoderProblem whole(context, rows, options, network, result.layer_losses);
   Trainer trainer(context, whole, trainer_options(options, rows.view().rows, layers, layers));
   result.losses = trainer.run().loss;
   for (int layer = 0; layer < layers && !options.checkpoint.empty(); ++layer) {

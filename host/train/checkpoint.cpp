@@ -102,8 +102,11 @@ bool load_checkpoint(Context& context, const TrainerOptions& options, TrainingPr
   const ArchiveReader archive(options.checkpoint, kKind, kVersion);
   archive.expect_fingerprint(fingerprint(context, options, problem));
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-  state.restarts =
-      archive.has("restarts") ? archive.number<std::int64_t>("restarts", 1, options.restarts) : 0;
+  state.restarts = archive.has("restarts") ? archive.number<std::int64_t>("restarts", 1, kMost) : 0;
+  if (state.restarts > options.restarts) {
+    archive.fail("a checkpoint of at most " + std::to_string(options.restarts) + " restarts",
+                 "one of " + std::to_string(state.restarts));
+  }
   state.loss = archive.vector<double>("loss");
   const auto epochs = static_cast<std::int64_t>(state.loss.size());  // one mean loss each
   state.epoch = archive.number<std::int64_t>("epoch", epochs, epochs);

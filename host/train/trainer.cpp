@@ -97,6 +97,8 @@ struct Trainer::Impl {
   void optimize(const Batch& batch, VectorView<double> step_loss);
   double epoch_loss();
   std::optional<std::string> evaluate();
+  std::optional<std::string> parameters_failure();
+  std::vector<double> losses_to_judge() const;
   bool should_stop() const;
   bool checkpoint_is_due() const;
   void save();
@@ -281,6 +283,25 @@ std::optional<std::string> Trainer::Impl::evaluate() {
   return std::nullopt;
 }
 
+// The last step of an epoch may spoil parameters that its loss never sees. Once not finite, they
+// stay so: asked late or often, a training fails alike.
+std::optional<std::string> Trainer::Impl::parameters_failure() {
+  Matrix<float> values(1, problem.parameters().size);
+  copy<float>(context, problem.parameters(), values.flat());
+  const VectorView<float> flat = values.flat();
+  const float* const odd =
+      std::find_if(flat.begin(), flat.end(), [](float value) { return !std::isfinite(value); });
+  if (odd == flat.end()) return std::nullopt;
+  return "expected finite parameters, got " + text_of(*odd) + " after epoch " +
+         std::to_string(state.epoch);
+}
+
+// The parameters that are returned are those of the best epoch.
+std::vector<double> Trainer::Impl::losses_to_judge() const {
+  if (state.best.empty() || state.best_epoch == 0) return state.loss;
+  return {state.loss.begin(), state.loss.begin() + state.best_epoch};
+}
+
 bool Trainer::Impl::should_stop() const {
   const std::int64_t patience = options.early_stopping.patience;
   return patience > 0 && state.epoch - state.best_epoch >= patience;
@@ -332,16 +353,21 @@ std::optional<std::string> Trainer::Impl::train(bool& saved) {
   while (state.epoch < options.epochs && !should_stop()) {
     if (auto reason = run_epoch()) return reason;
     const bool last = state.epoch == options.epochs || should_stop();
-    if (last) {
-      if (auto reason = problem.failure(context, state.loss)) return reason;
+    const bool save_now =
+        !options.checkpoint.empty() &&
+        (last || state.epoch % options.checkpoint_every == 0 || checkpoint_is_due());
+    if (last || save_now) {
+      if (auto reason = parameters_failure()) return reason;
     }
-    saved = !options.checkpoint.empty() &&
-            (last || state.epoch % options.checkpoint_every == 0 || checkpoint_is_due());
+    if (last) {
+      if (auto reason = problem.failure(context, losses_to_judge())) return reason;
+    }
+    saved = save_now;
     if (saved) save();
     try {
       report(true, last);
     } catch (...) {  // who watches has had enough: what was done is kept
-      if (!saved && !options.checkpoint.empty()) save();
+      if (!saved && !options.checkpoint.empty() && !parameters_failure()) save();
       throw;
     }
   }

@@ -188,8 +188,8 @@ TEST_F(AttributesTest, RowNamesAreLeftOut) {
   EXPECT_EQ(named.factors[1].values(2, 0), 2);
   EXPECT_EQ(named.notes,
             (Names{"the first field of every row has no column: left out as its name"}));
-  expect_refused("kind,size\na,1,2\na,1,3\n",
-                 "expected 2 fields on line 3, got 3 parted by a comma");
+  expect_refused("kind;size\na;1;2\na;1;3\n",
+                 "expected 2 fields on line 3, got 3 parted by a semicolon");
   // A delimiter at the end of every line is one field more, but no name.
   EXPECT_EQ(read("kind;size\na;1.5;\nb;2;\na;3;\n")[0].classes, (Classes{0, 1, 0}));
 }
@@ -245,6 +245,8 @@ TEST_F(AttributesTest, WhatIsReadIsUtf8) {
   expect_refused(std::string("a\nb\0\n", 5), "expected text on line 2, got a NUL byte");
   expect_refused(std::string("PK\3\4\0", 5),
                  "expected a CSV file, got a zip archive (.npz, .xlsx, a PyTorch file)");
+  expect_refused(" <!doctype HTML>\n<p>\n",
+                 "expected a CSV file, got a web page (the download failed, or needs a login)");
   expect_refused("\x93NUMPY\1", "expected a CSV file, got a .npy file");
   // A message is one line that prints, whatever a field holds.
   expect_refused("\"a\nb\",\"a\nb\"\n1,2\n",
@@ -271,6 +273,71 @@ TEST_F(AttributesTest, RefusesValuesThatAreNotFinite) {
         std::string("expected a finite number in column b on line 3, got '") + infinite + "'");
   }
   expect_refused("p:x,p:y\n1,a\n", "expected a finite number in column p:y on line 2, got 'a'");
+}
+
+TEST_F(AttributesTest, NumbersTooNearToZeroAreZero) {
+  const std::string tiny = "0." + std::string(400, '0') + "1";
+  for (const std::string& zero :
+       {std::string("1e-400"), std::string("-2.5E-4000"), std::string("0.001e-322"),
+        std::string("7e-99999999999999999999"), tiny, tiny + "e5"}) {
+    const auto factors = read("p\n0.5\n" + zero + "\n0.25\n0.125\n");
+    ASSERT_FALSE(factors[0].categorical()) << zero;
+    EXPECT_EQ(factors[0].values(1, 0), 0) << zero;
+  }
+  for (const std::string& large : {std::string("1e400"), std::string("0.1e99999999999999999999"),
+                                   "1" + std::string(400, '0') + ".5"}) {
+    expect_refused(
+        "p\n0.5\n" + large + "\n0.25\n",
+        "expected a finite number in column p on line 3, got '" + large.substr(0, 40) + "'");
+  }
+}
+
+TEST_F(AttributesTest, CodesAreNotNumbers) {
+  const Attributes read = read_all(
+      "zip,id,size,p:x,p:y\n007,20000000000000001,0.5,01,2\n7,20000000000000002,0,02,2\n"
+      "07,20000000000000001,-0.25,03,3\n7,20000000000000002,1,05,4\n");
+  ASSERT_EQ(read.factors.size(), 4U);
+  EXPECT_EQ(read.factors[0].class_names, (Names{"007", "07", "7"}));
+  EXPECT_EQ(read.factors[0].classes, (Classes{0, 2, 1, 2}));
+  EXPECT_EQ(read.factors[1].class_names, (Names{"20000000000000001", "20000000000000002"}));
+  EXPECT_FALSE(read.factors[2].categorical());
+  EXPECT_EQ(read.factors[3].values(3, 0), 5);  // of parts of a place all are numbers
+  EXPECT_EQ(read.notes,
+            (Names{"codes, not numbers (zeros before them, or over 15 digits): zip, id"}));
+  for (const char* code : {"-0123", "008.5", "1234567890123456.0"}) {
+    EXPECT_TRUE(this->read(std::string("c\n2\n2\n") + code + "\n")[0].categorical()) << code;
+    EXPECT_EQ(read_all(std::string("c\n2\n2\n") + code + "\n").notes.size(), 1U) << code;
+  }
+  for (const char* number : {"0", "-0", "0.5", "0e3", "123456789012345", "1e20"}) {
+    EXPECT_TRUE(read_all(std::string("c\n2\n2\n") + number + "\n").notes.empty()) << number;
+  }
+}
+
+TEST_F(AttributesTest, InventedNamesAreNoOthers) {
+  const Attributes read = read_all("column 2,,x,column 2_:y\na,u,1,1\nb,v,1,2\na,v,2,4\n");
+  ASSERT_EQ(read.factors.size(), 4U);
+  EXPECT_EQ(read.factors[0].name, "column 2");
+  EXPECT_EQ(read.factors[1].name, "column 2__");
+  EXPECT_EQ(read.factors[1].classes, (Classes{0, 1, 1}));
+  EXPECT_EQ(this->read("x,,column 2\n1,u,a\n1,v,b\n2,v,a\n")[1].name, "column 2_");
+}
+
+TEST_F(AttributesTest, DecimalCommasBetweenCommasAreNoRowNames) {
+  const auto refusal = [](const std::string& fields, const std::string& got) {
+    return "expected " + fields +
+           " fields on line 2, a decimal comma in quotes, or one more field that names the row in "
+           "quotes, got " +
+           got + " parted by a comma";
+  };
+  expect_refused("file,size\nimg0.png,0,5\nimg1.png,1,25\n", refusal("2", "3"));
+  expect_refused("id,size\n1,0,5\n2,1,25\n3,2,0\n", refusal("2", "3"));
+  expect_refused("size\n1,5\n2,5\n3,25\n", refusal("1", "2"));
+  // Quoted, or numbers beside which no comma can be a decimal one.
+  EXPECT_EQ(read("\"kind\",\"n\"\n\"r1\",\"a\",3\n\"r2\",\"b\",3\n\"r3\",\"a\",4\n")[1].classes,
+            (Classes{0, 0, 1}));
+  for (const char* numbered : {"kind,n\n1,a,3\n2,b,3\n3,a,4\n", "kind,n\n0,a,3\n1,b,3\n2,a,4\n"}) {
+    EXPECT_EQ(read(numbered)[0].classes, (Classes{0, 1, 0}));
+  }
 }
 
 TEST(ClassFactor, NumbersLabels) {

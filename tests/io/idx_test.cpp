@@ -169,16 +169,13 @@ TEST_F(IdxTest, ALieOfTerabytesTakesNoMemory) {
       "from ");
 }
 
-// 68 MB in 68 kB: the sizes alone tell, so nothing of it is inflated, or its cut would be found.
-TEST_F(IdxTest, RefusesBombs) {
-  std::string bomb = gzipped(idx(8, {68'000, 1'000}, std::string(68'000'000, '\0')));
-  bomb.resize(bomb.size() - 1);
-  const std::string reason =
-      "expected at most 200 bytes for every packed one (no zip bomb), got 68000012 bytes from ";
-  EXPECT_HAS(images_reason(bomb), reason);
-  EXPECT_HAS(error_of([&] { list_arrays(path("x")); }), reason);
-  EXPECT_HAS(error_of([&] { read_features(path("x")); }), reason);
-  EXPECT_HAS(error_of([&] { read_labels(path("x")); }), reason);
+// 68 MB in 68 kB: read as far as it goes, as it fits into memory.
+TEST_F(IdxTest, WhatIsPackedAThousandfoldIsRead) {
+  std::string packed = gzipped(idx(8, {68'000, 1'000}, std::string(68'000'000, '\0')));
+  write_bytes(path("x"), packed);
+  EXPECT_EQ(read_features(path("x")).rows(), 68'000);
+  packed.resize(packed.size() - 1);
+  EXPECT_HAS(images_reason(packed), "cut short");
 }
 
 // Were it inflated further, the cut in its middle would be found.

@@ -13,6 +13,7 @@
 #include "clipk/io/atomic_file.hpp"
 #include "io/broken_files.hpp"
 #include "io/files.hpp"
+#include "io/packed_size.hpp"
 #include "io/zip_archive.hpp"
 #include "io/zip_files.hpp"
 #include "support/golden.hpp"
@@ -202,15 +203,25 @@ TEST_F(NpzTest, RefusesMembersOfAnotherSizeThanTheyHold) {
   }
 }
 
-// 68 MB in 68 kB: the size alone tells, so nothing of it is unpacked.
-TEST_F(NpzTest, RefusesBombs) {
+// The sizes alone tell, so nothing is unpacked.
+TEST(PackedSize, RefusesBombs) {
+  constexpr std::uint64_t kSize = std::uint64_t{1} << 60;  // more than any memory
+  io::check_packed_size("x", kSize, kSize / 200);          // as dense as data are
+  const std::string reason = error_of([&] { io::check_packed_size("x", kSize, kSize / 500); });
+  EXPECT_HAS(reason, "x: expected at most the ");
+  EXPECT_HAS(reason,
+             " bytes of memory that are free, of data packed over 200-fold (numpy.save writes them "
+             "unpacked), got 1152921504606846976 bytes from 2305843009213693");
+  EXPECT_HAS(error_of([&] { io::check_packed_size("x", kSize, kSize / 2000); }),
+             "x: expected a size that deflate can reach, 1032 times its bytes, got ");
+}
+
+// 68 MB in 68 kB, as one-hot rows are: read, as they fit into memory.
+TEST_F(NpzTest, ReadsWhatIsPackedAThousandfold) {
   const std::string npy = test::npy_of_zeros(17'000'000);
-  write_zip("bomb.npz", {{"x.npy", npy}});
-  const std::string reason =
-      "bomb.npz:x: expected at most 200 bytes for every packed one (no zip bomb), got 68000128 "
-      "bytes from ";
-  EXPECT_HAS(list_npz(path("bomb.npz")).at(0).problem, reason);
-  EXPECT_HAS(error_of([&] { read_npz_matrix<float>(path("bomb.npz"), "x"); }), reason);
+  write_zip("packed.npz", {{"x.npy", npy}});
+  EXPECT_EQ(list_npz(path("packed.npz")).at(0).problem, "");
+  EXPECT_EQ(read_npz_matrix<float>(path("packed.npz"), "x").flat().size, 17'000'000);
   // Stored it is as large as it says.
   write_zip("fine.npz", {{"x.npy", npy, ZIP_CM_STORE}});
   const auto entries = list_npz(path("fine.npz"));

@@ -382,6 +382,70 @@ TEST_P(TrainerTest, RestartsResumeToTheSameBytes) {
   expect_same(train(context(), options), whole);  // from the checkpoint of the end
 }
 
+TEST_P(TrainerTest, WithEarlyStoppingTheBestEpochIsJudged) {
+  for (const bool better : {true, false}) {
+    Recorder problem(context(), 20);
+    problem.held_out = {9, better ? 4.0 : 10.0, 20, 30};
+    if (!better) problem.held_out.insert(problem.held_out.end(), {9, 4, 20, 30});
+    int calls = 0;
+    problem.loss_of = [&](std::size_t) { return ++calls <= 2 ? 0.5 : calls <= 6 ? 5.0 : 0.5; };
+    TrainerOptions options{.epochs = 3, .batch = 10, .graph = false};
+    options.early_stopping.patience = 5;
+    const TrainingResult result = Trainer(context(), problem, options).run();
+    EXPECT_EQ(result.restarts, better ? 0 : 1);
+    EXPECT_EQ(result.best_epoch, 1);
+  }
+}
+
+// The loss of the last step is that of the parameters before it.
+TEST_P(TrainerTest, ParametersThatAreNotFiniteBeginAgain) {
+  TrainerOptions options{.epochs = 3, .batch = 10, .optimizer = Optimizer::sgd, .graph = false};
+  options.sgd.momentum = 0;
+  options.rate = 1e38;  // three steps reach -3e38, and four are too many
+  const auto train = [&](std::int64_t stop_after) {
+    Recorder problem(context(), 20);
+    TrainerOptions stopped = options;
+    stopped.progress = [&](const Progress& p) {
+      if (p.epoch_end && p.epoch == stop_after) throw Killed();
+    };
+    const TrainingResult result = Trainer(context(), problem, stopped).run();
+    EXPECT_EQ(result.restarts, 1);
+    EXPECT_EQ(result.loss.size(), 3u);
+    return problem.parameter();
+  };
+  const float whole = train(-1);
+  EXPECT_NEAR(whole / 1e38F, -1.5, 1e-5);
+  TemporaryFile file;
+  options.checkpoint = file.path();
+  for (const std::int64_t every : {1, 1000}) {
+    options.checkpoint_every = every;
+    for (const std::int64_t epoch : {1, 2, 3}) {
+      EXPECT_THROW(train(epoch), Killed) << epoch;
+    }
+    EXPECT_EQ(train(-1), whole);
+    fs::remove(file.path());
+  }
+  options.checkpoint.clear();
+  options.restarts = 0;
+  EXPECT_EQ(message([&] { train(-1); }),
+            "trainer: expected finite parameters, got -inf after epoch 3");
+}
+
+TEST_P(TrainerTest, ACheckpointOfMoreRestartsIsRefused) {
+  TemporaryFile file;
+  TrainerOptions options{.epochs = 2, .batch = 10, .graph = false};
+  options.checkpoint = file.path();
+  Recorder problem(context(), 20);
+  int calls = 0;
+  problem.loss_of = [&](std::size_t) { return ++calls <= 4 ? NAN : 0.5; };
+  EXPECT_EQ(Trainer(context(), problem, options).run().restarts, 2);
+  options.restarts = 1;
+  EXPECT_EQ(message([&] { Trainer(context(), problem, options).run(); }),
+            file.path().string() + ": expected a checkpoint of at most 1 restarts, got one of 2");
+  options.restarts = 2;
+  EXPECT_EQ(Trainer(context(), problem, options).run().restarts, 2);
+}
+
 TEST_P(TrainerTest, BadTrainingsAreNamed) {
   Recorder problem(context(), 20);
   const auto with = [&](auto&& change) {

@@ -51,8 +51,10 @@ struct Attributes {
 /// a value may stand nothing, NA, N/A, NaN, None, NULL and what else pandas takes for a missing
 /// one: it is not known. A column of numbers (with a decimal comma too, where that cannot be
 /// mistaken) is a factor of values, unless all are whole, at most `most_classes` are different and
-/// some are equal; any other column holds classes. Columns NAME:PART with one NAME are one factor
-/// of several values, known where all parts are.
+/// some are equal; any other column holds classes, and so does one with codes: zeros before a
+/// number
+/// ("007") or whole numbers of more than 15 digits. A number too near to 0 is 0. Columns NAME:PART
+/// with one NAME are one factor of several values, known where all parts are.
 ///
 /// Left out with a note: row names (a field that the first line has no column for, or a column
 /// without a name that numbers the rows), and columns that tell no rows apart, as they have one

@@ -14,7 +14,8 @@
 // An archive may say anything of its sizes. Nothing is read or allocated before the size that a
 // member claims has been found equal to what its .npy header says, no larger than its packed bytes
 // can make, and these within the file. A member of more than 64 MiB that claims to be packed to
-// less than 1/200 is refused as a bomb, and so are members that share bytes. The checksum of what
+// less than 1/200 is refused where it would not fit into the memory that is free, and so are
+// members that share bytes. The checksum of what
 // is read is compared.
 namespace clipk {
 

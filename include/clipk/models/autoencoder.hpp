@@ -79,8 +79,9 @@ struct AutoencoderOptions {
 ///
 /// Rows (after their scaling) whose values are far from unit size, or far from 0 beside what they
 /// vary by, are trained on less their columns' means and in a unit that suits; first and last layer
-/// then undo it. A training fails where its loss is not finite, or where rows come back no better
-/// than their mean would serve, although it had 200 steps or the loss does not even fall.
+/// then undo it. A training fails where its loss or a parameter is not finite, or where rows come
+/// back no better than their mean would serve, although it had 200 steps or the loss does not fall,
+/// and the loss has risen or all rows come back alike. One that is only slow is returned as it is.
 ///
 /// Deterministic: yes; the same seed (the context's), data and device give the same bytes for any
 /// number of threads, and after a resume.

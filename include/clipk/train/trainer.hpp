@@ -62,7 +62,9 @@ class TrainingProblem {
   virtual void begin_epoch(Context&, std::int64_t /*epoch*/) {}
   /// Asked once, when the last epoch has ended: why the trained parameters are of no use, as
   /// "expected ..., got ..."; nothing where they are. By default, where a loss above 0 has grown
-  /// fourfold: it diverges, though it is finite yet. @param losses [epochs] mean loss
+  /// fourfold: it diverges, though it is finite yet.
+  /// @param losses [epochs] mean loss; with early stopping up to the best epoch, if one is better
+  /// than the start
   virtual std::optional<std::string> failure(Context& context, const std::vector<double>& losses);
 
   /// What is trained, on which data: "isometric 512-512-64 of 500 rows". A checkpoint of another
@@ -105,8 +107,8 @@ struct TrainerOptions {
   double rate = 1e-3;                     ///< before the schedule
   ScheduleOptions schedule = {};          ///< of the learning rate
   float clip_norm = 0;                    ///< largest norm of a gradient; 0 for any
-  /// A training that fails, as a loss is not finite or by the problem's word, begins again from
-  /// the same parameters at a quarter of the rate: at most so often.
+  /// A training that fails, as a loss or a parameter is not finite or by the problem's word, begins
+  /// again from the same parameters at a quarter of the rate: at most so often.
   std::int64_t restarts = 8;
 
   EarlyStopping early_stopping = {};  ///< off by default
