@@ -1,16 +1,15 @@
 #include "io/packed_size.hpp"
 
 #include "clipk/core/error.hpp"
-#include "core/available_memory.hpp"
 
 namespace clipk::io {
 namespace {
 
 // Deflate packs 258 bytes into 2 bits at best.
 constexpr std::uint64_t kMostDeflate = 1032;
-// What few data do, such as one-hot rows: a small size does no harm, and another must fit.
+// What few data do, such as one-hot rows; of a gibibyte and less it does no harm.
 constexpr std::uint64_t kMostRatio = 200;
-constexpr std::uint64_t kSmall = std::uint64_t{64} << 20;
+constexpr std::uint64_t kSmall = std::uint64_t{1} << 30;
 
 }  // namespace
 
@@ -22,12 +21,8 @@ void check_packed_size(const std::string& name, std::uint64_t size, std::uint64_
     fail("a size that deflate can reach, " + std::to_string(kMostDeflate) + " times its bytes");
   }
   if (size <= kSmall || size / kMostRatio <= packed) return;
-  const std::uint64_t there = available_memory().value_or(0);
-  if (size > there) {
-    fail("at most the " + std::to_string(there) +
-         " bytes of memory that are free, of data packed " + "over " + std::to_string(kMostRatio) +
-         "-fold (numpy.save writes them unpacked)");
-  }
+  fail("at most " + std::to_string(kMostRatio) +
+       " bytes for every packed one of more than 1 GiB (numpy.save writes them unpacked)");
 }
 
 std::string packed_sizes(std::uint64_t size, std::uint64_t packed) {

@@ -5,9 +5,8 @@
 
 namespace clipk::io {
 
-/// Refuses what would be inflated to a size out of all proportion: more than deflate can pack, or,
-/// where it is more than 64 MiB of which every packed byte makes more than 200, more than the
-/// memory that is free.
+/// Refuses what would be inflated to a size out of all proportion: more than deflate can pack, or
+/// more than 1 GiB of which every packed byte makes more than 200.
 /// @param name for messages  @param size after inflation, as the file claims
 /// @param packed bytes, that are really there
 /// @throws Error

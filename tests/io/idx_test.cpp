@@ -169,7 +169,7 @@ TEST_F(IdxTest, ALieOfTerabytesTakesNoMemory) {
       "from ");
 }
 
-// 68 MB in 68 kB: read as far as it goes, as it fits into memory.
+// 68 MB in 68 kB.
 TEST_F(IdxTest, WhatIsPackedAThousandfoldIsRead) {
   std::string packed = gzipped(idx(8, {68'000, 1'000}, std::string(68'000'000, '\0')));
   write_bytes(path("x"), packed);
