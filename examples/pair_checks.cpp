@@ -45,6 +45,10 @@ std::int64_t equal_rows(MatrixView<const float> images, MatrixView<const float> 
 // What is behind rows that are repeated, and what to do.
 std::string advice(const RepeatedPairs& repeated, bool of_images, const std::string& unpaired) {
   if (repeated.pairs) return "Whole pairs are repeated: keep each once";
+  if (repeated.prompts && !of_images) {
+    return "One text for many images, as prompts of classes are: top-1 retrieval says little of "
+           "these";
+  }
   const RepeatedRows& rows = of_images ? repeated.images : repeated.texts;
   const std::string count = rows.each > 1 ? std::to_string(rows.each) : "Several";
   return fmt::format("{} {}? Keep one of each{}", count,
@@ -115,6 +119,7 @@ RepeatedPairs repeated_pairs(MatrixView<const float> images, MatrixView<const fl
       .images = repeated_rows(image_groups), .texts = repeated_rows(text_groups), .paired = paired};
   if (!paired) return repeated;
   repeated.pairs = repeated.images.repeats > 0 && image_groups == text_groups;
+  repeated.prompts = texts_are_prompts(image_groups, text_groups);
   repeated.same = equal_rows(images, texts);
   return repeated;
 }

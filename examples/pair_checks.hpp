@@ -48,6 +48,7 @@ struct RepeatedPairs {
   RepeatedRows images, texts;
   bool paired = false;    ///< text i is image i's
   bool pairs = false;     ///< equal images have equal texts and the other way round
+  bool prompts = false;   ///< paired texts of many images each (texts_are_prompts)
   std::int64_t same = 0;  ///< paired texts that equal their own image
   Json json() const;      ///< for results.json
   bool any() const { return images.repeats > 0 || texts.repeats > 0 || same > 0; }

@@ -31,7 +31,7 @@ EmbeddingPairs chosen(const EmbeddingPairs& pairs, const std::vector<std::int64_
   return result;
 }
 
-// Pairs of an equal image or an equal text stay on one side.
+// Pairs of an equal image, or of an equal text that is no prompt of many, stay on one side.
 std::vector<Split> make_splits(const EmbeddingPairs& pairs, const DimensionSettings& settings,
                                std::uint64_t seed) {
   std::vector<Split> splits;
@@ -40,7 +40,7 @@ std::vector<Split> make_splits(const EmbeddingPairs& pairs, const DimensionSetti
   const auto wanted =
       static_cast<std::int64_t>(std::llround(settings.holdout * static_cast<double>(n)));
   const std::vector<std::int64_t> equal =
-      joined_groups(equal_row_groups(pairs.images), equal_row_groups(pairs.texts));
+      pair_groups(equal_row_groups(pairs.images), equal_row_groups(pairs.texts));
   for (int s = 0; s < settings.splits; ++s) {
     auto order =
         Random(seed, RandomStream::dimension_splits, static_cast<std::uint32_t>(s)).permutation(n);

@@ -29,6 +29,8 @@ const std::vector<FactorWords> kCocoWords{{"theme",
                                             {"kitchen", {"kitchen"}},
                                             {"motorcycle", {"motorcycle", "motorbike"}}}}};
 constexpr std::int64_t kQuickImages = 4000;
+// Rows that a factor of values must be known of: as many as two classes have.
+constexpr std::int64_t kFewestKnown = 2 * kFewestOfClass;
 
 // Square pictures, grey or of three channels; else none.
 ImageShape guessed_shape(std::int64_t values) {
@@ -124,7 +126,18 @@ FactorData FactorSource::load(Run& run) const {
   data.rare = drop_rare_classes(data.factors, kFewestOfClass);
   for (const RareClasses& rare : data.rare) run.print("Note: " + words_of(rare));
   std::erase_if(data.factors, [&](const Factor& factor) {
-    if (factor.categorical() || group_count(equal_row_groups(factor.values)) > 1) return false;
+    if (factor.categorical()) return false;
+    std::vector<std::int64_t> known;
+    for (std::int64_t i = 0; i < factor.rows(); ++i) {
+      if (factor.known(i)) known.push_back(i);
+    }
+    const auto count = static_cast<std::int64_t>(known.size());
+    if (count < kFewestKnown) {
+      run.print(fmt::format("Note: {}: known of {} rows, fewer than {}, so it is not studied",
+                            factor.name, count, kFewestKnown));
+      return true;
+    }
+    if (group_count(same_row_groups(select_rows(factor, known).values)) > 1) return false;
     run.print(fmt::format("Note: {}: one value alone, so it is not studied", factor.name));
     return true;
   });

@@ -134,7 +134,8 @@ Split split_rows(const FactorData& data, double share, std::uint64_t seed) {
       if (c >= 0) ++members[static_cast<std::size_t>(c)];
     }
   }
-  const std::vector<std::int64_t> equal = equal_row_groups(data.rows);
+  const std::vector<std::int64_t> equal =
+      data.vectors ? equal_row_groups(data.rows) : same_row_groups(data.rows);
   std::vector<std::vector<std::int64_t>> members(static_cast<std::size_t>(group_count(equal)));
   for (std::int64_t i = 0; i < n; ++i) {
     members[static_cast<std::size_t>(equal[static_cast<std::size_t>(i)])].push_back(i);

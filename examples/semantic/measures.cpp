@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <span>
+#include <utility>
 
 #include "clipk/core/equal_rows.hpp"
 #include "clipk/core/random.hpp"
@@ -69,15 +71,10 @@ std::vector<std::int64_t> deal_folds(const std::vector<std::int32_t>& classes,
   return fold;
 }
 
-// What is predicted of images that nothing was fitted to. A class whose rows are all equal may be
-// missing from `train`, and is then never predicted.
+// What is predicted of images that nothing was fitted to.
 std::vector<std::int32_t> by_probe(Context& context, const Matrix<float>& train,
                                    const std::vector<std::int32_t>& classes,
                                    const Matrix<float>& unseen) {
-  const auto [least, most] = std::minmax_element(classes.begin(), classes.end());
-  if (*least == *most) {
-    return std::vector<std::int32_t>(static_cast<std::size_t>(unseen.rows()), *least);
-  }
   return LogisticProbe::fit(context, train, classes, {.standardize = true})
       .predict(context, unseen);
 }
@@ -96,6 +93,65 @@ std::vector<std::int32_t> by_texts(Context& context, const Matrix<float>& train,
       ZeroShot(context, train, number).predict(context, unseen.to_device(context)).classes;
   for (std::int32_t& c : predicted) c = known[static_cast<std::size_t>(c)];
   return predicted;
+}
+
+// Images of known class.
+struct LabelledRows {
+  const std::vector<std::int64_t>& rows;
+  const std::vector<std::int32_t>& classes;
+  const std::vector<std::string>& class_names;
+};
+
+// How often the class of an image is told by what was fitted to the `known` rows of other folds.
+// Where many rows are equal those may lack a class: its images are not counted, and `leave_out`
+// gets that in words. None where nothing is left.
+template <class Predict, class LeaveOut>
+std::optional<Interval> by_folds(Context& context, MatrixView<const float> known,
+                                 MatrixView<const float> images, const LabelledRows& labelled,
+                                 const std::vector<std::int64_t>& fold, const Predict& predict,
+                                 const LeaveOut& leave_out) {
+  const std::size_t n = labelled.rows.size();
+  std::vector<double> hits(n, NAN);  // NaN: cannot be told
+  for (std::int64_t f = 0; f <= *std::max_element(fold.begin(), fold.end()); ++f) {
+    std::vector<std::int64_t> train, test;
+    std::vector<std::int32_t> train_classes;
+    std::vector<bool> there(labelled.class_names.size());
+    for (std::size_t i = 0; i < n; ++i) {
+      if (fold[i] == f) continue;
+      train.push_back(labelled.rows[i]);
+      train_classes.push_back(labelled.classes[i]);
+      there[static_cast<std::size_t>(labelled.classes[i])] = true;
+    }
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (fold[i] != f || !there[static_cast<std::size_t>(labelled.classes[i])]) continue;
+      test.push_back(labelled.rows[i]);
+      places.push_back(i);
+    }
+    // One class alone would always be right.
+    if (test.empty() || std::count(there.begin(), there.end(), true) < 2) continue;
+    const std::vector<std::int32_t> predicted =
+        predict(context, rows_at(known, train), train_classes, rows_at(images, test));
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      hits[places[i]] = predicted[i] == labelled.classes[places[i]] ? 1 : 0;
+    }
+  }
+  std::vector<bool> left(labelled.class_names.size());
+  for (std::size_t i = 0; i < n; ++i) {
+    if (std::isnan(hits[i])) left[static_cast<std::size_t>(labelled.classes[i])] = true;
+  }
+  std::erase_if(hits, [](double hit) { return std::isnan(hit); });
+  if (hits.size() < n) {
+    const auto first =
+        static_cast<std::size_t>(std::find(left.begin(), left.end(), true) - left.begin());
+    leave_out(
+        fmt::format("expected equal rows to leave every class in two folds, got none of {} "
+                    "classes ('{}') for {} of {} images",
+                    std::count(left.begin(), left.end(), true), labelled.class_names[first],
+                    n - hits.size(), n));
+  }
+  if (hits.empty()) return std::nullopt;
+  return mean_interval(context, hits, context.seed());
 }
 
 }  // namespace
@@ -191,7 +247,7 @@ HubFindings measure_hubs(Context& context, const SemanticData& data,
 }
 
 std::vector<ScoredRetrieval> measure_retrieval(Context& context, const SemanticData& data,
-                                               const std::vector<std::int64_t>& equal,
+                                               const EqualRows& equal,
                                                const SemanticSettings& settings) {
   const Bias csls = [&](MatrixView<const float> bank, MatrixView<const float> candidates) {
     return csls_bias(context, bank, candidates, std::min(settings.neighbours, bank.rows));
@@ -226,24 +282,26 @@ std::vector<ScoredRetrieval> measure_retrieval(Context& context, const SemanticD
   add("cosine", std::move(plain.image_to_text), std::move(plain.text_to_image));
   add("csls", with(images, texts, csls), with(texts, images, csls));
   // Half of the queries must be there to learn from.
-  std::vector<std::int64_t> order(equal.size());
-  std::iota(order.begin(), order.end(), 0);
-  const bool banks = set_groups_aside(order, images.rows / 2, equal) > 0;
+  const auto halved = [&](const std::vector<std::int64_t>& groups) {
+    std::vector<std::int64_t> order(groups.size());
+    std::iota(order.begin(), order.end(), 0);
+    return set_groups_aside(order, images.rows / 2, groups) > 0;
+  };
+  const bool banks = halved(equal.images) && halved(equal.texts);
   if (banks) {
-    add("csls_bank", by_bank(context, images, texts, csls, equal),
-        by_bank(context, texts, images, csls, equal));
+    add("csls_bank", by_bank(context, images, texts, csls, equal.images),
+        by_bank(context, texts, images, csls, equal.texts));
   }
   add("sinkhorn", with(images, texts, sinkhorn), with(texts, images, sinkhorn));
   if (banks) {
-    add("sinkhorn_bank", by_bank(context, images, texts, sinkhorn, equal),
-        by_bank(context, texts, images, sinkhorn, equal));
+    add("sinkhorn_bank", by_bank(context, images, texts, sinkhorn, equal.images),
+        by_bank(context, texts, images, sinkhorn, equal.texts));
   }
   return all;
 }
 
-void measure_classes(Context& context, const SemanticData& data,
-                     const std::vector<std::int64_t>& equal, const SemanticSettings& settings,
-                     SemanticFindings& all) {
+void measure_classes(Context& context, const SemanticData& data, const EqualRows& equal,
+                     const SemanticSettings& settings, SemanticFindings& all) {
   if (data.factors.empty() || !data.factors[0].categorical()) return;
   // Classes that have an image for every fold, numbered anew.
   std::vector<Factor> common;
@@ -253,14 +311,15 @@ void measure_classes(Context& context, const SemanticData& data,
   const Factor& factor = folded ? common[0] : data.factors[0];
   if (!folded && data.prompts.empty()) return;
   ClassFindings found{.factor = factor.name};
-  std::vector<std::int64_t> rows, counts(factor.class_names.size()), row_equal;
+  std::vector<std::int64_t> rows, counts(factor.class_names.size()), equal_images, equal_pairs;
   std::vector<std::int32_t> classes, known;  // known: as the prompts count them
   for (std::size_t i = 0; i < factor.classes.size(); ++i) {
     const std::int32_t c = factor.classes[i];
     if (c < 0) continue;
     ++counts[static_cast<std::size_t>(c)];
     rows.push_back(static_cast<std::int64_t>(i));
-    row_equal.push_back(equal[i]);
+    equal_images.push_back(equal.images[i]);
+    equal_pairs.push_back(equal.pairs[i]);
     classes.push_back(c);
     known.push_back(data.factors[0].classes[i]);
   }
@@ -272,37 +331,20 @@ void measure_classes(Context& context, const SemanticData& data,
 
   const std::uint64_t seed = context.seed();
   if (folded) {
-    const std::vector<std::int64_t> fold = deal_folds(classes, row_equal, settings.folds, seed);
-    std::vector<double> probe_hits(rows.size()), text_hits(rows.size());
-    for (std::int64_t f = 0; f < settings.folds; ++f) {
-      std::vector<std::int64_t> train, test;
-      std::vector<std::int32_t> train_classes;
-      std::vector<std::size_t> places;
-      for (std::size_t i = 0; i < rows.size(); ++i) {
-        if (fold[i] == f) {
-          test.push_back(rows[i]);
-          places.push_back(i);
-        } else {
-          train.push_back(rows[i]);
-          train_classes.push_back(classes[i]);
-        }
-      }
-      // Where many rows are equal a fold may have none, or all.
-      if (train.empty() || test.empty()) continue;
-      const Matrix<float> unseen = rows_at(data.images, test);
-      const auto count = [&](const std::vector<std::int32_t>& predicted,
-                             std::vector<double>& hits) {
-        for (std::size_t i = 0; i < places.size(); ++i) {
-          hits[places[i]] = predicted[i] == classes[places[i]] ? 1 : 0;
-        }
-      };
-      count(by_probe(context, rows_at(data.images, train), train_classes, unseen), probe_hits);
-      if (data.paired) {
-        count(by_texts(context, rows_at(data.texts, train), train_classes, unseen), text_hits);
-      }
+    const LabelledRows labelled{rows, classes, factor.class_names};
+    found.probe = by_folds(context, data.images, data.images, labelled,
+                           deal_folds(classes, equal_images, settings.folds, seed), by_probe,
+                           [&](std::string words) {
+                             all.left_out.push_back("logistic regression: " + std::move(words));
+                           });
+    if (data.paired) {
+      found.texts = by_folds(
+          context, data.texts, data.images, labelled,
+          deal_folds(classes, equal_pairs, settings.folds, seed), by_texts, [&](std::string words) {
+            all.left_out.push_back("nearest class of texts: " + std::move(words));
+          });
+      found.texts_are_prompts = found.texts && texts_are_prompts(equal.images, equal.texts);
     }
-    found.probe = mean_interval(context, probe_hits, seed);
-    if (data.paired) found.texts = mean_interval(context, text_hits, seed);
   }
   if (!data.prompts.empty()) {
     const ZeroShot zero_shot(context, data.prompts, data.prompt_classes);

@@ -263,12 +263,18 @@ void SemanticReport::add_classes() {
   if (classes.texts) {
     table.add({"nearest class of texts", text_of(*classes.texts)});
     json["texts"] = json_of(*classes.texts);
+    json["texts_are_prompts"] = classes.texts_are_prompts;
   }
   if (classes.probe) table.add({"logistic regression", text_of(*classes.probe)});
   run_.result("classes") = json;
   run_.print("\n" + table.text());
   run_.print(fmt::format("Over {} images of these classes{}; 95 % intervals.", classes.rows,
                          classes.probe ? fmt::format(", in {} folds", settings_.folds) : ""));
+  if (classes.texts_are_prompts) {
+    run_.print(
+        "Note: one text for many images: the nearest class of texts is zero-shot classification by "
+        "those texts.");
+  }
 }
 
 void SemanticReport::add_similarity_picture() {

@@ -56,15 +56,16 @@ class SemanticStudy {
     found.dim = data_.images.cols();
     found.paired = data_.paired && data_.images.rows() >= kFewestPairs;
     found.repeated = repeated_pairs(data_.images, data_.texts, data_.paired);
-    std::vector<std::int64_t> equal = equal_row_groups(data_.images);
-    if (data_.paired) equal = joined_groups(equal, equal_row_groups(data_.texts));
+    EqualRows equal{.images = equal_row_groups(data_.images)};
+    if (data_.paired) equal.texts = equal_row_groups(data_.texts);
+    equal.pairs = data_.paired ? pair_groups(equal.images, equal.texts) : equal.images;
     Context& context = run_.context();
     if (found.paired) {
       timed("gap and hubs", [&] {
-        measure_gap(context, data_, equal, found);
+        measure_gap(context, data_, equal.pairs, found);
         // The jackknife takes a twentieth of the candidates away, and more where rows are equal.
-        if (settings_.neighbours <= fewest_left(equal)) {
-          found.hubs = measure_hubs(context, data_, equal, settings_.neighbours);
+        if (settings_.neighbours <= fewest_left(equal.pairs)) {
+          found.hubs = measure_hubs(context, data_, equal.pairs, settings_.neighbours);
         } else {
           found.left_out.push_back(
               fmt::format("hubs: expected more than {} pairs, --neighbours and a twentieth, got {}",

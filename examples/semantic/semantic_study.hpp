@@ -107,6 +107,7 @@ struct ClassFindings {
   double chance = 0;                     ///< the commonest class
   std::optional<Interval> probe = {};    ///< logistic regression, cross-validated
   std::optional<Interval> texts = {};    ///< nearest mean text of a class, texts of other folds
+  bool texts_are_prompts = false;        ///< of many images each: then those are zero-shot
   std::optional<Interval> prompts = {};  ///< zero-shot by the prompts that were given
 };
 

@@ -100,6 +100,34 @@ std::vector<std::int64_t> equal_row_groups(MatrixView<const float> rows) {
   return sets.groups();
 }
 
+std::vector<std::int64_t> same_row_groups(MatrixView<const float> rows) {
+  // Below 0, 0 or above: where the first difference of two rows points.
+  const auto compare = [&](std::size_t a, std::size_t b) {
+    const float* const x = rows.row(static_cast<std::int64_t>(a));
+    const float* const y = rows.row(static_cast<std::int64_t>(b));
+    for (std::int64_t j = 0; j < rows.cols; ++j) {
+      if (x[j] != y[j]) return x[j] < y[j] ? -1 : 1;
+    }
+    return 0;
+  };
+  std::vector<std::size_t> order;
+  for (std::int64_t i = 0; i < rows.rows; ++i) {
+    const auto missing = [](float value) { return std::isnan(value); };
+    if (std::none_of(rows.row(i), rows.row(i) + rows.cols, missing)) {
+      order.push_back(static_cast<std::size_t>(i));
+    }
+  }
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    const int difference = compare(a, b);
+    return difference != 0 ? difference < 0 : a < b;
+  });
+  Sets sets(static_cast<std::size_t>(rows.rows));
+  for (std::size_t i = 1; i < order.size(); ++i) {
+    if (compare(order[i - 1], order[i]) == 0) sets.join(order[i - 1], order[i]);
+  }
+  return sets.groups();
+}
+
 std::vector<std::int64_t> joined_groups(const std::vector<std::int64_t>& a,
                                         const std::vector<std::int64_t>& b) {
   Sets sets(a.size());
@@ -112,6 +140,16 @@ std::vector<std::int64_t> joined_groups(const std::vector<std::int64_t>& a,
     }
   }
   return sets.groups();
+}
+
+bool texts_are_prompts(const std::vector<std::int64_t>& images,
+                       const std::vector<std::int64_t>& texts) {
+  return 2 * group_count(texts) < group_count(images);
+}
+
+std::vector<std::int64_t> pair_groups(const std::vector<std::int64_t>& images,
+                                      const std::vector<std::int64_t>& texts) {
+  return texts_are_prompts(images, texts) ? images : joined_groups(images, texts);
 }
 
 std::int64_t group_count(const std::vector<std::int64_t>& groups) {

@@ -128,7 +128,7 @@ std::int64_t chosen_epochs(Context& context, const MdsPairs& pairs,
   const std::int64_t n = pairs.images.rows;
   auto order = Random(context.seed(), RandomStream::mds_split).permutation(n);
   const std::vector<std::int64_t> groups =
-      joined_groups(equal_row_groups(pairs.images), equal_row_groups(pairs.texts));
+      pair_groups(equal_row_groups(pairs.images), equal_row_groups(pairs.texts));
   const std::int64_t aside =
       set_groups_aside(order,
                        std::clamp<std::int64_t>(

@@ -190,7 +190,7 @@ Probe Probe::fit(Context& context, MatrixView<const float> rows, const std::vect
       Random(context.seed(), RandomStream::probe_split).permutation(rows.rows);
   const std::int64_t held_out = set_groups_aside(
       order, static_cast<std::int64_t>(options.held_out * static_cast<double>(rows.rows)),
-      equal_row_groups(host.view()));
+      same_row_groups(host.view()));
   const ProbeData train(context, host.view(), standardization, encoded, order.data() + held_out,
                         rows.rows - held_out);
   const ProbeData judge(context, host.view(), standardization, encoded, order.data(), held_out);

@@ -78,6 +78,33 @@ TEST(EqualRowsTest, NearRowsAreNotEqualAtAnyScale) {
   }
 }
 
+TEST(EqualRowsTest, SameRowsAreThoseOfTheSameNumbers) {
+  // One large column hides no other, and neighbours in float32 differ.
+  Matrix<float> rows(6, 2);
+  for (std::int64_t i = 0; i < 6; ++i) rows(i, 0) = 1.7e9F;
+  rows(1, 1) = -1;
+  rows(2, 1) = -0.0F;
+  rows(3, 1) = 1e-30F;
+  rows(4, 1) = rows(5, 1) = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(same_row_groups(rows), (Groups{0, 1, 0, 2, 3, 4}));
+  Matrix<float> northings(3, 1);
+  northings(0, 0) = northings(2, 0) = 5'000'001;
+  northings(1, 0) = 4'999'999.5F;
+  EXPECT_EQ(same_row_groups(northings), (Groups{0, 1, 0}));
+  EXPECT_TRUE(same_row_groups(Matrix<float>(0, 2)).empty());
+}
+
+TEST(EqualRowsTest, PromptsOfManyImagesJoinNoPairs) {
+  // Two texts of five images: prompts. Of four images the texts are as many as a half.
+  EXPECT_TRUE(texts_are_prompts({0, 1, 2, 3, 4}, {0, 1, 0, 1, 0}));
+  EXPECT_EQ(pair_groups({0, 1, 2, 3, 4}, {0, 1, 0, 1, 0}), (Groups{0, 1, 2, 3, 4}));
+  EXPECT_EQ(pair_groups({0, 1, 2, 3, 0, 4}, {0, 1, 0, 1, 0, 1}), (Groups{0, 1, 2, 3, 0, 4}));
+  EXPECT_FALSE(texts_are_prompts({0, 1, 2, 3}, {0, 0, 1, 1}));
+  EXPECT_EQ(pair_groups({0, 1, 2, 3}, {0, 0, 1, 1}), (Groups{0, 0, 1, 1}));
+  // Few images of many texts each are no prompts.
+  EXPECT_EQ(pair_groups({0, 0, 0, 1, 1}, {0, 1, 2, 3, 4}), (Groups{0, 0, 0, 1, 1}));
+}
+
 TEST(EqualRowsTest, GroupsJoinInChains) {
   // Equal images 0 1 and 2 3, equal texts 1 2: one group.
   EXPECT_EQ(joined_groups({0, 0, 1, 1, 2}, {0, 1, 1, 2, 3}), (Groups{0, 0, 0, 0, 1}));

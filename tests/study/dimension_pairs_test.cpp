@@ -73,6 +73,20 @@ TEST_F(DimensionPairsTest, EqualRowsStayOnOneSideOfASplit) {
   EXPECT_EQ(results("out")["repeated_rows"]["images"]["equal_an_earlier_one"], 60);
 }
 
+TEST_F(DimensionPairsTest, PromptsOfManyImagesHoldImagesOut) {
+  for (const std::int64_t prompts : {2, 5}) {
+    std::vector<std::int64_t> texts;
+    for (std::int64_t i = 0; i < 100; ++i) texts.push_back(i % prompts);
+    write_pairs("p", toy_pairs(100), each_row(100, 1), texts);
+    const ProgramResult result = run_pca("p");
+    EXPECT_EQ(result.out.find("nothing is held out"), std::string::npos) << result.out;
+    const nlohmann::ordered_json all = results("out");
+    EXPECT_TRUE(std::any_of(all["rows"].begin(), all["rows"].end(),
+                            [](const auto& row) { return row["split"] == "heldout"; }));
+    EXPECT_HAS(result.out, "One text for many images, as prompts of classes are");
+  }
+}
+
 TEST_F(DimensionPairsTest, RepeatedRowsAreNoted) {
   write_pairs("r", toy_pairs(100), each_row(20, 5), each_row(100, 1));
   EXPECT_HAS(

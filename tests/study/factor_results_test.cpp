@@ -60,6 +60,20 @@ TEST_F(FactorStudyTest, RareClassesAreLeftOutAndNamed) {
   EXPECT_EQ(results("out")["rare_classes"][0]["classes"]["odd"], 3);
 }
 
+TEST_F(FactorStudyTest, ValuesKnownOfFewRowsAreLeftOutAndNearOnesStudied) {
+  std::string text = "direction,rare,northing\n";
+  for (std::int64_t i = 0; i < kRows; ++i) {
+    text += i % 2 == 0 ? "across," : "down,";
+    if (i < 4) text += std::to_string(i) + ".5";
+    text += "," + std::to_string(5'000'000 + i % 4) + ".5\n";
+  }
+  write_text("a.csv", text);
+  const ProgramResult result = run(with(toy(), {"--out", path("out")}));
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_HAS(result.out, "Note: rare: known of 4 rows, fewer than 10, so it is not studied");
+  EXPECT_EQ(results("out")["factors"], Json({"direction", "northing"}));
+}
+
 TEST_F(FactorStudyTest, EqualRowsStayOnOneSide) {
   // Eighty pictures, each twice.
   write_npy(path("x.npy"), picked_rows(pictures(), [] {

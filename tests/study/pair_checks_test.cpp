@@ -117,6 +117,9 @@ TEST(PairChecks, RepeatedRowsAreCountedAndExplained) {
                   "1 of 4 rows equal an earlier one (row 2 is row 1)"));
   EXPECT_TRUE(has(words(pairs.images, rows(pairs.texts, {0, 0, 1, 1}), true),
                   "2 images a text? Keep one of each"));
+  const std::string prompts = words(pairs.images, rows(pairs.texts, {0, 0, 0, 0}), true);
+  EXPECT_TRUE(has(prompts, "One text for many images, as prompts of classes are")) << prompts;
+  EXPECT_FALSE(has(prompts, "Keep one of each")) << prompts;
   EXPECT_TRUE(has(words(twice, rows(pairs.texts, {0, 0, 1, 1}), true),
                   "Whole pairs are repeated: keep each once"));
   EXPECT_EQ(words(pairs.images, pairs.images, true),

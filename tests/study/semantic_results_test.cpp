@@ -235,8 +235,51 @@ TEST_F(SemanticStudyTest, EqualRowsStayInOneFold) {
       run({"--images", path("i.npy"), "--texts", path("i.npy"), "--labels", path("y.npy"),
            "--permutations", "9", "--threads", "1", "--out", path("out")});
   ASSERT_EQ(result.status, 0) << result.err;
-  EXPECT_LT(results("out")["classes"]["probe"]["estimate"], .75);
-  EXPECT_LT(results("out")["classes"]["texts"]["estimate"], .75);
+  for (const char* way : {"probe", "texts"}) {
+    const double share = results("out")["classes"][way]["estimate"];
+    EXPECT_LT(share, .75) << way;
+    EXPECT_GT(share, .25) << way;
+  }
+}
+
+TEST_F(SemanticStudyTest, OneTextAClassLeavesNoClassOutOfTheFolds) {
+  std::vector<std::int64_t> themes;
+  for (std::int64_t i = 0; i < kPairs; ++i) themes.push_back(i % kThemes);
+  write_npy(path("prompts.npy"), picked_rows(vectors(kThemes, 1), themes));
+  const ProgramResult result =
+      run(with(toy(), {"--texts", path("prompts.npy"), "--out", path("out")}));
+  ASSERT_EQ(result.status, 0) << result.err;
+  const Json all = results("out");
+  EXPECT_FALSE(all.contains("left_out")) << all["left_out"];
+  EXPECT_GT(all["classes"]["probe"]["estimate"], .9);
+  EXPECT_GT(all["classes"]["texts"]["estimate"], .5);
+  EXPECT_TRUE(all["classes"]["texts_are_prompts"]);
+  expect_interval(all["gap"]["distance"]);
+  EXPECT_HAS(result.out, "the nearest class of texts is zero-shot classification by those texts");
+  EXPECT_HAS(result.out, "One text for many images, as prompts of classes are");
+  EXPECT_EQ(result.out.find("Keep one of each"), std::string::npos) << result.out;
+}
+
+TEST_F(SemanticStudyTest, ImagesOfAClassThatOneFoldHasAreNotCounted) {
+  // All of the last theme are one image: no fold can learn it for another.
+  std::vector<std::int64_t> rows;
+  for (std::int64_t i = 0; i < kPairs; ++i) rows.push_back(i % kThemes == 3 ? 3 : i);
+  write_npy(path("few.npy"), picked_rows(vectors(kPairs, 0), rows));
+  ASSERT_NO_FATAL_FAILURE(run_into("out", with(toy(), {"--images", path("few.npy")})));
+  Json all = results("out");
+  EXPECT_GT(all["classes"]["probe"]["estimate"], .9);
+  EXPECT_GT(all["classes"]["texts"]["estimate"], .9);
+  EXPECT_HAS(all["left_out"].dump(),
+             "logistic regression: expected equal rows to leave every class in two folds, got none "
+             "of 1 classes ('road') for 20 of 77 images");
+  // Two images in all: nothing can be told.
+  for (std::int64_t i = 0; i < kPairs; ++i) rows[static_cast<std::size_t>(i)] = i % kThemes;
+  write_npy(path("few.npy"), picked_rows(vectors(kPairs, 0), rows));
+  ASSERT_NO_FATAL_FAILURE(run_into("none", with(toy(), {"--images", path("few.npy")})));
+  all = results("none");
+  EXPECT_FALSE(all["classes"].contains("probe"));
+  EXPECT_FALSE(all["classes"].contains("texts"));
+  EXPECT_HAS(all["left_out"].dump(), "nearest class of texts: expected equal rows to leave");
 }
 
 TEST_F(SemanticStudyTest, PairsThatDoNotMatchOrAreRepeatedAreNoted) {

@@ -23,8 +23,8 @@ struct ProbeOptions {
   double rate = 2e-3;          ///< of Adam, falling to 0 as a cosine does
   float weight_decay = 1e-4F;  ///< decoupled, as AdamW's
   /// Share of the rows that tells when the probe is at its best: the parameters of that epoch are
-  /// kept. At 0, or where it is less than a row, those of the last epoch. Equal rows
-  /// (equal_row_groups) stay on one side.
+  /// kept. At 0, or where it is less than a row, those of the last epoch. Rows of the
+  /// same values (same_row_groups) stay on one side.
   double held_out = 0.1;
   std::uint32_t network = 0;  ///< tells probes of one seed apart: each starts from its own weights
   std::function<void(const Progress&)> progress = {};  ///< called after every step and epoch
