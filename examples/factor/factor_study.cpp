@@ -206,6 +206,17 @@ class FactorStudy {
       throw Error(fmt::format("expected more than {} rows to train on, as many as --latent, got {}",
                               arguments_.stage.latent, split.train.size()));
     }
+    for (const Factor& factor : data_.factors) {  // before the work, not after it
+      const auto known = [&](const std::vector<std::int64_t>& some) {
+        return std::count_if(some.begin(), some.end(),
+                             [&](std::int64_t row) { return factor.known(row); });
+      };
+      if (known(split.train) > 1 && known(split.held_out) > 0) continue;
+      throw Error(
+          fmt::format("{}: expected known rows to train on and to hold out, got {} and {} "
+                      "(another --seed or --holdout)",
+                      factor.name, known(split.train), known(split.held_out)));
+    }
     const Matrix<float> rows = rows_of(data_.rows, split.train);
     const std::vector<Factor> factors = factors_of(data_.factors, split.train);
 

@@ -180,10 +180,12 @@ class SemanticStudy {
     found.spaces.push_back(
         measure_space(context, data_, settings_, "coordinates", data_.images, rows_));
     for (const std::string& name : settings_.spaces) {
-      const Matrix<float> components = components_of(name);
       const std::string label =
           name == "pca" || name == "mds" ? name : std::filesystem::path(name).stem().string();
-      found.spaces.push_back(measure_space(context, data_, settings_, label, components, rows_));
+      run_.attempt("correlations with " + label, [&] {
+        const Matrix<float> components = components_of(name);
+        found.spaces.push_back(measure_space(context, data_, settings_, label, components, rows_));
+      });
     }
   }
 
