@@ -54,7 +54,8 @@ EmbeddingPairs prepared(EmbeddingPairs pairs, const std::string& images, const s
 
 // What may be behind rows of one modality that are a multiple of the other's.
 std::string several_of_each(std::int64_t images, std::int64_t texts) {
-  if (images < 2 || texts < 2) return "";
+  constexpr std::int64_t kMost = 100;  // that anybody writes
+  if (images < 2 || texts < 2 || std::max(texts / images, images / texts) > kMost) return "";
   if (texts % images == 0) {
     return " (" + std::to_string(texts / images) + " texts an image? Keep one of each)";
   }

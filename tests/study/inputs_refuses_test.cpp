@@ -32,8 +32,6 @@ TEST_F(InputsRefusesTest, ArchivesOfArrays) {
   write_zip(path("z"),
             {{"a.npy", read_bytes(path("i.npy"))}, {"b.npy", read_bytes(path("t.npy"))}});
   expect_refused_images(z, z + ": expected one of its arrays by name, as FILE:NAME, got 'a', 'b'");
-  write_zip(path("z"), {{"a.npy", npy_of_zeros(17'000'000)}});
-  expect_refused_images(z, z + ":a: expected at most 200 bytes for every packed one (no zip bomb)");
   const std::string i = path("i.npy");
   expect_refused_images(i + ":a", i + ": expected no name of an array behind this file");
 }
