@@ -113,8 +113,12 @@ RepeatedRows repeated_rows(const std::vector<std::int64_t>& groups) {
 
 RepeatedPairs repeated_pairs(MatrixView<const float> images, MatrixView<const float> texts,
                              bool paired) {
-  const std::vector<std::int64_t> image_groups = equal_row_groups(images);
-  const std::vector<std::int64_t> text_groups = equal_row_groups(texts);
+  return repeated_pairs(images, texts, equal_row_groups(images), equal_row_groups(texts), paired);
+}
+
+RepeatedPairs repeated_pairs(MatrixView<const float> images, MatrixView<const float> texts,
+                             const std::vector<std::int64_t>& image_groups,
+                             const std::vector<std::int64_t>& text_groups, bool paired) {
   RepeatedPairs repeated{
       .images = repeated_rows(image_groups), .texts = repeated_rows(text_groups), .paired = paired};
   if (!paired) return repeated;

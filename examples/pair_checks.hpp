@@ -56,6 +56,10 @@ struct RepeatedPairs {
 /// @param images, texts rows of length one  @param paired whether text i is image i's
 RepeatedPairs repeated_pairs(MatrixView<const float> images, MatrixView<const float> texts,
                              bool paired);
+/// The same where their equal_row_groups are at hand.
+RepeatedPairs repeated_pairs(MatrixView<const float> images, MatrixView<const float> texts,
+                             const std::vector<std::int64_t>& image_groups,
+                             const std::vector<std::int64_t>& text_groups, bool paired);
 
 /// What a reader must know of them: a line each, beginning with `images` or `texts` (a file, or
 /// "the images"), with what to do about it.

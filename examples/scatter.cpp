@@ -6,13 +6,13 @@
 #include <array>
 #include <cmath>
 #include <numbers>
-#include <numeric>
 #include <set>
 #include <utility>
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
 #include "gnuplot.hpp"
+#include "largest.hpp"
 #include "picture_text.hpp"
 
 namespace clipk::study {
@@ -79,14 +79,7 @@ std::vector<std::size_t> named_categories(const ScatterPanel& panel) {
   for (const std::int32_t c : panel.category) {
     if (c >= 0) ++sizes[static_cast<std::size_t>(c)];
   }
-  std::vector<std::size_t> named(sizes.size());
-  std::iota(named.begin(), named.end(), std::size_t{0});
-  if (named.size() <= kScatterCategories) return named;
-  std::stable_sort(named.begin(), named.end(),
-                   [&](std::size_t a, std::size_t b) { return sizes[a] > sizes[b]; });
-  named.resize(kScatterCategories);
-  std::sort(named.begin(), named.end());
-  return named;
+  return largest(sizes, kScatterCategories);
 }
 
 // How every category of every panel is drawn: those of one number alike, in colours that go to the

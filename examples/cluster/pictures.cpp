@@ -4,22 +4,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <numeric>
+
+#include "largest.hpp"
 
 namespace clipk::study {
 namespace {
-
-// Of so many things the largest, in the order that they had.
-std::vector<std::size_t> largest(const std::vector<std::int64_t>& sizes, std::size_t most) {
-  std::vector<std::size_t> chosen(sizes.size());
-  std::iota(chosen.begin(), chosen.end(), std::size_t{0});
-  if (chosen.size() <= most) return chosen;
-  std::stable_sort(chosen.begin(), chosen.end(),
-                   [&](std::size_t a, std::size_t b) { return sizes[a] > sizes[b]; });
-  chosen.resize(most);
-  std::sort(chosen.begin(), chosen.end());
-  return chosen;
-}
 
 // The columns of a table that are drawn beside these rows: those matched to them in their order,
 // then the others, of too many those with most points of these rows.

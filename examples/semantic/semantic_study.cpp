@@ -55,9 +55,11 @@ class SemanticStudy {
     found.texts = data_.texts.rows();
     found.dim = data_.images.cols();
     found.paired = data_.paired && data_.images.rows() >= kFewestPairs;
-    found.repeated = repeated_pairs(data_.images, data_.texts, data_.paired);
     EqualRows equal{.images = equal_row_groups(data_.images)};
-    if (data_.paired) equal.texts = equal_row_groups(data_.texts);
+    std::vector<std::int64_t> equal_texts = equal_row_groups(data_.texts);
+    found.repeated =
+        repeated_pairs(data_.images, data_.texts, equal.images, equal_texts, data_.paired);
+    if (data_.paired) equal.texts = std::move(equal_texts);
     equal.pairs = data_.paired ? pair_groups(equal.images, equal.texts) : equal.images;
     Context& context = run_.context();
     if (found.paired) {

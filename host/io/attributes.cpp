@@ -159,16 +159,6 @@ Factor classes_of(const Column& column) {
 }
 
 // "a, b, c and 7 more".
-std::string list_of(const std::vector<std::string>& items) {
-  constexpr std::size_t kMost = 10;
-  std::string list;
-  for (std::size_t i = 0; i < std::min(kMost, items.size()); ++i) {
-    list += (i > 0 ? ", " : "") + items[i];
-  }
-  if (items.size() > kMost) list += " and " + std::to_string(items.size() - kMost) + " more";
-  return list;
-}
-
 class AttributeTable {
  public:
   AttributeTable(const std::filesystem::path& path, std::int64_t most_classes)
@@ -204,10 +194,10 @@ class AttributeTable {
     }
     if (result_.factors.empty()) {
       table_.fail("a column that tells rows apart",
-                  "none" + (useless_.empty() ? "" : ": " + list_of(useless_)));
+                  "none" + (useless_.empty() ? "" : ": " + io::list_of(useless_)));
     }
     const auto note = [&](const std::string& what, const std::vector<std::string>& columns) {
-      if (!columns.empty()) result_.notes.push_back(what + list_of(columns));
+      if (!columns.empty()) result_.notes.push_back(what + io::list_of(columns));
     };
     note("numbers with a decimal comma: ", with_comma_);
     note("codes, not numbers (zeros before them, or over 15 digits): ", codes_);

@@ -41,15 +41,21 @@ std::string member_name(const std::string& file, std::string_view member) {
   return file + ":" + shown(member);
 }
 
-std::string name_list(const std::vector<std::string>& names) {
+std::string list_of(const std::vector<std::string>& items) {
   constexpr std::size_t kMost = 10;
-  if (names.empty()) return "none";
   std::string list;
-  for (std::size_t i = 0; i < std::min(kMost, names.size()); ++i) {
-    list += (i > 0 ? ", " : "") + printable(names[i]);
+  for (std::size_t i = 0; i < std::min(kMost, items.size()); ++i) {
+    list += (i > 0 ? ", " : "") + items[i];
   }
-  if (names.size() > kMost) list += " and " + std::to_string(names.size() - kMost) + " more";
+  if (items.size() > kMost) list += " and " + std::to_string(items.size() - kMost) + " more";
   return list;
+}
+
+std::string name_list(const std::vector<std::string>& names) {
+  if (names.empty()) return "none";
+  std::vector<std::string> quoted;
+  for (const std::string& name : names) quoted.push_back(printable(name));
+  return list_of(quoted);
 }
 
 }  // namespace clipk::io

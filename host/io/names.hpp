@@ -17,6 +17,9 @@ std::string printable(std::string_view text);
 /// "FILE:MEMBER", as options name it.
 std::string member_name(const std::string& file, std::string_view member);
 
+/// "a, b and 3 more", of what prints already.
+std::string list_of(const std::vector<std::string>& items);
+
 /// "'a', 'b' and 3 more", or "none".
 std::string name_list(const std::vector<std::string>& names);
 

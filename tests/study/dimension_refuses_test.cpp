@@ -137,7 +137,6 @@ TEST_F(RefusesTest, Checkpoints) {
                  {"--checkpoint", path("none/c")});
 }
 
-// The limit comes within the first chart, and within the third file.
 // Signed anew after what makes it a checkpoint of something else.
 TEST_F(RefusesTest, CheckpointsThatLie) {
   const std::string c = path("c");
@@ -189,6 +188,7 @@ TEST_F(RefusesTest, CheckpointsThatLie) {
   });
 }
 
+// The limit comes within the first chart, and within the third file.
 TEST_F(RefusesTest, FullDisk) {
   expect_refused(kData, "expected ", {}, /*fits=*/false, {.file_limit = 0});
   const ProgramResult late = run({"--synthetic", "200", "--methods", "random", "--dims", "16,512",
