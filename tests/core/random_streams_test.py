@@ -21,7 +21,7 @@ TWINS = {
 GENERATORS = {
     "host/core/random.cpp", "host/cpu/philox-inl.hpp", "host/cpu/random_permutation.hpp",
     "host/cpu/random_permutation.cpp", "host/ops/random_permutation.cpp",
-    "host/models/logistic_selection.cpp", "kernels/portable.cuh", "kernels/random_permutation.cu",
+    "host/models/probes/logistic_selection.cpp", "kernels/portable.cuh", "kernels/random_permutation.cu",
 }
 # Calls that draw, up to the end of their statement.
 DRAWS = re.compile(r"\b(?:Random(?:\s+\w+)?|random_blocks?|random_permutation|philox4x32_10)\s*[({][^;]*;")

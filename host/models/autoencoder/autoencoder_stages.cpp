@@ -1,0 +1,76 @@
+#include "models/autoencoder/autoencoder_stages.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <system_error>
+#include <utility>
+
+namespace clipk {
+namespace {
+
+std::filesystem::path layer_file(const AutoencoderOptions& options, int layer) {
+  std::filesystem::path file = options.checkpoint;
+  if (!file.empty()) file += ".layer" + std::to_string(layer);
+  return file;
+}
+
+// Of stage 0 ... layers - 1, a layer each, or of stage `layers`, the whole net.
+TrainerOptions trainer_options(const AutoencoderOptions& options, std::int64_t rows, int stage,
+                               int layers) {
+  const bool whole = stage == layers;
+  TrainerOptions trainer;
+  trainer.epochs = whole ? options.epochs : options.layer_epochs;
+  trainer.batch = options.batch;
+  trainer.optimizer = options.optimizer;
+  trainer.sgd.momentum = options.momentum;
+  trainer.rate = options.rate;
+  trainer.schedule = options.schedule;
+  trainer.checkpoint = whole ? options.checkpoint : layer_file(options, stage);
+  trainer.checkpoint_every = options.checkpoint_every;
+  if (!options.progress) return trainer;
+  // Counted over all stages; the time that is left is known in the last one only.
+  const std::int64_t before = stage * options.layer_epochs;
+  const std::int64_t epochs = layers * options.layer_epochs + options.epochs;
+  const std::int64_t batch = std::min(options.batch, rows);
+  const std::int64_t epoch_steps = (rows + batch - 1) / batch;
+  trainer.progress = [=, report = options.progress](Progress p) {
+    p.epoch += before;
+    p.epochs = epochs;
+    p.step += before * epoch_steps;
+    p.steps = epochs * epoch_steps;
+    p.done = p.done && whole;
+    if (!whole) p.seconds_left = std::numeric_limits<double>::quiet_NaN();
+    report(p);
+  };
+  return trainer;
+}
+
+}  // namespace
+
+AutoencoderTraining train_autoencoder(Context& context, const AutoencoderRows& rows,
+                                      const AutoencoderOptions& options,
+                                      AutoencoderNetwork& network) {
+  const int layers = options.layer_epochs > 0 ? network.encoder().layers() : 0;
+  AutoencoderTraining result;
+  std::error_code error;  // a file that cannot be looked at is left to the trainer to complain of
+  const bool resumed =
+      !options.checkpoint.empty() && std::filesystem::exists(options.checkpoint, error);
+  for (int layer = 0; layer < layers; ++layer) {
+    // Of a net that may yet begin again from its layers these are read; of one that is done they
+    // are gone.
+    if (resumed && !std::filesystem::exists(layer_file(options, layer), error)) continue;
+    LayerProblem problem(context, rows, options, network, layer);
+    Trainer trainer(context, problem, trainer_options(options, rows.view().rows, layer, layers));
+    result.layer_losses.push_back(trainer.run().loss);
+    problem.put_into(context, network);
+  }
+  AutoencoderProblem whole(context, rows, options, network, result.layer_losses);
+  Trainer trainer(context, whole, trainer_options(options, rows.view().rows, layers, layers));
+  result.losses = trainer.run().loss;
+  for (int layer = 0; layer < layers && !options.checkpoint.empty(); ++layer) {
+    std::filesystem::remove(layer_file(options, layer), error);
+  }
+  return result;
+}
+
+}  // namespace clipk

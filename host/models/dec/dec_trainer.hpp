@@ -1,0 +1,74 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "clipk/core/matrix.hpp"
+#include "clipk/models/dec.hpp"
+#include "models/dec/dec_monitor.hpp"
+#include "models/dec/dec_network.hpp"
+#include "train/step_graph.hpp"
+
+namespace clipk {
+
+/// Where a training stands at a healthy update: with the seed, all that is needed to go on.
+struct DecState {
+  std::int64_t step = 0;
+  std::int64_t alarms = 0;
+  double rate_cut = 1;  ///< the guard's factor, once for each alarm
+  bool done = false;
+  DecStop stop = DecStop::max_steps;
+  std::vector<std::int32_t> labels, start_labels;
+  std::vector<DecUpdate> history;
+  Matrix<float> parameters, first_moment, second_moment;  ///< copies, on the device
+};
+
+/// Trains a DecNetwork: steps and updates in turn, see Dec.
+class DecTrainer {
+ public:
+  /// @param rows [n, d], scaled, on the context's device; all arguments must outlive the trainer
+  DecTrainer(Context& context, MatrixView<const float> rows, const DecOptions& options,
+             DecNetwork& network);
+  /// Leaves the last healthy state in the network. @returns what else is of it
+  DecState run();
+
+ private:
+  ParameterSlice trained();
+  void start();
+  void update();
+  DecView look();
+  void train(std::int64_t steps);
+  void one_step(std::int64_t step);
+  void keep_state(std::vector<std::int32_t> labels);
+  void put_back();
+  double rate_of(std::int64_t step) const;
+  void report(bool update_end);
+  std::string fingerprint() const;
+  void save_checkpoint() const;
+  bool load_checkpoint();
+
+  Context& context_;
+  MatrixView<const float> rows_;
+  const DecOptions& options_;
+  DecNetwork& network_;
+  std::int64_t batch_, steps_per_epoch_;
+  std::string data_;  // digests of rows and start
+
+  DecState state_;
+  std::optional<CollapseAlarm> alarm_;
+  std::int64_t step_ = 0;  // of the network, which may be ahead of the state
+  std::int64_t order_epoch_ = -1;
+  Matrix<std::int32_t> order_, batch_rows_;
+  Matrix<float> codes_, q_, p_, x_, batch_p_;
+  Matrix<float> first_moment_, second_moment_, rates_table_, rates_;
+  Matrix<double> column_sums_, loss_, divergence_;
+  train::StepGraph graph_{true};
+
+  std::chrono::steady_clock::time_point started_;
+  std::int64_t steps_of_run_ = 0;
+};
+
+}  // namespace clipk

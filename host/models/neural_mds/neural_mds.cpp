@@ -1,0 +1,229 @@
+#include "clipk/models/neural_mds.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "clipk/core/equal_rows.hpp"
+#include "clipk/core/random.hpp"
+#include "clipk/models/pca.hpp"
+#include "clipk/models/retrieval_axes.hpp"
+#include "models/neural_mds/mds_network.hpp"
+#include "models/neural_mds/mds_problem.hpp"
+#include "ops/check.hpp"
+
+namespace clipk {
+namespace {
+
+constexpr const char* kName = "neural_mds";
+constexpr const char* kKind = "neural_mds model";
+constexpr std::uint32_t kVersion = 1;
+
+// Of the mean reciprocal rank among the pairs set aside: less may be chance, and training that does
+// not help new pairs soon harms them.
+constexpr double kLeastGain = 0.03;
+
+void check_options(const NeuralMdsOptions& options, std::int64_t dim) {
+  if (options.dim < 1 || options.dim > dim) {
+    check::fail(kName, "a dimension from 1 to " + std::to_string(dim), std::to_string(options.dim));
+  }
+  if (options.hidden < 0)
+    check::fail(kName, "a hidden width from 0", std::to_string(options.hidden));
+  if (options.epochs < 0) {
+    check::fail(kName, "at least 0 epochs", std::to_string(options.epochs));
+  }
+  if (!(options.margin >= 0)) {
+    check::fail(kName, "a margin from 0", std::to_string(options.margin));
+  }
+  if (options.steps_per_epoch < 1) {
+    check::fail(kName, "at least 1 step an epoch", std::to_string(options.steps_per_epoch));
+  }
+  if (options.objective == MdsObjective::isotonic && options.quads_per_epoch < 1) {
+    check::fail(kName, "at least 1 quadruple an epoch", std::to_string(options.quads_per_epoch));
+  }
+  if (options.near < 1) check::fail(kName, "at least 1 near row", std::to_string(options.near));
+  const MdsBlocks& blocks = options.blocks;
+  if (blocks.image_image < 0 || blocks.text_text < 0 || blocks.image_text < 0 ||
+      !(blocks.image_image + blocks.text_text + blocks.image_text > 0)) {
+    check::fail(kName, "block weights from 0, one above",
+                std::to_string(blocks.image_image) + ", " + std::to_string(blocks.text_text) +
+                    ", " + std::to_string(blocks.image_text));
+  }
+  if (!(options.inner_share >= 0 && options.inner_share < 1)) {
+    check::fail(kName, "an inner share from 0, below 1", std::to_string(options.inner_share));
+  }
+}
+
+Matrix<float> chosen_rows(MatrixView<const float> rows, const std::vector<std::int64_t>& order,
+                          std::int64_t first, std::int64_t count) {
+  Matrix<float> result(count, rows.cols);
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::copy_n(rows.row(order[static_cast<std::size_t>(first + i)]), rows.cols,
+                result.view().row(i));
+  }
+  return result;
+}
+
+// The untrained network: means and scale of the rows, and the start's map.
+MdsNetwork started_network(Context& context, const MdsPairs& pairs,
+                           const NeuralMdsOptions& options) {
+  const std::int64_t dim = pairs.images.cols;
+  const Pca pca = Pca::fit(context, pairs.images, pairs.texts, {.components = options.dim});
+  Matrix<float> means(2, dim);
+  Matrix<float> centered[2] = {Matrix<float>(pairs.images.rows, dim),
+                               Matrix<float>(pairs.texts.rows, dim)};
+  double squares = 0;
+  for (int m = 0; m < 2; ++m) {
+    const auto mean = pca.mean(m == 0 ? Modality::image : Modality::text);
+    const MatrixView<const float> rows = m == 0 ? pairs.images : pairs.texts;
+    std::copy(mean.begin(), mean.end(), means.view().row(m));
+    for (std::int64_t i = 0; i < rows.rows; ++i) {
+      for (std::int64_t j = 0; j < dim; ++j) {
+        const double value = static_cast<double>(rows(i, j)) - mean[j];
+        centered[m](i, j) = static_cast<float>(value);
+        squares += value * value;
+      }
+    }
+  }
+  const auto rms = static_cast<float>(
+      std::sqrt(squares / static_cast<double>(pairs.images.rows + pairs.texts.rows)));
+
+  Matrix<float> start;
+  if (options.start == MdsStart::retrieval_axes) {
+    start = retrieval_axes(centered[0], centered[1], options.dim);
+  } else {
+    start = Matrix<float>(options.dim, dim);
+    const MatrixView<const double> axes = pca.components();
+    for (std::int64_t i = 0; i < options.dim; ++i) {
+      std::copy_n(axes.row(i), dim, start.view().row(i));
+    }
+  }
+  return MdsNetwork(context, options, start, std::move(means), rms);
+}
+
+TrainingResult train(Context& context, const MdsPairs& pairs, const MdsPairs& held_out,
+                     const NeuralMdsOptions& options, const std::filesystem::path& checkpoint,
+                     MdsNetwork& network) {
+  MdsProblem problem(context, pairs, held_out, options, network);
+  TrainerOptions trainer;
+  trainer.epochs = options.epochs;
+  trainer.batch = 0;
+  trainer.steps_per_epoch = options.steps_per_epoch;
+  trainer.rate = options.rate;
+  trainer.schedule.kind = Schedule::cosine;
+  trainer.checkpoint = checkpoint;
+  trainer.checkpoint_every = std::max<std::int64_t>(1, options.epochs / 20);
+  trainer.progress = options.progress;
+  if (held_out.images.rows > 0) {
+    trainer.early_stopping = {.patience = options.patience, .min_delta = kLeastGain};
+  }
+  return Trainer(context, problem, trainer).run();
+}
+
+// The number of epochs after which retrieval among pairs that were set aside was best; all of them
+// where equal rows leave none to set aside, or none that differ to fit.
+std::int64_t chosen_epochs(Context& context, const MdsPairs& pairs,
+                           const NeuralMdsOptions& options) {
+  const std::int64_t n = pairs.images.rows;
+  auto order = Random(context.seed(), RandomStream::mds_split).permutation(n);
+  const std::vector<std::int64_t> groups =
+      pair_groups(equal_row_groups(pairs.images), equal_row_groups(pairs.texts));
+  const std::int64_t aside =
+      set_groups_aside(order,
+                       std::clamp<std::int64_t>(
+                           std::llround(options.inner_share * static_cast<double>(n)), 1, n - 2),
+                       groups);
+  const auto group = [&](std::int64_t row) { return groups[static_cast<std::size_t>(row)]; };
+  const auto differs = [&](std::int64_t row) { return group(row) != group(order.back()); };
+  if (aside == 0 || std::none_of(order.begin() + aside, order.end(), differs)) {
+    return options.epochs;
+  }
+  const Matrix<float> out_images = chosen_rows(pairs.images, order, 0, aside);
+  const Matrix<float> out_texts = chosen_rows(pairs.texts, order, 0, aside);
+  const Matrix<float> in_images = chosen_rows(pairs.images, order, aside, n - aside);
+  const Matrix<float> in_texts = chosen_rows(pairs.texts, order, aside, n - aside);
+  const MdsPairs inner{in_images, in_texts};
+  MdsNetwork network = started_network(context, inner, options);
+  std::filesystem::path checkpoint = options.checkpoint;
+  if (!checkpoint.empty()) checkpoint += ".inner";
+  return train(context, inner, {out_images, out_texts}, options, checkpoint, network).best_epoch;
+}
+
+}  // namespace
+
+const char* to_string(MdsObjective objective) {
+  return objective == MdsObjective::isometric ? "isometric" : "isotonic";
+}
+
+const char* to_string(MdsStart start) {
+  return start == MdsStart::pca ? "pca" : "retrieval_axes";
+}
+
+struct NeuralMds::Impl {
+  MdsNetwork network;
+  std::int64_t epochs = 0;
+  std::vector<double> losses;
+};
+
+NeuralMds::NeuralMds(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+NeuralMds::NeuralMds(NeuralMds&&) noexcept = default;
+NeuralMds& NeuralMds::operator=(NeuralMds&&) noexcept = default;
+NeuralMds::~NeuralMds() = default;
+
+NeuralMds NeuralMds::fit(Context& context, MatrixView<const float> images,
+                         MatrixView<const float> texts, const NeuralMdsOptions& options) {
+  check_options(options, images.cols);
+  // Checked and prepared on the host, whatever the device.
+  Matrix<float> host_images(images.rows, images.cols), host_texts(texts.rows, texts.cols);
+  copy<float>(context, images, host_images.view());
+  copy<float>(context, texts, host_texts.view());
+  const MdsPairs pairs{host_images, host_texts};
+
+  MdsNetwork network = started_network(context, pairs, options);
+  NeuralMdsOptions final = options;
+  if (options.inner_share > 0 && images.rows > 3) {
+    final.epochs = chosen_epochs(context, pairs, options);
+  }
+  TrainingResult result;
+  if (final.epochs > 0) {
+    result = train(context, pairs, {}, final, options.checkpoint, network);
+  }
+  return NeuralMds(
+      std::make_unique<Impl>(Impl{std::move(network), final.epochs, std::move(result.loss)}));
+}
+
+std::int64_t NeuralMds::input_dim() const {
+  return impl_->network.inputs();
+}
+std::int64_t NeuralMds::dim() const {
+  return impl_->network.outputs();
+}
+std::int64_t NeuralMds::epochs() const {
+  return impl_->epochs;
+}
+const std::vector<double>& NeuralMds::losses() const {
+  return impl_->losses;
+}
+
+Matrix<float> NeuralMds::transform(Context& context, MatrixView<const float> rows,
+                                   Modality modality) const {
+  return impl_->network.transform(context, rows, modality);
+}
+
+void NeuralMds::save(Context& context, const std::filesystem::path& path) const {
+  ArchiveWriter archive(kKind, kVersion);
+  archive.add("epochs", impl_->epochs);
+  archive.add("losses", impl_->losses);
+  impl_->network.save(context, archive);
+  archive.write(path);
+}
+
+NeuralMds NeuralMds::load(Context& context, const std::filesystem::path& path) {
+  const ArchiveReader archive(path, kKind, kVersion);
+  return NeuralMds(
+      std::make_unique<Impl>(Impl{MdsNetwork::load(context, archive), archive.count("epochs"),
+                                  archive.vector<double>("losses")}));
+}
+
+}  // namespace clipk
