@@ -31,7 +31,7 @@ CASES = [
     ("nearest 20000x20000x64, k = 10 (faiss flat)", "nearest_bench",
      r"^nearest/n:20000/m:20000/d:64/k:10/", "faiss 20000x20000x64 k=10", 1),
     ("cosines and the best 10 both ways 50000x1000x512", "cosine_table_bench",
-     r"^cosine_tops/n:50000/m:1000/", "cosine tops 50000x1000x512", 1),
+     r"^cosine_top_k/n:50000/m:1000/", "cosine top-k 50000x1000x512", 1),
     ("log-sum-exp of 65536x1000x512, half a step of Sinkhorn", "log_sum_exp_bench",
      r"^log_sum_exp/n:65536/m:1000/d:512/", "log_sum_exp 65536x1000x512", 1),
     ("log-sum-exp of 1000x65536x512, the other half", "log_sum_exp_bench",

@@ -4,6 +4,7 @@
 
 #include "bench/support.hpp"
 #include "clipk/core/random.hpp"
+#include "clipk/ops/cosine_top_k.hpp"
 #include "clipk/ops/dense.hpp"
 
 namespace clipk::bench {
@@ -63,12 +64,14 @@ void table(benchmark::State& state) {
   add_memory(state);
 }
 
-void tops(benchmark::State& state) {
+void top_k(benchmark::State& state) {
   Context context = bench_context();
   const std::int64_t n = state.range(0), m = state.range(1);
   const Matrix<float> x = rows(context, n, 1), y = rows(context, m, 2);
+  Matrix<std::int32_t> of_x(context, n, kNearest), of_y(context, m, kNearest);
+  Matrix<float> cosines_of_x(context, n, kNearest), cosines_of_y(context, m, kNearest);
   run(state, context, work_of(n, m),
-      [&] { benchmark::DoNotOptimize(cosine_tops(context, x, y, kNearest)); });
+      [&] { cosine_top_k(context, x, y, of_x, cosines_of_x, of_y, cosines_of_y); });
   add_memory(state);
 }
 
@@ -78,7 +81,7 @@ void shape(benchmark::internal::Benchmark* bench) {
 }
 BENCHMARK(gemm)->Apply(shape);
 BENCHMARK(table)->Name("cosine_table")->Apply(shape);
-BENCHMARK(tops)->Name("cosine_tops")->Apply(shape);
+BENCHMARK(top_k)->Name("cosine_top_k")->Apply(shape);
 
 }  // namespace
 }  // namespace clipk::bench

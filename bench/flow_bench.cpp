@@ -8,7 +8,7 @@
 #include "bench/support.hpp"
 #include "clipk/core/random.hpp"
 #include "clipk/ops/adam.hpp"
-#include "clipk/ops/pair_loss.hpp"
+#include "clipk/ops/factor_pair_loss.hpp"
 
 namespace clipk::bench {
 namespace {

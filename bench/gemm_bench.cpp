@@ -1,4 +1,4 @@
-#include "cpu/gemm.hpp"
+#include "linalg/gemm.hpp"
 
 #include "bench/reference_gemm.hpp"
 #include "bench/support.hpp"

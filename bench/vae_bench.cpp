@@ -7,7 +7,7 @@
 #include "clipk/models/vae_network.hpp"
 #include "clipk/ops/adam.hpp"
 #include "clipk/ops/gather_rows.hpp"
-#include "clipk/ops/posterior.hpp"
+#include "clipk/ops/gaussian_posterior.hpp"
 
 namespace clipk::bench {
 namespace {

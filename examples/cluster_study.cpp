@@ -2,8 +2,8 @@
 // k-means on its codes, DEC and IDEC, over seeds; and a t-SNE map. docs/cluster_study.md.
 
 #include "cluster/cluster_study.hpp"
-#include "features.hpp"
-#include "study.hpp"
+#include "study/features.hpp"
+#include "study/study.hpp"
 
 namespace clipk::study {
 namespace {

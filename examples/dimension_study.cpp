@@ -2,8 +2,8 @@
 // worse? PCA, random projection, and Neural MDS, isometric and isotonic; docs/dimension_study.md.
 
 #include "dimension/dimension_study.hpp"
-#include "pairs.hpp"
-#include "study.hpp"
+#include "study/pairs.hpp"
+#include "study/study.hpp"
 
 namespace clipk::study {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "factor/factor_study.hpp"
 #include "factor/data.hpp"
-#include "study.hpp"
+#include "study/study.hpp"
 
 namespace clipk::study {
 namespace {

@@ -3,12 +3,12 @@
 
 #include <fmt/format.h>
 
-#include "gnuplot.hpp"
 #include "report/data.hpp"
 #include "report/page.hpp"
 #include "report/sections.hpp"
 #include "report/words.hpp"
-#include "study.hpp"
+#include "study/gnuplot.hpp"
+#include "study/study.hpp"
 
 namespace clipk::study {
 namespace {

@@ -2,8 +2,8 @@
 // labels say with coordinates and components: docs/semantic_study.md.
 
 #include "semantic/semantic_study.hpp"
-#include "gnuplot.hpp"
-#include "study.hpp"
+#include "study/gnuplot.hpp"
+#include "study/study.hpp"
 
 namespace clipk::study {
 namespace {

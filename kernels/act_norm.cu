@@ -15,7 +15,7 @@
 
 #include <algorithm>
 
-#include "kernels/row_lanes.cuh"
+#include "kernels/detail/row_lanes.cuh"
 
 namespace clipk::gpu {
 namespace {

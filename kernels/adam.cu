@@ -8,7 +8,7 @@
 #include <algorithm>
 
 #include "kernels/adam.hpp"
-#include "kernels/portable.cuh"
+#include "kernels/detail/portable.cuh"
 
 namespace clipk::gpu {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "kernels/affine_coupling.hpp"
 
-#include "kernels/row_lanes.cuh"
+#include "kernels/detail/row_lanes.cuh"
 
 namespace clipk::gpu {
 namespace {

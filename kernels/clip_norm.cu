@@ -9,7 +9,7 @@
 #include <algorithm>
 
 #include "kernels/clip_norm.hpp"
-#include "kernels/portable.cuh"
+#include "kernels/detail/portable.cuh"
 
 namespace clipk::gpu {
 namespace {

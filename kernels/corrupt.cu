@@ -13,8 +13,8 @@
 #include <cmath>
 
 #include "clipk/core/random.hpp"
-#include "kernels/normal.cuh"
-#include "kernels/portable.cuh"
+#include "kernels/detail/normal.cuh"
+#include "kernels/detail/portable.cuh"
 
 namespace clipk::gpu {
 namespace {

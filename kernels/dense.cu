@@ -12,7 +12,7 @@
 #include <algorithm>
 
 #include "kernels/dense.hpp"
-#include "kernels/portable.cuh"
+#include "kernels/detail/portable.cuh"
 
 namespace clipk::gpu {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "kernels/gather_rows.hpp"
 
-#include "kernels/portable.cuh"
+#include "kernels/detail/portable.cuh"
 
 namespace clipk::gpu {
 namespace {

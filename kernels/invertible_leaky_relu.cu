@@ -10,7 +10,7 @@
 #include "kernels/invertible_leaky_relu.hpp"
 
 #include "core/math.hpp"
-#include "kernels/row_lanes.cuh"
+#include "kernels/detail/row_lanes.cuh"
 
 namespace clipk::gpu {
 namespace {

@@ -15,7 +15,7 @@
 
 #include <algorithm>
 
-#include "kernels/portable.cuh"
+#include "kernels/detail/portable.cuh"
 
 namespace clipk::gpu {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "clipk/core/device.hpp"
 #include "clipk/ops/kmeans_step.hpp"
-#include "kernels/gemm.hpp"
+#include "kernels/detail/gemm.hpp"
 
 namespace clipk::gpu {
 

@@ -15,7 +15,7 @@
 #include <algorithm>
 #include <cfloat>
 
-#include "kernels/distance_tile.cuh"
+#include "kernels/detail/distance_tile.cuh"
 
 namespace clipk::gpu {
 namespace {

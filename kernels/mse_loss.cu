@@ -7,8 +7,8 @@
 
 #include <algorithm>
 
+#include "kernels/detail/portable.cuh"
 #include "kernels/mse_loss.hpp"
-#include "kernels/portable.cuh"
 
 namespace clipk::gpu {
 namespace {

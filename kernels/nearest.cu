@@ -14,7 +14,7 @@
 
 #include <algorithm>
 
-#include "kernels/distance_tile.cuh"
+#include "kernels/detail/distance_tile.cuh"
 
 namespace clipk::gpu {
 namespace {

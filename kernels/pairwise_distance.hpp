@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "clipk/core/device.hpp"
-#include "clipk/ops/metric.hpp"
+#include "clipk/core/metric.hpp"
 
 namespace clipk::gpu {
 

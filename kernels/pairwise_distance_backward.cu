@@ -16,7 +16,7 @@
 
 #include <algorithm>
 
-#include "kernels/portable.cuh"
+#include "kernels/detail/portable.cuh"
 
 namespace clipk::gpu {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "kernels/gemm.hpp"
+#include "kernels/detail/gemm.hpp"
 #include "kernels/pairwise_distance.hpp"
 
 namespace clipk::gpu {

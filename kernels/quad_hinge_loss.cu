@@ -14,9 +14,9 @@
 
 #include <algorithm>
 
-#include "kernels/pair_rows.hpp"
+#include "kernels/detail/packed_rows.hpp"
+#include "kernels/detail/quad_draw.cuh"
 #include "kernels/pairwise_distance.hpp"
-#include "kernels/quad_draw.cuh"
 #include "kernels/quad_hinge_loss.hpp"
 
 namespace clipk::gpu {

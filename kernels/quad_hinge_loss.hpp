@@ -6,7 +6,7 @@
 
 #include "clipk/core/memory.hpp"
 #include "clipk/ops/quad_hinge_loss.hpp"
-#include "kernels/gemm.hpp"
+#include "kernels/detail/gemm.hpp"
 
 namespace clipk::gpu {
 

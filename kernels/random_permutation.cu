@@ -1,13 +1,14 @@
 // The keys of a random permutation: 64 bits of Philox for each index, and the indices themselves.
 //
-// Plan    one thread an index; CUB's radix sort does the rest (kernels/device_sort.hpp). It is
+// Plan    one thread an index; CUB's radix sort does the rest (kernels/detail/device_sort.hpp). It
+// is
 //         stable, so equal keys keep the order of their indices.
 // Floor   12 n bytes written here, and about 9 passes of 24 n bytes in the sort: n / 1.3e10 s on
 //         an H100.
 
 #include "kernels/random_permutation.hpp"
 
-#include "kernels/portable.cuh"
+#include "kernels/detail/portable.cuh"
 
 namespace clipk::gpu {
 namespace {

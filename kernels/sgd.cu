@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "kernels/portable.cuh"
+#include "kernels/detail/portable.cuh"
 #include "kernels/sgd.hpp"
 
 namespace clipk::gpu {

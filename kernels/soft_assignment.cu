@@ -18,8 +18,8 @@
 
 #include <algorithm>
 
-#include "kernels/portable.cuh"
-#include "kernels/soft_tile.cuh"
+#include "kernels/detail/portable.cuh"
+#include "kernels/detail/soft_tile.cuh"
 
 namespace clipk::gpu {
 namespace {

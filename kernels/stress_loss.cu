@@ -22,8 +22,8 @@
 #include <algorithm>
 #include <cfloat>
 
-#include "kernels/pair_distance.cuh"
-#include "kernels/portable.cuh"
+#include "kernels/detail/packed_distance.cuh"
+#include "kernels/detail/portable.cuh"
 
 namespace clipk::gpu {
 namespace {

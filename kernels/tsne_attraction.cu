@@ -11,7 +11,7 @@
 
 #include <algorithm>
 
-#include "kernels/portable.cuh"
+#include "kernels/detail/portable.cuh"
 
 namespace clipk::gpu {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "clipk/core/memory.hpp"
 #include "clipk/ops/tsne_repulsion.hpp"
-#include "kernels/fft.hpp"
-#include "ops/tsne_grid_shape.hpp"
+#include "kernels/detail/fft.hpp"
+#include "twins/tsne_grid_shape.hpp"
 
 namespace clipk::gpu {
 

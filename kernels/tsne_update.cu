@@ -10,7 +10,7 @@
 
 #include <algorithm>
 
-#include "kernels/portable.cuh"
+#include "kernels/detail/portable.cuh"
 
 namespace clipk::gpu {
 namespace {

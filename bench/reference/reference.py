@@ -75,8 +75,8 @@ def faiss_narrow(device):
     return faiss_flat(20000, 20000, 64)
 
 
-@case("cosine tops 50000x1000x512", 3)
-def cosine_tops(device):
+@case("cosine top-k 50000x1000x512", 3)
+def cosine_top_k(device):
     x, y = codes(50000, 512, device), codes(1000, 512, device)
 
     def both():

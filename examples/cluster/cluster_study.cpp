@@ -15,8 +15,8 @@
 #include "clipk/models/kmeans.hpp"
 #include "clipk/models/pca.hpp"
 #include "clipk/models/tsne.hpp"
-#include "fit_store.hpp"
-#include "gnuplot.hpp"
+#include "study/fit_store.hpp"
+#include "study/gnuplot.hpp"
 
 namespace clipk::study {
 namespace {

@@ -6,9 +6,9 @@
 
 #include "clipk/models/choose_clusters.hpp"
 #include "cluster/fits.hpp"
-#include "cluster/report.hpp"
-#include "features.hpp"
-#include "study.hpp"
+#include "cluster/results.hpp"
+#include "study/features.hpp"
+#include "study/study.hpp"
 
 namespace clipk::study {
 

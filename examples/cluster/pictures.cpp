@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "largest.hpp"
+#include "study/largest.hpp"
 
 namespace clipk::study {
 namespace {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "clipk/metrics/clustering.hpp"
-#include "heatmap.hpp"
-#include "scatter.hpp"
+#include "study/heatmap.hpp"
+#include "study/scatter.hpp"
 
 namespace clipk::study {
 

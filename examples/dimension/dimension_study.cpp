@@ -10,9 +10,9 @@
 #include "clipk/core/equal_rows.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
-#include "fit_store.hpp"
-#include "gnuplot.hpp"
-#include "pair_checks.hpp"
+#include "study/fit_store.hpp"
+#include "study/gnuplot.hpp"
+#include "study/pair_checks.hpp"
 
 namespace clipk::study {
 namespace {

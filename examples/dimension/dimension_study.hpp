@@ -5,8 +5,8 @@
 
 #include "clipk/io/embeddings.hpp"
 #include "dimension/fits.hpp"
-#include "dimension/report.hpp"
-#include "study.hpp"
+#include "dimension/results.hpp"
+#include "study/study.hpp"
 
 namespace clipk::study {
 

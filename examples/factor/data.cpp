@@ -13,8 +13,8 @@
 #include "clipk/io/dataset.hpp"
 #include "clipk/io/embeddings.hpp"
 #include "clipk/io/synthetic_images.hpp"
-#include "features.hpp"
-#include "pairs.hpp"
+#include "study/features.hpp"
+#include "study/pairs.hpp"
 
 namespace clipk::study {
 namespace {

@@ -7,9 +7,9 @@
 
 #include "clipk/core/matrix.hpp"
 #include "clipk/io/attributes.hpp"
-#include "picture_grid.hpp"
-#include "rare_classes.hpp"
-#include "study.hpp"
+#include "study/picture_grid.hpp"
+#include "study/rare_classes.hpp"
+#include "study/study.hpp"
 
 namespace clipk::study {
 

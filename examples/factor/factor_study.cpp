@@ -14,7 +14,7 @@
 #include "clipk/core/random.hpp"
 #include "clipk/io/archive.hpp"
 #include "clipk/models/factor_pairs.hpp"
-#include "gnuplot.hpp"
+#include "study/gnuplot.hpp"
 
 namespace clipk::study {
 namespace {

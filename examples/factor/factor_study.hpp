@@ -6,9 +6,9 @@
 #include "clipk/models/iin.hpp"
 #include "factor/data.hpp"
 #include "factor/edits.hpp"
-#include "factor/report.hpp"
+#include "factor/results.hpp"
 #include "factor/stage.hpp"
-#include "study.hpp"
+#include "study/study.hpp"
 
 namespace clipk::study {
 

@@ -10,8 +10,8 @@
 #include "clipk/core/random.hpp"
 #include "clipk/io/captions.hpp"
 #include "clipk/io/dataset.hpp"
-#include "pair_checks.hpp"
-#include "rare_classes.hpp"
+#include "study/pair_checks.hpp"
+#include "study/rare_classes.hpp"
 
 namespace clipk::study {
 namespace {

@@ -9,7 +9,7 @@
 #include "clipk/core/random.hpp"
 #include "clipk/io/attributes.hpp"
 #include "clipk/io/embeddings.hpp"
-#include "pairs.hpp"
+#include "study/pairs.hpp"
 
 namespace clipk::study {
 

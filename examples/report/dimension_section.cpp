@@ -5,10 +5,10 @@
 #include <string>
 #include <utility>
 
-#include "chart.hpp"
 #include "dimension/dimension_study.hpp"
 #include "report/sections.hpp"
 #include "report/words.hpp"
+#include "study/chart.hpp"
 
 namespace clipk::study {
 namespace {

@@ -15,12 +15,12 @@
 #include "clipk/models/kmeans.hpp"
 #include "cluster/cluster_study.hpp"
 #include "factor/factor_study.hpp"
-#include "rare_classes.hpp"
 #include "report/words.hpp"
-#include "scatter.hpp"
 #include "semantic/measures.hpp"
 #include "semantic/semantic_study.hpp"
-#include "text.hpp"
+#include "study/rare_classes.hpp"
+#include "study/scatter.hpp"
+#include "study/text.hpp"
 
 namespace clipk::study {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "report/data.hpp"
 #include "report/page.hpp"
-#include "study.hpp"
+#include "study/study.hpp"
 
 namespace clipk::study {
 

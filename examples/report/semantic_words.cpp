@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "report/words.hpp"
-#include "text.hpp"
+#include "study/text.hpp"
 
 namespace clipk::study {
 namespace {

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "clipk/metrics/bootstrap.hpp"
-#include "cluster/report.hpp"
-#include "dimension/report.hpp"
-#include "factor/report.hpp"
+#include "cluster/results.hpp"
+#include "dimension/results.hpp"
+#include "factor/results.hpp"
 #include "report/page.hpp"
 #include "semantic/semantic_study.hpp"
 

@@ -12,9 +12,9 @@
 #include "clipk/io/dataset.hpp"
 #include "clipk/io/embeddings.hpp"
 #include "clipk/io/synthetic_pairs.hpp"
-#include "features.hpp"
-#include "pair_checks.hpp"
-#include "pairs.hpp"
+#include "study/features.hpp"
+#include "study/pair_checks.hpp"
+#include "study/pairs.hpp"
 
 namespace clipk::study {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "clipk/core/matrix.hpp"
 #include "clipk/io/attributes.hpp"
-#include "study.hpp"
+#include "study/study.hpp"
 
 namespace clipk::study {
 

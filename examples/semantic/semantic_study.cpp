@@ -22,8 +22,9 @@
 #include "clipk/models/kmeans.hpp"
 #include "clipk/models/neural_mds.hpp"
 #include "clipk/models/pca.hpp"
+#include "clipk/ops/cosine_top_k.hpp"
 #include "semantic/measures.hpp"
-#include "semantic/report.hpp"
+#include "semantic/results.hpp"
 
 namespace clipk::study {
 namespace {
@@ -32,7 +33,7 @@ constexpr std::int64_t kFewestImages = 3;   // a correlation needs as many
 constexpr std::int64_t kFewestPairs = 2;    // a partner and another one
 constexpr std::int64_t kMostRows = 20'000;  // images behind correlations and the number of clusters
 constexpr std::int64_t kQuickEpochs = 20;
-constexpr std::int64_t kMostNeighbors = 128;  // of cosine_tops
+constexpr std::int64_t kMostNeighbors = 128;  // of cosine_top_k
 
 class SemanticStudy {
  public:
@@ -132,6 +133,20 @@ class SemanticStudy {
     return found;
   }
 
+  struct TopK {
+    Matrix<std::int32_t> indices;
+    Matrix<float> cosines;
+  };
+  // The k candidates of the largest cosine with every query, the largest first.
+  TopK nearest_rows(const Matrix<float>& queries, const Matrix<float>& candidates, std::int64_t k) {
+    Context& context = run_.context();
+    Matrix<std::int32_t> indices(context, queries.rows(), k), back(context, candidates.rows(), 1);
+    Matrix<float> cosines(context, queries.rows(), k), back_cosines(context, candidates.rows(), 1);
+    cosine_top_k(context, queries.to_device(context), candidates.to_device(context), indices,
+                 cosines, back, back_cosines);
+    return {indices.to_host(context), cosines.to_host(context)};
+  }
+
   CosineExtract extract() {
     CosineExtract table;
     table.images = settings_.rows.empty() ? typical_images() : settings_.rows;
@@ -140,14 +155,13 @@ class SemanticStudy {
       table.texts = table.images;
     } else {
       // Every image's best text that is not there yet.
-      const CosineTops tops = cosine_tops(
-          run_.context(), images.to_device(run_.context()), data_.texts.to_device(run_.context()),
-          std::min({data_.texts.rows(), images.rows(), kMostNeighbors}));
+      const TopK best = nearest_rows(images, data_.texts,
+                                     std::min({data_.texts.rows(), images.rows(), kMostNeighbors}));
       std::set<std::int64_t> taken;
       for (std::int64_t i = 0; i < images.rows(); ++i) {
-        for (std::int64_t r = 0; r < tops.texts.cols(); ++r) {
-          if (!taken.insert(tops.texts(i, r)).second) continue;
-          table.texts.push_back(tops.texts(i, r));
+        for (std::int64_t r = 0; r < best.indices.cols(); ++r) {
+          if (!taken.insert(best.indices(i, r)).second) continue;
+          table.texts.push_back(best.indices(i, r));
           break;
         }
       }
@@ -160,12 +174,11 @@ class SemanticStudy {
                    }
                  });
     // Each text asks all images, not those of the table alone.
-    const CosineTops best = cosine_tops(run_.context(), texts.to_device(run_.context()),
-                                        data_.images.to_device(run_.context()), 1);
+    const TopK best = nearest_rows(texts, data_.images, 1);
     for (std::int64_t t = 0; t < texts.rows(); ++t) {
-      const std::int64_t image = best.texts(t, 0);
+      const std::int64_t image = best.indices(t, 0);
       table.best_image.push_back(image);
-      table.best_cosine.push_back(best.text_cosines(t, 0));
+      table.best_cosine.push_back(best.cosines(t, 0));
       table.best_column.push_back(static_cast<std::size_t>(
           std::find(table.images.begin(), table.images.end(), image) - table.images.begin()));
     }

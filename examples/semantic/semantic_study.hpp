@@ -8,10 +8,10 @@
 #include "clipk/metrics/bootstrap.hpp"
 #include "clipk/metrics/modality_gap.hpp"
 #include "clipk/metrics/retrieval.hpp"
-#include "pair_checks.hpp"
-#include "rare_classes.hpp"
 #include "semantic/data.hpp"
-#include "study.hpp"
+#include "study/pair_checks.hpp"
+#include "study/rare_classes.hpp"
+#include "study/study.hpp"
 
 namespace clipk::study {
 

@@ -10,8 +10,8 @@
 // after highway.h
 #include <hwy/contrib/math/math-inl.h>
 
-#include "cpu/parallel.hpp"
-#include "cpu/virtual_lanes-inl.hpp"
+#include "core/parallel.hpp"
+#include "core/virtual_lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "cpu/parallel.hpp"
+#include "core/parallel.hpp"
 
 namespace clipk::cpu {
 namespace {

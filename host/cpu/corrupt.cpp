@@ -8,8 +8,8 @@
 #include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
 #include <hwy/highway.h>
 
-#include "cpu/normal-inl.hpp"
-#include "cpu/parallel.hpp"
+#include "core/parallel.hpp"
+#include "cpu/detail/normal-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {

@@ -7,8 +7,8 @@
 // after highway.h
 #include <hwy/contrib/math/math-inl.h>
 
-#include "cpu/gemm.hpp"
-#include "cpu/parallel.hpp"
+#include "core/parallel.hpp"
+#include "linalg/gemm.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {

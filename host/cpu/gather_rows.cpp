@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cpu/parallel.hpp"
+#include "core/parallel.hpp"
 
 namespace clipk::cpu {
 

@@ -8,8 +8,8 @@
 #include <hwy/highway.h>
 
 #include "core/math.hpp"
-#include "cpu/parallel.hpp"
-#include "cpu/row_lanes-inl.hpp"
+#include "core/parallel.hpp"
+#include "core/row_lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "cpu/kmeans_labels.hpp"
-#include "cpu/parallel.hpp"
+#include "core/parallel.hpp"
+#include "cpu/detail/kmeans_labels.hpp"
 
 namespace clipk::cpu {
 namespace {

@@ -13,9 +13,9 @@
 #include <hwy/highway.h>
 
 #include "core/math.hpp"
-#include "cpu/gemm.hpp"
-#include "cpu/parallel.hpp"
-#include "cpu/virtual_lanes-inl.hpp"
+#include "core/parallel.hpp"
+#include "core/virtual_lanes-inl.hpp"
+#include "linalg/gemm.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {

@@ -5,8 +5,8 @@
 #include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
 #include <hwy/highway.h>
 
-#include "cpu/parallel.hpp"
-#include "cpu/virtual_lanes-inl.hpp"
+#include "core/parallel.hpp"
+#include "core/virtual_lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {

@@ -10,8 +10,8 @@
 #include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
 #include <hwy/highway.h>
 
-#include "cpu/parallel.hpp"
-#include "cpu/select-inl.hpp"
+#include "core/parallel.hpp"
+#include "cpu/detail/select-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "clipk/ops/nearest.hpp"
-#include "cpu/candidate_list.hpp"
-#include "cpu/distance_tile.hpp"
+#include "cpu/detail/candidate_list.hpp"
+#include "cpu/detail/distance_tile.hpp"
 
 namespace clipk::cpu {
 

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
-#include "cpu/distance_tile.hpp"
-#include "cpu/parallel.hpp"
+#include "core/parallel.hpp"
+#include "cpu/detail/distance_tile.hpp"
+#include "linalg/row_scales.hpp"
 
 namespace clipk::cpu {
 namespace {

@@ -9,9 +9,9 @@
 #include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
 #include <hwy/highway.h>
 
-#include "cpu/gemm.hpp"
-#include "cpu/parallel.hpp"
-#include "cpu/virtual_lanes-inl.hpp"
+#include "core/parallel.hpp"
+#include "core/virtual_lanes-inl.hpp"
+#include "linalg/gemm.hpp"
 
 // The gradient with respect to x_i is (sum_j s_ij) x_i - sum_j c_ij y_j, with
 //   squared Euclidean   c = s = 2 g

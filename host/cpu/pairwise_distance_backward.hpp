@@ -1,7 +1,7 @@
 #pragma once
 
 #include "clipk/ops/pairwise_distance.hpp"
-#include "cpu/distance_tile.hpp"
+#include "cpu/detail/distance_tile.hpp"
 
 namespace clipk::cpu {
 

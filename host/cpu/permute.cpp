@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cpu/parallel.hpp"
+#include "core/parallel.hpp"
 
 namespace clipk::cpu {
 namespace {

@@ -1,7 +1,7 @@
 #include "cpu/quad_hinge_loss.hpp"
 
 #include "clipk/core/memory.hpp"
-#include "cpu/quad_hinge_forms.hpp"
+#include "cpu/detail/quad_hinge_forms.hpp"
 
 namespace clipk::cpu {
 namespace {

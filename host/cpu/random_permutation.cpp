@@ -4,7 +4,7 @@
 #include <bit>
 #include <utility>
 
-#include "cpu/parallel.hpp"
+#include "core/parallel.hpp"
 
 namespace clipk::cpu {
 

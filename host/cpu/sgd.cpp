@@ -5,7 +5,7 @@
 #include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
 #include <hwy/highway.h>
 
-#include "cpu/parallel.hpp"
+#include "core/parallel.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {

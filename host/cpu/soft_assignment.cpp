@@ -7,10 +7,10 @@
 
 #include <algorithm>
 
-#include "cpu/parallel.hpp"
-#include "cpu/soft_assignment_task.hpp"
-#include "cpu/soft_rows-inl.hpp"
-#include "cpu/soft_wide-inl.hpp"
+#include "core/parallel.hpp"
+#include "cpu/detail/soft_assignment_task.hpp"
+#include "cpu/detail/soft_rows-inl.hpp"
+#include "cpu/detail/soft_wide-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {

@@ -8,9 +8,9 @@
 #include <algorithm>
 #include <limits>
 
-#include "cpu/pair_gradient.hpp"
-#include "cpu/pair_tile.hpp"
-#include "cpu/virtual_lanes-inl.hpp"
+#include "core/virtual_lanes-inl.hpp"
+#include "cpu/detail/distance_gradient.hpp"
+#include "cpu/detail/packed_rows.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {

@@ -7,9 +7,9 @@
 
 #include <algorithm>
 
-#include "cpu/parallel.hpp"
-#include "cpu/soft_rows-inl.hpp"
-#include "cpu/virtual_lanes-inl.hpp"
+#include "core/parallel.hpp"
+#include "core/virtual_lanes-inl.hpp"
+#include "cpu/detail/soft_rows-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {

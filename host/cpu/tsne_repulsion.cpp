@@ -7,8 +7,8 @@
 
 #include <algorithm>
 
-#include "cpu/parallel.hpp"
-#include "cpu/virtual_lanes-inl.hpp"
+#include "core/parallel.hpp"
+#include "core/virtual_lanes-inl.hpp"
 
 #ifndef CLIPK_CPU_TSNE_REPULSION_ONCE
 #define CLIPK_CPU_TSNE_REPULSION_ONCE

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cpu/parallel.hpp"
+#include "core/parallel.hpp"
 
 // Memory-bound and small beside the forces: plain loops.
 namespace clipk::cpu {

@@ -12,7 +12,7 @@
 #include "clipk/io/atomic_file.hpp"
 #include "clipk/io/sha256.hpp"
 #include "io/input_file.hpp"
-#include "io/names.hpp"
+#include "io/tables/names.hpp"
 
 namespace clipk {
 namespace {

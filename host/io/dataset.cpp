@@ -6,8 +6,8 @@
 #include "clipk/io/array_file.hpp"
 #include "clipk/io/check_finite.hpp"
 #include "clipk/io/embeddings.hpp"
-#include "io/array_source.hpp"
-#include "io/elements.hpp"
+#include "io/arrays/array_source.hpp"
+#include "io/arrays/elements.hpp"
 
 namespace clipk {
 namespace {

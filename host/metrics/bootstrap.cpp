@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "clipk/core/random.hpp"
-#include "cpu/parallel.hpp"
-#include "ops/check.hpp"
+#include "core/check.hpp"
+#include "core/parallel.hpp"
 
 namespace clipk {
 namespace {

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "clipk/metrics/hungarian.hpp"
+#include "core/check.hpp"
 #include "core/double_double.hpp"
 #include "core/math.hpp"
-#include "ops/check.hpp"
 
 namespace clipk {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "clipk/io/check_finite.hpp"
-#include "cpu/cross_products.hpp"
-#include "cpu/parallel.hpp"
+#include "core/parallel.hpp"
+#include "linalg/cross_products.hpp"
 
 namespace clipk {
 namespace {

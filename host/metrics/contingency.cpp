@@ -3,7 +3,7 @@
 #include <string>
 
 #include "clipk/metrics/clustering.hpp"
-#include "ops/check.hpp"
+#include "core/check.hpp"
 
 namespace clipk {
 namespace {

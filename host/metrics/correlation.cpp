@@ -6,12 +6,12 @@
 #include <numbers>
 #include <string>
 
+#include "core/check.hpp"
+#include "core/host_rows.hpp"
 #include "core/math.hpp"
-#include "cpu/parallel.hpp"
+#include "core/parallel.hpp"
 #include "metrics/column_products.hpp"
 #include "metrics/correlation_table.hpp"
-#include "metrics/host_rows.hpp"
-#include "ops/check.hpp"
 
 namespace clipk {
 namespace {

@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "clipk/metrics/correlation.hpp"
+#include "core/check.hpp"
+#include "core/host_rows.hpp"
 #include "metrics/correlation_table.hpp"
-#include "metrics/host_rows.hpp"
-#include "ops/check.hpp"
 
 namespace clipk {
 namespace {

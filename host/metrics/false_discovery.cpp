@@ -4,7 +4,7 @@
 #include <numeric>
 #include <string>
 
-#include "ops/check.hpp"
+#include "core/check.hpp"
 
 namespace clipk {
 

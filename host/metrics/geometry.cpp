@@ -10,9 +10,9 @@
 
 #include "clipk/core/random.hpp"
 #include "clipk/ops/pairwise_distance.hpp"
-#include "cpu/rank.hpp"
-#include "metrics/pair_stream.hpp"
-#include "ops/check.hpp"
+#include "core/check.hpp"
+#include "metrics/distance_stream.hpp"
+#include "metrics/rank.hpp"
 
 namespace clipk {
 namespace {

@@ -4,10 +4,10 @@
 #include <cmath>
 #include <string>
 
-#include "metrics/exact_tops.hpp"
-#include "metrics/host_rows.hpp"
-#include "metrics/unit_rows.hpp"
-#include "ops/check.hpp"
+#include "core/check.hpp"
+#include "core/host_rows.hpp"
+#include "core/unit_rows.hpp"
+#include "metrics/exact_top_k.hpp"
 
 namespace clipk {
 namespace {
@@ -35,7 +35,7 @@ Hubness hubness(Context& context, MatrixView<const float> queries,
                 std::to_string(candidates.cols));
   }
   if (queries.rows < 1) check::fail(kName, "at least 1 query", "0");
-  check_tops(kName, k, candidates.rows, "candidates");
+  check_top_k(kName, k, candidates.rows, "candidates");
   const HostRows<float> host_queries(context, queries);
   const HostRows<float> host_candidates(context, candidates);
   check_nonzero_rows(host_queries.view(), "hubness queries");
@@ -43,14 +43,14 @@ Hubness hubness(Context& context, MatrixView<const float> queries,
   Hubness result;
   result.k = k;
   result.occurrences.resize(static_cast<std::size_t>(candidates.rows));
-  exact_tops(context.threads(), host_queries.view(), host_candidates.view(), k,
-             [&](std::int64_t, MatrixView<const std::int32_t> indices, MatrixView<const double>) {
-               for (std::int64_t i = 0; i < indices.rows; ++i) {
-                 for (std::int64_t p = 0; p < k; ++p) {
-                   ++result.occurrences[static_cast<std::size_t>(indices(i, p))];
-                 }
-               }
-             });
+  exact_top_k(context.threads(), host_queries.view(), host_candidates.view(), k,
+              [&](std::int64_t, MatrixView<const std::int32_t> indices, MatrixView<const double>) {
+                for (std::int64_t i = 0; i < indices.rows; ++i) {
+                  for (std::int64_t p = 0; p < k; ++p) {
+                    ++result.occurrences[static_cast<std::size_t>(indices(i, p))];
+                  }
+                }
+              });
   const auto m = static_cast<double>(candidates.rows);
   result.skew =
       skew_of(result.occurrences, static_cast<double>(k) * static_cast<double>(queries.rows) / m);

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "clipk/core/matrix.hpp"
-#include "ops/check.hpp"
+#include "core/check.hpp"
 
 namespace clipk {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "clipk/io/check_finite.hpp"
-#include "metrics/host_rows.hpp"
-#include "ops/check.hpp"
+#include "core/check.hpp"
+#include "core/host_rows.hpp"
 
 namespace clipk {
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "clipk/core/matrix.hpp"
-#include "clipk/ops/metric.hpp"
+#include "clipk/core/metric.hpp"
 
 namespace clipk {
 

@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "cpu/parallel.hpp"
-#include "metrics/host_rows.hpp"
-#include "metrics/row_dot.hpp"
-#include "metrics/unit_rows.hpp"
-#include "ops/check.hpp"
+#include "core/check.hpp"
+#include "core/host_rows.hpp"
+#include "core/parallel.hpp"
+#include "core/row_dot.hpp"
+#include "core/unit_rows.hpp"
 
 namespace clipk {
 namespace {

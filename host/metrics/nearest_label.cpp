@@ -3,8 +3,8 @@
 #include <string>
 
 #include "clipk/ops/nearest.hpp"
+#include "core/check.hpp"
 #include "metrics/labelled_rows.hpp"
-#include "ops/check.hpp"
 
 namespace clipk {
 

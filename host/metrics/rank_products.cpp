@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "cpu/cross_products.hpp"
-#include "cpu/parallel.hpp"
+#include "core/parallel.hpp"
+#include "linalg/cross_products.hpp"
 #include "metrics/column_products.hpp"
 
 namespace clipk {

@@ -7,11 +7,11 @@
 #include <utility>
 
 #include "clipk/ops/log_sum_exp.hpp"
+#include "core/check.hpp"
+#include "core/host_rows.hpp"
 #include "core/math.hpp"
-#include "metrics/exact_tops.hpp"
-#include "metrics/host_rows.hpp"
-#include "metrics/unit_rows.hpp"
-#include "ops/check.hpp"
+#include "core/unit_rows.hpp"
+#include "metrics/exact_top_k.hpp"
 
 namespace clipk {
 namespace {
@@ -70,13 +70,13 @@ std::vector<double> csls_bias(Context& context, MatrixView<const float> bank,
                               MatrixView<const float> candidates, std::int64_t k) {
   constexpr const char* kName = "csls_bias";
   check_sides(kName, bank, candidates);
-  check_tops(kName, k, bank.rows, "the bank");
+  check_top_k(kName, k, bank.rows, "the bank");
   const HostRows<float> host_bank(context, bank);
   const HostRows<float> host_candidates(context, candidates);
   check_nonzero_rows(host_bank.view(), "csls_bias bank");
   check_nonzero_rows(host_candidates.view(), "csls_bias candidates");
   std::vector<double> bias(static_cast<std::size_t>(candidates.rows));
-  exact_tops(
+  exact_top_k(
       context.threads(), host_candidates.view(), host_bank.view(), k,
       [&](std::int64_t first, MatrixView<const std::int32_t>, MatrixView<const double> cosines) {
         for (std::int64_t i = 0; i < cosines.rows; ++i) {

@@ -9,9 +9,9 @@
 
 #include "clipk/core/random.hpp"
 #include "clipk/ops/pairwise_distance.hpp"
-#include "cpu/parallel.hpp"
+#include "core/check.hpp"
+#include "core/parallel.hpp"
 #include "metrics/labelled_rows.hpp"
-#include "ops/check.hpp"
 
 namespace clipk {
 namespace {

@@ -9,11 +9,11 @@
 #include "clipk/core/matrix.hpp"
 #include "clipk/core/random.hpp"
 #include "clipk/io/check_finite.hpp"
-#include "cpu/gemm.hpp"
-#include "cpu/parallel.hpp"
-#include "metrics/host_rows.hpp"
-#include "metrics/unit_rows.hpp"
-#include "ops/check.hpp"
+#include "core/check.hpp"
+#include "core/host_rows.hpp"
+#include "core/parallel.hpp"
+#include "core/unit_rows.hpp"
+#include "linalg/gemm.hpp"
 
 namespace clipk {
 namespace {

@@ -10,12 +10,12 @@
 
 #include "clipk/io/archive.hpp"
 #include "clipk/io/check_finite.hpp"
-#include "cpu/gemm.hpp"
-#include "cpu/householder.hpp"
-#include "cpu/parallel.hpp"
-#include "cpu/symmetric_eigen.hpp"
-#include "metrics/host_rows.hpp"
-#include "ops/check.hpp"
+#include "core/check.hpp"
+#include "core/host_rows.hpp"
+#include "core/parallel.hpp"
+#include "linalg/gemm.hpp"
+#include "linalg/householder.hpp"
+#include "linalg/symmetric_eigen.hpp"
 
 namespace clipk {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "clipk/core/random.hpp"
 #include "clipk/ops/dense.hpp"
-#include "ops/check.hpp"
+#include "core/check.hpp"
 
 namespace clipk {
 

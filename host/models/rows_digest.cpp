@@ -1,7 +1,7 @@
 #include "models/rows_digest.hpp"
 
 #include "clipk/io/sha256.hpp"
-#include "metrics/host_rows.hpp"
+#include "core/host_rows.hpp"
 
 namespace clipk {
 

@@ -9,9 +9,9 @@
 #include "clipk/io/check_finite.hpp"
 #include "clipk/ops/dense.hpp"
 #include "clipk/ops/normalize_rows.hpp"
-#include "metrics/host_rows.hpp"
-#include "metrics/unit_rows.hpp"
-#include "ops/check.hpp"
+#include "core/check.hpp"
+#include "core/host_rows.hpp"
+#include "core/unit_rows.hpp"
 
 namespace clipk {
 namespace {

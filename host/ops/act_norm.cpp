@@ -3,8 +3,8 @@
 #include <type_traits>
 
 #include "clipk/core/memory.hpp"
+#include "core/check.hpp"
 #include "cpu/act_norm.hpp"
-#include "ops/check.hpp"
 
 #if CLIPK_HAS_CUDA
 #include "kernels/act_norm.hpp"

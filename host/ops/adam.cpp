@@ -1,7 +1,7 @@
 #include "clipk/ops/adam.hpp"
 
+#include "core/check.hpp"
 #include "cpu/adam.hpp"
-#include "ops/check.hpp"
 
 #if CLIPK_HAS_CUDA
 #include "kernels/adam.hpp"

@@ -3,9 +3,9 @@
 #include <string>
 #include <type_traits>
 
-#include "core/named.hpp"
+#include "core/check.hpp"
+#include "core/enum_names.hpp"
 #include "cpu/affine_coupling.hpp"
-#include "ops/check.hpp"
 
 #if CLIPK_HAS_CUDA
 #include "kernels/affine_coupling.hpp"

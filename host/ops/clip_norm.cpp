@@ -3,8 +3,8 @@
 #include <string>
 
 #include "clipk/core/memory.hpp"
+#include "core/check.hpp"
 #include "cpu/clip_norm.hpp"
-#include "ops/check.hpp"
 
 #if CLIPK_HAS_CUDA
 #include "kernels/clip_norm.hpp"

@@ -5,8 +5,8 @@
 #include <type_traits>
 
 #include "clipk/core/memory.hpp"
+#include "core/check.hpp"
 #include "cpu/corrupt.hpp"
-#include "ops/check.hpp"
 
 #if CLIPK_HAS_CUDA
 #include "kernels/corrupt.hpp"

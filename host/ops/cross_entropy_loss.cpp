@@ -4,8 +4,8 @@
 #include <type_traits>
 
 #include "clipk/core/memory.hpp"
+#include "core/check.hpp"
 #include "cpu/cross_entropy_loss.hpp"
-#include "ops/check.hpp"
 
 #if CLIPK_HAS_CUDA
 #include "kernels/cross_entropy_loss.hpp"

@@ -1,7 +1,7 @@
 #include "clipk/ops/gather_rows.hpp"
 
+#include "core/check.hpp"
 #include "cpu/gather_rows.hpp"
-#include "ops/check.hpp"
 
 #if CLIPK_HAS_CUDA
 #include "kernels/gather_rows.hpp"

@@ -4,8 +4,8 @@
 #include <string>
 #include <type_traits>
 
+#include "core/check.hpp"
 #include "cpu/invertible_leaky_relu.hpp"
-#include "ops/check.hpp"
 
 #if CLIPK_HAS_CUDA
 #include "kernels/invertible_leaky_relu.hpp"

@@ -4,9 +4,9 @@
 #include <string>
 
 #include "clipk/core/memory.hpp"
-#include "cpu/kmeans_labels.hpp"
+#include "core/check.hpp"
+#include "cpu/detail/kmeans_labels.hpp"
 #include "cpu/kmeans_step.hpp"
-#include "ops/check.hpp"
 
 #if CLIPK_HAS_CUDA
 #include "kernels/kmeans_step.hpp"

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "clipk/core/memory.hpp"
+#include "core/check.hpp"
 #include "cpu/log_sum_exp.hpp"
-#include "ops/check.hpp"
 
 #if CLIPK_HAS_CUDA
 #include "kernels/log_sum_exp.hpp"

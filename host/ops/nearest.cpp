@@ -6,9 +6,9 @@
 #include <string>
 
 #include "clipk/core/memory.hpp"
+#include "core/check.hpp"
 #include "cpu/nearest.hpp"
-#include "ops/check.hpp"
-#include "ops/distance_scales.hpp"
+#include "ops/detail/distance_scales.hpp"
 
 #if CLIPK_HAS_CUDA
 #include "kernels/nearest.hpp"

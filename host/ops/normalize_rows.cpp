@@ -1,7 +1,7 @@
 #include "clipk/ops/normalize_rows.hpp"
 
+#include "core/check.hpp"
 #include "cpu/normalize_rows.hpp"
-#include "ops/check.hpp"
 
 #if CLIPK_HAS_CUDA
 #include "kernels/normalize_rows.hpp"

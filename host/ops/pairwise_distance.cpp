@@ -3,10 +3,10 @@
 #include <string>
 #include <type_traits>
 
+#include "core/check.hpp"
 #include "cpu/pairwise_distance.hpp"
 #include "cpu/pairwise_distance_backward.hpp"
-#include "ops/check.hpp"
-#include "ops/distance_scales.hpp"
+#include "ops/detail/distance_scales.hpp"
 
 #if CLIPK_HAS_CUDA
 #include "kernels/pairwise_distance_backward.hpp"

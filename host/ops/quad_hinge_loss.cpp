@@ -3,8 +3,8 @@
 #include <limits>
 #include <string>
 
+#include "core/check.hpp"
 #include "cpu/quad_hinge_loss.hpp"
-#include "ops/check.hpp"
 
 #if CLIPK_HAS_CUDA
 #include "kernels/quad_hinge_loss.hpp"

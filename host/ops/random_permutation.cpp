@@ -3,11 +3,11 @@
 #include <limits>
 
 #include "clipk/core/memory.hpp"
+#include "core/check.hpp"
 #include "cpu/random_permutation.hpp"
-#include "ops/check.hpp"
 
 #if CLIPK_HAS_CUDA
-#include "kernels/device_sort.hpp"
+#include "kernels/detail/device_sort.hpp"
 #include "kernels/random_permutation.hpp"
 #endif
 

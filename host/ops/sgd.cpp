@@ -1,7 +1,7 @@
 #include "clipk/ops/sgd.hpp"
 
+#include "core/check.hpp"
 #include "cpu/sgd.hpp"
-#include "ops/check.hpp"
 
 #if CLIPK_HAS_CUDA
 #include "kernels/sgd.hpp"

@@ -4,8 +4,8 @@
 #include <type_traits>
 
 #include "clipk/core/memory.hpp"
+#include "core/check.hpp"
 #include "cpu/soft_assignment.hpp"
-#include "ops/check.hpp"
 
 #if CLIPK_HAS_CUDA
 #include "kernels/soft_assignment.hpp"

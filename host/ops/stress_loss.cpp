@@ -3,8 +3,8 @@
 #include <type_traits>
 
 #include "clipk/core/memory.hpp"
+#include "core/check.hpp"
 #include "cpu/stress_loss.hpp"
-#include "ops/check.hpp"
 
 #if CLIPK_HAS_CUDA
 #include "kernels/stress_loss.hpp"

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "ops/check.hpp"
+#include "core/check.hpp"
 
 namespace clipk {
 namespace {

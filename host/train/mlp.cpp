@@ -8,7 +8,7 @@
 #include "clipk/core/error.hpp"
 #include "clipk/core/memory.hpp"
 #include "clipk/core/random.hpp"
-#include "core/named.hpp"
+#include "core/enum_names.hpp"
 
 namespace clipk {
 namespace {

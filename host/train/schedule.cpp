@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <numbers>
 
+#include "core/enum_names.hpp"
 #include "core/math.hpp"
-#include "core/named.hpp"
 
 namespace clipk {
 

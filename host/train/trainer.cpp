@@ -12,8 +12,8 @@
 #include "clipk/core/random.hpp"
 #include "clipk/ops/clip_norm.hpp"
 #include "clipk/ops/random_permutation.hpp"
+#include "core/enum_names.hpp"
 #include "core/math.hpp"
-#include "core/named.hpp"
 #include "train/checkpoint.hpp"
 #include "train/step_graph.hpp"
 

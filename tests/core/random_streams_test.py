@@ -14,14 +14,14 @@ FOLDERS = ("host", "kernels", "examples")
 OF_CALLERS = {"general", "data"}
 # One stream, several twins: the places that may name it.
 TWINS = {
-    "quadruples": ["host/cpu/quad_hinge-inl.hpp", "host/cpu/quad_hinge-inl.hpp", "kernels/quad_draw.cuh"],
-    "corruption": ["host/cpu/corrupt.cpp", "host/cpu/posterior.cpp", "kernels/corrupt.cu", "kernels/posterior.cu"],
+    "quadruples": ["host/cpu/detail/quad_hinge-inl.hpp", "host/cpu/detail/quad_hinge-inl.hpp", "kernels/detail/quad_draw.cuh"],
+    "corruption": ["host/cpu/corrupt.cpp", "host/cpu/gaussian_posterior.cpp", "kernels/corrupt.cu", "kernels/gaussian_posterior.cu"],
 }
 # Where a stream is a parameter, and the generators themselves.
 GENERATORS = {
-    "host/core/random.cpp", "host/cpu/philox-inl.hpp", "host/cpu/random_permutation.hpp",
+    "host/core/random.cpp", "host/cpu/detail/philox-inl.hpp", "host/cpu/random_permutation.hpp",
     "host/cpu/random_permutation.cpp", "host/ops/random_permutation.cpp",
-    "host/models/probes/logistic_selection.cpp", "kernels/portable.cuh", "kernels/random_permutation.cu",
+    "host/models/probes/logistic_selection.cpp", "kernels/detail/portable.cuh", "kernels/random_permutation.cu",
 }
 # Calls that draw, up to the end of their statement.
 DRAWS = re.compile(r"\b(?:Random(?:\s+\w+)?|random_blocks?|random_permutation|philox4x32_10)\s*[({][^;]*;")

@@ -4,9 +4,9 @@
 
 #include "clipk/io/embeddings.hpp"
 #include "clipk/io/npy.hpp"
+#include "io/arrays/parquet_rows.hpp"
 #include "io/broken_files.hpp"
 #include "io/files.hpp"
-#include "io/parquet_rows.hpp"
 #include "support/golden.hpp"
 
 namespace clipk {

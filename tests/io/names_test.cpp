@@ -1,4 +1,4 @@
-#include "io/names.hpp"
+#include "io/tables/names.hpp"
 
 #include <gtest/gtest.h>
 

@@ -11,10 +11,10 @@
 #include <thread>
 
 #include "clipk/io/atomic_file.hpp"
+#include "io/arrays/packed_size.hpp"
+#include "io/arrays/zip_archive.hpp"
 #include "io/broken_files.hpp"
 #include "io/files.hpp"
-#include "io/packed_size.hpp"
-#include "io/zip_archive.hpp"
 #include "io/zip_files.hpp"
 #include "support/golden.hpp"
 

@@ -1,10 +1,10 @@
-#include "kernels/gemm.hpp"
+#include "kernels/detail/gemm.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 #include "clipk/core/error.hpp"
-#include "kernels/device_sort.hpp"
+#include "kernels/detail/device_sort.hpp"
 #include "kernels/gpu_test.hpp"
 #include "support/arrays.hpp"
 

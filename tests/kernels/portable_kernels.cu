@@ -1,6 +1,6 @@
 #include "kernels/portable_kernels.hpp"
 
-#include "kernels/portable.cuh"
+#include "kernels/detail/portable.cuh"
 
 namespace clipk::test {
 namespace {

@@ -6,7 +6,7 @@
 
 namespace clipk::test {
 
-// Each runs one part of kernels/portable.cuh on small arrays in device memory.
+// Each runs one part of kernels/detail/portable.cuh on small arrays in device memory.
 
 void run_philox(const uint4* counters, const uint2* keys, int n, uint4* out, cudaStream_t stream);
 /// bits [n, 4]: to_tf32, the two parts of split_tf32, and pack_bf16 of (x, -x).

@@ -1,4 +1,4 @@
-// Every part of kernels/portable.cuh whose body differs between nvcc and the SIMT harness.
+// Every part of kernels/detail/portable.cuh whose body differs between nvcc and the SIMT harness.
 #include <bit>
 #include <cmath>
 #include <limits>

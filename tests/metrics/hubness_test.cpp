@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include "metrics/rows.hpp"
 #include "support/coco500.hpp"
+#include "support/random_rows.hpp"
 
 namespace clipk::test {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <cstring>
 
-#include "metrics/rows.hpp"
 #include "support/coco500.hpp"
+#include "support/random_rows.hpp"
 
 namespace clipk::test {
 namespace {

@@ -5,8 +5,8 @@
 #include <numeric>
 
 #include "clipk/metrics/retrieval.hpp"
-#include "metrics/rows.hpp"
 #include "support/coco500.hpp"
+#include "support/random_rows.hpp"
 
 namespace clipk::test {
 namespace {

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <string>
 
-#include "metrics/rows.hpp"
 #include "support/coco500.hpp"
+#include "support/random_rows.hpp"
 
 namespace clipk::test {
 namespace {

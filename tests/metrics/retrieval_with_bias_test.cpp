@@ -2,7 +2,7 @@
 #include <cstdint>
 
 #include "clipk/metrics/retrieval.hpp"
-#include "metrics/rows.hpp"
+#include "support/random_rows.hpp"
 
 namespace clipk::test {
 namespace {

@@ -8,9 +8,9 @@
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
-#include "clipk/ops/quad_draw.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
+#include "twins/quad_draw.hpp"
 
 namespace clipk::test {
 namespace {

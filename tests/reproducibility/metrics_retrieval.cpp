@@ -41,14 +41,6 @@ const Registered kCosineTable = one("metrics/cosine_table/cosine_table", [](Run&
       [&](std::int64_t first, MatrixView<const float> cosines) { run.add(first, cosines); });
 });
 
-const Registered kCosineTableCosineTops = one("metrics/cosine_table/cosine_tops", [](Run& run) {
-  const Pairs pairs(run);
-  for (const std::int64_t k : {1, 10}) {
-    const CosineTops tops = cosine_tops(run.context, pairs.images, pairs.texts, k);
-    run.add(tops.texts, tops.text_cosines, tops.images, tops.image_cosines);
-  }
-});
-
 const Registered kHubness = one("metrics/hubness/hubness", [](Run& run) {
   const Pairs pairs(run);
   const Hubness hubs = hubness(run.context, pairs.images, pairs.texts, 10);

@@ -1,4 +1,5 @@
 // Distances of rows, and what is read off them without storing them.
+#include "clipk/ops/cosine_top_k.hpp"
 #include "clipk/ops/log_sum_exp.hpp"
 #include "clipk/ops/nearest.hpp"
 #include "clipk/ops/pairwise_distance.hpp"
@@ -122,6 +123,17 @@ const Registered kLogSumExp = both("ops/log_sum_exp/log_sum_exp", [](Run& run, a
     log_sum_exp(run.context, x, y, scale, offset.flat(), {out.view().row(0), 300});
     log_sum_exp(run.context, x, y, scale, {}, {out.view().row(1), 300});
     run.add(out);
+  }
+});
+
+const Registered kCosineTopK = one("ops/cosine_top_k/cosine_top_k.float", [](Run& run) {
+  const auto x = run.inputs.clustered(517, 37, 40);
+  const auto y = run.inputs.near(x, 0.4);
+  for (const std::int64_t k : {1, 10}) {
+    Matrix<std::int32_t> of_x(517, k), of_y(517, k);
+    Matrix<float> cosines_of_x(517, k), cosines_of_y(517, k);
+    cosine_top_k(run.context, x, y, of_x, cosines_of_x, of_y, cosines_of_y);
+    run.add(of_x, cosines_of_x, of_y, cosines_of_y);
   }
 });
 

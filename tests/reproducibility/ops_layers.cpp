@@ -3,7 +3,7 @@
 #include "clipk/ops/dense.hpp"
 #include "clipk/ops/gather_rows.hpp"
 #include "clipk/ops/normalize_rows.hpp"
-#include "clipk/ops/posterior.hpp"
+#include "clipk/ops/gaussian_posterior.hpp"
 #include "reproducibility/golden.hpp"
 
 namespace clipk::golden {

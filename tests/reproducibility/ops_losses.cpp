@@ -3,7 +3,7 @@
 
 #include "clipk/ops/cross_entropy_loss.hpp"
 #include "clipk/ops/mse_loss.hpp"
-#include "clipk/ops/pair_loss.hpp"
+#include "clipk/ops/factor_pair_loss.hpp"
 #include "clipk/ops/stress_loss.hpp"
 #include "reproducibility/golden.hpp"
 

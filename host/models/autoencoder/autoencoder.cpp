@@ -5,15 +5,15 @@
 #include <utility>
 
 #include "clipk/io/check_finite.hpp"
-#include "core/named.hpp"
-#include "metrics/host_rows.hpp"
+#include "core/check.hpp"
+#include "core/enum_names.hpp"
+#include "core/host_rows.hpp"
 #include "models/autoencoder/autoencoder_problem.hpp"
 #include "models/autoencoder/autoencoder_stages.hpp"
 #include "models/autoencoder/code_whitening.hpp"
 #include "models/autoencoder/conditioned_rows.hpp"
 #include "models/autoencoder/reconstruction.hpp"
 #include "models/autoencoder/scaled_rows.hpp"
-#include "ops/check.hpp"
 
 namespace clipk {
 namespace {

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "clipk/models/pca.hpp"
+#include "core/host_rows.hpp"
 #include "core/math.hpp"
-#include "metrics/host_rows.hpp"
 
 namespace clipk {
 namespace {

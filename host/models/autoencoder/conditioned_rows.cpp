@@ -2,8 +2,8 @@
 
 #include <cmath>
 
+#include "core/host_rows.hpp"
 #include "metrics/column_products.hpp"
-#include "metrics/host_rows.hpp"
 
 namespace clipk {
 namespace {

@@ -5,14 +5,14 @@
 #include <utility>
 
 #include "clipk/io/check_finite.hpp"
-#include "clipk/ops/posterior.hpp"
+#include "clipk/ops/gaussian_posterior.hpp"
+#include "core/check.hpp"
+#include "core/host_rows.hpp"
 #include "core/math.hpp"
-#include "metrics/host_rows.hpp"
 #include "models/autoencoder/conditioned_rows.hpp"
 #include "models/autoencoder/reconstruction.hpp"
 #include "models/autoencoder/scaled_rows.hpp"
 #include "models/autoencoder/vae_problem.hpp"
-#include "ops/check.hpp"
 
 namespace clipk {
 namespace {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "clipk/ops/mse_loss.hpp"
-#include "clipk/ops/posterior.hpp"
+#include "clipk/ops/gaussian_posterior.hpp"
 
 namespace clipk {
 namespace {

@@ -4,13 +4,13 @@
 #include <utility>
 
 #include "clipk/io/check_finite.hpp"
-#include "metrics/host_rows.hpp"
+#include "core/check.hpp"
+#include "core/host_rows.hpp"
 #include "models/autoencoder/reconstruction.hpp"
 #include "models/autoencoder/scaled_rows.hpp"
 #include "models/dec/dec_monitor.hpp"
 #include "models/dec/dec_network.hpp"
 #include "models/dec/dec_trainer.hpp"
-#include "ops/check.hpp"
 
 namespace clipk {
 namespace {

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include "core/host_rows.hpp"
 #include "core/math.hpp"
-#include "cpu/parallel.hpp"
-#include "metrics/host_rows.hpp"
+#include "core/parallel.hpp"
 
 namespace clipk {
 namespace {

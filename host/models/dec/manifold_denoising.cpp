@@ -7,8 +7,8 @@
 
 #include "clipk/io/check_finite.hpp"
 #include "clipk/ops/nearest.hpp"
-#include "cpu/parallel.hpp"
-#include "ops/check.hpp"
+#include "core/check.hpp"
+#include "core/parallel.hpp"
 
 namespace clipk {
 namespace {

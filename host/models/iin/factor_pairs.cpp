@@ -7,8 +7,8 @@
 
 #include "clipk/core/random.hpp"
 #include "clipk/io/sha256.hpp"
-#include "core/named.hpp"
-#include "ops/check.hpp"
+#include "core/check.hpp"
+#include "core/enum_names.hpp"
 
 namespace clipk {
 namespace {

@@ -8,14 +8,14 @@
 
 #include "clipk/core/random.hpp"
 #include "clipk/io/check_finite.hpp"
+#include "core/check.hpp"
+#include "core/enum_names.hpp"
+#include "core/host_rows.hpp"
 #include "core/math.hpp"
-#include "core/named.hpp"
-#include "cpu/gemm.hpp"
-#include "cpu/parallel.hpp"
-#include "cpu/symmetric_eigen.hpp"
-#include "cpu/triangular.hpp"
-#include "metrics/host_rows.hpp"
-#include "ops/check.hpp"
+#include "core/parallel.hpp"
+#include "linalg/gemm.hpp"
+#include "linalg/symmetric_eigen.hpp"
+#include "linalg/triangular.hpp"
 
 namespace clipk {
 namespace {

@@ -12,7 +12,7 @@
 #include "clipk/ops/act_norm.hpp"
 #include "clipk/ops/invertible_leaky_relu.hpp"
 #include "clipk/ops/permute.hpp"
-#include "metrics/host_rows.hpp"
+#include "core/host_rows.hpp"
 #include "models/iin/flow_halves.hpp"
 
 #include "core/math.hpp"

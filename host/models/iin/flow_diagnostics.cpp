@@ -8,11 +8,11 @@
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/memory.hpp"
+#include "core/host_rows.hpp"
 #include "core/math.hpp"
-#include "cpu/fixed_dot.hpp"
-#include "cpu/gemm.hpp"
-#include "cpu/triangular.hpp"
-#include "metrics/host_rows.hpp"
+#include "linalg/fixed_dot.hpp"
+#include "linalg/gemm.hpp"
+#include "linalg/triangular.hpp"
 
 namespace clipk {
 namespace {

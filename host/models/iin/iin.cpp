@@ -7,11 +7,11 @@
 
 #include "clipk/core/random.hpp"
 #include "clipk/io/check_finite.hpp"
+#include "core/check.hpp"
+#include "core/host_rows.hpp"
 #include "core/math.hpp"
-#include "metrics/host_rows.hpp"
 #include "models/autoencoder/scaled_rows.hpp"
 #include "models/iin/iin_problem.hpp"
-#include "ops/check.hpp"
 
 namespace clipk {
 namespace {

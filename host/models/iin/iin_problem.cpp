@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "clipk/ops/gather_rows.hpp"
-#include "clipk/ops/pair_loss.hpp"
-#include "clipk/ops/posterior.hpp"
+#include "clipk/ops/factor_pair_loss.hpp"
+#include "clipk/ops/gaussian_posterior.hpp"
 #include "core/math.hpp"
 #include "models/rows_digest.hpp"
 

@@ -9,9 +9,9 @@
 #include "clipk/models/kmeans.hpp"
 #include "clipk/ops/gather_rows.hpp"
 #include "clipk/ops/random_permutation.hpp"
-#include "metrics/host_rows.hpp"
+#include "core/check.hpp"
+#include "core/host_rows.hpp"
 #include "models/kmeans/kmeans_lloyd.hpp"
-#include "ops/check.hpp"
 
 namespace clipk {
 namespace {

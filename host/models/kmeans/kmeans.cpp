@@ -12,11 +12,11 @@
 #include "clipk/io/archive.hpp"
 #include "clipk/io/check_finite.hpp"
 #include "clipk/ops/kmeans_step.hpp"
-#include "cpu/parallel.hpp"
-#include "metrics/host_rows.hpp"
+#include "core/check.hpp"
+#include "core/host_rows.hpp"
+#include "core/parallel.hpp"
 #include "models/kmeans/kmeans_lloyd.hpp"
 #include "models/kmeans/kmeans_start.hpp"
-#include "ops/check.hpp"
 
 namespace clipk {
 namespace {

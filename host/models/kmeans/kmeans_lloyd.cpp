@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "clipk/ops/kmeans_step.hpp"
-#include "metrics/host_rows.hpp"
+#include "core/host_rows.hpp"
 
 namespace clipk {
 namespace {

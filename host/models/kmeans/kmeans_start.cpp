@@ -6,10 +6,10 @@
 
 #include "clipk/core/random.hpp"
 #include "clipk/ops/pairwise_distance.hpp"
+#include "core/check.hpp"
+#include "core/host_rows.hpp"
 #include "core/math.hpp"
-#include "cpu/parallel.hpp"
-#include "metrics/host_rows.hpp"
-#include "ops/check.hpp"
+#include "core/parallel.hpp"
 
 namespace clipk {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "ops/check.hpp"
+#include "core/check.hpp"
 
 namespace clipk {
 namespace {

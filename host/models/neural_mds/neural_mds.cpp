@@ -9,9 +9,9 @@
 #include "clipk/core/random.hpp"
 #include "clipk/models/pca.hpp"
 #include "clipk/models/retrieval_axes.hpp"
+#include "core/check.hpp"
 #include "models/neural_mds/mds_network.hpp"
 #include "models/neural_mds/mds_problem.hpp"
-#include "ops/check.hpp"
 
 namespace clipk {
 namespace {

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "clipk/io/check_finite.hpp"
-#include "cpu/fixed_dot.hpp"
-#include "cpu/gemm.hpp"
-#include "cpu/householder.hpp"
-#include "cpu/symmetric_eigen.hpp"
-#include "ops/check.hpp"
+#include "core/check.hpp"
+#include "linalg/fixed_dot.hpp"
+#include "linalg/gemm.hpp"
+#include "linalg/householder.hpp"
+#include "linalg/symmetric_eigen.hpp"
 
 namespace clipk {
 namespace {

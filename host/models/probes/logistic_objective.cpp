@@ -6,7 +6,7 @@
 
 #include "clipk/ops/cross_entropy_loss.hpp"
 #include "clipk/ops/dense.hpp"
-#include "cpu/parallel.hpp"
+#include "core/parallel.hpp"
 
 namespace clipk {
 namespace {

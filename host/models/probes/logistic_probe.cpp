@@ -10,10 +10,10 @@
 #include "clipk/io/archive.hpp"
 #include "clipk/io/check_finite.hpp"
 #include "clipk/train/lbfgs.hpp"
+#include "core/check.hpp"
+#include "core/host_rows.hpp"
 #include "core/math.hpp"
-#include "metrics/host_rows.hpp"
 #include "models/probes/logistic_objective.hpp"
-#include "ops/check.hpp"
 
 namespace clipk {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "clipk/core/random.hpp"
 #include "clipk/models/logistic_probe.hpp"
-#include "ops/check.hpp"
+#include "core/check.hpp"
 
 namespace clipk {
 namespace {

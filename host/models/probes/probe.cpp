@@ -13,10 +13,10 @@
 #include "clipk/ops/mse_loss.hpp"
 #include "clipk/train/mlp.hpp"
 #include "clipk/train/trainer.hpp"
-#include "metrics/host_rows.hpp"
+#include "core/check.hpp"
+#include "core/host_rows.hpp"
 #include "models/autoencoder/reconstruction.hpp"
 #include "models/probes/probe_targets.hpp"
-#include "ops/check.hpp"
 
 namespace clipk {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "clipk/io/check_finite.hpp"
 #include "clipk/models/probe.hpp"
-#include "ops/check.hpp"
+#include "core/check.hpp"
 
 namespace clipk {
 namespace {

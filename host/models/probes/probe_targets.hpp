@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "clipk/core/factor.hpp"
 #include "clipk/core/matrix.hpp"
-#include "clipk/io/attributes.hpp"
 
 namespace clipk {
 

@@ -16,10 +16,10 @@
 #include "clipk/models/pca.hpp"
 #include "clipk/ops/tsne_attraction.hpp"
 #include "clipk/ops/tsne_update.hpp"
+#include "core/check.hpp"
 #include "core/math.hpp"
 #include "models/rows_digest.hpp"
 #include "models/tsne/tsne_affinities.hpp"
-#include "ops/check.hpp"
 
 namespace clipk {
 namespace {

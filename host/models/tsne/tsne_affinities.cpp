@@ -10,7 +10,7 @@
 #include "clipk/ops/nearest.hpp"
 #include "clipk/ops/pairwise_distance.hpp"
 #include "core/math.hpp"
-#include "cpu/parallel.hpp"
+#include "core/parallel.hpp"
 
 namespace clipk::tsne {
 namespace {

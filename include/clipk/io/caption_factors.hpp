@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "clipk/io/attributes.hpp"
+#include "clipk/core/factor.hpp"
 
 namespace clipk {
 

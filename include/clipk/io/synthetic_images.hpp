@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "clipk/core/factor.hpp"
 #include "clipk/core/matrix.hpp"
-#include "clipk/io/attributes.hpp"
 
 namespace clipk {
 

@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "clipk/core/context.hpp"
+#include "clipk/core/metric.hpp"
 #include "clipk/core/view.hpp"
-#include "clipk/ops/metric.hpp"
 
 // How well codes keep the distances, the order of distances and the neighbours of the rows they
 // stand for. docs/dimension_study.md gives the definitions with their reasons.

@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "clipk/core/context.hpp"
+#include "clipk/core/metric.hpp"
 #include "clipk/core/view.hpp"
-#include "clipk/ops/metric.hpp"
 
 namespace clipk {
 

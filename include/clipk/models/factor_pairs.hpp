@@ -5,9 +5,9 @@
 #include <string_view>
 #include <vector>
 
+#include "clipk/core/factor.hpp"
 #include "clipk/core/matrix.hpp"
 #include "clipk/core/random.hpp"
-#include "clipk/io/attributes.hpp"
 
 namespace clipk {
 

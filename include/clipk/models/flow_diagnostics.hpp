@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "clipk/core/context.hpp"
+#include "clipk/core/factor.hpp"
 #include "clipk/core/view.hpp"
-#include "clipk/io/attributes.hpp"
 #include "clipk/models/flow.hpp"
 #include "clipk/models/iin.hpp"
 #include "clipk/models/probe.hpp"

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "clipk/core/context.hpp"
+#include "clipk/core/factor.hpp"
 #include "clipk/core/matrix.hpp"
-#include "clipk/io/attributes.hpp"
 #include "clipk/models/factor_pairs.hpp"
 #include "clipk/models/factor_sizes.hpp"
 #include "clipk/models/flow.hpp"

@@ -9,7 +9,7 @@
 #include "clipk/core/context.hpp"
 #include "clipk/core/matrix.hpp"
 #include "clipk/core/view.hpp"
-#include "clipk/models/modality.hpp"
+#include "clipk/models/pca.hpp"
 #include "clipk/ops/quad_hinge_loss.hpp"
 #include "clipk/train/progress.hpp"
 

@@ -6,10 +6,21 @@
 
 #include "clipk/core/context.hpp"
 #include "clipk/core/matrix.hpp"
+#include "clipk/core/modality.hpp"
 #include "clipk/core/view.hpp"
-#include "clipk/models/modality.hpp"
 
 namespace clipk {
+
+/// What is subtracted from rows before a linear map. The two modalities of CLIP lie apart by a
+/// constant offset; `pooled` keeps it, and it then takes the first component.
+enum class Centering : std::uint8_t {
+  per_modality,  ///< from each modality its own mean
+  pooled,        ///< from both the mean of all rows
+  none,          ///< nothing is subtracted
+};
+
+/// The name that files and options use.
+const char* to_string(Centering centering);
 
 /// How the axes are found.
 struct PcaOptions {

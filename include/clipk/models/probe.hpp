@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "clipk/core/context.hpp"
+#include "clipk/core/factor.hpp"
 #include "clipk/core/matrix.hpp"
 #include "clipk/core/view.hpp"
-#include "clipk/io/attributes.hpp"
 #include "clipk/train/progress.hpp"
 
 namespace clipk {

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "clipk/core/context.hpp"
+#include "clipk/core/metric.hpp"
 #include "clipk/core/view.hpp"
-#include "clipk/ops/metric.hpp"
 
 namespace clipk {
 

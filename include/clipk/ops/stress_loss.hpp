@@ -2,7 +2,7 @@
 
 #include "clipk/core/context.hpp"
 #include "clipk/core/view.hpp"
-#include "clipk/ops/pair_target.hpp"
+#include "clipk/ops/target_distances.hpp"
 
 namespace clipk {
 

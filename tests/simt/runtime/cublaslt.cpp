@@ -1,5 +1,6 @@
-// A stand-in for the part of cuBLASLt that kernels/gemm.cu uses: float32 products with transposes,
-// strides, batches and the bias and ReLU epilogues. Inputs are rounded as the compute type says.
+// A stand-in for the part of cuBLASLt that kernels/detail/gemm.cu uses: float32 products with
+// transposes, strides, batches and the bias and ReLU epilogues. Inputs are rounded as the compute
+// type says.
 #include <cublasLt.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// A stand-in for kernels/device_sort.cu, whose CUB kernels the harness cannot run.
-#include "kernels/device_sort.hpp"
+// A stand-in for kernels/detail/device_sort.cu, whose CUB kernels the harness cannot run.
+#include "kernels/detail/device_sort.hpp"
 
 #include <algorithm>
 #include <numeric>

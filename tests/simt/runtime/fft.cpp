@@ -1,6 +1,6 @@
-// A stand-in for kernels/fft.cu, whose cuFFT kernels the harness cannot run: the definition of the
-// transform by recursion over the prime factors of a length, in double precision.
-#include "kernels/fft.hpp"
+// A stand-in for kernels/detail/fft.cu, whose cuFFT kernels the harness cannot run: the definition
+// of the transform by recursion over the prime factors of a length, in double precision.
+#include "kernels/detail/fft.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 // Launches and calls of the runtime, right and wrong.
 #include <cstdio>
 
-#include "kernels/portable.cuh"
+#include "kernels/detail/portable.cuh"
 #include "simt/runtime/simt.hpp"
 #include "simt/selftest/bugs.hpp"
 #include "simt/selftest/device_array.hpp"

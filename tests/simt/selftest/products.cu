@@ -1,6 +1,6 @@
 // Two matrix products with the ingredients of the library's own: guarded tiles and a minimum by
 // shuffles in one, asynchronous copies and tensor cores in the other.
-#include "kernels/portable.cuh"
+#include "kernels/detail/portable.cuh"
 #include "simt/selftest/bugs.hpp"
 #include "simt/selftest/device_array.hpp"
 

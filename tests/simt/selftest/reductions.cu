@@ -1,7 +1,7 @@
 // Sums of rows by warps and blocks, and sums and counts over a whole grid.
 #include <algorithm>
 
-#include "kernels/portable.cuh"
+#include "kernels/detail/portable.cuh"
 #include "simt/selftest/bugs.hpp"
 #include "simt/selftest/device_array.hpp"
 

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "clipk/core/matrix.hpp"
+#include "clipk/io/attributes.hpp"
+#include "study/study.hpp"
+
+namespace clipk::study {
+
+/// The rows that a study clusters, with the class of each where that is known.
+struct LabelledRows {
+  Matrix<float> rows;                 ///< [n, d] on the host
+  std::vector<std::int32_t> classes;  ///< [n], an index into `names`, -1 for none; or empty
+  std::vector<std::string> names;     ///< of the classes that occur, by rising label
+  bool labelled() const { return !classes.empty(); }
+};
+
+/// Where a program's rows come from: --features and --labels; else Fashion-MNIST (Debian's
+/// dataset-fashion-mnist), its 10,000 test images or with --full all 70,000.
+class FeatureSource {
+ public:
+  /// Adds the options.
+  explicit FeatureSource(Program& program);
+
+  /// Reads and checks everything, and enters it in the manifest. The first line of the output says
+  /// what the rows are. @throws UsageError if options contradict, Error if the data is bad.
+  LabelledRows load(Run& run) const;
+
+ private:
+  std::filesystem::path features_;
+  std::filesystem::path labels_;
+  std::filesystem::path names_;
+  bool full_ = false;
+};
+
+/// What is known of every row: the columns of a table of text, with a line for each note on it, or
+/// the labels in a file of arrays as one factor "class". Told apart by content, not by name, and
+/// entered in the manifest. @throws UsageError if a table comes with names of labels, Error if the
+/// file is bad.
+std::vector<Factor> attributes_of(Run& run, const std::filesystem::path& path,
+                                  const std::vector<std::string>& label_names);
+
+/// The ten thousand test images of Fashion-MNIST (Debian's dataset-fashion-mnist, or
+/// data/fashion-mnist) and their labels. @throws Error where they are not found.
+struct LabelledFiles {
+  std::filesystem::path features, labels;
+};
+LabelledFiles fashion_mnist_test();
+const std::vector<std::string>& fashion_mnist_names();
+
+}  // namespace clipk::study

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+
+#include "clipk/io/embeddings.hpp"
+#include "study/study.hpp"
+
+namespace clipk::study {
+
+/// Where a program's image-text pairs come from, in this order: --images and --texts; --pairs;
+/// --synthetic N; COCO-500 (script/fetch-data) under $CLIPK_DATA, or where that is not set under
+/// data/ here or in the source tree; else synthetic pairs.
+class PairSource {
+ public:
+  /// Adds the options.
+  explicit PairSource(Program& program);
+
+  /// Reads or generates the pairs, and enters them in the manifest. The first line of the output
+  /// says what they are, a note each what is repeated. @throws UsageError if options contradict,
+  /// Error if the data is bad.
+  EmbeddingPairs load(Run& run) const;
+
+ private:
+  std::filesystem::path images_;
+  std::filesystem::path texts_;
+  std::filesystem::path pairs_;
+  std::int64_t generated_ = 0;
+};
+
+/// The folder of a data set: $CLIPK_DATA/NAME where that variable is set, else data/NAME in the
+/// working directory, else in the source tree. Empty where it does not exist.
+std::filesystem::path data_folder(const std::string& name);
+
+}  // namespace clipk::study

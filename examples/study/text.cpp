@@ -1,0 +1,145 @@
+#include "study/text.hpp"
+
+#include <locale.h>
+#include <wchar.h>
+
+#include <algorithm>
+
+namespace clipk::study {
+namespace {
+
+constexpr char32_t kReplacement = 0xFFFD;
+constexpr char32_t kJoiner = 0x200D;  // of emoji
+
+// The character that begins at `at`, which moves behind it.
+char32_t next_character(std::string_view text, std::size_t& at) {
+  const unsigned first = static_cast<unsigned char>(text[at++]);
+  if (first < 0x80) return first;
+  if (first < 0xC2 || first > 0xF4) return kReplacement;
+  const int more = first < 0xE0 ? 1 : first < 0xF0 ? 2 : 3;
+  // The second byte tells longer forms than needed, surrogates, and what is above U+10FFFF.
+  unsigned low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+  unsigned high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+  char32_t character = first & (0x3FU >> more);
+  for (int i = 0; i < more; ++i) {
+    const unsigned byte = at < text.size() ? static_cast<unsigned char>(text[at]) : 0;
+    if (byte < low || byte > high) return kReplacement;
+    character = character << 6 | (byte & 0x3F);
+    ++at;
+    low = 0x80;
+    high = 0xBF;
+  }
+  return character;
+}
+
+void append(std::string& text, char32_t character) {
+  const auto put = [&](char32_t byte) { text += static_cast<char>(byte); };
+  if (character < 0x80) {
+    put(character);
+  } else if (character < 0x800) {
+    put(0xC0 | character >> 6);
+    put(0x80 | (character & 0x3F));
+  } else if (character < 0x10000) {
+    put(0xE0 | character >> 12);
+    put(0x80 | (character >> 6 & 0x3F));
+    put(0x80 | (character & 0x3F));
+  } else {
+    put(0xF0 | character >> 18);
+    put(0x80 | (character >> 12 & 0x3F));
+    put(0x80 | (character >> 6 & 0x3F));
+    put(0x80 | (character & 0x3F));
+  }
+}
+
+bool controls(char32_t c) {
+  if (c == '\n' || c == '\t') return false;
+  const bool control = c < 0x20 || (c >= 0x7F && c < 0xA0);
+  const bool direction = (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+  return control || direction;
+}
+
+bool ends_line(char32_t c) {
+  return c == '\n' || c == '\r' || c == '\v' || c == '\f' || c == 0x85 || c == 0x2028 ||
+         c == 0x2029;
+}
+
+// Columns of one character, by the tables of the C library in its locale of UTF-8.
+int columns(char32_t c) {
+  if (c < 0x7F) return 1;
+  static const locale_t locale = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", locale_t{});
+  if (locale == locale_t{}) return 1;
+  const locale_t before = ::uselocale(locale);
+  const int wide = ::wcwidth(static_cast<wchar_t>(c));
+  ::uselocale(before);
+  return wide < 0 ? 1 : wide;
+}
+
+}  // namespace
+
+std::u32string code_points(std::string_view text) {
+  std::u32string characters;
+  characters.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) characters += next_character(text, at);
+  return characters;
+}
+
+std::string utf8(std::u32string_view characters) {
+  std::string text;
+  text.reserve(characters.size());
+  for (const char32_t character : characters) append(text, character);
+  return text;
+}
+
+std::string valid_utf8(std::string_view text) {
+  return utf8(code_points(text));
+}
+
+std::string printable(std::string_view text) {
+  std::u32string characters = code_points(text);
+  std::replace_if(characters.begin(), characters.end(), controls, kReplacement);
+  return utf8(characters);
+}
+
+std::string one_line(std::string_view text) {
+  std::u32string line;
+  bool between = false;  // a space stands for all of "\r\n"
+  for (const char32_t c : code_points(text)) {
+    const bool space = ends_line(c) || c == '\t';
+    if (!space) {
+      line += controls(c) ? kReplacement : c;
+    } else if (!between) {
+      line += ' ';
+    }
+    between = space;
+  }
+  return utf8(line);
+}
+
+std::size_t width(std::string_view text) {
+  std::size_t sum = 0;
+  for (const char32_t c : code_points(text)) sum += static_cast<std::size_t>(columns(c));
+  return sum;
+}
+
+std::size_t whole_characters(std::u32string_view characters, std::size_t kept) {
+  while (kept > 0 && kept < characters.size() &&
+         (columns(characters[kept]) == 0 || characters[kept - 1] == kJoiner)) {
+    --kept;
+  }
+  while (kept > 0 && characters[kept - 1] == ' ') --kept;
+  return kept;
+}
+
+std::string shortened(std::string_view text, std::size_t most) {
+  const std::u32string characters = code_points(text);
+  std::size_t sum = 0, kept = 0;
+  for (const char32_t c : characters) {
+    sum += static_cast<std::size_t>(columns(c));
+    if (sum + 3 <= most) ++kept;  // dots fit behind
+  }
+  if (sum <= most) return utf8(characters);
+  kept = whole_characters(characters, kept);
+  return utf8(std::u32string_view(characters).substr(0, kept)) + "...";
+}
+
+}  // namespace clipk::study

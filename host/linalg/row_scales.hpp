@@ -1,0 +1,20 @@
+#pragma once
+
+#include <span>
+
+#include "clipk/core/metric.hpp"
+#include "clipk/core/view.hpp"
+
+namespace clipk::cpu {
+
+/// What distances in expanded form, |x|^2 + |y|^2 - 2 x.y or 1 - x.y / (|x| |y|), need of each row:
+/// |x|^2, or 1 / |x| under cosine.
+/// @param[out] scales [n]
+void row_scales(Metric metric, MatrixView<const float> x, float* scales);
+void row_scales(Metric metric, MatrixView<const double> x, double* scales);
+
+/// Whether float32 holds the products and squares of rows of these 1 / |x| (and the rows are
+/// numbers at all): lengths from 1e-15 to 1e15.
+bool lengths_are_moderate(std::span<const float> scales);
+
+}  // namespace clipk::cpu

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "clipk/core/matrix.hpp"
+
+namespace clipk {
+
+/// The largest k of exact_top_k.
+inline constexpr std::int64_t kMaxTopK = 120;
+
+/// @throws Error of `op` if k is not from 1 to min(rows, kMaxTopK). @param rows_of what the rows
+/// are that are chosen from
+void check_top_k(const char* op, std::int64_t k, std::int64_t rows, const char* rows_of);
+
+/// For every host row of queries the k rows of candidates of the largest cosine, largest first,
+/// as float64 arithmetic ranks them; among equals the lower index first. Found in float32, computed
+/// again in float64, and searched as a whole in float64 where that does not settle it. No row may
+/// be zero or hold what is not finite.
+///
+/// visit(first, indices [rows, k], cosines [rows, k]) is called in the order of the queries, for
+/// some thousand at a time: memory does not grow with them. Beside that it holds a copy of the
+/// candidates.
+using TopKVisitor = std::function<void(std::int64_t first, MatrixView<const std::int32_t> indices,
+                                       MatrixView<const double> cosines)>;
+void exact_top_k(int threads, MatrixView<const float> queries, MatrixView<const float> candidates,
+                 std::int64_t k, const TopKVisitor& visit);
+
+}  // namespace clipk
