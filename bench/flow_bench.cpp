@@ -88,8 +88,8 @@ void block(benchmark::State& state) {
   });
 }
 
-// pair_loss of pairs that share one of two factors; or of rows alone, as pairs that share nothing
-// (half their weight).
+// factor_pair_loss of pairs that share one of two factors; or of rows alone, as pairs that share
+// nothing (half their weight).
 void training_step(benchmark::State& state, std::int64_t rows, bool pairs) {
   Step step(rows, 12);
   Context& context = step.context;
@@ -108,8 +108,8 @@ void training_step(benchmark::State& state, std::int64_t rows, bool pairs) {
   // Weights are read forward and backward, gradients written; Adam reads four arrays, writes three.
   run(state, context, {.bytes = 40 * step.parameters(), .flops = step.flops()}, [&] {
     step.forward();
-    pair_loss(context, step.z, step.log_det.flat(), shared, blocks.flat(), rho.flat(), loss.flat(),
-              step.grad_z, step.grad_log_det.flat());
+    factor_pair_loss(context, step.z, step.log_det.flat(), shared, blocks.flat(), rho.flat(),
+                     loss.flat(), step.grad_z, step.grad_log_det.flat());
     step.backward();
     adam(context, {.beta1 = 0.5F, .beta2 = 0.9F}, rates.flat(), step.flow.parameters().gradients,
          step.flow.parameters().values, m.flat(), v.flat());

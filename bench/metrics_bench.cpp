@@ -23,23 +23,23 @@ void shape(benchmark::internal::Benchmark* bench) {
   bench->ArgName("n")->UseManualTime()->Unit(benchmark::kMillisecond);
 }
 
-void order_error_bench(benchmark::State& state) {
+void kendall_distance_bench(benchmark::State& state) {
   Context context = bench_context();
   const std::int64_t n = state.range(0);
   const Matrix<float> x = rows(n, kDim, 1);
-  const PairRows low{.x = x.view().col_range(0, kCodes)};
+  const DistanceBlock low{.x = x.view().col_range(0, kCodes)};
   // At least: the lower triangle of two products, and one key a pair written and read.
   const double pairs = static_cast<double>(n) * static_cast<double>(n - 1) / 2;
   run(state, context, {.bytes = 16 * pairs, .flops = 2 * pairs * (kDim + kCodes)},
-      [&] { benchmark::DoNotOptimize(order_error(context, {.x = x}, low)); });
+      [&] { benchmark::DoNotOptimize(kendall_distance(context, {.x = x}, low)); });
 }
-BENCHMARK(order_error_bench)->Name("order_error")->Apply(shape)->Arg(500)->Arg(5000);
+BENCHMARK(kendall_distance_bench)->Name("kendall_distance")->Apply(shape)->Arg(500)->Arg(5000);
 
 void stress1_bench(benchmark::State& state) {
   Context context = bench_context();
   const std::int64_t n = state.range(0);
   const Matrix<float> x = rows(n, kDim, 1);
-  const PairRows low{.x = x.view().col_range(0, kCodes)};
+  const DistanceBlock low{.x = x.view().col_range(0, kCodes)};
   const double pairs = static_cast<double>(n) * static_cast<double>(n - 1) / 2;
   run(state, context, {.flops = 2 * pairs * (kDim + kCodes)},
       [&] { benchmark::DoNotOptimize(stress1(context, {.x = x}, low)); });

@@ -103,9 +103,9 @@ void draw(benchmark::State& state) {
   const MatrixView<float> mean = heads.view().col_range(0, d),
                           log_variance = heads.view().col_range(d, d);
   run(state, context, {.bytes = 36.0 * static_cast<double>(n * d)}, [&] {
-    posterior(context, mean, log_variance, {}, number.flat(), z, loss.flat());
-    posterior_backward(context, mean, log_variance, z, {}, grad_z, grads.view().col_range(0, d),
-                       grads.view().col_range(d, d));
+    gaussian_posterior(context, mean, log_variance, {}, number.flat(), z, loss.flat());
+    gaussian_posterior_backward(context, mean, log_variance, z, {}, grad_z,
+                                grads.view().col_range(0, d), grads.view().col_range(d, d));
   });
 }
 BENCHMARK(draw)->Args({256, 16})->Args({65536, 64})->ArgNames({"n", "d"})->UseManualTime();

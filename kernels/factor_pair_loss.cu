@@ -60,7 +60,8 @@ __device__ __forceinline__ void store_row4(float* row, int column, int cols,
 }
 
 template <bool kAligned>
-__global__ void __launch_bounds__(kThreads) pair_kernel(PairArrays x, PairLossScratch* scratch) {
+__global__ void __launch_bounds__(kThreads)
+    pair_kernel(PairArrays x, FactorPairLossScratch* scratch) {
   CLIPK_SHARED(double, sums, [32]);
   const float share = 1.f / static_cast<float>(x.pairs);
   const std::int64_t groups = (x.cols + 3) / 4;
@@ -107,10 +108,10 @@ __global__ void __launch_bounds__(kThreads) pair_kernel(PairArrays x, PairLossSc
 
 }  // namespace
 
-void pair_loss(MatrixView<const float> z, const float* log_det, MatrixView<const float> shared,
-               const std::int32_t* blocks, VectorView<const float> rho, double* loss,
-               MatrixView<float> grad_z, float* grad_log_det, PairLossScratch* scratch,
-               cudaStream_t stream) {
+void factor_pair_loss(MatrixView<const float> z, const float* log_det,
+                      MatrixView<const float> shared, const std::int32_t* blocks,
+                      VectorView<const float> rho, double* loss, MatrixView<float> grad_z,
+                      float* grad_log_det, FactorPairLossScratch* scratch, cudaStream_t stream) {
   const PairArrays arrays{.pairs = z.rows / 2,
                           .cols = static_cast<int>(z.cols),
                           .z = z.data,

@@ -58,10 +58,11 @@ __device__ __forceinline__ void store4(const MatrixView<float>& m, const Group& 
 
 template <bool kAligned>
 __global__ void __launch_bounds__(kThreads)
-    posterior_kernel(std::uint64_t seed, std::uint32_t site, MatrixView<const float> mean,
-                     MatrixView<const float> log_variance, const std::uint64_t* __restrict__ step,
-                     MatrixView<float> z, std::uint32_t groups, std::int64_t blocks, double share,
-                     double* loss, PosteriorScratch* scratch) {
+    gaussian_posterior_kernel(std::uint64_t seed, std::uint32_t site, MatrixView<const float> mean,
+                              MatrixView<const float> log_variance,
+                              const std::uint64_t* __restrict__ step, MatrixView<float> z,
+                              std::uint32_t groups, std::int64_t blocks, double share, double* loss,
+                              PosteriorScratch* scratch) {
   CLIPK_SHARED(double, sums, [32]);
   const unsigned now = static_cast<unsigned>(__ldg(step));
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * kThreads;
@@ -147,22 +148,23 @@ Launch launch_over(std::int64_t blocks, cudaStream_t stream) {
 
 }  // namespace
 
-void posterior(std::uint64_t seed, MatrixView<const float> mean,
-               MatrixView<const float> log_variance, const PosteriorOptions& options,
-               const std::uint64_t* step, MatrixView<float> z, double* loss,
-               PosteriorScratch* scratch, cudaStream_t stream) {
+void gaussian_posterior(std::uint64_t seed, MatrixView<const float> mean,
+                        MatrixView<const float> log_variance,
+                        const GaussianPosteriorOptions& options, const std::uint64_t* step,
+                        MatrixView<float> z, double* loss, PosteriorScratch* scratch,
+                        cudaStream_t stream) {
   const std::int64_t groups = (mean.cols + 3) / 4, blocks = groups * mean.rows;
   const double share = static_cast<double>(options.weight) / static_cast<double>(mean.rows);
   const bool aligned = allows_float4(mean) && allows_float4(log_variance) && allows_float4(z);
-  CLIPK_LAUNCH((aligned ? posterior_kernel<true> : posterior_kernel<false>),
+  CLIPK_LAUNCH((aligned ? gaussian_posterior_kernel<true> : gaussian_posterior_kernel<false>),
                launch_over(blocks, stream), seed, options.site, mean, log_variance, step, z,
                static_cast<std::uint32_t>(groups), blocks, share, loss, scratch);
 }
 
-void posterior_backward(MatrixView<const float> mean, MatrixView<const float> log_variance,
-                        MatrixView<const float> z, const PosteriorOptions& options,
-                        MatrixView<const float> grad_z, MatrixView<float> grad_mean,
-                        MatrixView<float> grad_log_variance, cudaStream_t stream) {
+void gaussian_posterior_backward(MatrixView<const float> mean, MatrixView<const float> log_variance,
+                                 MatrixView<const float> z, const GaussianPosteriorOptions& options,
+                                 MatrixView<const float> grad_z, MatrixView<float> grad_mean,
+                                 MatrixView<float> grad_log_variance, cudaStream_t stream) {
   const std::int64_t groups = (mean.cols + 3) / 4, blocks = groups * mean.rows;
   const auto share =
       static_cast<float>(static_cast<double>(options.weight) / static_cast<double>(mean.rows));

@@ -17,7 +17,7 @@ inline constexpr std::int64_t kQuadMaxNear = 128;
 struct QuadHinge {
   bool self = false;  ///< within one set: y is x, and grad_y is empty
   MatrixView<const float> x, y;
-  PairTarget target;
+  TargetDistances target;
   QuadNeighbors neighbors;
   QuadHingeOptions options;
   const std::uint64_t* step = nullptr;

@@ -291,9 +291,9 @@ int round_up(std::int64_t value, int unit) {
 }  // namespace
 
 void stress_loss(Scratch& scratch, MatrixView<const float> x, MatrixView<const float> y,
-                 bool within, const PairTarget& target, const StressOptions& options, double* loss,
-                 MatrixView<float> grad_x, MatrixView<float> grad_y, Precision precision,
-                 cudaStream_t stream) {
+                 bool within, const TargetDistances& target, const StressOptions& options,
+                 double* loss, MatrixView<float> grad_x, MatrixView<float> grad_y,
+                 Precision precision, cudaStream_t stream) {
   const double pairs =
       static_cast<double>(x.rows) * static_cast<double>(within ? x.rows - 1 : y.rows);
   if (pairs == 0) return;

@@ -10,8 +10,8 @@ namespace clipk::gpu {
 /// Device memory; shapes as in clipk::stress_loss. With `within` set y is x, the pairs are those of
 /// one set, and grad_y is empty. Takes what it needs from `scratch`.
 void stress_loss(Scratch& scratch, MatrixView<const float> x, MatrixView<const float> y,
-                 bool within, const PairTarget& target, const StressOptions& options, double* loss,
-                 MatrixView<float> grad_x, MatrixView<float> grad_y, Precision precision,
-                 cudaStream_t stream);
+                 bool within, const TargetDistances& target, const StressOptions& options,
+                 double* loss, MatrixView<float> grad_x, MatrixView<float> grad_y,
+                 Precision precision, cudaStream_t stream);
 
 }  // namespace clipk::gpu

@@ -8,7 +8,7 @@ namespace clipk::bench {
 namespace {
 
 // The loss and its gradient with five factors, of which every pair shares one.
-void pair_loss(benchmark::State& state) {
+void factor_pair_loss(benchmark::State& state) {
   Context context = bench_context();
   const std::int64_t pairs = state.range(0), d = state.range(1), factors = 5;
   Matrix<float> shared(pairs, factors), rho(1, factors);
@@ -25,11 +25,15 @@ void pair_loss(benchmark::State& state) {
   Matrix<double> loss(context, 1, 1);
   const auto size = static_cast<double>(2 * pairs * d);
   run(state, context, {.bytes = 8 * size, .flops = 8 * size}, [&] {
-    clipk::pair_loss(context, z, log_det.flat(), on_device, places.flat(), rhos.flat(), loss.flat(),
-                     grad, {});
+    clipk::factor_pair_loss(context, z, log_det.flat(), on_device, places.flat(), rhos.flat(),
+                            loss.flat(), grad, {});
   });
 }
-BENCHMARK(pair_loss)->Args({25, 64})->Args({32768, 256})->ArgNames({"pairs", "d"})->UseManualTime();
+BENCHMARK(factor_pair_loss)
+    ->Args({25, 64})
+    ->Args({32768, 256})
+    ->ArgNames({"pairs", "d"})
+    ->UseManualTime();
 
 }  // namespace
 }  // namespace clipk::bench

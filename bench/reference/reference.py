@@ -120,8 +120,8 @@ def stress_loss(device):
     return step
 
 
-@case("pair_loss 32768x256, 5 factors", 5)
-def pair_loss(device):
+@case("factor_pair_loss 32768x256, 5 factors", 5)
+def factor_pair_loss(device):
     """The supervised loss of IIN and its gradient: every pair shares one of five factors."""
     pairs, d, factors, rho = 32768, 256, 5, 0.975
     z = codes(2 * pairs, d, device).requires_grad_()
@@ -264,7 +264,7 @@ def vae_256(device):
 
 
 @case("posterior 65536x64", 9)
-def posterior(device):
+def gaussian_posterior(device):
     """Draw, divergence and their gradients."""
     heads = codes(65536, 128, device).requires_grad_()
     grad_z = codes(65536, 64, device)

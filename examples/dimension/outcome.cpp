@@ -16,8 +16,8 @@ namespace {
 void add_measured(ArchiveWriter& archive, const std::string& prefix, const Measured& m) {
   archive.add(prefix + "/i2t", m.i2t_ranks);
   archive.add(prefix + "/t2i", m.t2i_ranks);
-  archive.add(prefix + "/geometry",
-              std::vector<double>{m.stress1, m.order_error, m.map_stress1, m.map_order_error});
+  archive.add(prefix + "/geometry", std::vector<double>{m.stress1, m.kendall_distance,
+                                                        m.map_stress1, m.map_kendall_distance});
 }
 
 Measured read_measured(const ArchiveReader& archive, const std::string& prefix) {
@@ -32,10 +32,11 @@ Measured read_measured(const ArchiveReader& archive, const std::string& prefix) 
 }
 
 // Exactly where the pairs of rows fit into a gigabyte.
-double order_error_of(Context& context, const PairRows& high, const PairRows& low) {
+double kendall_distance_of(Context& context, const DistanceBlock& high, const DistanceBlock& low) {
   return high.x.rows <= kMostRowsOrdered
-             ? order_error(context, high, low)
-             : sampled_order_error(context, high, low, kSampledOrders, context.seed()).error;
+             ? kendall_distance(context, high, low)
+             : sampled_kendall_distance(context, high, low, kSampledOrders, context.seed())
+                   .distance;
 }
 
 void check_ranks(const char* name, const std::vector<std::int32_t>& ranks, std::int64_t pairs) {
@@ -68,14 +69,14 @@ Measured measure(Context& context, const EmbeddingPairs& pairs, const Codes& cod
   Retrieval found = retrieval(context, codes.images, codes.texts);
   m.i2t_ranks = std::move(found.image_to_text.ranks);
   m.t2i_ranks = std::move(found.text_to_image.ranks);
-  const PairRows high{.x = pairs.images};
-  const PairRows map{.x = codes.images};
+  const DistanceBlock high{.x = pairs.images};
+  const DistanceBlock map{.x = codes.images};
   m.stress1 = m.map_stress1 = stress1(context, high, map);
-  m.order_error = m.map_order_error = order_error_of(context, high, map);
+  m.kendall_distance = m.map_kendall_distance = kendall_distance_of(context, high, map);
   if (!codes.image_block.empty()) {
-    const PairRows block{.x = codes.image_block};
+    const DistanceBlock block{.x = codes.image_block};
     m.stress1 = stress1(context, high, block);
-    m.order_error = order_error_of(context, high, block);
+    m.kendall_distance = kendall_distance_of(context, high, block);
   }
   return m;
 }

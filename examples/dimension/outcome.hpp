@@ -14,13 +14,13 @@ namespace clipk::study {
 
 /// What was measured on one set of pairs under one map.
 struct Measured {
-  std::vector<std::int32_t> i2t_ranks, t2i_ranks;  ///< of every query, 0 is a match
-  double stress1 = 0, order_error = 0;             ///< of the image block
-  double map_stress1 = 0, map_order_error = 0;     ///< of the map that retrieval uses
+  std::vector<std::int32_t> i2t_ranks, t2i_ranks;    ///< of every query, 0 is a match
+  double stress1 = 0, kendall_distance = 0;          ///< of the image block
+  double map_stress1 = 0, map_kendall_distance = 0;  ///< of the map that retrieval uses
 };
 
-/// Above so many rows the order error is estimated, from so many quadruples: all pairs of rows, in
-/// order, take 8 n^2 bytes.
+/// Above so many rows the Kendall distance is estimated, from so many quadruples: all pairs of
+/// rows, in order, take 8 n^2 bytes.
 inline constexpr std::int64_t kMostRowsOrdered = 10'000, kSampledOrders = 20'000'000;
 
 Measured measure(Context& context, const EmbeddingPairs& pairs, const Codes& codes);

@@ -24,8 +24,8 @@ Json row_of(const std::string& method, int dim, const std::string& split,
       r5[way] += share * scores.r5;
       r10[way] += share * scores.r10;
     }
-    const double values[4] = {set->stress1, set->order_error, set->map_stress1,
-                              set->map_order_error};
+    const double values[4] = {set->stress1, set->kendall_distance, set->map_stress1,
+                              set->map_kendall_distance};
     for (int i = 0; i < 4; ++i) geometry[i] += share * values[i];
   }
   const auto count = [&](double value) {
@@ -41,14 +41,14 @@ Json row_of(const std::string& method, int dim, const std::string& split,
           {"r5", (r5[0] + r5[1]) / 2},
           {"r10", (r10[0] + r10[1]) / 2},
           {"stress1", geometry[0]},
-          {"order_error", geometry[1]},
+          {"kendall_distance", geometry[1]},
           {"seconds", seconds},
           {"i2t_r5", r5[0]},
           {"i2t_r10", r10[0]},
           {"t2i_r5", r5[1]},
           {"t2i_r10", r10[1]},
           {"map_stress1", geometry[2]},
-          {"map_order_error", geometry[3]}};
+          {"map_kendall_distance", geometry[3]}};
 }
 
 std::vector<const Measured*> pointers(const std::vector<Measured>& sets) {
@@ -255,7 +255,8 @@ DimensionFindings DimensionReport::findings() const {
 
 void DimensionReport::finish(Run& run) const {
   const bool split = !splits_.empty();
-  std::vector<std::string> head{"method", "dim", "i2t", "t2i", "R@5", "Stress-1", "order error"};
+  std::vector<std::string> head{"method",          "dim", "i2t", "t2i", "R@5", "Stress-1",
+                                "Kendall distance"};
   if (split) head.insert(head.end(), {"new i2t", "new t2i"});
   head.emplace_back("s");
   Table table(head);
@@ -275,7 +276,7 @@ void DimensionReport::finish(Run& run) const {
                                    std::to_string(row["t2i_matched"].get<std::int64_t>()),
                                    number(row, "r5", 3),
                                    number(row, "stress1", 4),
-                                   number(row, "order_error", 4)};
+                                   number(row, "kendall_distance", 4)};
     double seconds = row["seconds"];
     if (split) {
       const Json& held = run.rows()[r + 2];
@@ -288,9 +289,9 @@ void DimensionReport::finish(Run& run) const {
   }
   run.print(table.text());
   if (baseline_.all.i2t_ranks.size() > static_cast<std::size_t>(kMostRowsOrdered)) {
-    run.print(fmt::format("Above {} pairs the order error is estimated, from {} quadruples.",
+    run.print(fmt::format("Above {} pairs the Kendall distance is estimated, from {} quadruples.",
                           kMostRowsOrdered, kSampledOrders));
-    run.result("order_error_quadruples") = kSampledOrders;
+    run.result("kendall_distance_quadruples") = kSampledOrders;
   }
 
   const DimensionFindings found = findings();

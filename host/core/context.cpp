@@ -11,6 +11,7 @@
 
 #if CLIPK_HAS_CUDA
 #include "core/cuda_check.hpp"
+#include "core/library_handles.hpp"
 #endif
 
 namespace clipk {
@@ -145,11 +146,11 @@ CUstream_st* Context::stream() const {
 Arena& Context::scratch() {
   return impl_->arena;
 }
-std::shared_ptr<void>& Context::blas() {
-  return impl_->blas;
+std::shared_ptr<void>& LibraryHandles::blas(Context& context) {
+  return context.impl_->blas;
 }
-std::shared_ptr<void>& Context::fft() {
-  return impl_->fft;
+std::shared_ptr<void>& LibraryHandles::fft(Context& context) {
+  return context.impl_->fft;
 }
 
 }  // namespace clipk

@@ -149,19 +149,21 @@ void whole(int threads, MatrixView<const T> z, VectorView<const T> log_det,
 
 }  // namespace
 
-void pair_loss(int threads, MatrixView<const float> z, VectorView<const float> log_det,
-               MatrixView<const float> shared, VectorView<const std::int32_t> blocks,
-               VectorView<const float> rho, VectorView<std::int32_t> ends,
-               VectorView<double> constants, VectorView<double> parts, VectorView<double> loss,
-               MatrixView<float> grad_z, VectorView<float> grad_log_det) {
+void factor_pair_loss(int threads, MatrixView<const float> z, VectorView<const float> log_det,
+                      MatrixView<const float> shared, VectorView<const std::int32_t> blocks,
+                      VectorView<const float> rho, VectorView<std::int32_t> ends,
+                      VectorView<double> constants, VectorView<double> parts,
+                      VectorView<double> loss, MatrixView<float> grad_z,
+                      VectorView<float> grad_log_det) {
   whole(threads, z, log_det, shared, blocks, rho, ends, constants, parts, loss, grad_z,
         grad_log_det);
 }
-void pair_loss(int threads, MatrixView<const double> z, VectorView<const double> log_det,
-               MatrixView<const double> shared, VectorView<const std::int32_t> blocks,
-               VectorView<const double> rho, VectorView<std::int32_t> ends,
-               VectorView<double> constants, VectorView<double> parts, VectorView<double> loss,
-               MatrixView<double> grad_z, VectorView<double> grad_log_det) {
+void factor_pair_loss(int threads, MatrixView<const double> z, VectorView<const double> log_det,
+                      MatrixView<const double> shared, VectorView<const std::int32_t> blocks,
+                      VectorView<const double> rho, VectorView<std::int32_t> ends,
+                      VectorView<double> constants, VectorView<double> parts,
+                      VectorView<double> loss, MatrixView<double> grad_z,
+                      VectorView<double> grad_log_det) {
   whole(threads, z, log_det, shared, blocks, rho, ends, constants, parts, loss, grad_z,
         grad_log_det);
 }

@@ -156,8 +156,9 @@ constexpr std::int64_t kSerialSize = 1 << 13;  // takes less time than waking a 
 
 template <class T>
 void forward(int threads, std::uint64_t seed, MatrixView<const T> mean,
-             MatrixView<const T> log_variance, const PosteriorOptions& options, std::uint64_t step,
-             MatrixView<T> z, VectorView<double> parts, VectorView<double> loss) {
+             MatrixView<const T> log_variance, const GaussianPosteriorOptions& options,
+             std::uint64_t step, MatrixView<T> z, VectorView<double> parts,
+             VectorView<double> loss) {
   if (mean.rows * mean.cols < kSerialSize) threads = 1;
   parallel_chunks(threads, mean.rows, kPosteriorRows, [&](std::int64_t first, std::int64_t count) {
     double& part = parts[first / kPosteriorRows];
@@ -177,8 +178,9 @@ void forward(int threads, std::uint64_t seed, MatrixView<const T> mean,
 
 template <class T>
 void backward(int threads, MatrixView<const T> mean, MatrixView<const T> log_variance,
-              MatrixView<const T> z, const PosteriorOptions& options, MatrixView<const T> grad_z,
-              MatrixView<T> grad_mean, MatrixView<T> grad_log_variance) {
+              MatrixView<const T> z, const GaussianPosteriorOptions& options,
+              MatrixView<const T> grad_z, MatrixView<T> grad_mean,
+              MatrixView<T> grad_log_variance) {
   if (mean.rows * mean.cols < kSerialSize) threads = 1;
   const T share =
       static_cast<T>(static_cast<double>(options.weight) / static_cast<double>(mean.rows));
@@ -198,29 +200,31 @@ void backward(int threads, MatrixView<const T> mean, MatrixView<const T> log_var
 
 }  // namespace
 
-void posterior(int threads, std::uint64_t seed, MatrixView<const float> mean,
-               MatrixView<const float> log_variance, const PosteriorOptions& options,
-               std::uint64_t step, MatrixView<float> z, VectorView<double> parts,
-               VectorView<double> loss) {
+void gaussian_posterior(int threads, std::uint64_t seed, MatrixView<const float> mean,
+                        MatrixView<const float> log_variance,
+                        const GaussianPosteriorOptions& options, std::uint64_t step,
+                        MatrixView<float> z, VectorView<double> parts, VectorView<double> loss) {
   forward(threads, seed, mean, log_variance, options, step, z, parts, loss);
 }
-void posterior(int threads, std::uint64_t seed, MatrixView<const double> mean,
-               MatrixView<const double> log_variance, const PosteriorOptions& options,
-               std::uint64_t step, MatrixView<double> z, VectorView<double> parts,
-               VectorView<double> loss) {
+void gaussian_posterior(int threads, std::uint64_t seed, MatrixView<const double> mean,
+                        MatrixView<const double> log_variance,
+                        const GaussianPosteriorOptions& options, std::uint64_t step,
+                        MatrixView<double> z, VectorView<double> parts, VectorView<double> loss) {
   forward(threads, seed, mean, log_variance, options, step, z, parts, loss);
 }
 
-void posterior_backward(int threads, MatrixView<const float> mean,
-                        MatrixView<const float> log_variance, MatrixView<const float> z,
-                        const PosteriorOptions& options, MatrixView<const float> grad_z,
-                        MatrixView<float> grad_mean, MatrixView<float> grad_log_variance) {
+void gaussian_posterior_backward(int threads, MatrixView<const float> mean,
+                                 MatrixView<const float> log_variance, MatrixView<const float> z,
+                                 const GaussianPosteriorOptions& options,
+                                 MatrixView<const float> grad_z, MatrixView<float> grad_mean,
+                                 MatrixView<float> grad_log_variance) {
   backward(threads, mean, log_variance, z, options, grad_z, grad_mean, grad_log_variance);
 }
-void posterior_backward(int threads, MatrixView<const double> mean,
-                        MatrixView<const double> log_variance, MatrixView<const double> z,
-                        const PosteriorOptions& options, MatrixView<const double> grad_z,
-                        MatrixView<double> grad_mean, MatrixView<double> grad_log_variance) {
+void gaussian_posterior_backward(int threads, MatrixView<const double> mean,
+                                 MatrixView<const double> log_variance, MatrixView<const double> z,
+                                 const GaussianPosteriorOptions& options,
+                                 MatrixView<const double> grad_z, MatrixView<double> grad_mean,
+                                 MatrixView<double> grad_log_variance) {
   backward(threads, mean, log_variance, z, options, grad_z, grad_mean, grad_log_variance);
 }
 

@@ -9,7 +9,7 @@ template <class T>
 struct QuadHinge {
   bool self = false;  ///< within one set: y is x, target and draws leave out i = j
   MatrixView<const T> x, y;
-  BasicPairTarget<T> target;
+  BasicTargetDistances<T> target;
   QuadNeighbors neighbors;
   QuadHingeOptions options;
   std::uint64_t step = 0;

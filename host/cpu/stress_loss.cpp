@@ -19,7 +19,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 // Turns a tile of e^2 into the coefficients factor w (e - scale d) / e, adds their sums by row and
 // column, and returns the sum of w (e - scale d)^2.
 template <class T>
-double coefficient_tile(const PairTile<T>& tile, const T* target, std::int64_t target_stride,
+double coefficient_tile(const GradientTile<T>& tile, const T* target, std::int64_t target_stride,
                         T factor, T scale, bool sammon) {
   const hn::ScalableTag<T> d;
   HWY_ALIGN T col_sums[PairStripes::kTileCols] = {};
@@ -73,11 +73,11 @@ double coefficient_tile(const PairTile<T>& tile, const T* target, std::int64_t t
   return loss;
 }
 
-double coefficient_tile_float(const PairTile<float>& tile, const float* target,
+double coefficient_tile_float(const GradientTile<float>& tile, const float* target,
                               std::int64_t target_stride, float factor, float scale, bool sammon) {
   return coefficient_tile(tile, target, target_stride, factor, scale, sammon);
 }
-double coefficient_tile_double(const PairTile<double>& tile, const double* target,
+double coefficient_tile_double(const GradientTile<double>& tile, const double* target,
                                std::int64_t target_stride, double factor, double scale,
                                bool sammon) {
   return coefficient_tile(tile, target, target_stride, factor, scale, sammon);
@@ -121,11 +121,11 @@ HWY_EXPORT(target_tile_double);
 
 namespace {
 
-double coefficient_tile(const PairTile<float>& tile, const float* target, std::int64_t stride,
+double coefficient_tile(const GradientTile<float>& tile, const float* target, std::int64_t stride,
                         float factor, float scale, bool sammon) {
   return HWY_DYNAMIC_DISPATCH(coefficient_tile_float)(tile, target, stride, factor, scale, sammon);
 }
-double coefficient_tile(const PairTile<double>& tile, const double* target, std::int64_t stride,
+double coefficient_tile(const GradientTile<double>& tile, const double* target, std::int64_t stride,
                         double factor, double scale, bool sammon) {
   return HWY_DYNAMIC_DISPATCH(coefficient_tile_double)(tile, target, stride, factor, scale, sammon);
 }
@@ -140,7 +140,7 @@ void target_tile(Metric metric, std::int64_t rows, std::int64_t cols, double* va
 
 template <class T>
 void stress(int threads, Scratch& scratch, MatrixView<const T> x, MatrixView<const T> y,
-            bool within, const BasicPairTarget<T>& target, const StressOptions& options,
+            bool within, const BasicTargetDistances<T>& target, const StressOptions& options,
             double& loss, MatrixView<T> grad_x, MatrixView<T> grad_y) {
   const std::int64_t n = x.rows, m = y.rows;
   const double pairs = static_cast<double>(n) * static_cast<double>(within ? n - 1 : m);
@@ -148,22 +148,22 @@ void stress(int threads, Scratch& scratch, MatrixView<const T> x, MatrixView<con
   // Within one set each unordered pair is visited once and counts twice.
   const double share = (within ? 2 : 1) * static_cast<double>(options.weight) / pairs;
 
-  const PackedPair<T> codes =
-      pack_pair(threads, scratch, "stress_loss", x, y, within, Metric::euclidean);
+  const PackedSides<T> codes =
+      pack_sides(threads, scratch, "stress_loss", x, y, within, Metric::euclidean);
   const bool stored = target.distances.data != nullptr;
   constexpr std::int64_t kTile = PairStripes::kTileRows * PairStripes::kTileCols;
   const PairStripes stripes(n);
-  PackedPair<T> rows{};
+  PackedSides<T> rows{};
   VectorView<T> targets;
   if (!stored) {
-    rows = pack_pair(threads, scratch, "stress_loss", target.rows_x, target.rows_y, within,
-                     target.metric);
+    rows = pack_sides(threads, scratch, "stress_loss", target.rows_x, target.rows_y, within,
+                      target.metric);
     targets = scratch.vector<T>(stripes.count * kTile);
   }
   const VectorView<double> losses = scratch.vector<double>(stripes.count);
   std::fill(losses.begin(), losses.end(), 0.0);
 
-  const auto fill = [&](const PairTile<T>& tile) {
+  const auto fill = [&](const GradientTile<T>& tile) {
     const T* wanted = stored ? target.distances.row(tile.row) + tile.col : nullptr;
     std::int64_t stride = target.distances.stride;
     if (!stored) {
@@ -187,15 +187,15 @@ void stress(int threads, Scratch& scratch, MatrixView<const T> x, MatrixView<con
 }  // namespace
 
 void stress_loss(int threads, Scratch& scratch, MatrixView<const float> x,
-                 MatrixView<const float> y, bool within, const PairTarget& target,
+                 MatrixView<const float> y, bool within, const TargetDistances& target,
                  const StressOptions& options, double& loss, MatrixView<float> grad_x,
                  MatrixView<float> grad_y) {
   stress(threads, scratch, x, y, within, target, options, loss, grad_x, grad_y);
 }
 void stress_loss(int threads, Scratch& scratch, MatrixView<const double> x,
-                 MatrixView<const double> y, bool within, const BasicPairTarget<double>& target,
-                 const StressOptions& options, double& loss, MatrixView<double> grad_x,
-                 MatrixView<double> grad_y) {
+                 MatrixView<const double> y, bool within,
+                 const BasicTargetDistances<double>& target, const StressOptions& options,
+                 double& loss, MatrixView<double> grad_x, MatrixView<double> grad_y) {
   stress(threads, scratch, x, y, within, target, options, loss, grad_x, grad_y);
 }
 

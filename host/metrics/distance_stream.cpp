@@ -31,7 +31,8 @@ Matrix<double> in_double(Context& context, const char* op, const std::string& na
 
 }  // namespace
 
-PairSide::PairSide(Context& context, const char* op, const char* name, const PairRows& rows)
+DistanceSide::DistanceSide(Context& context, const char* op, const char* name,
+                           const DistanceBlock& rows)
     : x(in_double(context, op, std::string(name) + ".x", rows.x, rows.metric)),
       y(in_double(context, op, std::string(name) + ".y", rows.y, rows.metric)),
       metric(rows.metric) {
@@ -42,7 +43,7 @@ PairSide::PairSide(Context& context, const char* op, const char* name, const Pai
   }
 }
 
-double PairSide::distance(std::int64_t i, std::int64_t j) const {
+double DistanceSide::distance(std::int64_t i, std::int64_t j) const {
   const double* a = x.view().row(i);
   const double* b = right().view().row(j);
   double scale_a = 1, scale_b = 1;
@@ -71,7 +72,8 @@ double PairSide::distance(std::int64_t i, std::int64_t j) const {
   return square;
 }
 
-PairStream::PairStream(Context& context, const char* op, const PairRows& high, const PairRows& low)
+DistanceStream::DistanceStream(Context& context, const char* op, const DistanceBlock& high,
+                               const DistanceBlock& low)
     : cpu_(Context::cpu({.threads = context.threads()})),
       high_(context, op, "high", high),
       low_(context, op, "low", low),
@@ -81,16 +83,16 @@ PairStream::PairStream(Context& context, const char* op, const PairRows& high, c
       d_(block_, m_),
       e_(block_, m_) {
   if (low.x.rows != high.x.rows || low.y.rows != high.y.rows) {
-    const auto text = [](const PairRows& rows) {
+    const auto text = [](const DistanceBlock& rows) {
       return std::to_string(rows.x.rows) + " and " + std::to_string(rows.y.rows);
     };
     check::fail(op, "low of " + text(high) + " rows", text(low));
   }
 }
 
-void PairStream::fill(std::int64_t row, std::int64_t count) {
+void DistanceStream::fill(std::int64_t row, std::int64_t count) {
   const std::int64_t first = high_.within() ? row : 0;
-  const auto distances = [&](const PairSide& side, Matrix<double>& out) {
+  const auto distances = [&](const DistanceSide& side, Matrix<double>& out) {
     pairwise_distance(cpu_, side.x.view().row_range(row, count),
                       side.right().view().row_range(first, m_ - first), side.metric,
                       out.view().row_range(0, count).col_range(0, m_ - first));

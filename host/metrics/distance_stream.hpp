@@ -11,13 +11,13 @@
 namespace clipk {
 
 /// The rows of one space in float64, ready for distances.
-struct PairSide {
+struct DistanceSide {
   Matrix<double> x;
   Matrix<double> y;  ///< empty within one set
   Metric metric;
 
   /// @param name of the argument in messages
-  PairSide(Context& context, const char* op, const char* name, const PairRows& rows);
+  DistanceSide(Context& context, const char* op, const char* name, const DistanceBlock& rows);
   bool within() const { return y.rows() == 0; }
   const Matrix<double>& right() const { return within() ? x : y; }
   /// Of one pair, from the difference of its rows.
@@ -25,14 +25,15 @@ struct PairSide {
 };
 
 /// Distances of all pairs of a block in both spaces, some rows of the matrix at a time.
-class PairStream {
+class DistanceStream {
  public:
-  PairStream(Context& context, const char* op, const PairRows& high, const PairRows& low);
+  DistanceStream(Context& context, const char* op, const DistanceBlock& high,
+                 const DistanceBlock& low);
 
   std::int64_t rows() const { return n_; }
   std::int64_t pairs() const { return high_.within() ? n_ * (n_ - 1) / 2 : n_ * m_; }
-  const PairSide& high() const { return high_; }
-  const PairSide& low() const { return low_; }
+  const DistanceSide& high() const { return high_; }
+  const DistanceSide& low() const { return low_; }
 
   /// f(row, first, d, e, count) for every row: the distances of its pairs (within one set those
   /// with j > row), which are the pairs first ... first + count - 1 of all. Rows may run at once.
@@ -56,7 +57,7 @@ class PairStream {
   void fill(std::int64_t row, std::int64_t count);
 
   Context cpu_;
-  PairSide high_, low_;
+  DistanceSide high_, low_;
   std::int64_t n_, m_, block_;
   Matrix<double> d_, e_;  // [block, m]
 };

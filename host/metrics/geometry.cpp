@@ -19,7 +19,7 @@ namespace {
 
 // Sums over the pairs of f(d, e), K values a pair, added row by row in order.
 template <std::size_t K, class F>
-std::array<double, K> sum_pairs(PairStream& pairs, F&& f) {
+std::array<double, K> sum_pairs(DistanceStream& pairs, F&& f) {
   std::vector<std::array<double, K>> rows(static_cast<std::size_t>(pairs.rows()));
   pairs.for_each_row(
       [&](std::int64_t row, std::int64_t, const double* d, const double* e, std::int64_t count) {
@@ -39,8 +39,8 @@ std::array<double, K> sum_pairs(PairStream& pairs, F&& f) {
 
 }  // namespace
 
-double stress1(Context& context, const PairRows& high, const PairRows& low) {
-  PairStream pairs(context, "stress1", high, low);
+double stress1(Context& context, const DistanceBlock& high, const DistanceBlock& low) {
+  DistanceStream pairs(context, "stress1", high, low);
   const auto [dd, de, ee] = sum_pairs<3>(pairs, [](double d, double e) {
     return std::array<double, 3>{d * d, d * e, e * e};
   });
@@ -56,10 +56,11 @@ double stress1(Context& context, const PairRows& high, const PairRows& low) {
   return std::sqrt(residual / dd);
 }
 
-SampledError sampled_order_error(Context& context, const PairRows& high, const PairRows& low,
-                                 std::int64_t count, std::uint64_t seed) {
-  constexpr const char* kName = "sampled_order_error";
-  const PairStream pairs(context, kName, high, low);
+SampledKendallDistance sampled_kendall_distance(Context& context, const DistanceBlock& high,
+                                                const DistanceBlock& low, std::int64_t count,
+                                                std::uint64_t seed) {
+  constexpr const char* kName = "sampled_kendall_distance";
+  const DistanceStream pairs(context, kName, high, low);
   if (pairs.pairs() < 2) check::fail(kName, "at least 2 pairs", std::to_string(pairs.pairs()));
   if (count < 1) check::fail(kName, "a count of 1 or more", std::to_string(count));
   const bool within = pairs.high().within();
@@ -80,12 +81,12 @@ SampledError sampled_order_error(Context& context, const PairRows& high, const P
       auto a = std::pair{std::uint32_t{0}, std::uint32_t{0}};
       auto b = a;
       for (std::uint32_t attempt = 0; a == b; ++attempt) {  // a pair is not compared with itself
-        const auto bits =
-            random_block(seed, RandomStream::order_error, attempt, static_cast<std::uint64_t>(q));
+        const auto bits = random_block(seed, RandomStream::kendall_distance, attempt,
+                                       static_cast<std::uint64_t>(q));
         a = pair_of(bits[0], bits[1]);
         b = pair_of(bits[2], bits[3]);
       }
-      const auto sign = [&](const PairSide& side) {
+      const auto sign = [&](const DistanceSide& side) {
         const auto da = static_cast<float>(side.distance(a.first, a.second));
         const auto db = static_cast<float>(side.distance(b.first, b.second));
         return (da > db) - (da < db);
@@ -107,8 +108,8 @@ double trustworthiness(Context& context, MatrixView<const float> high, MatrixVie
                        std::int64_t k) {
   constexpr const char* kName = "trustworthiness";
   constexpr std::int64_t kBlock = 256;
-  const PairSide rows(context, kName, "high", {.x = high});
-  const PairSide codes(context, kName, "low", {.x = low});
+  const DistanceSide rows(context, kName, "high", {.x = high});
+  const DistanceSide codes(context, kName, "low", {.x = low});
   const std::int64_t n = high.rows;
   if (low.rows != n)
     check::fail(kName, "low of " + std::to_string(n) + " rows", std::to_string(low.rows));
@@ -123,7 +124,7 @@ double trustworthiness(Context& context, MatrixView<const float> high, MatrixVie
   std::atomic<std::int64_t> penalty = 0;
   for (std::int64_t first = 0; first < n; first += kBlock) {
     const std::int64_t count = std::min(kBlock, n - first);
-    const auto distances = [&](const PairSide& side, Matrix<double>& out) {
+    const auto distances = [&](const DistanceSide& side, Matrix<double>& out) {
       pairwise_distance(cpu, side.x.view().row_range(first, count), side.x.view(), side.metric,
                         out.view().row_range(0, count));
     };

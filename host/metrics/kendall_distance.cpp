@@ -18,7 +18,7 @@
 namespace clipk {
 namespace {
 
-constexpr const char* kName = "order_error";
+constexpr const char* kName = "kendall_distance";
 
 std::uint64_t key(float d, float e) {
   return std::uint64_t{std::bit_cast<std::uint32_t>(d)} << 32 | std::bit_cast<std::uint32_t>(e);
@@ -80,10 +80,10 @@ double error_of_keys(int threads, std::uint64_t* keys, std::int64_t n) {
 
 }  // namespace
 
-double order_error(Context& context, const PairRows& high, const PairRows& low) {
+double kendall_distance(Context& context, const DistanceBlock& high, const DistanceBlock& low) {
   const std::int64_t rows = high.x.rows;
   check_memory(high.y.rows > 0 ? rows * high.y.rows : rows * (rows - 1) / 2);
-  PairStream pairs(context, kName, high, low);
+  DistanceStream pairs(context, kName, high, low);
   const std::int64_t n = pairs.pairs();
   if (n < 2) check::fail(kName, "at least 2 pairs", std::to_string(n));
   const Buffer memory = key_memory(n);
@@ -97,7 +97,7 @@ double order_error(Context& context, const PairRows& high, const PairRows& low) 
   return error_of_keys(context.threads(), keys, n);
 }
 
-double order_error(Context& context, VectorView<const float> d, VectorView<const float> e) {
+double kendall_distance(Context& context, VectorView<const float> d, VectorView<const float> e) {
   if (e.size != d.size) {
     check::fail(kName, "e of size " + std::to_string(d.size), std::to_string(e.size));
   }

@@ -5,6 +5,7 @@
 
 #include "clipk/core/memory.hpp"
 #include "core/check.hpp"
+#include "core/library_handles.hpp"
 #include "cpu/dense.hpp"
 
 #if CLIPK_HAS_CUDA
@@ -82,8 +83,8 @@ void dense_forward(Context& context, BatchView<const T> x, BatchView<const T> we
 #if CLIPK_HAS_CUDA
   if constexpr (std::is_same_v<T, float>) {
     if (context.device() == Device::cuda) {
-      return gpu::dense(gpu::gemm_handle(context.blas()), context.precision(), x, weight, bias,
-                        activation, y, context.stream());
+      return gpu::dense(gpu::gemm_handle(LibraryHandles::blas(context)), context.precision(), x,
+                        weight, bias, activation, y, context.stream());
     }
   }
 #endif
@@ -124,9 +125,9 @@ void backward(Context& context, BatchView<const T> x, BatchView<const T> weight,
       if (n == 0 || batch == 0) return zero_gradients(context, grad_weight, grad_bias);
       MatrixView<double> sums;
       if (!grad_bias.empty()) sums = scratch.matrix<double>(batch * gpu::dense_bias_parts(n), out);
-      return gpu::dense_backward(gpu::gemm_handle(context.blas()), context.precision(), x, weight,
-                                 y, activation, grad_y, grad_z, sums, grad_x, grad_weight,
-                                 grad_bias, of_x, context.stream());
+      return gpu::dense_backward(gpu::gemm_handle(LibraryHandles::blas(context)),
+                                 context.precision(), x, weight, y, activation, grad_y, grad_z,
+                                 sums, grad_x, grad_weight, grad_bias, of_x, context.stream());
     }
   }
 #endif
@@ -151,8 +152,8 @@ void add(Context& context, MatrixView<const T> x, MatrixView<const T> weight, Ma
 #if CLIPK_HAS_CUDA
   if constexpr (std::is_same_v<T, float>) {
     if (context.device() == Device::cuda) {
-      return gpu::dense_add(gpu::gemm_handle(context.blas()), context.precision(), x, weight, y,
-                            context.stream());
+      return gpu::dense_add(gpu::gemm_handle(LibraryHandles::blas(context)), context.precision(), x,
+                            weight, y, context.stream());
     }
   }
 #endif
@@ -169,8 +170,8 @@ void add_backward(Context& context, MatrixView<const T> weight, MatrixView<const
 #if CLIPK_HAS_CUDA
   if constexpr (std::is_same_v<T, float>) {
     if (context.device() == Device::cuda) {
-      return gpu::dense_add_backward(gpu::gemm_handle(context.blas()), context.precision(), weight,
-                                     grad_y, grad_x, context.stream());
+      return gpu::dense_add_backward(gpu::gemm_handle(LibraryHandles::blas(context)),
+                                     context.precision(), weight, grad_y, grad_x, context.stream());
     }
   }
 #endif

@@ -13,7 +13,7 @@
 namespace clipk {
 namespace {
 
-constexpr const char* kName = "pair_loss";
+constexpr const char* kName = "factor_pair_loss";
 
 template <class T>
 void check_arguments(const Context& context, MatrixView<const T> z, VectorView<const T> log_det,
@@ -63,36 +63,37 @@ void on_cpu(Context& context, MatrixView<const T> z, VectorView<const T> log_det
   const VectorView<double> constants = scratch.vector<double>(rho.size);
   const VectorView<double> parts =
       scratch.vector<double>((z.rows / 2 + cpu::kPairRows - 1) / cpu::kPairRows);
-  cpu::pair_loss(context.threads(), z, log_det, shared, blocks, rho, ends, constants, parts, loss,
-                 grad_z, grad_log_det);
+  cpu::factor_pair_loss(context.threads(), z, log_det, shared, blocks, rho, ends, constants, parts,
+                        loss, grad_z, grad_log_det);
 }
 
 }  // namespace
 
-void pair_loss(Context& context, MatrixView<const float> z, VectorView<const float> log_det,
-               MatrixView<const float> shared, VectorView<const std::int32_t> blocks,
-               VectorView<const float> rho, VectorView<double> loss, MatrixView<float> grad_z,
-               VectorView<float> grad_log_det) {
+void factor_pair_loss(Context& context, MatrixView<const float> z, VectorView<const float> log_det,
+                      MatrixView<const float> shared, VectorView<const std::int32_t> blocks,
+                      VectorView<const float> rho, VectorView<double> loss,
+                      MatrixView<float> grad_z, VectorView<float> grad_log_det) {
   check_arguments(context, z, log_det, shared, blocks, rho, loss, grad_z, grad_log_det);
   if (z.empty()) return;
 #if CLIPK_HAS_CUDA
   if (context.device() == Device::cuda) {
     Scratch scratch(context);
     const VectorView<std::uint8_t> bytes =
-        scratch.vector<std::uint8_t>(static_cast<std::int64_t>(sizeof(gpu::PairLossScratch)));
+        scratch.vector<std::uint8_t>(static_cast<std::int64_t>(sizeof(gpu::FactorPairLossScratch)));
     fill_zero(context, bytes);
-    return gpu::pair_loss(z, log_det.data, shared, blocks.data, rho, loss.data, grad_z,
-                          grad_log_det.data, reinterpret_cast<gpu::PairLossScratch*>(bytes.data),
-                          context.stream());
+    return gpu::factor_pair_loss(
+        z, log_det.data, shared, blocks.data, rho, loss.data, grad_z, grad_log_det.data,
+        reinterpret_cast<gpu::FactorPairLossScratch*>(bytes.data), context.stream());
   }
 #endif
   on_cpu(context, z, log_det, shared, blocks, rho, loss, grad_z, grad_log_det);
 }
 
-void pair_loss(Context& context, MatrixView<const double> z, VectorView<const double> log_det,
-               MatrixView<const double> shared, VectorView<const std::int32_t> blocks,
-               VectorView<const double> rho, VectorView<double> loss, MatrixView<double> grad_z,
-               VectorView<double> grad_log_det) {
+void factor_pair_loss(Context& context, MatrixView<const double> z,
+                      VectorView<const double> log_det, MatrixView<const double> shared,
+                      VectorView<const std::int32_t> blocks, VectorView<const double> rho,
+                      VectorView<double> loss, MatrixView<double> grad_z,
+                      VectorView<double> grad_log_det) {
   check::cpu_only(kName, context);
   check_arguments(context, z, log_det, shared, blocks, rho, loss, grad_z, grad_log_det);
   if (z.empty()) return;

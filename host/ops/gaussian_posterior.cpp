@@ -17,7 +17,7 @@ namespace {
 
 template <class T>
 void check_inputs(const char* op, const Context& context, MatrixView<const T> mean,
-                  MatrixView<const T> log_variance, const PosteriorOptions& options) {
+                  MatrixView<const T> log_variance, const GaussianPosteriorOptions& options) {
   check::matrix(op, "mean", context, mean, mean.rows, mean.cols);
   check::matrix(op, "log_variance", context, log_variance, mean.rows, mean.cols);
   if (!std::isfinite(options.weight)) {
@@ -27,9 +27,9 @@ void check_inputs(const char* op, const Context& context, MatrixView<const T> me
 
 template <class T>
 void forward(Context& context, MatrixView<const T> mean, MatrixView<const T> log_variance,
-             const PosteriorOptions& options, VectorView<const std::uint64_t> step, MatrixView<T> z,
-             VectorView<double> loss) {
-  constexpr const char* kOp = "posterior";
+             const GaussianPosteriorOptions& options, VectorView<const std::uint64_t> step,
+             MatrixView<T> z, VectorView<double> loss) {
+  constexpr const char* kOp = "gaussian_posterior";
   check_inputs(kOp, context, mean, log_variance, options);
   check::vector(kOp, "step", context, step, 1);
   check::optional_matrix(kOp, "z", context, z, mean.rows, mean.cols);
@@ -51,22 +51,23 @@ void forward(Context& context, MatrixView<const T> mean, MatrixView<const T> log
         fill_zero(context, bytes);
         sums = reinterpret_cast<gpu::PosteriorScratch*>(bytes.data);
       }
-      return gpu::posterior(context.seed(), mean, log_variance, options, step.data, z, loss.data,
-                            sums, context.stream());
+      return gpu::gaussian_posterior(context.seed(), mean, log_variance, options, step.data, z,
+                                     loss.data, sums, context.stream());
     }
   }
 #endif
   const VectorView<double> parts =
       scratch.vector<double>((mean.rows + cpu::kPosteriorRows - 1) / cpu::kPosteriorRows);
-  cpu::posterior(context.threads(), context.seed(), mean, log_variance, options, step[0], z, parts,
-                 loss);
+  cpu::gaussian_posterior(context.threads(), context.seed(), mean, log_variance, options, step[0],
+                          z, parts, loss);
 }
 
 template <class T>
 void backward(Context& context, MatrixView<const T> mean, MatrixView<const T> log_variance,
-              MatrixView<const T> z, const PosteriorOptions& options, MatrixView<const T> grad_z,
-              MatrixView<T> grad_mean, MatrixView<T> grad_log_variance) {
-  constexpr const char* kOp = "posterior_backward";
+              MatrixView<const T> z, const GaussianPosteriorOptions& options,
+              MatrixView<const T> grad_z, MatrixView<T> grad_mean,
+              MatrixView<T> grad_log_variance) {
+  constexpr const char* kOp = "gaussian_posterior_backward";
   check_inputs(kOp, context, mean, log_variance, options);
   check::matrix(kOp, "z", context, z, mean.rows, mean.cols);
   check::matrix(kOp, "grad_z", context, grad_z, mean.rows, mean.cols);
@@ -76,41 +77,46 @@ void backward(Context& context, MatrixView<const T> mean, MatrixView<const T> lo
 #if CLIPK_HAS_CUDA
   if constexpr (std::is_same_v<T, float>) {
     if (context.device() == Device::cuda) {
-      return gpu::posterior_backward(mean, log_variance, z, options, grad_z, grad_mean,
-                                     grad_log_variance, context.stream());
+      return gpu::gaussian_posterior_backward(mean, log_variance, z, options, grad_z, grad_mean,
+                                              grad_log_variance, context.stream());
     }
   }
 #endif
-  cpu::posterior_backward(context.threads(), mean, log_variance, z, options, grad_z, grad_mean,
-                          grad_log_variance);
+  cpu::gaussian_posterior_backward(context.threads(), mean, log_variance, z, options, grad_z,
+                                   grad_mean, grad_log_variance);
 }
 
 }  // namespace
 
-void posterior(Context& context, MatrixView<const float> mean, MatrixView<const float> log_variance,
-               const PosteriorOptions& options, VectorView<const std::uint64_t> step,
-               MatrixView<float> z, VectorView<double> loss) {
+void gaussian_posterior(Context& context, MatrixView<const float> mean,
+                        MatrixView<const float> log_variance,
+                        const GaussianPosteriorOptions& options,
+                        VectorView<const std::uint64_t> step, MatrixView<float> z,
+                        VectorView<double> loss) {
   forward(context, mean, log_variance, options, step, z, loss);
 }
-void posterior(Context& context, MatrixView<const double> mean,
-               MatrixView<const double> log_variance, const PosteriorOptions& options,
-               VectorView<const std::uint64_t> step, MatrixView<double> z,
-               VectorView<double> loss) {
-  check::cpu_only("posterior", context);
+void gaussian_posterior(Context& context, MatrixView<const double> mean,
+                        MatrixView<const double> log_variance,
+                        const GaussianPosteriorOptions& options,
+                        VectorView<const std::uint64_t> step, MatrixView<double> z,
+                        VectorView<double> loss) {
+  check::cpu_only("gaussian_posterior", context);
   forward(context, mean, log_variance, options, step, z, loss);
 }
 
-void posterior_backward(Context& context, MatrixView<const float> mean,
-                        MatrixView<const float> log_variance, MatrixView<const float> z,
-                        const PosteriorOptions& options, MatrixView<const float> grad_z,
-                        MatrixView<float> grad_mean, MatrixView<float> grad_log_variance) {
+void gaussian_posterior_backward(Context& context, MatrixView<const float> mean,
+                                 MatrixView<const float> log_variance, MatrixView<const float> z,
+                                 const GaussianPosteriorOptions& options,
+                                 MatrixView<const float> grad_z, MatrixView<float> grad_mean,
+                                 MatrixView<float> grad_log_variance) {
   backward(context, mean, log_variance, z, options, grad_z, grad_mean, grad_log_variance);
 }
-void posterior_backward(Context& context, MatrixView<const double> mean,
-                        MatrixView<const double> log_variance, MatrixView<const double> z,
-                        const PosteriorOptions& options, MatrixView<const double> grad_z,
-                        MatrixView<double> grad_mean, MatrixView<double> grad_log_variance) {
-  check::cpu_only("posterior_backward", context);
+void gaussian_posterior_backward(Context& context, MatrixView<const double> mean,
+                                 MatrixView<const double> log_variance, MatrixView<const double> z,
+                                 const GaussianPosteriorOptions& options,
+                                 MatrixView<const double> grad_z, MatrixView<double> grad_mean,
+                                 MatrixView<double> grad_log_variance) {
+  check::cpu_only("gaussian_posterior_backward", context);
   backward(context, mean, log_variance, z, options, grad_z, grad_mean, grad_log_variance);
 }
 

@@ -5,6 +5,7 @@
 
 #include "clipk/core/memory.hpp"
 #include "core/check.hpp"
+#include "core/library_handles.hpp"
 #include "cpu/detail/kmeans_labels.hpp"
 #include "cpu/kmeans_step.hpp"
 
@@ -83,8 +84,8 @@ void step_on_cuda(Context& context, MatrixView<const float> points, const KMeans
                                   scratch.vector<double>(plan.pieces * r * k * d).data,
                                   scratch.vector<std::int32_t>(plan.pieces * r * k * 2).data};
   const MatrixView<std::int32_t> labels = scratch.matrix<std::int32_t>(r, points.rows);
-  gpu::kmeans_step(gpu::gemm_handle(context.blas()), plan, context.precision(), points, state,
-                   labels, arrays, context.stream());
+  gpu::kmeans_step(gpu::gemm_handle(LibraryHandles::blas(context)), plan, context.precision(),
+                   points, state, labels, arrays, context.stream());
   copy<std::int32_t>(context, labels, state.labels);
 }
 #endif

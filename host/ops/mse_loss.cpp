@@ -56,14 +56,14 @@ void mse_loss(Context& context, MatrixView<const double> y, MatrixView<const dou
   run("mse_loss", false, context, y, target, weight, loss, grad);
 }
 
-void mse_loss_known(Context& context, MatrixView<const float> y, MatrixView<const float> target,
-                    float weight, VectorView<double> loss, MatrixView<float> grad) {
-  run("mse_loss_known", true, context, y, target, weight, loss, grad);
+void masked_mse_loss(Context& context, MatrixView<const float> y, MatrixView<const float> target,
+                     float weight, VectorView<double> loss, MatrixView<float> grad) {
+  run("masked_mse_loss", true, context, y, target, weight, loss, grad);
 }
-void mse_loss_known(Context& context, MatrixView<const double> y, MatrixView<const double> target,
-                    double weight, VectorView<double> loss, MatrixView<double> grad) {
-  check::cpu_only("mse_loss_known", context);
-  run("mse_loss_known", true, context, y, target, weight, loss, grad);
+void masked_mse_loss(Context& context, MatrixView<const double> y, MatrixView<const double> target,
+                     double weight, VectorView<double> loss, MatrixView<double> grad) {
+  check::cpu_only("masked_mse_loss", context);
+  run("masked_mse_loss", true, context, y, target, weight, loss, grad);
 }
 
 }  // namespace clipk

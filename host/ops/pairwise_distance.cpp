@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "core/check.hpp"
+#include "core/library_handles.hpp"
 #include "cpu/pairwise_distance.hpp"
 #include "cpu/pairwise_distance_backward.hpp"
 #include "ops/detail/distance_scales.hpp"
@@ -64,8 +65,8 @@ void cuda_backward(Context& context, BatchView<const float> x, BatchView<const f
                                    scratch.vector<double>(plan.row_sums).data,
                                    scratch.vector<double>(plan.col_sums).data};
   gpu::pairwise_distance_backward(
-      gpu::gemm_handle(context.blas()), metric, context.precision(), plan, x.cols, sides.x, sides.y,
-      {grad_out.data, grad_out.stride, grad_out.batch_stride}, parts,
+      gpu::gemm_handle(LibraryHandles::blas(context)), metric, context.precision(), plan, x.cols,
+      sides.x, sides.y, {grad_out.data, grad_out.stride, grad_out.batch_stride}, parts,
       {grad_x.data, grad_x.stride, grad_x.batch_stride},
       {grad_y.data, grad_y.stride, grad_y.batch_stride}, context.stream());
 }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/check.hpp"
+#include "core/library_handles.hpp"
 #include "cpu/quad_hinge_loss.hpp"
 
 #if CLIPK_HAS_CUDA
@@ -16,7 +17,7 @@ namespace {
 constexpr const char* kOp = "quad_hinge_loss";
 
 template <class T>
-void check_target(const Context& context, const BasicPairTarget<T>& target, std::int64_t n,
+void check_target(const Context& context, const BasicTargetDistances<T>& target, std::int64_t n,
                   std::int64_t m, bool self) {
   if (!target.distances.empty()) {
     check::matrix(kOp, "target distances", context, target.distances, n, m);
@@ -113,8 +114,8 @@ void on_cuda(Context& context, const cpu::QuadHinge<float>& call,
   const bool prefer_dense =
       pairs <= kMostDensePairs && pairs <= kMostPairsOfQuad * static_cast<double>(options.count);
   if (options.form == QuadForm::dense || (options.form == QuadForm::automatic && prefer_dense)) {
-    gpu::quad_dense(on_device, context.precision(), gpu::gemm_handle(context.blas()), scratch,
-                    context.stream());
+    gpu::quad_dense(on_device, context.precision(), gpu::gemm_handle(LibraryHandles::blas(context)),
+                    scratch, context.stream());
   } else {
     gpu::quad_gather(on_device, scratch, context.stream());
   }
@@ -139,7 +140,7 @@ void run(Context& context, const cpu::QuadHinge<double>& call, VectorView<const 
 }  // namespace
 
 void quad_hinge_loss(Context& context, MatrixView<const float> x, MatrixView<const float> y,
-                     const PairTarget& target, const QuadNeighbors& neighbors,
+                     const TargetDistances& target, const QuadNeighbors& neighbors,
                      const QuadHingeOptions& options, VectorView<const std::uint64_t> step,
                      VectorView<double> loss, MatrixView<float> grad_x, MatrixView<float> grad_y) {
   run(context,
@@ -148,7 +149,7 @@ void quad_hinge_loss(Context& context, MatrixView<const float> x, MatrixView<con
 }
 
 void quad_hinge_loss(Context& context, MatrixView<const double> x, MatrixView<const double> y,
-                     const BasicPairTarget<double>& target, const QuadNeighbors& neighbors,
+                     const BasicTargetDistances<double>& target, const QuadNeighbors& neighbors,
                      const QuadHingeOptions& options, VectorView<const std::uint64_t> step,
                      VectorView<double> loss, MatrixView<double> grad_x,
                      MatrixView<double> grad_y) {
@@ -157,7 +158,7 @@ void quad_hinge_loss(Context& context, MatrixView<const double> x, MatrixView<co
       step, loss);
 }
 
-void quad_hinge_loss(Context& context, MatrixView<const float> x, const PairTarget& target,
+void quad_hinge_loss(Context& context, MatrixView<const float> x, const TargetDistances& target,
                      const QuadNeighbors& neighbors, const QuadHingeOptions& options,
                      VectorView<const std::uint64_t> step, VectorView<double> loss,
                      MatrixView<float> grad) {
@@ -166,7 +167,7 @@ void quad_hinge_loss(Context& context, MatrixView<const float> x, const PairTarg
 }
 
 void quad_hinge_loss(Context& context, MatrixView<const double> x,
-                     const BasicPairTarget<double>& target, const QuadNeighbors& neighbors,
+                     const BasicTargetDistances<double>& target, const QuadNeighbors& neighbors,
                      const QuadHingeOptions& options, VectorView<const std::uint64_t> step,
                      VectorView<double> loss, MatrixView<double> grad) {
   run(context, cpu::QuadHinge<double>{true, x, x, target, neighbors, options, 0, nullptr, grad, {}},

@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kOp = "stress_loss";
 
 template <class T>
-void check_target(const Context& context, const BasicPairTarget<T>& target, std::int64_t n,
+void check_target(const Context& context, const BasicTargetDistances<T>& target, std::int64_t n,
                   std::int64_t m, bool within) {
   if (target.distances.data != nullptr) {
     return check::matrix(kOp, "target.distances", context, target.distances, n, m);
@@ -30,8 +30,8 @@ void check_target(const Context& context, const BasicPairTarget<T>& target, std:
 
 template <class T>
 void run(Context& context, MatrixView<const T> x, MatrixView<const T> y, bool within,
-         const BasicPairTarget<T>& target, const StressOptions& options, VectorView<double> loss,
-         MatrixView<T> grad_x, MatrixView<T> grad_y) {
+         const BasicTargetDistances<T>& target, const StressOptions& options,
+         VectorView<double> loss, MatrixView<T> grad_x, MatrixView<T> grad_y) {
   if (x.cols < 1) check::fail(kOp, "codes of at least 1 column", std::to_string(x.cols));
   check::matrix(kOp, "x", context, x, x.rows, x.cols);
   check::matrix(kOp, "y", context, y, y.rows, x.cols);
@@ -56,25 +56,25 @@ void run(Context& context, MatrixView<const T> x, MatrixView<const T> y, bool wi
 }  // namespace
 
 void stress_loss(Context& context, MatrixView<const float> x, MatrixView<const float> y,
-                 const PairTarget& target, const StressOptions& options, VectorView<double> loss,
-                 MatrixView<float> grad_x, MatrixView<float> grad_y) {
+                 const TargetDistances& target, const StressOptions& options,
+                 VectorView<double> loss, MatrixView<float> grad_x, MatrixView<float> grad_y) {
   run(context, x, y, false, target, options, loss, grad_x, grad_y);
 }
 
 void stress_loss(Context& context, MatrixView<const double> x, MatrixView<const double> y,
-                 const BasicPairTarget<double>& target, const StressOptions& options,
+                 const BasicTargetDistances<double>& target, const StressOptions& options,
                  VectorView<double> loss, MatrixView<double> grad_x, MatrixView<double> grad_y) {
   check::cpu_only(kOp, context);
   run(context, x, y, false, target, options, loss, grad_x, grad_y);
 }
 
-void stress_loss(Context& context, MatrixView<const float> x, const PairTarget& target,
+void stress_loss(Context& context, MatrixView<const float> x, const TargetDistances& target,
                  const StressOptions& options, VectorView<double> loss, MatrixView<float> grad) {
   run(context, x, x, true, target, options, loss, grad, MatrixView<float>());
 }
 
 void stress_loss(Context& context, MatrixView<const double> x,
-                 const BasicPairTarget<double>& target, const StressOptions& options,
+                 const BasicTargetDistances<double>& target, const StressOptions& options,
                  VectorView<double> loss, MatrixView<double> grad) {
   check::cpu_only(kOp, context);
   run(context, x, x, true, target, options, loss, grad, MatrixView<double>());

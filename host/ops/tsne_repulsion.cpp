@@ -4,6 +4,7 @@
 
 #include "clipk/core/memory.hpp"
 #include "core/check.hpp"
+#include "core/library_handles.hpp"
 #include "cpu/tsne_repulsion.hpp"
 
 #if CLIPK_HAS_CUDA
@@ -33,7 +34,7 @@ void on_cuda(Context& context, Scratch& scratch, MatrixView<const float> y,
   float read[5];
   copy<float>(context, extent, VectorView<float>(read, 5));
   if (read[4] != 0) check::fail(kOp, "finite points", "a value that is not");
-  gpu::tsne_repulsion_fft(scratch, gpu::tsne_grid_cache(context.fft()),
+  gpu::tsne_repulsion_fft(scratch, gpu::tsne_grid_cache(LibraryHandles::fft(context)),
                           TsneGridShape({read[0], read[1]}, {read[2], read[3]}), y, others, within,
                           forces, z.data, context.stream());
 }
@@ -64,8 +65,8 @@ void run(Context& context, MatrixView<const T> y, MatrixView<const T> others, bo
 #endif
   if constexpr (std::is_same_v<T, float>) {
     if (method == TsneMethod::fft) {
-      return cpu::tsne_repulsion_fft(context.threads(), scratch, context.fft(), y, others, within,
-                                     forces, z);
+      return cpu::tsne_repulsion_fft(context.threads(), scratch, LibraryHandles::fft(context), y,
+                                     others, within, forces, z);
     }
   }
   cpu::tsne_repulsion_exact(context.threads(), scratch, y, others, within, forces, z);

@@ -43,7 +43,7 @@ class GemmHandle {
   std::map<Key, std::unique_ptr<Plan>> plans_;
 };
 
-/// The handle in a context's slot for it (Context::blas), made at first use.
+/// The handle in a context's slot for it (LibraryHandles), made at first use.
 inline GemmHandle& gemm_handle(std::shared_ptr<void>& slot) {
   if (slot == nullptr) slot = std::make_shared<GemmHandle>();
   return *static_cast<GemmHandle*>(slot.get());

@@ -42,7 +42,7 @@ __device__ __forceinline__ float warp_distance(const float* __restrict__ a,
 
 /// d of row i and column j of the block: read, or made from the rows. Of those only the order
 /// counts; a pair and its mirror image have the same bits.
-__device__ __forceinline__ float target_distance(const PairTarget& target, std::int64_t i,
+__device__ __forceinline__ float target_distance(const TargetDistances& target, std::int64_t i,
                                                  std::int64_t j) {
   if (target.distances.data != nullptr) {
     return __ldg(target.distances.data + i * target.distances.stride + j);
@@ -83,7 +83,7 @@ __device__ __forceinline__ void add_pair(float w, const float* __restrict__ a,
 }
 
 __global__ void __launch_bounds__(kThreads)
-    gather_queries_kernel(QuadRule rule, QuadNeighbors neighbors, PairTarget target,
+    gather_queries_kernel(QuadRule rule, QuadNeighbors neighbors, TargetDistances target,
                           GatherCodes codes, const std::uint64_t* __restrict__ step_pointer,
                           double* partials, unsigned* ticket, double* loss) {
   CLIPK_DYN_SHARED(Fixed, own_grad);  // [q]
@@ -162,7 +162,7 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 __global__ void __launch_bounds__(kThreads)
-    gather_all_kernel(QuadRule rule, PairTarget target, GatherCodes codes,
+    gather_all_kernel(QuadRule rule, TargetDistances target, GatherCodes codes,
                       const std::uint64_t* __restrict__ step_pointer, double* partials,
                       unsigned* ticket, double* loss) {
   CLIPK_SHARED(double, sums, [32]);
@@ -221,7 +221,7 @@ void quad_gather(const QuadHinge& call, Scratch& scratch, cudaStream_t stream) {
   const QuadHingeOptions& options = call.options;
   const double factor = static_cast<double>(options.weight) / static_cast<double>(options.count);
   const QuadRule rule{n, m, call.self, options.count, options.seed, options.margin, factor};
-  PairTarget target = call.target;
+  TargetDistances target = call.target;
   if (target.distances.empty()) {
     target.distances.data = nullptr;
     if (call.self) target.rows_y = target.rows_x;

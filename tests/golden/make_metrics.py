@@ -28,7 +28,7 @@ def signed(components):
     return components * np.sign(components[np.arange(len(components)), largest])[:, None]
 
 
-def order_error(d, e):
+def kendall_distance(d, e):
     """(1 - tau_a) / 2 from scipy's tau_b, which leaves tied pairs out of its denominator."""
     pairs = len(d) * (len(d) - 1) / 2
 
@@ -64,16 +64,16 @@ out.append(array("svd_codes", uniform_rows(5, 12, 2) @ signed(svd.components_).T
 x, y = uniform_rows(50, 12, 3), uniform_rows(40, 12, 4)
 within = [(pdist(x), pdist(x[:, :k])) for k in (1, 2, 6)]
 cross = [(cdist(x, y).ravel(), cdist(x[:, :k], y[:, :k]).ravel()) for k in (1, 2, 6)]
-out.append(array("order_error_within", [order_error(*pair) for pair in within]))
-out.append(array("order_error_cross", [order_error(*pair) for pair in cross]))
+out.append(array("kendall_distance_within", [kendall_distance(*pair) for pair in within]))
+out.append(array("kendall_distance_cross", [kendall_distance(*pair) for pair in cross]))
 out.append(array("stress1_within", [stress1(*pair) for pair in within]))
 out.append(array("stress1_cross", [stress1(*pair) for pair in cross]))
 # Lattice points: squared distances are small integers, so most pairs of pairs tie somewhere.
 lattice = np.round(uniform_rows(50, 12, 5)[:, :4] * 6)
 out.append(
     array(
-        "order_error_ties",
-        [order_error(pdist(lattice, "sqeuclidean"), pdist(lattice[:, :2], "sqeuclidean"))],
+        "kendall_distance_ties",
+        [kendall_distance(pdist(lattice, "sqeuclidean"), pdist(lattice[:, :2], "sqeuclidean"))],
     )
 )
 out.append(array("trustworthiness", [trustworthiness(x, x[:, :2], n_neighbors=k) for k in (1, 5, 12)]))

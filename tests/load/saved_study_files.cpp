@@ -20,7 +20,7 @@ Measured measured(std::int32_t pairs) {
     m.t2i_ranks.push_back(pairs - 1 - i);
   }
   m.stress1 = 0.25;
-  m.order_error = 0.5;
+  m.kendall_distance = 0.5;
   return m;
 }
 

@@ -23,7 +23,7 @@ Context cpu(int threads = 2) {
 }
 
 // (1 - tau_a) / 2 by its definition, over all pairs of pairs.
-double plain_order_error(const std::vector<float>& d, const std::vector<float>& e) {
+double plain_kendall_distance(const std::vector<float>& d, const std::vector<float>& e) {
   double sum = 0, all = 0;
   for (std::size_t a = 0; a < d.size(); ++a) {
     for (std::size_t b = 0; b < a; ++b) {
@@ -36,10 +36,10 @@ double plain_order_error(const std::vector<float>& d, const std::vector<float>& 
   return sum / all;
 }
 
-double order_error_of(int threads, const std::vector<float>& d, const std::vector<float>& e) {
+double kendall_distance_of(int threads, const std::vector<float>& d, const std::vector<float>& e) {
   Context context = cpu(threads);
-  return order_error(context, {d.data(), static_cast<std::int64_t>(d.size())},
-                     {e.data(), static_cast<std::int64_t>(e.size())});
+  return kendall_distance(context, {d.data(), static_cast<std::int64_t>(d.size())},
+                          {e.data(), static_cast<std::int64_t>(e.size())});
 }
 
 // Small integers: almost every distance is tied.
@@ -50,18 +50,19 @@ std::vector<float> integers(std::size_t n, std::uint64_t seed, std::uint64_t bel
   return result;
 }
 
-TEST(OrderError, AllPairsOfPairs) {
+TEST(KendallDistance, AllPairsOfPairs) {
   for (const std::size_t n : {2, 3, 15, 16, 17, 33, 113, 257, 1021, 3000}) {
     for (const std::uint64_t below : {2, 7, 100000}) {
       const std::vector<float> d = integers(n, 1, below), e = integers(n, 2, below);
-      EXPECT_DOUBLE_EQ(order_error_of(2, d, e), plain_order_error(d, e)) << n << " " << below;
+      EXPECT_DOUBLE_EQ(kendall_distance_of(2, d, e), plain_kendall_distance(d, e))
+          << n << " " << below;
     }
   }
 }
 
 // Beyond one leaf and one piece of the merge sort, where the plain loop would take too long: the
 // inversions of a known permutation.
-TEST(OrderError, ManyPairsInKnownOrder) {
+TEST(KendallDistance, ManyPairsInKnownOrder) {
   const std::size_t n = 700001;
   std::vector<float> up(n), down(n), halves(n);
   for (std::size_t i = 0; i < n; ++i) {
@@ -69,29 +70,29 @@ TEST(OrderError, ManyPairsInKnownOrder) {
     down[i] = static_cast<float>(n - 1 - i);
     halves[i] = static_cast<float>((i + n / 2) % n);  // two ascending runs, exchanged
   }
-  EXPECT_EQ(order_error_of(2, up, up), 0);
-  EXPECT_EQ(order_error_of(2, up, down), 1);
+  EXPECT_EQ(kendall_distance_of(2, up, up), 0);
+  EXPECT_EQ(kendall_distance_of(2, up, down), 1);
   const double pairs = static_cast<double>(n) * static_cast<double>(n - 1) / 2;
   const double runs = static_cast<double>(n / 2) * static_cast<double>(n - n / 2);
-  EXPECT_DOUBLE_EQ(order_error_of(2, up, halves), runs / pairs);
-  EXPECT_EQ(order_error_of(2, up, std::vector<float>(n)), 0.5);  // codes all equal: chance
+  EXPECT_DOUBLE_EQ(kendall_distance_of(2, up, halves), runs / pairs);
+  EXPECT_EQ(kendall_distance_of(2, up, std::vector<float>(n)), 0.5);  // codes all equal: chance
   const std::vector<float> d = integers(n, 3, 5000000), e = integers(n, 4, 5000000);
-  EXPECT_NEAR(order_error_of(1, d, e), 0.5, 2e-3);
-  EXPECT_EQ(order_error_of(1, d, e), order_error_of(2, d, e));
+  EXPECT_NEAR(kendall_distance_of(1, d, e), 0.5, 2e-3);
+  EXPECT_EQ(kendall_distance_of(1, d, e), kendall_distance_of(2, d, e));
   // Reversing one of the two turns every untied pair over; the order of the pairs says nothing.
   std::vector<float> turned = e;
   for (float& value : turned) value = 5000000 - value;
-  EXPECT_NEAR(order_error_of(2, d, e) + order_error_of(2, d, turned), 1, 1e-12);
-  EXPECT_EQ(order_error_of(2, d, e), order_error_of(2, e, d));
+  EXPECT_NEAR(kendall_distance_of(2, d, e) + kendall_distance_of(2, d, turned), 1, 1e-12);
+  EXPECT_EQ(kendall_distance_of(2, d, e), kendall_distance_of(2, e, d));
 }
 
 struct Blocks {
   Matrix<float> x = uniform_rows(50, 12, 3);
   Matrix<float> y = uniform_rows(40, 12, 4);
-  PairRows within() const { return {.x = x}; }
-  PairRows cross() const { return {.x = x, .y = y}; }
-  PairRows within(std::int64_t k) const { return {.x = x.view().col_range(0, k)}; }
-  PairRows cross(std::int64_t k) const {
+  DistanceBlock within() const { return {.x = x}; }
+  DistanceBlock cross() const { return {.x = x, .y = y}; }
+  DistanceBlock within(std::int64_t k) const { return {.x = x.view().col_range(0, k)}; }
+  DistanceBlock cross(std::int64_t k) const {
     return {.x = x.view().col_range(0, k), .y = y.view().col_range(0, k)};
   }
 };
@@ -101,10 +102,10 @@ TEST(Geometry, AgreesWithScipy) {
   const Blocks rows;
   for (std::size_t g = 0; g < 3; ++g) {
     const std::int64_t k = std::array<std::int64_t, 3>{1, 2, 6}[g];
-    EXPECT_NEAR(order_error(context, rows.within(), rows.within(k)), golden::order_error_within[g],
-                1e-12);
-    EXPECT_NEAR(order_error(context, rows.cross(), rows.cross(k)), golden::order_error_cross[g],
-                1e-12);
+    EXPECT_NEAR(kendall_distance(context, rows.within(), rows.within(k)),
+                golden::kendall_distance_within[g], 1e-12);
+    EXPECT_NEAR(kendall_distance(context, rows.cross(), rows.cross(k)),
+                golden::kendall_distance_cross[g], 1e-12);
     EXPECT_NEAR(stress1(context, rows.within(), rows.within(k)), golden::stress1_within[g], 1e-12);
     EXPECT_NEAR(stress1(context, rows.cross(), rows.cross(k)), golden::stress1_cross[g], 1e-12);
   }
@@ -117,9 +118,9 @@ TEST(Geometry, TiesAgreeWithScipy) {
   }
   Context context = cpu();
   for (const Metric metric : {Metric::squared_euclidean, Metric::euclidean}) {
-    const PairRows high{.x = lattice.view().col_range(0, 4), .metric = metric};
-    const PairRows low{.x = lattice.view().col_range(0, 2)};
-    EXPECT_NEAR(order_error(context, high, low), golden::order_error_ties[0], 1e-12);
+    const DistanceBlock high{.x = lattice.view().col_range(0, 4), .metric = metric};
+    const DistanceBlock low{.x = lattice.view().col_range(0, 2)};
+    EXPECT_NEAR(kendall_distance(context, high, low), golden::kendall_distance_ties[0], 1e-12);
   }
 }
 
@@ -147,13 +148,13 @@ TEST(Geometry, MetricsHaveTheirUnits) {
       ss += dd * dd;
     }
   }
-  PairRows high = rows.cross(), low = rows.cross();
+  DistanceBlock high = rows.cross(), low = rows.cross();
   high.metric = Metric::cosine;
   low.metric = Metric::squared_euclidean;
   EXPECT_NEAR(stress1(context, high, low), std::sqrt(1 - cs * cs / cc / ss), 1e-12);
-  EXPECT_NEAR(order_error(context, high, low), plain_order_error(cosine, square), 1e-6);
-  const SampledError sampled = sampled_order_error(context, high, low, 100000, 1);
-  EXPECT_NEAR(sampled.error, plain_order_error(cosine, square), 4 * sampled.standard_error);
+  EXPECT_NEAR(kendall_distance(context, high, low), plain_kendall_distance(cosine, square), 1e-6);
+  const SampledKendallDistance sampled = sampled_kendall_distance(context, high, low, 100000, 1);
+  EXPECT_NEAR(sampled.distance, plain_kendall_distance(cosine, square), 4 * sampled.standard_error);
 }
 
 TEST(Geometry, BlocksOfRowsLeaveNothingOut) {
@@ -173,12 +174,12 @@ TEST(Geometry, BlocksOfRowsLeaveNothingOut) {
     }
   }
   Context one = cpu(1), two = cpu(2);
-  const PairRows high{.x = x}, low{.x = x.view().col_range(0, 3)};
-  EXPECT_NEAR(order_error(two, high, low), order_error_of(2, d, e), 1e-9);
-  EXPECT_EQ(order_error(two, high, low), order_error(one, high, low));
+  const DistanceBlock high{.x = x}, low{.x = x.view().col_range(0, 3)};
+  EXPECT_NEAR(kendall_distance(two, high, low), kendall_distance_of(2, d, e), 1e-9);
+  EXPECT_EQ(kendall_distance(two, high, low), kendall_distance(one, high, low));
   EXPECT_EQ(stress1(two, high, low), stress1(one, high, low));
-  EXPECT_EQ(sampled_order_error(two, high, low, 5000, 1).error,
-            sampled_order_error(one, high, low, 5000, 1).error);
+  EXPECT_EQ(sampled_kendall_distance(two, high, low, 5000, 1).distance,
+            sampled_kendall_distance(one, high, low, 5000, 1).distance);
 }
 
 TEST(Stress1, IgnoresScaleAndIsAtMostOne) {
@@ -196,18 +197,18 @@ TEST(Stress1, IgnoresScaleAndIsAtMostOne) {
   EXPECT_EQ(stress1(context, rows.within(), {.x = equal}), 1);
 }
 
-TEST(SampledOrderError, ApproachesTheExactOne) {
+TEST(SampledKendallDistance, ApproachesTheExactOne) {
   Context context = cpu();
   const Blocks rows;
   for (const auto& [high, low] :
        {std::pair{rows.within(), rows.within(2)}, std::pair{rows.cross(), rows.cross(2)}}) {
-    const SampledError sampled = sampled_order_error(context, high, low, 200000, 7);
+    const SampledKendallDistance sampled = sampled_kendall_distance(context, high, low, 200000, 7);
     EXPECT_NEAR(sampled.standard_error, 0.0007, 0.0003);
-    EXPECT_NEAR(sampled.error, order_error(context, high, low), 4 * sampled.standard_error);
+    EXPECT_NEAR(sampled.distance, kendall_distance(context, high, low), 4 * sampled.standard_error);
   }
   // Three points have three pairs: a pair drawn twice would tie, and pull the error toward 1/2.
   const Matrix<float> three = uniform_rows(3, 4, 1);
-  EXPECT_EQ(sampled_order_error(context, {.x = three}, {.x = three}, 10000, 1).error, 0);
+  EXPECT_EQ(sampled_kendall_distance(context, {.x = three}, {.x = three}, 10000, 1).distance, 0);
 }
 
 TEST(Trustworthiness, AgreesWithScikitLearn) {
@@ -264,17 +265,18 @@ std::string message(const std::function<void(Context&)>& call) {
 }
 
 // Said before any memory is taken, as the system would grant it and then end the process.
-TEST(Geometry, OrderErrorSaysWhatMemoryItNeeds) {
+TEST(Geometry, KendallDistanceSaysWhatMemoryItNeeds) {
   Context context = cpu();
   const Matrix<float> many(1'000'000, 1);
   try {
-    order_error(context, {.x = many}, {.x = many});
+    kendall_distance(context, {.x = many}, {.x = many});
     FAIL() << "no error";
   } catch (const Error& error) {
     const std::string message = error.what();
-    EXPECT_EQ(message.find("order_error: expected 8000.0 GB of memory to sort the distances of "
-                           "499999500000 pairs, got "),
-              0U)
+    EXPECT_EQ(
+        message.find("kendall_distance: expected 8000.0 GB of memory to sort the distances of "
+                     "499999500000 pairs, got "),
+        0U)
         << message;
     EXPECT_NE(message.find(" GB (an error sampled from the pairs needs none)"), std::string::npos);
   }
@@ -285,20 +287,20 @@ TEST(Geometry, BadInputIsNamed) {
   const Matrix<float> six = uniform_rows(6, 12, 1), five = uniform_rows(5, 3, 1);
   EXPECT_EQ(message([&](Context& c) { stress1(c, {.x = six}, {.x = five}); }),
             "stress1: expected low of 6 and 0 rows, got 5 and 0");
-  EXPECT_EQ(message([&](Context& c) { order_error(c, rows.cross(), rows.within(2)); }),
-            "order_error: expected low of 50 and 40 rows, got 50 and 0");
+  EXPECT_EQ(message([&](Context& c) { kendall_distance(c, rows.cross(), rows.within(2)); }),
+            "kendall_distance: expected low of 50 and 40 rows, got 50 and 0");
   const Matrix<float> two = uniform_rows(2, 12, 1);
-  EXPECT_EQ(message([&](Context& c) { order_error(c, {.x = two}, {.x = two}); }),
-            "order_error: expected at least 2 pairs, got 1");
-  EXPECT_EQ(message([&](Context& c) { sampled_order_error(c, {.x = two}, {.x = two}, 9, 1); }),
-            "sampled_order_error: expected at least 2 pairs, got 1");
+  EXPECT_EQ(message([&](Context& c) { kendall_distance(c, {.x = two}, {.x = two}); }),
+            "kendall_distance: expected at least 2 pairs, got 1");
+  EXPECT_EQ(message([&](Context& c) { sampled_kendall_distance(c, {.x = two}, {.x = two}, 9, 1); }),
+            "sampled_kendall_distance: expected at least 2 pairs, got 1");
   EXPECT_EQ(message([&](Context& c) { stress1(c, {.x = six, .y = five}, {.x = six, .y = five}); }),
             "stress1: expected high.y of 12 columns, got 3");
   EXPECT_EQ(message([&](Context& c) { trustworthiness(c, six, six, 3); }),
             "trustworthiness: expected a k from 1 to 2 for 6 rows, got 3");
   const std::vector<float> d{1, 2, 3}, e{1, -2, 3};
-  EXPECT_EQ(message([&](Context&) { order_error_of(1, d, e); }),
-            "order_error: expected finite distances of 0 or more, got -2.000000 at 1");
+  EXPECT_EQ(message([&](Context&) { kendall_distance_of(1, d, e); }),
+            "kendall_distance: expected finite distances of 0 or more, got -2.000000 at 1");
   Matrix<float> bad = uniform_rows(6, 12, 1);
   bad(4, 2) = NAN;
   EXPECT_EQ(message([&](Context& c) { stress1(c, {.x = six}, {.x = bad}); }),
@@ -324,7 +326,8 @@ TEST(Geometry, Coco500ImagesUnderPca) {
        {Row{256, .004856, .003435}, Row{128, .030785, .016006}, Row{64, .096114, .040468},
         Row{32, .176258, .079202}, Row{16, .243744, .131732}}) {
     const Matrix<float> codes = pca.transform(context, data.images, Modality::image, row.dim);
-    EXPECT_NEAR(order_error(context, {.x = data.images}, {.x = codes}), row.order, 1e-6) << row.dim;
+    EXPECT_NEAR(kendall_distance(context, {.x = data.images}, {.x = codes}), row.order, 1e-6)
+        << row.dim;
     EXPECT_NEAR(stress1(context, {.x = data.images}, {.x = codes}), row.stress, 1e-6) << row.dim;
   }
 }

@@ -62,9 +62,9 @@ T plain_loss(const Pairs& x, std::vector<T>& grad_z) {
   return loss / static_cast<T>(x.m);
 }
 
-class PairLoss : public DeviceTest {};
+class FactorPairLoss : public DeviceTest {};
 
-TEST_P(PairLoss, ValueAndGradientFollowPlainLoops) {
+TEST_P(FactorPairLoss, ValueAndGradientFollowPlainLoops) {
   const std::int64_t shapes[][3] = {{1, 1, 1},    {2, 17, 3},    {17, 2, 1},   {13, 64, 0},
                                     {113, 65, 5}, {257, 128, 3}, {1021, 5, 2}, {70000, 3, 2}};
   for (const auto& [m, d, factors] : shapes) {
@@ -81,8 +81,8 @@ TEST_P(PairLoss, ValueAndGradientFollowPlainLoops) {
           grad(context(), 2 * m, d, padding), grad_log_det(context(), 1, 2 * m);
       Guarded<std::int32_t> blocks(context(), 1, d, x.blocks);
       Guarded<double> loss(context(), 1, 1, std::vector<double>{100});
-      pair_loss(context(), z.view(), log_det.flat(), shared.view(), blocks.flat(), rho.flat(),
-                loss.flat(), grad.view(), grad_log_det.flat());
+      factor_pair_loss(context(), z.view(), log_det.flat(), shared.view(), blocks.flat(),
+                       rho.flat(), loss.flat(), grad.view(), grad_log_det.flat());
       expect_as_good_as(grad.values(), plain, exact, "gradient");
       expect_as_good_as(std::vector<double>{loss.values()[0] - 100}, {plain_value}, {exact_value},
                         "loss");
@@ -90,8 +90,8 @@ TEST_P(PairLoss, ValueAndGradientFollowPlainLoops) {
         EXPECT_FLOAT_EQ(g, -1 / static_cast<float>(m));
       }
       // The loss alone, and without log-determinants.
-      pair_loss(context(), z.view(), {}, shared.view(), blocks.flat(), rho.flat(), loss.flat(), {},
-                {});
+      factor_pair_loss(context(), z.view(), {}, shared.view(), blocks.flat(), rho.flat(),
+                       loss.flat(), {}, {});
       double sum = 0;
       for (const float value : x.log_det) sum += value;
       const double expected = 2 * exact_value + sum / static_cast<double>(m);
@@ -102,7 +102,7 @@ TEST_P(PairLoss, ValueAndGradientFollowPlainLoops) {
 }
 
 // What the reference computes for one shared factor, and the constant that it leaves out.
-TEST_P(PairLoss, OneSharedFactorIsTheReferencesLoss) {
+TEST_P(FactorPairLoss, OneSharedFactorIsTheReferencesLoss) {
   const std::int64_t d = 6, size = 2;
   const double r = 0.975F;
   const std::vector<float> z = normals(2 * d, 3);
@@ -116,12 +116,12 @@ TEST_P(PairLoss, OneSharedFactorIsTheReferencesLoss) {
       rho(context(), 1, 2, {0.5F, static_cast<float>(r)});
   Guarded<std::int32_t> blocks(context(), 1, d, {0, 0, 1, 1, -1, -1});
   Guarded<double> loss(context(), 1, 1, std::vector<double>{0});
-  pair_loss(context(), dz.view(), {}, shared.view(), blocks.flat(), rho.flat(), loss.flat(), {},
-            {});
+  factor_pair_loss(context(), dz.view(), {}, shared.view(), blocks.flat(), rho.flat(), loss.flat(),
+                   {}, {});
   EXPECT_NEAR(loss.values()[0], expected, 1e-5);
 }
 
-TEST_P(PairLoss, GradientsFollowCentralDifferences) {
+TEST_P(FactorPairLoss, GradientsFollowCentralDifferences) {
   if (!on_cpu()) GTEST_SKIP() << "double precision is the CPU's";
   const Pairs x(5, 19, 3);
   Matrix<double> z(10, 19), log_det(1, 10), shared(5, 3), rho(1, 3), grad(10, 19),
@@ -137,11 +137,11 @@ TEST_P(PairLoss, GradientsFollowCentralDifferences) {
   const VectorView<const std::int32_t> blocks(x.blocks.data(), 19);
   const auto value = [&] {
     loss(0, 0) = 0;
-    pair_loss(context(), z, log_det.flat(), shared, blocks, rho.flat(), loss.flat(), {}, {});
+    factor_pair_loss(context(), z, log_det.flat(), shared, blocks, rho.flat(), loss.flat(), {}, {});
     return loss(0, 0);
   };
-  pair_loss(context(), z, log_det.flat(), shared, blocks, rho.flat(), loss.flat(), grad,
-            grad_log_det.flat());
+  factor_pair_loss(context(), z, log_det.flat(), shared, blocks, rho.flat(), loss.flat(), grad,
+                   grad_log_det.flat());
   std::vector<double> exact;
   EXPECT_NEAR(loss(0, 0), plain_loss(x, exact), 1e-12 * std::fabs(loss(0, 0)));
   const auto check = [&](double& p, double gradient) {
@@ -157,15 +157,15 @@ TEST_P(PairLoss, GradientsFollowCentralDifferences) {
   for (std::int64_t i = 0; i < 10; ++i) check(log_det.data()[i], grad_log_det.data()[i]);
 }
 
-TEST_P(PairLoss, NoPairsAddNothing) {
+TEST_P(FactorPairLoss, NoPairsAddNothing) {
   Matrix<float> none(context(), 0, 4), shared(context(), 0, 1), rho(context(), 1, 1);
   Matrix<std::int32_t> blocks(context(), 1, 4);
   Guarded<double> loss(context(), 1, 1, std::vector<double>{3});
-  pair_loss(context(), none, {}, shared, blocks.flat(), rho.flat(), loss.flat(), {}, {});
+  factor_pair_loss(context(), none, {}, shared, blocks.flat(), rho.flat(), loss.flat(), {}, {});
   EXPECT_EQ(loss.values()[0], 3);
 }
 
-TEST_P(PairLoss, OneAndTwoThreadsGiveTheSameBytes) {
+TEST_P(FactorPairLoss, OneAndTwoThreadsGiveTheSameBytes) {
   if (!on_cpu()) GTEST_SKIP() << "threads of the CPU";
   const Pairs x(700, 65, 4);
   const auto run = [&](int threads) {
@@ -174,14 +174,14 @@ TEST_P(PairLoss, OneAndTwoThreadsGiveTheSameBytes) {
         shared(some, 700, 4, x.shared), rho(some, 1, 4, x.rho), grad(some, 1400, 65);
     Guarded<std::int32_t> blocks(some, 1, 65, x.blocks);
     Guarded<double> loss(some, 1, 1, std::vector<double>{0});
-    pair_loss(some, z.view(), log_det.flat(), shared.view(), blocks.flat(), rho.flat(), loss.flat(),
-              grad.view(), {});
+    factor_pair_loss(some, z.view(), log_det.flat(), shared.view(), blocks.flat(), rho.flat(),
+                     loss.flat(), grad.view(), {});
     return std::pair(loss.values(), grad.values());
   };
   EXPECT_EQ(run(1), run(2));
 }
 
-TEST_P(PairLoss, BadInputIsNamed) {
+TEST_P(FactorPairLoss, BadInputIsNamed) {
   const auto message = [&](const std::function<void(Pairs&)>& change) -> std::string {
     Pairs x(2, 4, 2);
     change(x);
@@ -194,8 +194,8 @@ TEST_P(PairLoss, BadInputIsNamed) {
                                  x.blocks);
     Guarded<double> loss(context(), 1, 1, std::vector<double>{0});
     try {
-      pair_loss(context(), z.view(), {}, shared.view(), blocks.flat(), rho.flat(), loss.flat(), {},
-                {});
+      factor_pair_loss(context(), z.view(), {}, shared.view(), blocks.flat(), rho.flat(),
+                       loss.flat(), {}, {});
     } catch (const Error& error) {
       return error.what();
     }
@@ -203,21 +203,21 @@ TEST_P(PairLoss, BadInputIsNamed) {
   };
   EXPECT_EQ(message([](Pairs&) {}), "no error");
   EXPECT_EQ(message([](Pairs& x) { x.z.resize(12); }),
-            "pair_loss: expected an even number of rows, got 3");
+            "factor_pair_loss: expected an even number of rows, got 3");
   EXPECT_EQ(message([](Pairs& x) { x.shared.resize(2); }),
-            "pair_loss: expected shared of shape [2, 2], got [1, 2]");
+            "factor_pair_loss: expected shared of shape [2, 2], got [1, 2]");
   EXPECT_EQ(message([](Pairs& x) { x.blocks.pop_back(); }),
-            "pair_loss: expected blocks of size 4, got 3");
+            "factor_pair_loss: expected blocks of size 4, got 3");
   if (!on_cpu()) return;  // the values are checked on the CPU alone
   EXPECT_EQ(message([](Pairs& x) { x.blocks[1] = 2; }),
-            "pair_loss: expected blocks from -1 to 1, got 2");
+            "factor_pair_loss: expected blocks from -1 to 1, got 2");
   EXPECT_EQ(message([](Pairs& x) { x.rho[1] = 1; }),
-            "pair_loss: expected rho inside (-1, 1), got 1.000000");
+            "factor_pair_loss: expected rho inside (-1, 1), got 1.000000");
   EXPECT_EQ(message([](Pairs& x) { x.shared[1] = NAN; }),
-            "pair_loss: expected shared from -1 to 1, got nan");
+            "factor_pair_loss: expected shared from -1 to 1, got nan");
 }
 
-CLIPK_INSTANTIATE_DEVICE_TEST(PairLoss);
+CLIPK_INSTANTIATE_DEVICE_TEST(FactorPairLoss);
 
 }  // namespace
 }  // namespace clipk::test

@@ -13,11 +13,11 @@
 namespace clipk::test {
 namespace {
 
-class Posterior : public DeviceTest {
+class GaussianPosterior : public DeviceTest {
  protected:
   // The noise that the header promises, in float: what corrupt adds to zeros on the CPU.
-  std::vector<float> noise(const PosteriorOptions& options, std::uint64_t step, std::int64_t n,
-                           std::int64_t d) {
+  std::vector<float> noise(const GaussianPosteriorOptions& options, std::uint64_t step,
+                           std::int64_t n, std::int64_t d) {
     Context own = Context::cpu({.seed = context().seed()});
     Matrix<float> zeros(n, d);
     corrupt(own, zeros, {.kind = Corruption::gaussian, .amount = 1, .site = options.site},
@@ -31,7 +31,7 @@ class Posterior : public DeviceTest {
     std::vector<T> z, grad_mean, grad_log_variance, loss;
   };
   template <class T>
-  static Result<T> plain(const PosteriorOptions& options, std::int64_t n,
+  static Result<T> plain(const GaussianPosteriorOptions& options, std::int64_t n,
                          const std::vector<T>& mean, const std::vector<T>& log_variance,
                          const std::vector<T>& noise, const std::vector<T>& grad_z) {
     Result<T> r;
@@ -58,7 +58,7 @@ class Posterior : public DeviceTest {
   }
 
   // Both passes, with means and log variances as halves of one matrix where `padding` is -1.
-  Result<float> run(const Case& c, const PosteriorOptions& options, std::uint64_t step,
+  Result<float> run(const Case& c, const GaussianPosteriorOptions& options, std::uint64_t step,
                     std::int64_t padding = 0) {
     std::vector<float> both;
     for (std::int64_t i = 0; i < c.n; ++i) {
@@ -77,10 +77,10 @@ class Posterior : public DeviceTest {
     const auto half = [&](Guarded<float>& m, int h) { return m.view().col_range(h * c.d, c.d); };
     const MatrixView<const float> mean = heads ? half(gb, 0) : gm.view();
     const MatrixView<const float> log_variance = heads ? half(gb, 1) : gl.view();
-    posterior(context(), mean, log_variance, options, gs.flat(), z.view(), loss.flat());
-    posterior_backward(context(), mean, log_variance, z.view(), options, gg.view(),
-                       heads ? half(grads, 0) : grad_mean.view(),
-                       heads ? half(grads, 1) : grad_log_variance.view());
+    gaussian_posterior(context(), mean, log_variance, options, gs.flat(), z.view(), loss.flat());
+    gaussian_posterior_backward(context(), mean, log_variance, z.view(), options, gg.view(),
+                                heads ? half(grads, 0) : grad_mean.view(),
+                                heads ? half(grads, 1) : grad_log_variance.view());
     Result<float> r;
     r.z = z.values();
     r.loss = {static_cast<float>(loss.values()[0] - 0.25)};
@@ -97,7 +97,7 @@ class Posterior : public DeviceTest {
     return r;
   }
 
-  void expect_right(const Case& c, const PosteriorOptions& options, std::uint64_t step,
+  void expect_right(const Case& c, const GaussianPosteriorOptions& options, std::uint64_t step,
                     std::int64_t padding) {
     const std::vector<float> noise = this->noise(options, step, c.n, c.d);
     const Result<float> found = run(c, options, step, padding);
@@ -119,7 +119,7 @@ class Posterior : public DeviceTest {
   }
 };
 
-TEST_P(Posterior, IsTheDocumentedDrawAndDivergence) {
+TEST_P(GaussianPosterior, IsTheDocumentedDrawAndDivergence) {
   for (const std::int64_t n : {1, 2, 17, 113, 257, 70000}) {
     for (const std::int64_t d : {1, 4, 10, 64, 113, 1021, 1030}) {
       if (n * d > (simt() ? 2500 : 300000)) continue;
@@ -134,12 +134,12 @@ TEST_P(Posterior, IsTheDocumentedDrawAndDivergence) {
   }
 }
 
-TEST_P(Posterior, GradientsFollowCentralDifferences) {
+TEST_P(GaussianPosterior, GradientsFollowCentralDifferences) {
   if (!on_cpu()) GTEST_SKIP() << "double precision is the CPU's";
   const std::int64_t n = 5, d = 19;
   const std::vector<double> mean = normals<double>(n * d, 1), g = normals<double>(n * d, 3);
   const std::vector<double> log_variance = normals<double>(n * d, 2);
-  const PosteriorOptions options{.weight = 1.5F, .site = 1};
+  const GaussianPosteriorOptions options{.weight = 1.5F, .site = 1};
   Guarded<double> gm(context(), n, d, mean, 1), gl(context(), n, d, log_variance, 2),
       gg(context(), n, d, g), z(context(), n, d, 3), grad_mean(context(), n, d),
       grad_log_variance(context(), n, d, 5);
@@ -147,16 +147,16 @@ TEST_P(Posterior, GradientsFollowCentralDifferences) {
   // The loss is the divergence and, of the draw, its product with g.
   const auto loss = [&] {
     double sum = 0;
-    posterior(context(), gm.view(), gl.view(), options, step.flat(), z.view(),
-              VectorView<double>(&sum, 1));
+    gaussian_posterior(context(), gm.view(), gl.view(), options, step.flat(), z.view(),
+                       VectorView<double>(&sum, 1));
     for (std::int64_t i = 0; i < n; ++i) {
       for (std::int64_t j = 0; j < d; ++j) sum += gg.view()(i, j) * z.view()(i, j);
     }
     return sum;
   };
   loss();
-  posterior_backward(context(), gm.view(), gl.view(), z.view(), options, gg.view(),
-                     grad_mean.view(), grad_log_variance.view());
+  gaussian_posterior_backward(context(), gm.view(), gl.view(), z.view(), options, gg.view(),
+                              grad_mean.view(), grad_log_variance.view());
   for (const auto& [input, grad] :
        {std::pair{&gm, &grad_mean}, std::pair{&gl, &grad_log_variance}}) {
     for (std::int64_t i = 0; i < n; ++i) {
@@ -174,16 +174,16 @@ TEST_P(Posterior, GradientsFollowCentralDifferences) {
   }
 }
 
-TEST_P(Posterior, DrawAndDivergenceMayBeLeftOut) {
+TEST_P(GaussianPosterior, DrawAndDivergenceMayBeLeftOut) {
   const Case c = make(30, 13);
   const Result<float> whole = run(c, {}, 2);
   Guarded<float> gm(context(), 30, 13, c.mean), gl(context(), 30, 13, c.log_variance),
       z(context(), 30, 13);
   Guarded<double> loss(context(), 1, 1, std::vector<double>{0});
   Guarded<std::uint64_t> step(context(), 1, 1, std::vector<std::uint64_t>{2});
-  posterior(context(), gm.view(), gl.view(), {}, step.flat(), {}, loss.flat());
+  gaussian_posterior(context(), gm.view(), gl.view(), {}, step.flat(), {}, loss.flat());
   EXPECT_NEAR(loss.values()[0], whole.loss[0], 1e-5 * whole.loss[0]);
-  posterior(context(), gm.view(), gl.view(), {}, step.flat(), z.view(), {});
+  gaussian_posterior(context(), gm.view(), gl.view(), {}, step.flat(), z.view(), {});
   EXPECT_EQ(z.values(), whole.z);
   // Another step or site is another draw.
   for (const auto& other : {run(c, {}, 3), run(c, {.site = 1}, 2)}) {
@@ -194,17 +194,18 @@ TEST_P(Posterior, DrawAndDivergenceMayBeLeftOut) {
   }
 }
 
-TEST_P(Posterior, BackwardMayOverwriteItsInput) {
+TEST_P(GaussianPosterior, BackwardMayOverwriteItsInput) {
   const Case c = make(30, 13);
   const Result<float> whole = run(c, {}, 2);
   Guarded<float> gm(context(), 30, 13, c.mean), gl(context(), 30, 13, c.log_variance),
       z(context(), 30, 13, whole.z), g(context(), 30, 13, c.grad_z), out(context(), 30, 13);
-  posterior_backward(context(), gm.view(), gl.view(), z.view(), {}, g.view(), g.view(), out.view());
+  gaussian_posterior_backward(context(), gm.view(), gl.view(), z.view(), {}, g.view(), g.view(),
+                              out.view());
   EXPECT_EQ(g.values(), whole.grad_mean);
   EXPECT_EQ(out.values(), whole.grad_log_variance);
 }
 
-TEST_P(Posterior, TheStandardNormalDivergesByNothingAndNaNIsKept) {
+TEST_P(GaussianPosterior, TheStandardNormalDivergesByNothingAndNaNIsKept) {
   const std::vector<float> zeros(4 * 11);
   const Case c{4, 11, zeros, zeros, zeros};
   const Result<float> r = run(c, {}, 1);
@@ -222,7 +223,7 @@ TEST_P(Posterior, TheStandardNormalDivergesByNothingAndNaNIsKept) {
   }
 }
 
-TEST_P(Posterior, SameBytesForAnyNumberOfThreads) {
+TEST_P(GaussianPosterior, SameBytesForAnyNumberOfThreads) {
   if (!on_cpu()) GTEST_SKIP() << "threads are the CPU's";
   const std::int64_t n = 999, d = 33;
   const Case c = make(n, d);
@@ -234,9 +235,9 @@ TEST_P(Posterior, SameBytesForAnyNumberOfThreads) {
         grad_mean(own, n, d, c.grad_z), grad_log_variance(own, n, d);
     Guarded<double> loss(own, 1, 1, std::vector<double>{0});
     Guarded<std::uint64_t> step(own, 1, 1, std::vector<std::uint64_t>{2});
-    posterior(own, gm.view(), gl.view(), {}, step.flat(), z.view(), loss.flat());
-    posterior_backward(own, gm.view(), gl.view(), z.view(), {}, grad_mean.view(), grad_mean.view(),
-                       grad_log_variance.view());
+    gaussian_posterior(own, gm.view(), gl.view(), {}, step.flat(), z.view(), loss.flat());
+    gaussian_posterior_backward(own, gm.view(), gl.view(), z.view(), {}, grad_mean.view(),
+                                grad_mean.view(), grad_log_variance.view());
     std::vector<float> all = z.values();
     for (auto* part : {&grad_mean, &grad_log_variance}) {
       const std::vector<float> values = part->values();
@@ -250,7 +251,7 @@ TEST_P(Posterior, SameBytesForAnyNumberOfThreads) {
   EXPECT_EQ(losses[0], losses[1]);
 }
 
-TEST_P(Posterior, BadInputIsNamed) {
+TEST_P(GaussianPosterior, BadInputIsNamed) {
   Matrix<float> x(context(), 3, 4), narrow(context(), 3, 3), none(context(), 0, 4);
   Matrix<std::uint64_t> step(context(), 1, 1);
   Matrix<double> loss(context(), 1, 1), two(context(), 1, 2);
@@ -262,25 +263,28 @@ TEST_P(Posterior, BadInputIsNamed) {
     }
     return std::string("no error");
   };
-  EXPECT_EQ(message([&] { posterior(context(), x, narrow, {}, step.flat(), x, loss.flat()); }),
-            "posterior: expected log_variance of shape [3, 4], got [3, 3]");
-  EXPECT_EQ(message([&] { posterior(context(), x, x, {}, step.flat(), narrow, loss.flat()); }),
-            "posterior: expected z of shape [3, 4], got [3, 3]");
-  EXPECT_EQ(message([&] { posterior(context(), x, x, {}, step.flat(), x, two.flat()); }),
-            "posterior: expected loss of size 1, got 2");
   EXPECT_EQ(
-      message([&] { posterior(context(), x, x, {.weight = NAN}, step.flat(), x, loss.flat()); }),
-      "posterior: expected a finite weight, got nan");
-  EXPECT_EQ(message([&] { posterior_backward(context(), x, x, x, {}, narrow, x, x); }),
-            "posterior_backward: expected grad_z of shape [3, 4], got [3, 3]");
-  EXPECT_EQ(message([&] { posterior_backward(context(), x, x, x, {}, x, x, {}); }),
-            "posterior_backward: expected grad_log_variance of shape [3, 4], got [0, 0]");
-  posterior(context(), none, none, {}, step.flat(), none, loss.flat());
-  posterior_backward(context(), none, none, none, {}, none, none, none);
+      message([&] { gaussian_posterior(context(), x, narrow, {}, step.flat(), x, loss.flat()); }),
+      "gaussian_posterior: expected log_variance of shape [3, 4], got [3, 3]");
+  EXPECT_EQ(
+      message([&] { gaussian_posterior(context(), x, x, {}, step.flat(), narrow, loss.flat()); }),
+      "gaussian_posterior: expected z of shape [3, 4], got [3, 3]");
+  EXPECT_EQ(message([&] { gaussian_posterior(context(), x, x, {}, step.flat(), x, two.flat()); }),
+            "gaussian_posterior: expected loss of size 1, got 2");
+  EXPECT_EQ(message([&] {
+              gaussian_posterior(context(), x, x, {.weight = NAN}, step.flat(), x, loss.flat());
+            }),
+            "gaussian_posterior: expected a finite weight, got nan");
+  EXPECT_EQ(message([&] { gaussian_posterior_backward(context(), x, x, x, {}, narrow, x, x); }),
+            "gaussian_posterior_backward: expected grad_z of shape [3, 4], got [3, 3]");
+  EXPECT_EQ(message([&] { gaussian_posterior_backward(context(), x, x, x, {}, x, x, {}); }),
+            "gaussian_posterior_backward: expected grad_log_variance of shape [3, 4], got [0, 0]");
+  gaussian_posterior(context(), none, none, {}, step.flat(), none, loss.flat());
+  gaussian_posterior_backward(context(), none, none, none, {}, none, none, none);
   EXPECT_EQ(loss.to_host(context())(0, 0), 0);
 }
 
-CLIPK_INSTANTIATE_DEVICE_TEST(Posterior);
+CLIPK_INSTANTIATE_DEVICE_TEST(GaussianPosterior);
 
 }  // namespace
 }  // namespace clipk::test

@@ -96,7 +96,7 @@ TEST_P(MseLoss, KnownTargetsAlone) {
       return std::pair(loss.values(), grad.values());
     };
     const auto known = [&](auto a, auto b, auto loss, auto grad) {
-      mse_loss_known(context(), a, b, kWeight, loss, grad);
+      masked_mse_loss(context(), a, b, kWeight, loss, grad);
     };
     const auto all = [&](auto a, auto b, auto loss, auto grad) {
       mse_loss(context(), a, b, kWeight, loss, grad);

@@ -204,7 +204,7 @@ Result<T> compute(Context& context, const Problem& p) {
   Guarded<T> d(context, d_rows, p.m, converted<T>(p.d), 2);
   Guarded<T> rows_x(context, p.rows_x.empty() ? 0 : p.n, p.row_dim, converted<T>(p.rows_x), 1);
   Guarded<T> rows_y(context, p.rows_y.empty() ? 0 : p.m, p.row_dim, converted<T>(p.rows_y), 1);
-  BasicPairTarget<T> target;
+  BasicTargetDistances<T> target;
   target.metric = p.metric;
   if (p.d.empty()) {
     target.rows_x = rows_x.view();
@@ -402,7 +402,7 @@ TEST_P(QuadHingeLoss, AddsToItsOutputsAndLeavesOutEmptyOnes) {
     Guarded<std::uint64_t> step(context(), 1, 1, std::vector<std::uint64_t>{p.step});
     Guarded<double> loss(context(), 1, 1, std::vector<double>{7.0});
     Guarded<float> grad_y(context(), p.m, p.dim, std::vector<float>(p.y.size(), 2.F));
-    PairTarget target;
+    TargetDistances target;
     target.distances = d.view();
     quad_hinge_loss(context(), x.view(), y.view(), target, {rows.view(), cols.view()}, p.options,
                     step.flat(), loss.flat(), {}, grad_y.view());
@@ -504,7 +504,7 @@ TEST_P(QuadHingeLoss, BadInput) {
   Guarded<std::uint64_t> step(context(), 1, 1, std::vector<std::uint64_t>{0});
   Guarded<double> loss(context(), 1, 1, std::vector<double>{0.0});
   Guarded<float> grad_x(context(), 6, 3, p.x), grad_y(context(), 5, 3, p.y);
-  PairTarget target;
+  TargetDistances target;
   target.distances = d.view();
   QuadNeighbors neighbors{rows.view(), cols.view()};
   QuadHingeOptions options = p.options;

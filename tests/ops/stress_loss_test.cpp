@@ -95,7 +95,7 @@ class StressLoss : public DeviceTest {
     Guarded<double> loss(context, 1, 1, std::vector<double>{0.5});
     Guarded<float> grad_x(context, n, q, std::vector<float>(x.size()), padding);
     Guarded<float> grad_y(context, m, q, std::vector<float>(y.size()), padding);
-    const PairTarget wanted{.distances = gt.view()};
+    const TargetDistances wanted{.distances = gt.view()};
     if (within) {
       stress_loss(context, gx.view(), wanted, options, loss.flat(), grad_x.view());
     } else {
@@ -286,7 +286,7 @@ TEST_P(StressLoss, EitherGradientMayBeLeftOut) {
   Guarded<float> both_y(context(), m, q, std::vector<float>(m * q));
   Guarded<float> only_x(context(), n, q, std::vector<float>(n * q));
   Guarded<float> only_y(context(), m, q, std::vector<float>(m * q));
-  const PairTarget target{.distances = d.view()};
+  const TargetDistances target{.distances = d.view()};
   const MatrixView<float> none;
   const auto call = [&](std::int64_t i, MatrixView<float> gx, MatrixView<float> gy) {
     stress_loss(context(), x.view(), y.view(), target, {}, loss.flat().slice(i, 1), gx, gy);
@@ -425,7 +425,7 @@ TEST(StressLossCpu, GradientIsTheSlopeOfTheLoss) {
       const std::vector<double> d =
           converted<double>(within ? symmetric(n, 3) : positive(n * m, 3));
       const StressOptions options{.weight = 1.5F, .scale = 0.8F, .sammon = sammon};
-      const BasicPairTarget<double> target{.distances = {d.data(), n, cols}};
+      const BasicTargetDistances<double> target{.distances = {d.data(), n, cols}};
       std::vector<double> grad_x(x.size()), grad_y(y.size());
       const auto evaluate = [&](MatrixView<double> gx, MatrixView<double> gy) {
         double loss = 0;

@@ -14,15 +14,15 @@
 #include "clipk/ops/corrupt.hpp"
 #include "clipk/ops/cross_entropy_loss.hpp"
 #include "clipk/ops/dense.hpp"
+#include "clipk/ops/factor_pair_loss.hpp"
+#include "clipk/ops/gaussian_posterior.hpp"
 #include "clipk/ops/invertible_leaky_relu.hpp"
 #include "clipk/ops/kmeans_step.hpp"
 #include "clipk/ops/log_sum_exp.hpp"
 #include "clipk/ops/mse_loss.hpp"
 #include "clipk/ops/nearest.hpp"
 #include "clipk/ops/normalize_rows.hpp"
-#include "clipk/ops/factor_pair_loss.hpp"
 #include "clipk/ops/pairwise_distance.hpp"
-#include "clipk/ops/gaussian_posterior.hpp"
 #include "clipk/ops/quad_hinge_loss.hpp"
 #include "clipk/ops/sgd.hpp"
 #include "clipk/ops/soft_assignment.hpp"
@@ -202,7 +202,7 @@ Bytes run_mse(Context& context, std::int64_t n, std::int64_t d) {
   auto loss = filled<double>(1, 1, 0);
   Matrix<T> grad = random_matrix<T>(n, d, 3);
   mse_loss(context, y, target, T(.7), loss.flat(), grad);
-  mse_loss_known(context, y, target, T(.7), loss.flat(), grad);
+  masked_mse_loss(context, y, target, T(.7), loss.flat(), grad);
   return Bytes::of(loss, grad);
 }
 
@@ -223,7 +223,8 @@ Bytes run_pair_loss(Context& context, std::int64_t n, std::int64_t d) {
   for (std::int64_t k = 0; k < d; ++k) blocks(0, k) = k < d / 3 ? 0 : k < d / 2 ? 1 : -1;
   auto loss = filled<double>(1, 1, 0);
   Matrix<T> grad(2 * n, d);
-  pair_loss(context, z, log_det.flat(), shared, blocks.flat(), rho.flat(), loss.flat(), grad, {});
+  factor_pair_loss(context, z, log_det.flat(), shared, blocks.flat(), rho.flat(), loss.flat(), grad,
+                   {});
   return Bytes::of(loss, grad);
 }
 
@@ -250,8 +251,9 @@ Bytes run_posterior(Context& context, std::int64_t n, std::int64_t d) {
   const auto step = filled<std::uint64_t>(1, 1, 3);
   auto loss = filled<double>(1, 1, 0);
   Matrix<T> z(n, d), grad_mean(n, d), grad_log_variance(n, d);
-  posterior(context, mean, log_variance, {}, step.flat(), z, loss.flat());
-  posterior_backward(context, mean, log_variance, z, {}, grad_z, grad_mean, grad_log_variance);
+  gaussian_posterior(context, mean, log_variance, {}, step.flat(), z, loss.flat());
+  gaussian_posterior_backward(context, mean, log_variance, z, {}, grad_z, grad_mean,
+                              grad_log_variance);
   return Bytes::of(z, loss, grad_mean, grad_log_variance);
 }
 
@@ -265,7 +267,7 @@ Bytes run_pair_losses(Context& context, std::int64_t n, std::int64_t d) {
   const auto step = filled<std::uint64_t>(1, 1, 3);
   Bytes bytes;
   for (const Metric metric : kMetrics) {
-    const BasicPairTarget<T> pairs{.rows_x = target, .metric = metric};
+    const BasicTargetDistances<T> pairs{.rows_x = target, .metric = metric};
     auto loss = filled<double>(1, 1, 0);
     Matrix<T> grad = filled<T>(rows, d, 0);
     for (const bool sammon : {false, true}) {
@@ -365,9 +367,9 @@ const std::vector<Operation> kOperations{
     CLIPK_BOTH("log_sum_exp", run_log_sum_exp),
     CLIPK_BOTH("mse", run_mse),
     CLIPK_BOTH("normalize", run_normalize),
-    CLIPK_BOTH("pair_loss", run_pair_loss),
+    CLIPK_BOTH("factor_pair_loss", run_pair_loss),
     CLIPK_BOTH("distances", run_distances),
-    CLIPK_BOTH("posterior", run_posterior),
+    CLIPK_BOTH("gaussian_posterior", run_posterior),
     CLIPK_BOTH("pair_losses", run_pair_losses),
     CLIPK_BOTH("soft_assignment", run_soft_assignment),
     CLIPK_BOTH("target_distribution", run_target_distribution),

@@ -65,17 +65,18 @@ const Registered kFalseDiscoveryAdjusted = one("metrics/false_discovery/adjusted
 
 const Registered kGeometryOfOneSet = one("metrics/geometry/of_one_set", [](Run& run) {
   const auto high = run.inputs.clustered(301, 37, 7), low = run.inputs.uniform(301, 3);
-  run.add(stress1(run.context, {high}, {low}), order_error(run.context, {high}, {low}),
+  run.add(stress1(run.context, {high}, {low}), kendall_distance(run.context, {high}, {low}),
           trustworthiness(run.context, high, low, 10));
-  const SampledError sampled = sampled_order_error(run.context, {high}, {low}, 20'000, 5);
-  run.add(sampled.error, sampled.standard_error);
+  const SampledKendallDistance sampled =
+      sampled_kendall_distance(run.context, {high}, {low}, 20'000, 5);
+  run.add(sampled.distance, sampled.standard_error);
 });
 
 const Registered kGeometryBetweenSets = one("metrics/geometry/between_sets", [](Run& run) {
   const auto x = run.inputs.directions(301, 37), y = run.inputs.directions(203, 37);
-  const PairRows high{.x = x, .y = y, .metric = Metric::cosine};
-  const PairRows low{.x = x.view().col_range(0, 5), .y = y.view().col_range(0, 5)};
-  run.add(stress1(run.context, high, low), order_error(run.context, high, low));
+  const DistanceBlock high{.x = x, .y = y, .metric = Metric::cosine};
+  const DistanceBlock low{.x = x.view().col_range(0, 5), .y = y.view().col_range(0, 5)};
+  run.add(stress1(run.context, high, low), kendall_distance(run.context, high, low));
 });
 
 const Registered kHungarianAssignment = one("metrics/hungarian/assignment", [](Run& run) {

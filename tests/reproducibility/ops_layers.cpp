@@ -2,8 +2,8 @@
 #include "clipk/ops/corrupt.hpp"
 #include "clipk/ops/dense.hpp"
 #include "clipk/ops/gather_rows.hpp"
-#include "clipk/ops/normalize_rows.hpp"
 #include "clipk/ops/gaussian_posterior.hpp"
+#include "clipk/ops/normalize_rows.hpp"
 #include "reproducibility/golden.hpp"
 
 namespace clipk::golden {
@@ -169,27 +169,28 @@ const Registered kCorruptBackwardGaussian =
     both("ops/corrupt/corrupt_backward.gaussian",
          [](Run& run, auto zero) { corrupted<decltype(zero)>(run, Corruption::gaussian, true); });
 
-const Registered kPosterior = both("ops/posterior/posterior", [](Run& run, auto zero) {
-  using T = decltype(zero);
-  const std::uint64_t step = 5;
-  const auto heads = run.inputs.uniform<T>(517, 74, -3, 3);
-  Matrix<T> z(517, 37);
-  double loss = 0;
-  posterior(run.context, heads.view().col_range(0, 37), heads.view().col_range(37, 37),
-            {.weight = 0.7F, .site = 1}, VectorView<const std::uint64_t>(&step, 1), z,
-            VectorView<double>(&loss, 1));
-  run.add(z, loss);
-});
+const Registered kPosterior =
+    both("ops/gaussian_posterior/gaussian_posterior", [](Run& run, auto zero) {
+      using T = decltype(zero);
+      const std::uint64_t step = 5;
+      const auto heads = run.inputs.uniform<T>(517, 74, -3, 3);
+      Matrix<T> z(517, 37);
+      double loss = 0;
+      gaussian_posterior(run.context, heads.view().col_range(0, 37), heads.view().col_range(37, 37),
+                         {.weight = 0.7F, .site = 1}, VectorView<const std::uint64_t>(&step, 1), z,
+                         VectorView<double>(&loss, 1));
+      run.add(z, loss);
+    });
 
 const Registered kPosteriorBackward =
-    both("ops/posterior/posterior_backward", [](Run& run, auto zero) {
+    both("ops/gaussian_posterior/gaussian_posterior_backward", [](Run& run, auto zero) {
       using T = decltype(zero);
       const auto mean = run.inputs.uniform<T>(517, 37), z = run.inputs.uniform<T>(517, 37);
       const auto log_variance = run.inputs.uniform<T>(517, 37, -3, 3);
       const auto grad_z = run.inputs.uniform<T>(517, 37);
       Matrix<T> grad_mean(517, 37), grad_log_variance(517, 37);
-      posterior_backward(run.context, mean, log_variance, z, {.weight = 0.7F}, grad_z, grad_mean,
-                         grad_log_variance);
+      gaussian_posterior_backward(run.context, mean, log_variance, z, {.weight = 0.7F}, grad_z,
+                                  grad_mean, grad_log_variance);
       run.add(grad_mean, grad_log_variance);
     });
 

@@ -2,8 +2,8 @@
 #include <limits>
 
 #include "clipk/ops/cross_entropy_loss.hpp"
-#include "clipk/ops/mse_loss.hpp"
 #include "clipk/ops/factor_pair_loss.hpp"
+#include "clipk/ops/mse_loss.hpp"
 #include "clipk/ops/stress_loss.hpp"
 #include "reproducibility/golden.hpp"
 
@@ -26,7 +26,7 @@ void squared_errors(Run& run, bool known) {
     if (known) {
       for (std::int64_t i = 0; i < 517; i += 3)
         target(i, i % d) = std::numeric_limits<T>::quiet_NaN();
-      mse_loss_known(run.context, y, target, 0.7F, loss, grad);
+      masked_mse_loss(run.context, y, target, 0.7F, loss, grad);
     } else {
       mse_loss(run.context, y, target, 0.7F, loss, grad);
     }
@@ -38,7 +38,7 @@ const Registered kMseLoss = both("ops/mse_loss/mse_loss", [](Run& run, auto zero
   squared_errors<decltype(zero)>(run, false);
 });
 
-const Registered kMseLossKnown = both("ops/mse_loss/mse_loss_known", [](Run& run, auto zero) {
+const Registered kMseLossKnown = both("ops/mse_loss/masked_mse_loss", [](Run& run, auto zero) {
   squared_errors<decltype(zero)>(run, true);
 });
 
@@ -63,7 +63,7 @@ const Registered kCrossEntropyLossSum =
     both("ops/cross_entropy_loss/cross_entropy_loss.sum",
          [](Run& run, auto zero) { cross_entropy<decltype(zero)>(run, Reduction::sum); });
 
-const Registered kPairLoss = both("ops/pair_loss/pair_loss", [](Run& run, auto zero) {
+const Registered kPairLoss = both("ops/factor_pair_loss/factor_pair_loss", [](Run& run, auto zero) {
   using T = decltype(zero);
   constexpr std::int64_t kPairs = 517, kDim = 37, kFactors = 3;
   const auto z = run.inputs.uniform<T>(2 * kPairs, kDim, -2, 2);
@@ -74,8 +74,8 @@ const Registered kPairLoss = both("ops/pair_loss/pair_loss", [](Run& run, auto z
   const auto rho = run.inputs.uniform<T>(1, kFactors, 0.5, 0.99);
   Matrix<T> grad_z(2 * kPairs, kDim), grad_log_det(1, 2 * kPairs);
   Loss loss;
-  pair_loss(run.context, z, log_det.flat(), shared, blocks.flat(), rho.flat(), loss, grad_z,
-            grad_log_det.flat());
+  factor_pair_loss(run.context, z, log_det.flat(), shared, blocks.flat(), rho.flat(), loss, grad_z,
+                   grad_log_det.flat());
   run.add(loss.value, grad_z, grad_log_det);
 });
 
@@ -86,7 +86,7 @@ void stress_of_two(Run& run, bool stored, Metric metric, bool sammon) {
     const auto x = run.inputs.uniform<T>(333, q), y = run.inputs.uniform<T>(257, q);
     const auto rows_x = run.inputs.uniform<T>(333, 70), rows_y = run.inputs.uniform<T>(257, 70);
     const auto distances = run.inputs.uniform<T>(333, 257, 0.1, 2);
-    BasicPairTarget<T> target;
+    BasicTargetDistances<T> target;
     if (stored) {
       target.distances = distances;
     } else {
@@ -106,7 +106,7 @@ void stress_of_one(Run& run, bool sammon) {
     const auto x = run.inputs.uniform<T>(333, q), rows = run.inputs.uniform<T>(333, 70);
     auto grad = run.inputs.uniform<T>(333, q);
     Loss loss;
-    stress_loss(run.context, x, BasicPairTarget<T>{.rows_x = rows, .rows_y = rows},
+    stress_loss(run.context, x, BasicTargetDistances<T>{.rows_x = rows, .rows_y = rows},
                 {.sammon = sammon}, loss, grad);
     run.add(loss.value, grad);
   }

@@ -23,7 +23,7 @@ void of_two(Run& run, const QuadHingeOptions& options, bool stored) {
     const auto x = run.inputs.uniform<T>(kRows, q), y = run.inputs.uniform<T>(kCols, q);
     const auto distances = run.inputs.uniform<T>(kRows, kCols, 0, 2);
     const auto rows_x = run.inputs.uniform<T>(kRows, 70), rows_y = run.inputs.uniform<T>(kCols, 70);
-    BasicPairTarget<T> target;
+    BasicTargetDistances<T> target;
     if (stored) {
       target.distances = distances;
     } else {
@@ -47,7 +47,7 @@ void of_one(Run& run, const QuadHingeOptions& options) {
     const auto of_rows = lists(run, kRows, kRows);
     auto grad = run.inputs.uniform<T>(kRows, q);
     double loss = 0.25;
-    quad_hinge_loss(run.context, x, BasicPairTarget<T>{.rows_x = rows, .rows_y = rows},
+    quad_hinge_loss(run.context, x, BasicTargetDistances<T>{.rows_x = rows, .rows_y = rows},
                     {of_rows, {}}, options, VectorView<const std::uint64_t>(&step, 1),
                     VectorView<double>(&loss, 1), grad);
     run.add(loss, grad);

@@ -15,14 +15,14 @@
 namespace clipk::cpu {
 
 template <class T>
-struct TwinPair {
+struct NearTwins {
   std::int32_t i, j;  ///< within the tile
   T coefficient;
 };
 
 /// One tile of C, to be filled by the core that works on it.
 template <class T>
-struct PairTile {
+struct GradientTile {
   std::int64_t stripe;  ///< the stripe of rows it lies in: one thread works on one at a time
   std::int64_t row, rows, col, cols;
   T* values;  ///< [rows, cols]; to be written whole
@@ -30,7 +30,7 @@ struct PairTile {
   double* row_sums;  ///< [rows]: the sums of each row and column are to be added here
   double* col_sums;  ///< [cols]
   bool within;       ///< only pairs j > i count; zeros belong elsewhere
-  TwinPair<T>* twins;
+  NearTwins<T>* twins;
   std::int64_t* twin_count;
 
   /// Takes a pair's coefficient in place of its value and its share of the sums, which are to be
@@ -60,7 +60,7 @@ struct PairStripes {
   std::int64_t count;
 };
 
-/// Calls fill(PairTile<T>) for tiles that cover all pairs of the rows of x and y, and adds the
+/// Calls fill(GradientTile<T>) for tiles that cover all pairs of the rows of x and y, and adds the
 /// gradients; an empty gradient is not computed. Where `within` is set, y is x, only the pairs
 /// j > i are filled, and grad_x takes both sides of each; grad_y is empty then.
 /// Rows should be centred: the form above cancels where they share a large offset.
@@ -76,7 +76,7 @@ void pair_gradient(int threads, Scratch& scratch, MatrixView<const T> x, MatrixV
   const std::int64_t tile_cols = std::min(PairStripes::kTileCols, (m + 15) / 16 * 16);
 
   const VectorView<T> tiles = scratch.vector<T>(stripes.count * tile_rows * tile_cols);
-  const VectorView<TwinPair<T>> twins = scratch.vector<TwinPair<T>>(tiles.size);
+  const VectorView<NearTwins<T>> twins = scratch.vector<NearTwins<T>>(tiles.size);
   const VectorView<double> row_sums = scratch.vector<double>(n);
   const VectorView<double> col_sums = scratch.vector<double>(stripes.count * m);
   const MatrixView<T> row_part = scratch.matrix<T>(want_rows ? n : 0, q);
@@ -86,7 +86,7 @@ void pair_gradient(int threads, Scratch& scratch, MatrixView<const T> x, MatrixV
     const std::int64_t first = s * stripes.rows;
     const std::int64_t last = std::min(n, first + stripes.rows);
     T* const values = tiles.data + s * tile_rows * tile_cols;
-    TwinPair<T>* const twin = twins.data + s * tile_rows * tile_cols;
+    NearTwins<T>* const twin = twins.data + s * tile_rows * tile_cols;
     std::fill(row_sums.data + first, row_sums.data + last, 0.0);
     std::fill(col_sums.data + s * m, col_sums.data + (s + 1) * m, 0.0);
     const std::int64_t start = within ? first : 0;
@@ -96,8 +96,8 @@ void pair_gradient(int threads, Scratch& scratch, MatrixView<const T> x, MatrixV
         if (within && i > first && j + cols <= i) continue;  // wholly below the diagonal
         const std::int64_t rows = std::min(tile_rows, last - i);
         std::int64_t twin_count = 0;
-        fill(PairTile<T>{s, i, rows, j, cols, values, tile_cols, row_sums.data + i,
-                         col_sums.data + s * m + j, within, twin, &twin_count});
+        fill(GradientTile<T>{s, i, rows, j, cols, values, tile_cols, row_sums.data + i,
+                             col_sums.data + s * m + j, within, twin, &twin_count});
         if (want_rows) {
           const bool fresh = j == start || (within && i > first && j <= i);
           gemm(1, Transpose::no, Transpose::no, rows, q, cols, T{1}, values, tile_cols, y.row(j),

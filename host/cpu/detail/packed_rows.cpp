@@ -40,7 +40,7 @@ T pack_row(const T* in, const T* centre, T scale, std::int64_t d, T* out) {
 
 // values holds -2 x.y and becomes |x|^2 + |y|^2 - 2 x.y.
 template <class T>
-void finish_squares(const PackedPair<T>& pair, std::int64_t row, std::int64_t rows,
+void finish_squares(const PackedSides<T>& pair, std::int64_t row, std::int64_t rows,
                     std::int64_t col, std::int64_t cols, T* values, std::int64_t stride) {
   // Below this share of |x|^2 + |y|^2 more than five bits cancel.
   constexpr T kNear = T{1} / 32;
@@ -81,11 +81,11 @@ double pack_row_double(const double* in, const double* centre, double scale, std
                        double* out) {
   return pack_row(in, centre, scale, d, out);
 }
-void finish_squares_float(const PackedPair<float>& pair, std::int64_t row, std::int64_t rows,
+void finish_squares_float(const PackedSides<float>& pair, std::int64_t row, std::int64_t rows,
                           std::int64_t col, std::int64_t cols, float* values, std::int64_t stride) {
   finish_squares(pair, row, rows, col, cols, values, stride);
 }
-void finish_squares_double(const PackedPair<double>& pair, std::int64_t row, std::int64_t rows,
+void finish_squares_double(const PackedSides<double>& pair, std::int64_t row, std::int64_t rows,
                            std::int64_t col, std::int64_t cols, double* values,
                            std::int64_t stride) {
   finish_squares(pair, row, rows, col, cols, values, stride);
@@ -165,8 +165,8 @@ PackedRows<T> pack_rows(int threads, Scratch& scratch, const char* op, const cha
 }
 
 template <class T>
-PackedPair<T> pack_both(int threads, Scratch& scratch, const char* op, MatrixView<const T> x,
-                        MatrixView<const T> y, bool within, Metric metric) {
+PackedSides<T> pack_both(int threads, Scratch& scratch, const char* op, MatrixView<const T> x,
+                         MatrixView<const T> y, bool within, Metric metric) {
   const VectorView<T> centre = scratch.vector<T>(x.cols);
   if (metric == Metric::cosine) {
     std::fill(centre.begin(), centre.end(), T{0});
@@ -180,8 +180,8 @@ PackedPair<T> pack_both(int threads, Scratch& scratch, const char* op, MatrixVie
 }
 
 template <class T>
-void multiply_tile(const PackedPair<T>& pair, std::int64_t row, std::int64_t rows, std::int64_t col,
-                   std::int64_t cols, T* values, std::int64_t stride) {
+void multiply_tile(const PackedSides<T>& pair, std::int64_t row, std::int64_t rows,
+                   std::int64_t col, std::int64_t cols, T* values, std::int64_t stride) {
   const std::int64_t d = pair.x.rows.cols;
   gemm(1, Transpose::no, Transpose::yes, rows, cols, d, T{-2}, pair.x.rows.row(row), d,
        pair.y.rows.row(col), d, T{0}, values, stride);
@@ -189,24 +189,24 @@ void multiply_tile(const PackedPair<T>& pair, std::int64_t row, std::int64_t row
 
 }  // namespace
 
-PackedPair<float> pack_pair(int threads, Scratch& scratch, const char* op,
-                            MatrixView<const float> x, MatrixView<const float> y, bool within,
-                            Metric metric) {
+PackedSides<float> pack_sides(int threads, Scratch& scratch, const char* op,
+                              MatrixView<const float> x, MatrixView<const float> y, bool within,
+                              Metric metric) {
   return pack_both(threads, scratch, op, x, y, within, metric);
 }
-PackedPair<double> pack_pair(int threads, Scratch& scratch, const char* op,
-                             MatrixView<const double> x, MatrixView<const double> y, bool within,
-                             Metric metric) {
+PackedSides<double> pack_sides(int threads, Scratch& scratch, const char* op,
+                               MatrixView<const double> x, MatrixView<const double> y, bool within,
+                               Metric metric) {
   return pack_both(threads, scratch, op, x, y, within, metric);
 }
 
-void squared_distance_tile(const PackedPair<float>& pair, std::int64_t row, std::int64_t rows,
+void squared_distance_tile(const PackedSides<float>& pair, std::int64_t row, std::int64_t rows,
                            std::int64_t col, std::int64_t cols, float* values,
                            std::int64_t stride) {
   multiply_tile(pair, row, rows, col, cols, values, stride);
   HWY_DYNAMIC_DISPATCH(finish_squares_float)(pair, row, rows, col, cols, values, stride);
 }
-void squared_distance_tile(const PackedPair<double>& pair, std::int64_t row, std::int64_t rows,
+void squared_distance_tile(const PackedSides<double>& pair, std::int64_t row, std::int64_t rows,
                            std::int64_t col, std::int64_t cols, double* values,
                            std::int64_t stride) {
   multiply_tile(pair, row, rows, col, cols, values, stride);

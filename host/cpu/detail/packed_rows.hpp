@@ -16,26 +16,26 @@ struct PackedRows {
 };
 
 template <class T>
-struct PackedPair {
+struct PackedSides {
   PackedRows<T> x, y;
 };
 
 /// Packs both sides by the same movement, which changes no distance of the metric. With `within`
 /// set y is x and is not packed again. `op` and the names go into the error of a zero row.
 /// @throws Error under cosine if a row has length zero.
-PackedPair<float> pack_pair(int threads, Scratch& scratch, const char* op,
-                            MatrixView<const float> x, MatrixView<const float> y, bool within,
-                            Metric metric);
-PackedPair<double> pack_pair(int threads, Scratch& scratch, const char* op,
-                             MatrixView<const double> x, MatrixView<const double> y, bool within,
-                             Metric metric);
+PackedSides<float> pack_sides(int threads, Scratch& scratch, const char* op,
+                              MatrixView<const float> x, MatrixView<const float> y, bool within,
+                              Metric metric);
+PackedSides<double> pack_sides(int threads, Scratch& scratch, const char* op,
+                               MatrixView<const double> x, MatrixView<const double> y, bool within,
+                               Metric metric);
 
 /// values_ij = |x_(row + i) - y_(col + j)|^2 of one tile, on the calling thread: one matrix product
 /// with the squared lengths; pairs so close that this cancels are computed from their difference,
 /// and the nearest of them, less than 1/32 of their lengths apart, come with a negative sign.
-void squared_distance_tile(const PackedPair<float>& pair, std::int64_t row, std::int64_t rows,
+void squared_distance_tile(const PackedSides<float>& pair, std::int64_t row, std::int64_t rows,
                            std::int64_t col, std::int64_t cols, float* values, std::int64_t stride);
-void squared_distance_tile(const PackedPair<double>& pair, std::int64_t row, std::int64_t rows,
+void squared_distance_tile(const PackedSides<double>& pair, std::int64_t row, std::int64_t rows,
                            std::int64_t col, std::int64_t cols, double* values,
                            std::int64_t stride);
 

@@ -118,7 +118,7 @@ double dense_numbers(const QuadHinge<T>& call, QuadRange range, MatrixView<const
 /// Turns the coefficients c and distances e of a tile (of which these are the first) into
 /// factor c / e with their sums. Within one set the mirror image's count is added.
 template <class T>
-void weight_tile(const PairTile<T>& tile, const std::int32_t* c, const std::int32_t* mirror,
+void weight_tile(const GradientTile<T>& tile, const std::int32_t* c, const std::int32_t* mirror,
                  const T* e, std::int64_t stride, const T* norms_x, const T* norms_y, T factor) {
   // Nearer than this share of |x|^2 + |y|^2, the products would cancel.
   constexpr T kTwin = T{1} / 1024;
@@ -177,7 +177,7 @@ void weight_tile(const PairTile<T>& tile, const std::int32_t* c, const std::int3
     return shared ? dense_numbers<true>(call, range, d, e, c)                                      \
                   : dense_numbers<false>(call, range, d, e, c);                                    \
   }                                                                                                \
-  void weight_tile_##suffix(const PairTile<T>& tile, const std::int32_t* c,                        \
+  void weight_tile_##suffix(const GradientTile<T>& tile, const std::int32_t* c,                    \
                             const std::int32_t* mirror, const T* e, std::int64_t stride,           \
                             const T* norms_x, const T* norms_y, T factor) {                        \
     weight_tile(tile, c, mirror, e, stride, norms_x, norms_y, factor);                             \
@@ -217,7 +217,7 @@ double number_hinges(const QuadHinge<float>& call, QuadRange range, MatrixView<c
                      MatrixView<const float> e, bool shared, std::int32_t* c) {
   return HWY_DYNAMIC_DISPATCH(dense_numbers_float)(call, range, d, e, shared, c);
 }
-void weights(const PairTile<float>& tile, const std::int32_t* c, const std::int32_t* mirror,
+void weights(const GradientTile<float>& tile, const std::int32_t* c, const std::int32_t* mirror,
              const float* e, std::int64_t stride, const float* norms_x, const float* norms_y,
              float factor) {
   HWY_DYNAMIC_DISPATCH(weight_tile_float)(tile, c, mirror, e, stride, norms_x, norms_y, factor);
@@ -231,7 +231,7 @@ double number_hinges(const QuadHinge<double>& call, QuadRange range, MatrixView<
                      MatrixView<const double> e, bool shared, std::int32_t* c) {
   return HWY_DYNAMIC_DISPATCH(dense_numbers_double)(call, range, d, e, shared, c);
 }
-void weights(const PairTile<double>& tile, const std::int32_t* c, const std::int32_t* mirror,
+void weights(const GradientTile<double>& tile, const std::int32_t* c, const std::int32_t* mirror,
              const double* e, std::int64_t stride, const double* norms_x, const double* norms_y,
              double factor) {
   HWY_DYNAMIC_DISPATCH(weight_tile_double)(tile, c, mirror, e, stride, norms_x, norms_y, factor);
@@ -320,7 +320,7 @@ double count_numbers(int threads, Scratch& scratch, const QuadHinge<T>& call, Ma
 }
 
 template <class T>
-MatrixView<const T> distances_of(int threads, Scratch& scratch, const PackedPair<T>& rows,
+MatrixView<const T> distances_of(int threads, Scratch& scratch, const PackedSides<T>& rows,
                                  Metric metric) {
   const MatrixView<T> out = scratch.matrix<T>(rows.x.rows.rows, rows.y.rows.rows);
   pairwise_distance(threads, BatchView<const T>(rows.x.rows), BatchView<const T>(rows.y.rows),
@@ -331,14 +331,14 @@ MatrixView<const T> distances_of(int threads, Scratch& scratch, const PackedPair
 template <class T>
 void run(int threads, Scratch& scratch, const QuadHinge<T>& call) {
   const std::int64_t n = call.x.rows, m = call.y.rows;
-  const PackedPair<T> codes =
-      pack_pair(threads, scratch, "quad_hinge_loss", call.x, call.y, call.self, Metric::euclidean);
+  const PackedSides<T> codes =
+      pack_sides(threads, scratch, "quad_hinge_loss", call.x, call.y, call.self, Metric::euclidean);
   const MatrixView<const T> e = distances_of(threads, scratch, codes, Metric::euclidean);
   MatrixView<const T> d = call.target.distances;
   if (d.empty()) {
     // Of rows of length one under cosine. Only the order counts.
-    const PackedPair<T> rows = pack_pair(threads, scratch, "quad_hinge_loss", call.target.rows_x,
-                                         call.target.rows_y, call.self, call.target.metric);
+    const PackedSides<T> rows = pack_sides(threads, scratch, "quad_hinge_loss", call.target.rows_x,
+                                           call.target.rows_y, call.self, call.target.metric);
     d = distances_of(threads, scratch, rows, Metric::squared_euclidean);
   }
   const MatrixView<std::int32_t> c = scratch.matrix<std::int32_t>(n, m);
@@ -346,7 +346,7 @@ void run(int threads, Scratch& scratch, const QuadHinge<T>& call) {
                          ? count_queries(threads, scratch, call, d, e, c.data)
                          : count_numbers(threads, scratch, call, d, e, c.data);
   *call.loss += call.factor() * sum;
-  const auto fill = [&](const PairTile<T>& tile) {
+  const auto fill = [&](const GradientTile<T>& tile) {
     const std::int32_t* mirror = call.self ? c.row(tile.col) + tile.row : nullptr;
     weights(tile, c.row(tile.row) + tile.col, mirror, e.row(tile.row) + tile.col, m,
             codes.x.norms + tile.row, codes.y.norms + tile.col, static_cast<T>(call.factor()));

@@ -60,7 +60,7 @@ class TargetRow {
  public:
   /// Query q: a row of the block, or (q >= n) a column of it.
   TargetRow(const QuadHinge<T>& call, std::int64_t q) {
-    const BasicPairTarget<T>& target = call.target;
+    const BasicTargetDistances<T>& target = call.target;
     const std::int64_t n = call.x.rows;
     const bool column = q >= n;
     const std::int64_t own = column ? q - n : q;

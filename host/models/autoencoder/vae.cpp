@@ -130,9 +130,9 @@ Matrix<float> Vae::sample_codes(Context& context, MatrixView<const float> rows,
   Matrix<std::uint64_t> step(1, 1);
   step(0, 0) = draw;
   const Matrix<std::uint64_t> there = step.to_device(context);
-  clipk::posterior(context, impl_->network.mean(heads.view()),
-                   impl_->network.log_variance(heads.view()), {.site = kSampleSite}, there.flat(),
-                   codes, {});
+  gaussian_posterior(context, impl_->network.mean(heads.view()),
+                     impl_->network.log_variance(heads.view()), {.site = kSampleSite}, there.flat(),
+                     codes, {});
   return codes;
 }
 

@@ -3,8 +3,8 @@
 #include <string>
 #include <utility>
 
-#include "clipk/ops/mse_loss.hpp"
 #include "clipk/ops/gaussian_posterior.hpp"
+#include "clipk/ops/mse_loss.hpp"
 
 namespace clipk {
 namespace {
@@ -57,15 +57,15 @@ void BasicVaeNetwork<T>::step(Context& context, MatrixView<const T> x, T sigma,
   const MatrixView<const T> means = mean(heads), log_variances = log_variance(heads);
 
   encoder_.forward(context, x, workspace.encoder, heads);
-  posterior(context, means, log_variances, {}, step, codes, loss);
+  gaussian_posterior(context, means, log_variances, {}, step, codes, loss);
   decoder_.forward(context, codes, workspace.decoder, output);
   fill_zero(context, grad_output);
   // mse_loss takes the mean over the columns, the loss is their sum.
   const T weight = static_cast<T>(inputs()) / (2 * sigma * sigma);
   mse_loss(context, output, x, weight, loss, grad_output);
   decoder_.backward(context, codes, workspace.decoder, grad_output, grad_codes);
-  posterior_backward(context, means, log_variances, codes, {}, grad_codes, mean(grad_heads),
-                     log_variance(grad_heads));
+  gaussian_posterior_backward(context, means, log_variances, codes, {}, grad_codes,
+                              mean(grad_heads), log_variance(grad_heads));
   encoder_.backward(context, x, workspace.encoder, grad_heads);
 }
 

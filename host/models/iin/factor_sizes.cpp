@@ -110,11 +110,11 @@ Matrix<double> second_moments(int threads, const Matrix<float>& rows, double wei
 }
 
 // The rows of pairs, and their own covariance.
-struct PairRows {
+struct DistanceBlock {
   Matrix<float> first, second;
   Matrix<double> covariance;
 
-  PairRows(int threads, const Matrix<float>& rows, const FactorPairs::Draw& draw)
+  DistanceBlock(int threads, const Matrix<float>& rows, const FactorPairs::Draw& draw)
       : first(chosen(rows, draw.first)),
         second(chosen(rows, draw.second)),
         covariance(second_moments(threads, first, .5)) {
@@ -250,7 +250,7 @@ double told(int threads, const Matrix<double>& first, const Matrix<double>& seco
 }
 
 // How many of the variates count.
-std::int64_t count_variates(int threads, const PairRows& pairs, const Variates& variates,
+std::int64_t count_variates(int threads, const DistanceBlock& pairs, const Variates& variates,
                             double threshold, const FactorSizeOptions& options) {
   const std::vector<double>& correlations = variates.correlations;
   std::int64_t some = 0;
@@ -348,7 +348,7 @@ FactorSizes factor_sizes(Context& context, MatrixView<const float> rows, const F
   for (std::int64_t f = 0; f < pairs.factors(); ++f) {
     const auto factor = static_cast<std::uint32_t>(f);
     const FactorPairs::Draw draw = pairs.draw_for(f, context.seed(), factor, options.pairs);
-    const PairRows rows_of_pairs(threads, points, draw);
+    const DistanceBlock rows_of_pairs(threads, points, draw);
     const Matrix<double>& covariance = rows_of_pairs.covariance;
     const Matrix<double> apart = rows_of_pairs.apart(threads, rows_of_pairs.second);
     if (softmax) {

@@ -5,8 +5,8 @@
 #include <sstream>
 #include <utility>
 
-#include "clipk/ops/gather_rows.hpp"
 #include "clipk/ops/factor_pair_loss.hpp"
+#include "clipk/ops/gather_rows.hpp"
 #include "clipk/ops/gaussian_posterior.hpp"
 #include "core/math.hpp"
 #include "models/rows_digest.hpp"
@@ -39,8 +39,8 @@ void IinRows::draw(Context& context, const std::vector<std::int32_t>& rows, std:
   gather_rows(context, log_variance, there.flat(), variance);
   const Matrix<std::uint64_t> steps = on_device(context, std::vector<std::uint64_t>{step});
   const Matrix<float> mean = Matrix<float>::copy_of(context, out);
-  posterior(context, mean, variance, {.site = static_cast<std::uint32_t>(site)}, steps.flat(), out,
-            {});
+  gaussian_posterior(context, mean, variance, {.site = static_cast<std::uint32_t>(site)},
+                     steps.flat(), out, {});
 }
 
 double likeliest_correlation(double squares, double products) {
@@ -157,8 +157,8 @@ void IinProblem::step(Context& context, const Batch& batch, VectorView<double> l
   gather_rows(context, pool.col_range(dim_, dim_), batch.rows, x.row_range(m, m));
   if (factors > 0) gather_rows(context, pool.col_range(2 * dim_, factors), batch.rows, shared);
   flow_.forward(context, x, workspace_, z, log_det);
-  pair_loss(context, z, log_det, shared, blocks_.flat(), rho_there_.flat(), loss, grad_z,
-            grad_log_det);
+  factor_pair_loss(context, z, log_det, shared, blocks_.flat(), rho_there_.flat(), loss, grad_z,
+                   grad_log_det);
   flow_.backward(context, x, workspace_, grad_z, grad_log_det);
 }
 

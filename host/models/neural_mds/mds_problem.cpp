@@ -26,8 +26,8 @@ double mean_reciprocal_rank(const RetrievalScores& scores) {
 
 }  // namespace
 
-PairTarget MdsProblem::Block::target() const {
-  PairTarget target;
+TargetDistances MdsProblem::Block::target() const {
+  TargetDistances target;
   if (!distances.empty()) {
     target.distances = distances;
     return target;

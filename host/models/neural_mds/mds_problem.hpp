@@ -40,7 +40,7 @@ class MdsProblem : public TrainingProblem {
     Matrix<float> rows_x, rows_y;  // whose distances are kept; rows_y is empty within one set
     Matrix<float> distances;       // empty where they are recomputed from the rows
     Matrix<std::int32_t> near_rows, near_cols;
-    PairTarget target() const;
+    TargetDistances target() const;
     QuadHingeOptions quads;
   };
 

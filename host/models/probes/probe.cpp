@@ -110,7 +110,7 @@ class ProbeProblem : public TrainingProblem {
     gather_rows(context, train_.target, batch.rows, target);
     mlp_.forward(context, x, workspace_, y);
     fill_zero(context, grad);
-    mse_loss_known(context, y, target, 1, loss, grad);
+    masked_mse_loss(context, y, target, 1, loss, grad);
     mlp_.backward(context, x, workspace_, grad);
   }
 
@@ -118,7 +118,7 @@ class ProbeProblem : public TrainingProblem {
     if (held_out_.x.rows() == 0) return std::nullopt;
     mlp_.transform(context, held_out_.x, held_out_y_);
     fill_zero(context, held_out_sum_.view());
-    mse_loss_known(context, held_out_y_, held_out_.target, 1, held_out_sum_.flat(), {});
+    masked_mse_loss(context, held_out_y_, held_out_.target, 1, held_out_sum_.flat(), {});
     return held_out_sum_.to_host(context)(0, 0);
   }
 

@@ -51,12 +51,8 @@ class Context {
   /// Waits until all work given to this context has ended. @throws Error if any of it failed.
   void synchronize();
 
-  /// A slot in which the operations keep their BLAS handle between calls.
-  std::shared_ptr<void>& blas();
-  /// The same for FFT plans and what is computed with them once.
-  std::shared_ptr<void>& fft();
-
  private:
+  friend struct LibraryHandles;  // what operations keep in a context between calls
   struct Impl;
   explicit Context(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -17,7 +17,8 @@ enum class RandomStream : std::uint32_t {
 
   // core and ops
   quadruples = 3,  ///< quad_hinge_loss: the caller's step; the index is quad_draw.hpp's
-  /// corrupt and posterior: the caller's step; index = site << 32 | place of four values. Sites 0
+  /// corrupt and gaussian_posterior: the caller's step; index = site << 32 | place of four values.
+  /// Sites 0
   /// and 1: input dropout and noise of an Autoencoder, training and samples of a Vae; from 2 on two
   /// for each layer of an Autoencoder; from 65536 on those of Iin.
   corruption = 7,
@@ -35,7 +36,7 @@ enum class RandomStream : std::uint32_t {
 
   // metrics
   bootstrap = 4,           ///< paired_bootstrap: step = resample, index = draw / 4
-  order_error = 12,        ///< sampled_order_error: step = attempt, index = quadruple
+  kendall_distance = 12,   ///< sampled_kendall_distance: step = attempt, index = quadruple
   silhouette_sample = 13,  ///< silhouette: the rows that are looked at
 
   // models

@@ -16,7 +16,7 @@ namespace clipk {
 
 /// The pairs of one block, as rows of one space: within one set the n (n - 1) / 2 pairs i < j,
 /// between two sets all n m pairs.
-struct PairRows {
+struct DistanceBlock {
   MatrixView<const float> x;          ///< [n, d]
   MatrixView<const float> y = {};     ///< [m, d]; empty for the pairs within x
   Metric metric = Metric::euclidean;  ///< of d_ij or e_ij
@@ -27,7 +27,7 @@ struct PairRows {
 ///
 /// @param high rows whose distances are d  @param low codes whose distances are e, the same block
 /// @throws Error also if all d_ij are zero. Memory: O(n) rows of distances. Source: Kruskal 1964.
-double stress1(Context& context, const PairRows& high, const PairRows& low);
+double stress1(Context& context, const DistanceBlock& high, const DistanceBlock& low);
 
 /// Share of all pairs of pairs that d and e put in different order, exactly: with M pairs,
 ///   sum over the M (M - 1) / 2 pairs of pairs of (1 where opposite, 1/2 where d or e ties, else 0)
@@ -36,21 +36,22 @@ double stress1(Context& context, const PairRows& high, const PairRows& low);
 ///
 /// O(M log M) time and 16 M bytes: 12.5 million pairs (n = 5000) take 200 MB.
 /// @throws Error also if there are fewer than 2 pairs, or less memory than that is left to the
-/// process (sampled_order_error needs none).
-double order_error(Context& context, const PairRows& high, const PairRows& low);
+/// process (sampled_kendall_distance needs none).
+double kendall_distance(Context& context, const DistanceBlock& high, const DistanceBlock& low);
 /// The same for distances at hand.  @param d [M]  @param e [M], on the host, none negative
-double order_error(Context& context, VectorView<const float> d, VectorView<const float> e);
+double kendall_distance(Context& context, VectorView<const float> d, VectorView<const float> e);
 
-/// An order error that was estimated from a sample.
-struct SampledError {
-  double error = 0;           ///< the estimate
+/// A Kendall distance that was estimated from a sample.
+struct SampledKendallDistance {
+  double distance = 0;        ///< the estimate
   double standard_error = 0;  ///< of the estimate, over samples
 };
 
-/// order_error estimated from `count` quadruples: two different pairs of the block, uniformly from
-/// Philox (seed, stream order_error). Needs no memory: for blocks whose pairs do not fit.
-SampledError sampled_order_error(Context& context, const PairRows& high, const PairRows& low,
-                                 std::int64_t count, std::uint64_t seed);
+/// kendall_distance estimated from `count` quadruples: two different pairs of the block, uniformly
+/// from Philox (seed, stream kendall_distance). Needs no memory: for blocks whose pairs do not fit.
+SampledKendallDistance sampled_kendall_distance(Context& context, const DistanceBlock& high,
+                                                const DistanceBlock& low, std::int64_t count,
+                                                std::uint64_t seed);
 
 /// Trustworthiness: how near the k nearest neighbours among the codes are among the rows,
 ///   1 - 2 / (n k (2 n - 3 k - 1)) sum_i sum over j in the k nearest codes of i of max(0, r_ij - k)

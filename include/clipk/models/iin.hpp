@@ -81,8 +81,8 @@ struct IinTypicality {
 /// An invertible interpretation network: a flow T from rows (the latent codes of an autoencoder,
 /// embeddings) to codes whose blocks of columns carry one known factor each, and a last block what
 /// is left. Codes are standard normal; two rows that share a factor have correlated values in its
-/// block and independent ones in all others (pair_loss). A row is edited by changing a block of its
-/// code and going back by T^-1. Without factors it is a density model of rows.
+/// block and independent ones in all others (factor_pair_loss). A row is edited by changing a block
+/// of its code and going back by T^-1. Without factors it is a density model of rows.
 ///
 /// Deterministic: yes; the same seed (the context's), data and device give the same bytes for any
 /// number of threads, and after a resume.
@@ -121,7 +121,7 @@ class Iin {
   std::int64_t block_named(std::string_view name) const;
   /// What the sizes come from; empty where they were given.
   const FactorSizes& estimated_sizes() const;
-  /// Mean loss of every epoch, in nats a pair (pair_loss; rho at its value of the time).
+  /// Mean loss of every epoch, in nats a pair (factor_pair_loss; rho at its value of the time).
   const std::vector<double>& losses() const;
   const Flow& flow() const;  ///< the map T
 

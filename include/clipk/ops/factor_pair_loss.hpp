@@ -30,13 +30,14 @@ namespace clipk {
 ///   64 pairs. No pairs add nothing.
 /// Source: Esser, Rombach and Ommer, CVPR 2020 (one shared factor a pair, rho the same for all, the
 /// constant left out).
-void pair_loss(Context& context, MatrixView<const float> z, VectorView<const float> log_det,
-               MatrixView<const float> shared, VectorView<const std::int32_t> blocks,
-               VectorView<const float> rho, VectorView<double> loss, MatrixView<float> grad_z,
-               VectorView<float> grad_log_det);
-void pair_loss(Context& context, MatrixView<const double> z, VectorView<const double> log_det,
-               MatrixView<const double> shared, VectorView<const std::int32_t> blocks,
-               VectorView<const double> rho, VectorView<double> loss, MatrixView<double> grad_z,
-               VectorView<double> grad_log_det);
+void factor_pair_loss(Context& context, MatrixView<const float> z, VectorView<const float> log_det,
+                      MatrixView<const float> shared, VectorView<const std::int32_t> blocks,
+                      VectorView<const float> rho, VectorView<double> loss,
+                      MatrixView<float> grad_z, VectorView<float> grad_log_det);
+void factor_pair_loss(Context& context, MatrixView<const double> z,
+                      VectorView<const double> log_det, MatrixView<const double> shared,
+                      VectorView<const std::int32_t> blocks, VectorView<const double> rho,
+                      VectorView<double> loss, MatrixView<double> grad_z,
+                      VectorView<double> grad_log_det);
 
 }  // namespace clipk

@@ -8,7 +8,7 @@
 namespace clipk {
 
 /// Where a draw belongs and what its divergence weighs.
-struct PosteriorOptions {
+struct GaussianPosteriorOptions {
   float weight = 1;        ///< of the divergence in the loss, finite
   std::uint32_t site = 0;  ///< tells the places of a step apart: each draws numbers of its own
 };
@@ -26,12 +26,16 @@ struct PosteriorOptions {
 /// @param[in,out] loss [1]: L is added to it; may be empty
 /// @throws Error if a shape, a device or the weight does not fit. Deterministic: yes. Scratch: a
 /// double every 64 rows. Empty rows add nothing. Source: Kingma and Welling, ICLR 2014, appendix B.
-void posterior(Context& context, MatrixView<const float> mean, MatrixView<const float> log_variance,
-               const PosteriorOptions& options, VectorView<const std::uint64_t> step,
-               MatrixView<float> z, VectorView<double> loss);
-void posterior(Context& context, MatrixView<const double> mean,
-               MatrixView<const double> log_variance, const PosteriorOptions& options,
-               VectorView<const std::uint64_t> step, MatrixView<double> z, VectorView<double> loss);
+void gaussian_posterior(Context& context, MatrixView<const float> mean,
+                        MatrixView<const float> log_variance,
+                        const GaussianPosteriorOptions& options,
+                        VectorView<const std::uint64_t> step, MatrixView<float> z,
+                        VectorView<double> loss);
+void gaussian_posterior(Context& context, MatrixView<const double> mean,
+                        MatrixView<const double> log_variance,
+                        const GaussianPosteriorOptions& options,
+                        VectorView<const std::uint64_t> step, MatrixView<double> z,
+                        VectorView<double> loss);
 
 /// The gradients of a loss of z, and of L. From what the forward pass gave, so that no number is
 /// drawn again: e^(log_variance / 2) noise = z - mean.
@@ -39,14 +43,16 @@ void posterior(Context& context, MatrixView<const double> mean,
 /// @param grad_z [n, d]
 /// @param[out] grad_mean [n, d]; may be grad_z itself  @param[out] grad_log_variance [n, d]; both
 /// overwritten
-/// @throws Error as posterior does. Deterministic: yes. Scratch: none.
-void posterior_backward(Context& context, MatrixView<const float> mean,
-                        MatrixView<const float> log_variance, MatrixView<const float> z,
-                        const PosteriorOptions& options, MatrixView<const float> grad_z,
-                        MatrixView<float> grad_mean, MatrixView<float> grad_log_variance);
-void posterior_backward(Context& context, MatrixView<const double> mean,
-                        MatrixView<const double> log_variance, MatrixView<const double> z,
-                        const PosteriorOptions& options, MatrixView<const double> grad_z,
-                        MatrixView<double> grad_mean, MatrixView<double> grad_log_variance);
+/// @throws Error as gaussian_posterior does. Deterministic: yes. Scratch: none.
+void gaussian_posterior_backward(Context& context, MatrixView<const float> mean,
+                                 MatrixView<const float> log_variance, MatrixView<const float> z,
+                                 const GaussianPosteriorOptions& options,
+                                 MatrixView<const float> grad_z, MatrixView<float> grad_mean,
+                                 MatrixView<float> grad_log_variance);
+void gaussian_posterior_backward(Context& context, MatrixView<const double> mean,
+                                 MatrixView<const double> log_variance, MatrixView<const double> z,
+                                 const GaussianPosteriorOptions& options,
+                                 MatrixView<const double> grad_z, MatrixView<double> grad_mean,
+                                 MatrixView<double> grad_log_variance);
 
 }  // namespace clipk

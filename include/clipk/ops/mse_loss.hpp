@@ -20,9 +20,9 @@ void mse_loss(Context& context, MatrixView<const double> y, MatrixView<const dou
 
 /// The same where a target that is NaN is not known: its element adds nothing to loss or gradient.
 /// The mean is over all n d elements still, so that a batch weighs by what is known in it.
-void mse_loss_known(Context& context, MatrixView<const float> y, MatrixView<const float> target,
-                    float weight, VectorView<double> loss, MatrixView<float> grad);
-void mse_loss_known(Context& context, MatrixView<const double> y, MatrixView<const double> target,
-                    double weight, VectorView<double> loss, MatrixView<double> grad);
+void masked_mse_loss(Context& context, MatrixView<const float> y, MatrixView<const float> target,
+                     float weight, VectorView<double> loss, MatrixView<float> grad);
+void masked_mse_loss(Context& context, MatrixView<const double> y, MatrixView<const double> target,
+                     double weight, VectorView<double> loss, MatrixView<double> grad);
 
 }  // namespace clipk

@@ -59,21 +59,21 @@ struct QuadNeighbors {
 /// where d is made from rows; gather up to 16 gradients of T on the CPU, one of 64-bit integers on
 /// CUDA.
 void quad_hinge_loss(Context& context, MatrixView<const float> x, MatrixView<const float> y,
-                     const PairTarget& target, const QuadNeighbors& neighbors,
+                     const TargetDistances& target, const QuadNeighbors& neighbors,
                      const QuadHingeOptions& options, VectorView<const std::uint64_t> step,
                      VectorView<double> loss, MatrixView<float> grad_x, MatrixView<float> grad_y);
 void quad_hinge_loss(Context& context, MatrixView<const double> x, MatrixView<const double> y,
-                     const BasicPairTarget<double>& target, const QuadNeighbors& neighbors,
+                     const BasicTargetDistances<double>& target, const QuadNeighbors& neighbors,
                      const QuadHingeOptions& options, VectorView<const std::uint64_t> step,
                      VectorView<double> loss, MatrixView<double> grad_x, MatrixView<double> grad_y);
 
 /// The same within one set: pairs i != j (the target is taken as symmetric).
-void quad_hinge_loss(Context& context, MatrixView<const float> x, const PairTarget& target,
+void quad_hinge_loss(Context& context, MatrixView<const float> x, const TargetDistances& target,
                      const QuadNeighbors& neighbors, const QuadHingeOptions& options,
                      VectorView<const std::uint64_t> step, VectorView<double> loss,
                      MatrixView<float> grad);
 void quad_hinge_loss(Context& context, MatrixView<const double> x,
-                     const BasicPairTarget<double>& target, const QuadNeighbors& neighbors,
+                     const BasicTargetDistances<double>& target, const QuadNeighbors& neighbors,
                      const QuadHingeOptions& options, VectorView<const std::uint64_t> step,
                      VectorView<double> loss, MatrixView<double> grad);
 

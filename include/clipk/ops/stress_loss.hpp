@@ -27,18 +27,18 @@ struct StressOptions {
 ///   target's rows only where it is recomputed, and about 20 partial gradients of y.
 /// Source: Kruskal 1964; Sammon 1969.
 void stress_loss(Context& context, MatrixView<const float> x, MatrixView<const float> y,
-                 const PairTarget& target, const StressOptions& options, VectorView<double> loss,
-                 MatrixView<float> grad_x, MatrixView<float> grad_y);
+                 const TargetDistances& target, const StressOptions& options,
+                 VectorView<double> loss, MatrixView<float> grad_x, MatrixView<float> grad_y);
 void stress_loss(Context& context, MatrixView<const double> x, MatrixView<const double> y,
-                 const BasicPairTarget<double>& target, const StressOptions& options,
+                 const BasicTargetDistances<double>& target, const StressOptions& options,
                  VectorView<double> loss, MatrixView<double> grad_x, MatrixView<double> grad_y);
 
 /// The same within one set: over the P = n (n - 1) ordered pairs i != j (the target is taken as
 /// symmetric).  @param[in,out] grad [n, q], or empty
-void stress_loss(Context& context, MatrixView<const float> x, const PairTarget& target,
+void stress_loss(Context& context, MatrixView<const float> x, const TargetDistances& target,
                  const StressOptions& options, VectorView<double> loss, MatrixView<float> grad);
 void stress_loss(Context& context, MatrixView<const double> x,
-                 const BasicPairTarget<double>& target, const StressOptions& options,
+                 const BasicTargetDistances<double>& target, const StressOptions& options,
                  VectorView<double> loss, MatrixView<double> grad);
 
 }  // namespace clipk

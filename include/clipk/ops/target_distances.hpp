@@ -8,12 +8,12 @@ namespace clipk {
 /// The distances d_ij of the high dimension that a low-dimensional map should keep: either stored,
 /// or recomputed from the rows wherever they are needed, for data whose matrix does not fit.
 template <class T>
-struct BasicPairTarget {
+struct BasicTargetDistances {
   MatrixView<const T> distances{};    ///< [n, m]; or empty, and then the rows below are given
   MatrixView<const T> rows_x{};       ///< [n, D]
   MatrixView<const T> rows_y{};       ///< [m, D]
   Metric metric = Metric::euclidean;  ///< of the rows
 };
-using PairTarget = BasicPairTarget<float>;  ///< In float32, as models hold it.
+using TargetDistances = BasicTargetDistances<float>;  ///< In float32, as models hold it.
 
 }  // namespace clipk

@@ -28,7 +28,7 @@ TEST_F(CocoStudyTest, BaselineAndPca) {
   EXPECT_EQ(result.out.rfind("COCO-500: 500 pairs of dimension 512", 0), 0u) << result.out;
   struct Expected {
     int dim, i2t, t2i;  // -1: no figure
-    double order_error, stress1;
+    double kendall_distance, stress1;
   };
   const std::vector<Expected> expected{
       {512, 276, 253, 0, 0},
@@ -50,7 +50,7 @@ TEST_F(CocoStudyTest, BaselineAndPca) {
       EXPECT_EQ(row["t2i_matched"], expected[i].t2i) << expected[i].dim;
     }
     if (expected[i].stress1 >= 0) {
-      EXPECT_NEAR(row["order_error"], expected[i].order_error, 1e-5) << expected[i].dim;
+      EXPECT_NEAR(row["kendall_distance"], expected[i].kendall_distance, 1e-5) << expected[i].dim;
       EXPECT_NEAR(row["stress1"], expected[i].stress1, 1e-5) << expected[i].dim;
     }
   }

@@ -133,10 +133,10 @@ TEST(NeuralMds, IsotonicBeatsPcaInOrder) {
   options.epochs = 100;
   options.rate = 4e-3;
   const NeuralMds model = NeuralMds::fit(context, rows.images, rows.texts, options);
-  EXPECT_LT(order_error(context, {.x = rows.images},
-                        {.x = model.transform(context, rows.images, Modality::image)}),
-            0.9 * order_error(context, {.x = rows.images},
-                              {.x = pca.transform(context, rows.images, Modality::image, 4)}));
+  EXPECT_LT(kendall_distance(context, {.x = rows.images},
+                             {.x = model.transform(context, rows.images, Modality::image)}),
+            0.9 * kendall_distance(context, {.x = rows.images},
+                                   {.x = pca.transform(context, rows.images, Modality::image, 4)}));
 }
 
 TEST(NeuralMds, WithoutEpochsItIsItsStart) {
@@ -410,7 +410,7 @@ TEST(NeuralMdsCoco, IsotonicKeepsTopOneAt32Dimensions) {
   EXPECT_GE(found.image_to_text.matched, 274);
   EXPECT_GE(found.text_to_image.matched, 251);
   // PCA's is .176258.
-  EXPECT_LT(order_error(context, {.x = data.images}, {.x = images}), 0.07);
+  EXPECT_LT(kendall_distance(context, {.x = data.images}, {.x = images}), 0.07);
 }
 
 TEST(NeuralMdsCoco, IsometricBeatsPcaInStressAt32Dimensions) {
