@@ -6,10 +6,10 @@
 #include <cstdio>
 #include <utility>
 
+#include "clipk/core/check_finite.hpp"
 #include "clipk/core/equal_rows.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/io/caption_factors.hpp"
-#include "clipk/io/check_finite.hpp"
 #include "clipk/io/dataset.hpp"
 #include "clipk/io/embeddings.hpp"
 #include "clipk/io/synthetic_images.hpp"

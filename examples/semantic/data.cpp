@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "clipk/core/check_finite.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/io/caption_factors.hpp"
 #include "clipk/io/captions.hpp"
-#include "clipk/io/check_finite.hpp"
 #include "clipk/io/dataset.hpp"
 #include "clipk/io/embeddings.hpp"
 #include "clipk/io/synthetic_pairs.hpp"

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <string>
 
-#include "clipk/io/check_finite.hpp"
+#include "clipk/core/check_finite.hpp"
 #include "core/check.hpp"
 #include "core/parallel.hpp"
 

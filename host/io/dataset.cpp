@@ -2,9 +2,9 @@
 
 #include <system_error>
 
+#include "clipk/core/check_finite.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/io/array_file.hpp"
-#include "clipk/io/check_finite.hpp"
 #include "clipk/io/embeddings.hpp"
 #include "io/arrays/array_source.hpp"
 #include "io/arrays/elements.hpp"

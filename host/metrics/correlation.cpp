@@ -10,8 +10,9 @@
 #include "core/host_rows.hpp"
 #include "core/math.hpp"
 #include "core/parallel.hpp"
-#include "metrics/column_products.hpp"
+#include "linalg/column_products.hpp"
 #include "metrics/correlation_table.hpp"
+#include "metrics/rank_products.hpp"
 
 namespace clipk {
 namespace {
@@ -91,8 +92,8 @@ CorrelationTable chosen_correlations(Context& context, const char* op, const Cho
   }
   CorrelationTable table{Matrix<double>(c, f), Matrix<double>(c, f), Matrix<double>(c, f), n};
   const int threads = context.threads();
-  ColumnMoments of_x = column_moments(threads, x, (std::string(op) + " coordinates").c_str());
-  ColumnMoments of_y = column_moments(threads, y, (std::string(op) + " features").c_str());
+  ColumnSpread of_x = column_spread(threads, x, (std::string(op) + " coordinates").c_str());
+  ColumnSpread of_y = column_spread(threads, y, (std::string(op) + " features").c_str());
   if (kind == Correlation::pearson) {
     centred_products(threads, x, of_x, y, of_y, table.r);
   } else {

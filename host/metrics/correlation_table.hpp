@@ -1,7 +1,7 @@
 #pragma once
 
 #include "clipk/metrics/correlation.hpp"
-#include "metrics/column_products.hpp"
+#include "linalg/column_products.hpp"
 
 namespace clipk {
 

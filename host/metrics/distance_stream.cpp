@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "clipk/io/check_finite.hpp"
+#include "clipk/core/check_finite.hpp"
 #include "clipk/ops/pairwise_distance.hpp"
 #include "core/check.hpp"
 #include "core/host_rows.hpp"

@@ -1,3 +1,5 @@
+#include "metrics/rank_products.hpp"
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -7,7 +9,6 @@
 
 #include "core/parallel.hpp"
 #include "linalg/cross_products.hpp"
-#include "metrics/column_products.hpp"
 
 namespace clipk {
 namespace {

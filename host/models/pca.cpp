@@ -8,8 +8,8 @@
 #include <numeric>
 #include <string>
 
+#include "clipk/core/check_finite.hpp"
 #include "clipk/io/archive.hpp"
-#include "clipk/io/check_finite.hpp"
 #include "core/check.hpp"
 #include "core/host_rows.hpp"
 #include "core/parallel.hpp"

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "clipk/io/check_finite.hpp"
+#include "clipk/core/check_finite.hpp"
 #include "clipk/ops/dense.hpp"
 #include "clipk/ops/normalize_rows.hpp"
 #include "core/check.hpp"

@@ -145,20 +145,17 @@ io::ArraySource io::open_array(const std::filesystem::path& path) {
 
 template <class T>
 NpyArray<T> read_array(const std::filesystem::path& path) {
-  const io::ArraySource array = io::open_array(path);
-  return io::read_array<T>(*array.elements, array.header);
+  return io::open_array(path).array<T>();
 }
 
 template <class T>
 Matrix<T> read_array_matrix(const std::filesystem::path& path) {
-  const io::ArraySource array = io::open_array(path);
-  return io::read_matrix<T>(*array.elements, array.header);
+  return io::open_array(path).matrix<T>();
 }
 
 template <class T>
 std::vector<T> read_array_vector(const std::filesystem::path& path) {
-  const io::ArraySource array = io::open_array(path);
-  return io::read_vector<T>(*array.elements, array.header);
+  return io::open_array(path).vector<T>();
 }
 
 #define CLIPK_INSTANTIATE_ARRAY_FILE(T)                                  \

@@ -3,8 +3,10 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "clipk/io/npy.hpp"
+#include "io/arrays/elements.hpp"
 #include "io/source.hpp"
 
 namespace clipk::io {
@@ -13,6 +15,21 @@ namespace clipk::io {
 struct ArraySource {
   std::unique_ptr<Source> elements;  ///< stands at the first; keeps its file open
   NpyHeader header;                  ///< type, byte order, order of the axes, shape and size
+
+  /// All elements, to be called once.
+  template <class T>
+  NpyArray<T> array() const {
+    return read_array<T>(*elements, header);
+  }
+  /// The same of an array of two axes, or one.
+  template <class T>
+  Matrix<T> matrix() const {
+    return read_matrix<T>(*elements, header);
+  }
+  template <class T>
+  std::vector<T> vector() const {
+    return read_vector<T>(*elements, header);
+  }
 };
 
 /// One array of a file of a known kind.

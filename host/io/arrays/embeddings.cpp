@@ -6,9 +6,9 @@
 #include <optional>
 #include <system_error>
 
+#include "clipk/core/check_finite.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/io/array_file.hpp"
-#include "clipk/io/check_finite.hpp"
 #include "io/arrays/npy_header.hpp"
 
 namespace clipk {

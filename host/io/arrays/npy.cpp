@@ -40,20 +40,17 @@ io::ArraySource io::open_npy(const std::filesystem::path& path) {
 
 template <class T>
 NpyArray<T> read_npy(const std::filesystem::path& path) {
-  const io::ArraySource array = io::open_npy(path);
-  return io::read_array<T>(*array.elements, array.header);
+  return io::open_npy(path).array<T>();
 }
 
 template <class T>
 Matrix<T> read_npy_matrix(const std::filesystem::path& path) {
-  const io::ArraySource array = io::open_npy(path);
-  return io::read_matrix<T>(*array.elements, array.header);
+  return io::open_npy(path).matrix<T>();
 }
 
 template <class T>
 std::vector<T> read_npy_vector(const std::filesystem::path& path) {
-  const io::ArraySource array = io::open_npy(path);
-  return io::read_vector<T>(*array.elements, array.header);
+  return io::open_npy(path).vector<T>();
 }
 
 template <class T>

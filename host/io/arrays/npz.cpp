@@ -101,20 +101,17 @@ io::ArraySource io::open_npz(const std::filesystem::path& path, const std::strin
 
 template <class T>
 NpyArray<T> read_npz(const std::filesystem::path& path, const std::string& name) {
-  const io::ArraySource array = io::open_npz(path, name);
-  return io::read_array<T>(*array.elements, array.header);
+  return io::open_npz(path, name).array<T>();
 }
 
 template <class T>
 Matrix<T> read_npz_matrix(const std::filesystem::path& path, const std::string& name) {
-  const io::ArraySource array = io::open_npz(path, name);
-  return io::read_matrix<T>(*array.elements, array.header);
+  return io::open_npz(path, name).matrix<T>();
 }
 
 template <class T>
 std::vector<T> read_npz_vector(const std::filesystem::path& path, const std::string& name) {
-  const io::ArraySource array = io::open_npz(path, name);
-  return io::read_vector<T>(*array.elements, array.header);
+  return io::open_npz(path, name).vector<T>();
 }
 
 #define CLIPK_INSTANTIATE_NPZ(T)                                                           \

@@ -112,20 +112,17 @@ io::ArraySource io::open_safetensors(const std::filesystem::path& path, const st
 
 template <class T>
 NpyArray<T> read_safetensors(const std::filesystem::path& path, const std::string& name) {
-  const io::ArraySource array = io::open_safetensors(path, name);
-  return io::read_array<T>(*array.elements, array.header);
+  return io::open_safetensors(path, name).array<T>();
 }
 
 template <class T>
 Matrix<T> read_safetensors_matrix(const std::filesystem::path& path, const std::string& name) {
-  const io::ArraySource array = io::open_safetensors(path, name);
-  return io::read_matrix<T>(*array.elements, array.header);
+  return io::open_safetensors(path, name).matrix<T>();
 }
 
 template <class T>
 std::vector<T> read_safetensors_vector(const std::filesystem::path& path, const std::string& name) {
-  const io::ArraySource array = io::open_safetensors(path, name);
-  return io::read_vector<T>(*array.elements, array.header);
+  return io::open_safetensors(path, name).vector<T>();
 }
 
 void write_safetensors(AtomicFile& file, const std::vector<SafetensorsTensor>& tensors,

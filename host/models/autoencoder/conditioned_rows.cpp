@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "core/host_rows.hpp"
-#include "metrics/column_products.hpp"
+#include "linalg/column_products.hpp"
 
 namespace clipk {
 namespace {
@@ -21,7 +21,7 @@ MatrixView<float> as_row(VectorView<float> vector) {
 
 ConditionedRows::ConditionedRows(Context& context, MatrixView<const float> rows) : view_(rows) {
   const HostRows<float> host(context, rows);
-  ColumnMoments moments = column_moments(context.threads(), {host.view()}, "autoencoder");
+  ColumnSpread moments = column_spread(context.threads(), {host.view()}, "autoencoder");
   double squares = 0, offset = 0;
   for (std::size_t j = 0; j < moments.means.size(); ++j) {
     squares += moments.squares[j];

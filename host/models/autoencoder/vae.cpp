@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "clipk/io/check_finite.hpp"
+#include "clipk/core/check_finite.hpp"
 #include "clipk/ops/gaussian_posterior.hpp"
 #include "core/check.hpp"
 #include "core/host_rows.hpp"

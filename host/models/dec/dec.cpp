@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "clipk/io/check_finite.hpp"
+#include "clipk/core/check_finite.hpp"
 #include "core/check.hpp"
 #include "core/host_rows.hpp"
 #include "models/autoencoder/reconstruction.hpp"

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "clipk/io/check_finite.hpp"
+#include "clipk/core/check_finite.hpp"
 #include "clipk/ops/nearest.hpp"
 #include "core/check.hpp"
 #include "core/parallel.hpp"

@@ -6,8 +6,8 @@
 #include <numeric>
 #include <string>
 
+#include "clipk/core/check_finite.hpp"
 #include "clipk/core/random.hpp"
-#include "clipk/io/check_finite.hpp"
 #include "core/check.hpp"
 #include "core/enum_names.hpp"
 #include "core/host_rows.hpp"

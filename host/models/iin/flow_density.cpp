@@ -5,9 +5,9 @@
 #include <numbers>
 #include <string>
 
+#include "clipk/core/check_finite.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
-#include "clipk/io/check_finite.hpp"
 #include "clipk/models/flow.hpp"
 #include "clipk/ops/act_norm.hpp"
 #include "clipk/ops/invertible_leaky_relu.hpp"

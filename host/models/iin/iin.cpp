@@ -5,8 +5,8 @@
 #include <numeric>
 #include <utility>
 
+#include "clipk/core/check_finite.hpp"
 #include "clipk/core/random.hpp"
-#include "clipk/io/check_finite.hpp"
 #include "core/check.hpp"
 #include "core/host_rows.hpp"
 #include "core/math.hpp"

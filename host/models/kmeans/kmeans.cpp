@@ -9,8 +9,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "clipk/core/check_finite.hpp"
 #include "clipk/io/archive.hpp"
-#include "clipk/io/check_finite.hpp"
 #include "clipk/ops/kmeans_step.hpp"
 #include "core/check.hpp"
 #include "core/host_rows.hpp"

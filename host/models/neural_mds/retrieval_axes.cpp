@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "clipk/io/check_finite.hpp"
+#include "clipk/core/check_finite.hpp"
 #include "core/check.hpp"
 #include "linalg/fixed_dot.hpp"
 #include "linalg/gemm.hpp"

@@ -7,8 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "clipk/core/check_finite.hpp"
 #include "clipk/io/archive.hpp"
-#include "clipk/io/check_finite.hpp"
 #include "clipk/train/lbfgs.hpp"
 #include "core/check.hpp"
 #include "core/host_rows.hpp"

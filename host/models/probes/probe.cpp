@@ -6,9 +6,9 @@
 #include <string>
 #include <utility>
 
+#include "clipk/core/check_finite.hpp"
 #include "clipk/core/equal_rows.hpp"
 #include "clipk/core/random.hpp"
-#include "clipk/io/check_finite.hpp"
 #include "clipk/ops/gather_rows.hpp"
 #include "clipk/ops/mse_loss.hpp"
 #include "clipk/train/mlp.hpp"

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "clipk/io/check_finite.hpp"
+#include "clipk/core/check_finite.hpp"
 #include "clipk/models/probe.hpp"
 #include "core/check.hpp"
 

@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "clipk/core/check_finite.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
 #include "clipk/io/archive.hpp"
-#include "clipk/io/check_finite.hpp"
 #include "clipk/models/pca.hpp"
 #include "clipk/ops/tsne_attraction.hpp"
 #include "clipk/ops/tsne_update.hpp"

@@ -26,24 +26,18 @@ struct ChosenRows {
 inline constexpr std::int64_t kMostRows = std::int64_t{1} << 29;
 
 /// What the columns of a matrix have each, in float64.
-struct ColumnMoments {
+struct ColumnSpread {
   std::vector<double> means;
   std::vector<double> squares;  ///< sum of squared deviations from the mean
 };
 
 /// @throws Error that begins with `name` if a value is not finite.
-ColumnMoments column_moments(int threads, const ChosenRows& rows, const char* name);
+ColumnSpread column_spread(int threads, const ChosenRows& rows, const char* name);
 
 /// products [c, f] += sum over the rows of (x - mean of x's column) (y - mean of y's column).
 /// Blocks of rows in order: the same bits for any number of threads.
-void centred_products(int threads, const ChosenRows& x, const ColumnMoments& x_moments,
-                      const ChosenRows& y, const ColumnMoments& y_moments,
+void centred_products(int threads, const ChosenRows& x, const ColumnSpread& x_spread,
+                      const ChosenRows& y, const ColumnSpread& y_spread,
                       MatrixView<double> products);
-
-/// The same of the columns' ranks (equal values share the mean of theirs), each doubled so that it
-/// is whole; x_squares [c] and y_squares [f] are the ranks' own sums of squares.
-void rank_products(int threads, const ChosenRows& x, const ChosenRows& y,
-                   MatrixView<double> products, std::vector<double>& x_squares,
-                   std::vector<double>& y_squares);
 
 }  // namespace clipk

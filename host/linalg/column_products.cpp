@@ -1,10 +1,10 @@
-#include "metrics/column_products.hpp"
+#include "linalg/column_products.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <string>
 
-#include "clipk/io/check_finite.hpp"
+#include "clipk/core/check_finite.hpp"
 #include "core/parallel.hpp"
 #include "linalg/cross_products.hpp"
 
@@ -56,9 +56,9 @@ void centre(int threads, const ChosenRows& rows, const std::vector<double>& mean
 
 }  // namespace
 
-ColumnMoments column_moments(int threads, const ChosenRows& rows, const char* name) {
+ColumnSpread column_spread(int threads, const ChosenRows& rows, const char* name) {
   const std::int64_t n = rows.rows(), cols = rows.matrix.cols;
-  ColumnMoments moments;
+  ColumnSpread moments;
   const std::vector<double> sums = sum_rows(threads, n, cols, [&](std::int64_t i, double* partial) {
     const float* row = rows.row(i);
     for (std::int64_t j = 0; j < cols; ++j) partial[j] += static_cast<double>(row[j]);
@@ -79,8 +79,8 @@ ColumnMoments column_moments(int threads, const ChosenRows& rows, const char* na
   return moments;
 }
 
-void centred_products(int threads, const ChosenRows& x, const ColumnMoments& x_moments,
-                      const ChosenRows& y, const ColumnMoments& y_moments,
+void centred_products(int threads, const ChosenRows& x, const ColumnSpread& x_spread,
+                      const ChosenRows& y, const ColumnSpread& y_spread,
                       MatrixView<double> products) {
   const std::int64_t n = x.rows(), c = x.matrix.cols, f = y.matrix.cols;
   cpu::LeftPanels left(std::min(n, kRows), std::min(c, kCols));
@@ -92,8 +92,8 @@ void centred_products(int threads, const ChosenRows& x, const ColumnMoments& x_m
       const MatrixView<double> block = products.row_range(row, rows).col_range(col, cols);
       for (std::int64_t first = 0; first < n; first += kRows) {
         const std::int64_t count = std::min(kRows, n - first);
-        centre(threads, x, x_moments.means, first, count, row, rows, left);
-        centre(threads, y, y_moments.means, first, count, col, cols, right);
+        centre(threads, x, x_spread.means, first, count, row, rows, left);
+        centre(threads, y, y_spread.means, first, count, col, cols, right);
         cpu::cross_products(threads, left, right, count, block);
       }
     }

@@ -1,4 +1,4 @@
-#include "clipk/io/check_finite.hpp"
+#include "clipk/core/check_finite.hpp"
 
 #include <cmath>
 
