@@ -1,4 +1,5 @@
 // Layers of networks: dense, and what comes before and after it.
+#include "clipk/ops/column_moments.hpp"
 #include "clipk/ops/corrupt.hpp"
 #include "clipk/ops/dense.hpp"
 #include "clipk/ops/gather_rows.hpp"
@@ -193,6 +194,14 @@ const Registered kPosteriorBackward =
                                   grad_mean, grad_log_variance);
       run.add(grad_mean, grad_log_variance);
     });
+
+// Two parts of the rows and an odd number of columns.
+const Registered kColumnMoments = one("ops/column_moments/column_moments.float", [](Run& run) {
+  const auto x = run.inputs.uniform<float>(1500, 37, 3, 5);
+  Matrix<double> mean(1, 37), variance(1, 37);
+  column_moments(run.context, x, mean.flat(), variance.flat());
+  run.add(mean, variance);
+});
 
 }  // namespace
 }  // namespace clipk::golden
