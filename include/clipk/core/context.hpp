@@ -12,7 +12,7 @@ namespace clipk {
 
 class Arena;
 
-/// What a context is made with.
+/// Options of a context.
 struct ContextOptions {
   std::uint64_t seed = 0;                 ///< behind every random number
   Precision precision = Precision::fp32;  ///< of matrix products on CUDA
@@ -20,27 +20,28 @@ struct ContextOptions {
 };
 
 /// Everything an operation needs beside its data: the device, its stream and BLAS handle, scratch
-/// memory, the seed and the precision. Not thread-safe: one context a thread.
+/// memory, the seed and the precision. Not thread-safe: use one context per thread.
 class Context {
  public:
-  /// A context on the CPU. @throws Error as limit_cpu_target of cpu_target.hpp, as the next two do.
+  /// A context on the CPU. @throws Error as limit_cpu_target of cpu_target.hpp does; so
+  /// do the next two.
   static Context cpu(const ContextOptions& options = {});
   /// @throws Error where there is no usable GPU (or the library was built without CUDA).
   static Context cuda(const ContextOptions& options = {}, int ordinal = 0);
   /// A GPU where there is one, the CPU elsewhere.
   static Context best(const ContextOptions& options = {});
-  /// False where the library was built without CUDA, cudaGetDeviceCount gives any error or
-  /// 0, or the first GPU is older than compute capability 8.0.
+  /// False where the library was built without CUDA, cudaGetDeviceCount returns an error or 0, or
+  /// the first GPU is older than compute capability 8.0.
   static bool cuda_available();
 
-  /// Takes over what the other one holds, which can then only be assigned to or destroyed.
+  /// Takes over the contents of the other context, which can then only be assigned to or destroyed.
   Context(Context&&) noexcept;
-  /// As the constructor that moves.
+  /// Like the move constructor.
   Context& operator=(Context&&) noexcept;
   ~Context();
 
   Device device() const;  ///< where operations run and their arrays lie
-  /// As they were given; threads() has the number that 0 stands for.
+  /// The options as given; where threads is 0, threads() returns the number that is used.
   const ContextOptions& options() const;
   std::uint64_t seed() const { return options().seed; }        ///< of the options
   Precision precision() const { return options().precision; }  ///< of the options

@@ -6,7 +6,7 @@ namespace clipk {
 
 /// Where a buffer lives and an operation runs.
 enum class Device : std::uint8_t {
-  cpu,   ///< host memory, the CPU twins
+  cpu,   ///< host memory, the CPU implementations
   cuda,  ///< the memory of a GPU, the CUDA kernels
 };
 

@@ -7,38 +7,38 @@
 
 namespace clipk {
 
-/// The group of every row [n]: rows are of one group where they are equal but for rounding, which
-/// is where they lie within 1e-6 of their length of each other (0 is -0). Groups are counted from 0
-/// in the order of their first row, so that without equal rows row i is of group i.
+/// The group of every row [n]. Rows belong to one group if they are equal except for rounding: if
+/// their distance is within 1e-6 of their length (0 equals -0). Groups are numbered from 0 in the
+/// order of their first row, so without equal rows row i is in group i.
 ///
-/// Rows of length one that point the same way are therefore of one group, whatever their lengths
-/// were. A row that is not finite is nothing's equal. For embeddings: of raw values a large one
-/// that hardly varies (a time, a coordinate) would hide all others, so those are for
-/// same_row_groups.
+/// Rows of length one that point the same way are therefore in one group, whatever their lengths
+/// were before. A row that is not finite equals no other row. This function is for embeddings. In
+/// raw values, a large one that hardly varies (a time, a coordinate) would hide all others: use
+/// same_row_groups for those.
 /// @param rows [n, d] on the host
 /// Deterministic: yes. O(n (d + log n)) where few rows are nearly equal.
 std::vector<std::int64_t> equal_row_groups(MatrixView<const float> rows);
 
-/// Likewise, of rows whose values are all the same number (0 is -0). A row with NaN is nothing's
-/// equal.
+/// The same for exact equality: rows belong to one group if all their values are equal (0 equals
+/// -0). A row with NaN equals no other row.
 /// @param rows [n, d] on the host
 /// Deterministic: yes. O(n log n) comparisons of rows.
 std::vector<std::int64_t> same_row_groups(MatrixView<const float> rows);
 
 /// The groups of rows that are joined in either of two groupings of the same rows, or by a chain of
-/// them; counted as those of equal_row_groups.
+/// them; numbered like those of equal_row_groups.
 std::vector<std::int64_t> joined_groups(const std::vector<std::int64_t>& a,
                                         const std::vector<std::int64_t>& b);
 
-/// Whether texts are prompts of many images each, as one a class is: fewer than half as many texts
-/// differ as images do.
+/// Whether texts are prompts shared by many images, such as one prompt per class: the number of
+/// different texts is less than half the number of different images.
 /// @param images, texts groups of the same pairs
 bool texts_are_prompts(const std::vector<std::int64_t>& images,
                        const std::vector<std::int64_t>& texts);
 
-/// The groups of pairs that a split must not part: those of an equal image, and those of an equal
-/// text where texts are no prompts (texts_are_prompts), of which a part without one would lack
-/// whole classes.
+/// The groups of pairs that a split must not separate: pairs with an equal image, and pairs with an
+/// equal text unless texts are prompts (texts_are_prompts). Keeping the pairs of a prompt together
+/// would take whole classes from one side.
 /// @param images, texts groups of the same pairs
 std::vector<std::int64_t> pair_groups(const std::vector<std::int64_t>& images,
                                       const std::vector<std::int64_t>& texts);
@@ -46,9 +46,9 @@ std::vector<std::int64_t> pair_groups(const std::vector<std::int64_t>& images,
 /// How many groups there are.
 std::int64_t group_count(const std::vector<std::int64_t>& groups);
 
-/// Splits rows in a random order in two, so that no group lies on both sides: its first rows are
-/// set aside, and `order` becomes those followed by all others. A group that no longer fits is left
-/// to the others. Where no rows are equal `order` stays as it is.
+/// Splits rows in a random order in two, so that no group lies on both sides. The first rows are
+/// set aside, and `order` becomes these followed by all others. A group that no longer fits stays
+/// with the others. Where no rows are equal `order` does not change.
 /// @param order [n] of the rows  @param aside how many to set aside at most  @param groups [n]
 /// @return how many were set aside
 std::int64_t set_groups_aside(std::vector<std::int64_t>& order, std::int64_t aside,

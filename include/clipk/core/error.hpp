@@ -12,8 +12,8 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// An Error of a file that the program keeps itself, a model or a checkpoint: it is not what was
-/// expected, or cannot be written. Another try of the same work meets it again.
+/// An Error about a file that the program keeps itself, a model or a checkpoint: it is not as
+/// expected, or cannot be written. Repeating the same work fails again.
 class FileError : public Error {
  public:
   using Error::Error;

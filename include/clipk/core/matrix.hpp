@@ -9,8 +9,8 @@
 
 namespace clipk {
 
-/// A contiguous row-major matrix that owns its memory. Move-only (a moved one is empty); zero when
-/// made.
+/// A contiguous row-major matrix that owns its memory. Move-only (a moved-from matrix is empty);
+/// new matrices are zero.
 template <class T>
 class Matrix {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -23,7 +23,7 @@ class Matrix {
   Matrix(Context& context, std::int64_t rows, std::int64_t cols);
   Matrix(Matrix&& other) noexcept
       : buffer_(std::move(other.buffer_)), view_(std::exchange(other.view_, {})) {}
-  /// What it held is freed; the other one is empty afterwards.
+  /// Frees its own memory; the other matrix is empty afterwards.
   Matrix& operator=(Matrix&& other) noexcept {
     if (this == &other) return *this;
     buffer_ = std::move(other.buffer_);
@@ -42,11 +42,11 @@ class Matrix {
   /// Whether it has no element.
   bool empty() const { return view_.empty(); }
 
-  /// All of it, as what operations take.
+  /// A view of all of it, for operations.
   MatrixView<T> view() { return view_; }
   /// The same, to read.
   MatrixView<const T> view() const { return view_; }
-  /// Passes where a view is wanted.
+  /// Converts to a view where one is expected.
   operator MatrixView<T>() { return view_; }  // NOLINT: views are meant to be free
   /// The same, to read.
   operator MatrixView<const T>() const { return view_; }  // NOLINT

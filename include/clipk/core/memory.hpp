@@ -14,10 +14,10 @@ namespace clipk {
 class Buffer {
  public:
   Buffer() = default;
-  /// @throws Error that says what was asked for when memory runs out.
+  /// @throws Error that names the size if memory runs out.
   Buffer(Device device, std::size_t bytes);
   Buffer(Buffer&& other) noexcept { swap(other); }
-  /// Both exchange what they hold.
+  /// The two exchange their contents.
   Buffer& operator=(Buffer&& other) noexcept {
     swap(other);
     return *this;
@@ -42,11 +42,11 @@ class Buffer {
   Device device_ = Device::cpu;
 };
 
-/// Scratch memory that grows to what a step needs once, and is then reused without allocation.
-/// Taken through Scratch; chunks are merged into one when the outermost Scratch ends.
+/// Scratch memory that grows once to the size that a step needs, and is then reused without
+/// allocation. Take it through Scratch; chunks are merged into one when the outermost Scratch ends.
 class Arena {
  public:
-  /// Empty; it allocates when something is first taken.
+  /// Starts empty; the first request allocates.
   explicit Arena(Device device) : device_(device) {}
   std::size_t capacity() const;  ///< bytes held
   /// How often memory was allocated; constant once a training step has run.
@@ -66,10 +66,10 @@ class Arena {
   int depth_ = 0;
 };
 
-/// A scope of scratch memory: everything taken from it is given back when it ends.
+/// A scope of scratch memory: when it ends, everything taken from it is returned.
 class Scratch {
  public:
-  /// Begins where the context's arena stands.
+  /// Begins at the current end of the context's arena.
   explicit Scratch(Context& context);
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
@@ -103,7 +103,7 @@ void zero_bytes(Context& context, void* data, Device device, std::size_t pitch, 
                                    std::int64_t to_rows, std::int64_t to_cols);
 }  // namespace detail
 
-/// Copies between devices, or within one. Ordered on the context's stream; a copy that touches host
+/// Copies between devices, or within one. Ordered on the context's stream; a copy from or to host
 /// memory has ended when this returns. @throws Error if the shapes differ.
 template <class T>
 void copy(Context& context, std::type_identity_t<MatrixView<const T>> from, MatrixView<T> to) {

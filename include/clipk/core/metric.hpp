@@ -6,7 +6,7 @@
 
 namespace clipk {
 
-/// How far apart two rows are.
+/// The distance between two rows.
 enum class Metric : std::uint8_t {
   squared_euclidean,  ///< |x - y|^2
   euclidean,          ///< |x - y|

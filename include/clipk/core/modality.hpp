@@ -4,7 +4,7 @@
 
 namespace clipk {
 
-/// Which of the two kinds of embedding a row is.
+/// Whether a row is the embedding of an image or of a text.
 enum class Modality : std::uint8_t {
   image,  ///< of an image
   text,   ///< of a text

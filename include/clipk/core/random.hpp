@@ -23,8 +23,8 @@ constexpr std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_t, 4
   return counter;
 }
 
-/// The block that belongs to (seed, stream, step, index). Every random number of the library is
-/// addressed so, which makes it independent of thread and device:
+/// The block that belongs to (seed, stream, step, index). Every random number of the library has
+/// such an address, which makes it independent of thread and device:
 /// counter = {index low, index high, step, stream}, key = seed.
 constexpr std::array<std::uint32_t, 4> random_block(std::uint64_t seed, RandomStream stream,
                                                     std::uint32_t step, std::uint64_t index) {
@@ -42,7 +42,7 @@ constexpr std::uint32_t random_below(std::uint32_t bits, std::uint32_t n) {
 /// A sequence of random numbers on the host, from one stream of a seed.
 class Random {
  public:
-  /// @param step tells the sequences of one seed and stream apart
+  /// @param step distinguishes the sequences of one seed and stream
   explicit Random(std::uint64_t seed, RandomStream stream = RandomStream::general,
                   std::uint32_t step = 0)
       : seed_(seed), stream_(stream), step_(step) {}

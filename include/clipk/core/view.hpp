@@ -8,7 +8,7 @@
 
 namespace clipk {
 
-/// A one-dimensional array that somebody else owns.
+/// A one-dimensional array that the view does not own.
 template <class T>
 struct VectorView {
   T* data = nullptr;            ///< first element
@@ -39,11 +39,11 @@ struct VectorView {
   }
 };
 
-/// A row-major matrix that somebody else owns: element (i, j) is data[i * stride + j].
+/// A row-major matrix that the view does not own: element (i, j) is data[i * stride + j].
 template <class T>
 struct MatrixView {
   T* data = nullptr;            ///< first element
-  std::int64_t rows = 0;        ///< may be 0, as cols
+  std::int64_t rows = 0;        ///< may be 0, like cols
   std::int64_t cols = 0;        ///< elements of a row
   std::int64_t stride = 0;      ///< elements between the starts of two rows, at least cols
   Device device = Device::cpu;  ///< where they lie

@@ -13,7 +13,7 @@
 #include "clipk/core/error.hpp"
 #include "clipk/core/matrix.hpp"
 
-// Named arrays, numbers and texts in one file: models and checkpoints.
+// Named arrays, numbers and texts in one file, for models and checkpoints.
 //
 // The file, all integers little-endian, no padding:
 //   8 bytes   "CLIPK\r\n\x1a" (a transfer as text breaks it visibly)
@@ -35,8 +35,8 @@ concept ArchiveNumber = std::same_as<T, float> || std::same_as<T, double> ||
     std::same_as<T, std::int32_t> || std::same_as<T, std::int64_t> ||
     std::same_as<T, std::uint8_t> || std::same_as<T, std::uint64_t>;
 
-/// Collects entries and writes them as one file. T is an ArchiveNumber.
-/// Everything that is added is copied; arrays lie on the host.
+/// Collects entries and writes them as one file. T is an ArchiveNumber. add() copies its argument;
+/// arrays lie on the host.
 class ArchiveWriter {
  public:
   /// @param kind what the file is, as users read it in messages: "neural_mds model"
@@ -72,20 +72,20 @@ class ArchiveWriter {
   std::set<std::string, std::less<>> names_;
 };
 
-/// Which floating-point numbers of an archive are taken.
+/// Which floating-point numbers of an archive are accepted.
 enum class ArchiveValues : std::uint8_t {
-  finite,  ///< NaN and infinity are errors: what holds them was broken before it was saved
+  finite,  ///< NaN and infinity are errors: the model was broken before it was saved
   any,
 };
 
-/// Reads a whole archive, checks it, and hands out its entries. Every getter throws an Error that
-/// names the file and the entry where the entry is missing, of another type, rank or shape, or
-/// holds numbers that are not expected. No getter takes more memory than its entry has bytes.
+/// Reads a whole archive, checks it, and returns its entries. Every getter throws an Error that
+/// names the file and the entry if the entry is missing, has another type, rank or shape, or holds
+/// numbers that are not expected. No getter allocates more memory than its entry has bytes.
 class ArchiveReader {
  public:
-  /// @throws Error where the file is no archive, is cut short or damaged (checksum), holds another
-  /// kind ("expected a clipk neural_mds model, got a clipk trainer checkpoint") or a version of
-  /// its content above `max_version`.
+  /// @throws Error if the file is no archive, is cut short or damaged (checksum), holds another
+  /// kind ("expected a clipk neural_mds model, got a clipk trainer checkpoint") or a version of its
+  /// content above `max_version`.
   ArchiveReader(const std::filesystem::path& path, std::string_view kind,
                 std::uint32_t max_version);
 
@@ -99,7 +99,7 @@ class ArchiveReader {
   /// A matrix on the host.
   template <class T>
   Matrix<T> matrix(std::string_view name, ArchiveValues values = ArchiveValues::finite) const;
-  /// Into a host matrix of exactly the entry's shape.
+  /// Reads into a host matrix of exactly the entry's shape.
   template <class T>
   void read(std::string_view name, MatrixView<T> out,
             ArchiveValues values = ArchiveValues::finite) const;
@@ -117,29 +117,29 @@ class ArchiveReader {
   template <class T>
   T number(std::string_view name, std::type_identity_t<T> least,
            std::type_identity_t<T> most) const;
-  /// How many there are of something: an int64 number of at least 0.
+  /// A count: an int64 number of at least 0.
   std::int64_t count(std::string_view name) const;
   /// A text.
   std::string text(std::string_view name) const;
 
-  /// For what is made by sizes that the file states: that the file holds a matrix of this shape,
-  /// which is asked before memory is taken for it.
+  /// Checks that the file holds a matrix of this shape. Call it before allocating by sizes that
+  /// the file states.
   template <class T>
   void expect_matrix(std::string_view name, std::int64_t rows, std::int64_t cols) const;
-  /// The same of a vector of this size.
+  /// The same for a vector of this size.
   template <class T>
   void expect_vector(std::string_view name, std::int64_t size) const;
-  /// That all values, those of an entry, are in [least, most].
+  /// Checks that all values, read from an entry, are in [least, most].
   template <class T>
   void expect_within(std::string_view name, const std::vector<T>& values,
                      std::type_identity_t<T> least, std::type_identity_t<T> most) const;
-  /// That the entry "fingerprint" is this one: parts that are parted by ", ". The message has the
-  /// parts that differ.
+  /// Checks that the entry "fingerprint" equals this one, whose parts are separated by ", ". The
+  /// message names the parts that differ.
   void expect_fingerprint(const std::string& expected) const;
 
   /// For checks of content: throws "PATH: expected EXPECTED, got GOT".
   [[noreturn]] void fail(const std::string& expected, const std::string& got) const;
-  /// What `make` returns. An Error of it that does not name the file is given its name.
+  /// Returns make(). If make throws an Error that does not name the file, the name is added.
   template <class Make>
   auto naming(Make&& make) const {
     try {

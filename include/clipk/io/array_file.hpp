@@ -9,11 +9,11 @@
 #include "clipk/core/matrix.hpp"
 #include "clipk/io/npy.hpp"
 
-// Arrays as people have them: .npy, .npz, safetensors or IDX (plain or gzip), told apart by
+// Files of arrays: .npy, .npz, safetensors or IDX (plain or gzip), recognised by
 // content, not by name.
 namespace clipk {
 
-/// What array_format tells apart.
+/// The formats that array_format recognises.
 enum class ArrayFormat : std::uint8_t {
   npy,          ///< one array
   npz,          ///< a zip archive of arrays
@@ -21,18 +21,18 @@ enum class ArrayFormat : std::uint8_t {
   idx,          ///< one array, plain or gzip
 };
 
-/// What a file is by its first bytes; none for anything else.
+/// The format of a file by its first bytes; none for any other file.
 /// @throws Error if it cannot be read.
 std::optional<ArrayFormat> array_format(const std::filesystem::path& file);
 
 /// One array of a file that may hold several.
 struct ArrayPath {
   std::filesystem::path file;  ///< as the operating system knows it
-  std::string name;            ///< empty: not said
+  std::string name;            ///< empty if none was given
 };
 
-/// Reads "FILE:NAME". Without a colon, or where a file is called so with the colon, it is a file
-/// alone. A name may have colons, as keys of models do: the file ends at the first colon before
+/// Splits "FILE:NAME". A path without a colon, or one that is itself the name of a file, is a file
+/// alone. A name may contain colons, as keys of models do: the file ends at the first colon before
 /// which a file exists.
 ArrayPath split_array_path(const std::filesystem::path& path);
 
@@ -43,15 +43,16 @@ struct ArrayEntry {
   std::string problem;              ///< why it cannot be read as numbers; empty where it can
 };
 
-/// The arrays of a file by their headers. An IDX file's size may be wrong for all that.
+/// The arrays of a file by their headers. This does not check an IDX file's size.
 /// @throws Error if the file cannot be read or is none of these formats.
 std::vector<ArrayEntry> list_arrays(const std::filesystem::path& file);
 
 /// Reads one array of any rank and converts it as read_npy does.
-/// @param path "FILE" or "FILE:NAME"; without a name the file holds one array of numbers alone
-/// @throws Error as read_npy, read_npz, read_safetensors and read_idx_images do; also where the
-/// file is of none of these formats, a name is missing (the message lists those there are), or is
-/// given for a file that has none.
+/// @param path "FILE" or "FILE:NAME"; without a name the file must hold exactly one
+///   array of numbers
+/// @throws Error as read_npy, read_npz, read_safetensors and read_idx_images do; also if the file
+/// has none of these formats, a name is missing (the message lists the names), or one is given for
+/// a file that has none.
 template <class T>
 NpyArray<T> read_array(const std::filesystem::path& path);
 

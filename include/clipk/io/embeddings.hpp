@@ -17,16 +17,16 @@ struct EmbeddingPairs {
   std::int64_t dim() const { return images.cols(); }   ///< columns of both
 };
 
-/// Vectors of one modality, [n, d] of any number type as they are: "FILE" or "FILE:NAME" as
-/// read_array_matrix takes it, or a clip-retrieval folder, of which these are the vectors of the
-/// modality.
-/// @throws Error as read_array_matrix and read_clip_retrieval do, and where there are no rows or no
-/// columns.
+/// Vectors of one modality, [n, d] of any number type, unchanged. The path is "FILE" or
+/// "FILE:NAME" as in read_array_matrix, or a clip-retrieval folder, from which the vectors of the
+/// modality are read.
+/// @throws Error as read_array_matrix and read_clip_retrieval do, and if there are no rows
+/// or no columns.
 Matrix<float> read_embeddings(const std::filesystem::path& path, Modality modality);
 
 /// Reads both modalities (read_embeddings); checks them (check_pairs) and divides every row by its
-/// length, which undoes what float16 files lose (norms of .9995 to 1.0006).
-/// @throws Error that names the file; also where all rows of a modality have one direction.
+/// length, which corrects the rounding of float16 files (norms of 0.9995 to 1.0006).
+/// @throws Error that names the file; also if all rows of a modality have one direction.
 EmbeddingPairs read_pairs(const std::filesystem::path& images, const std::filesystem::path& texts);
 
 /// The same from one place: an array of shape (2, n, d), images first ("FILE" or "FILE:NAME"); a
@@ -35,16 +35,16 @@ EmbeddingPairs read_pairs(const std::filesystem::path& images, const std::filesy
 /// have the same parts (check_clip_retrieval_pairs).
 EmbeddingPairs read_pairs(const std::filesystem::path& pairs);
 
-/// What embeddings must be before anything is computed from them.
+/// Checks embeddings before anything is computed from them.
 /// @param images_name, texts_name for messages, as the paths of the files
-/// @throws Error where the rows or the dimensions of the two differ, there are fewer than 2 pairs
-/// or no dimension, a value is NaN or Inf, a row is a zero vector, or all rows of a modality are
-/// equal.
+/// @throws Error if the rows or the dimensions of the two differ, there are fewer than 2
+/// pairs or no dimension, a value is NaN or Inf, a row is a zero vector, or all rows of a
+/// modality are equal.
 void check_pairs(const EmbeddingPairs& pairs, const std::string& images_name,
                  const std::string& texts_name);
 
 /// Divides every row of a host matrix by its Euclidean length; the length is summed in float64.
-/// @throws Error that names `name` and the row where the length is zero or not finite.
+/// @throws Error that names `name` and the row if a length is zero or not finite.
 void normalize_embeddings(MatrixView<float> rows, const std::string& name);
 
 }  // namespace clipk

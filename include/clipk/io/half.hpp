@@ -4,8 +4,8 @@
 
 namespace clipk {
 
-/// The exact value of an IEEE 754 binary16, subnormals, infinities and NaN (with its payload)
-/// included.
+/// The exact value of an IEEE 754 binary16, including subnormals, infinities and NaN
+/// (with its payload).
 float half_to_float(std::uint16_t half);
 
 /// The nearest binary16, ties to even; beyond 65,504 by half a step or more, infinity.

@@ -36,7 +36,7 @@ const char* to_string(DType dtype);
 /// Bytes of one element.
 std::int64_t item_size(DType dtype);
 
-/// What a .npy file says of itself.
+/// The header of a .npy file.
 struct NpyHeader {
   int version = 1;                  ///< of the format: 1 to 3
   DType dtype = DType::float32;     ///< of an element
@@ -54,7 +54,7 @@ struct NpyArray {
   std::vector<T> data;              ///< as many as the shape says
 };
 
-/// How to write. Without a dtype it is that of T.
+/// How to write. Without a dtype the file has that of T.
 struct NpyFormat {
   std::optional<DType> dtype = std::nullopt;  ///< of an element in the file
   bool big_endian = false;                    ///< byte order of the elements
@@ -70,7 +70,7 @@ NpyHeader read_npy_header(const std::filesystem::path& path);
 /// Reads an array of any rank and converts it to T: float, double, int32, int64, uint8 or uint64.
 /// To a float type values are rounded to the nearest; a finite value beyond its range is an error.
 /// To an integer type every value must be exactly representable (labels stored as 3.0 are).
-/// @throws Error as read_npy_header does, and where a value does not convert.
+/// @throws Error as read_npy_header does, and if a value does not convert.
 template <class T>
 NpyArray<T> read_npy(const std::filesystem::path& path);
 

@@ -12,13 +12,14 @@
 #include "clipk/core/matrix.hpp"
 #include "clipk/io/npy.hpp"
 
-// Files of safetensors: https://huggingface.co/docs/safetensors. A header in JSON says the type,
+// Files of safetensors: https://huggingface.co/docs/safetensors. A header in JSON gives the type,
 // the shape and the place of every tensor; their elements follow, little-endian, in C order.
 //
-// A header may say anything: nothing is allocated before it has been found within the file and at
-// most 100 MB long, with each name once, and the tensors as large as their shapes say, side by side
-// without gaps to the very end of the file. What the reference implementation reads is read:
-// "__metadata__" may be null, and what else is said of a tensor is left out.
+// The reader does not trust the header. Before it allocates anything, it checks that the header
+// lies within the file and is at most 100 MB long, that each name occurs once, that the tensors are
+// as large as their shapes say, and that they fill the file to its end without gaps. It reads all
+// that the reference implementation reads: "__metadata__" may be null, and other entries of a
+// tensor are ignored.
 namespace clipk {
 
 class AtomicFile;
@@ -33,9 +34,9 @@ struct SafetensorsEntry {
   std::int64_t bytes = 0;           ///< of all its elements
 };
 
-/// What a safetensors file says of itself.
+/// The header of a safetensors file.
 struct SafetensorsHeader {
-  std::vector<SafetensorsEntry> tensors;        ///< by rising offset
+  std::vector<SafetensorsEntry> tensors;        ///< by ascending offset
   std::map<std::string, std::string> metadata;  ///< free texts, which readers need not know
 };
 
@@ -45,8 +46,8 @@ SafetensorsHeader read_safetensors_header(const std::filesystem::path& path);
 
 /// Reads one tensor of any rank and converts it as read_npy does.
 /// @throws Error as read_safetensors_header does, messages of the tensor begin with "PATH:NAME:
-/// expected"; also where there is none of that name (the message lists those there are), it has a
-/// type that clipk does not read, or a value does not convert.
+/// expected"; also if there is none of that name (the message lists the names), it has a type that
+/// clipk does not read, or a value does not convert.
 template <class T>
 NpyArray<T> read_safetensors(const std::filesystem::path& path, const std::string& name);
 

@@ -16,9 +16,9 @@ class Sha256 {
   /// 32 bytes, in the order in which they are written down.
   using Digest = std::array<std::uint8_t, 32>;
 
-  /// Appends bytes to what is hashed.
+  /// Appends bytes to the hashed data.
   void update(const void* data, std::size_t bytes);
-  /// Of all bytes so far. Nothing may follow it.
+  /// The digest of all bytes so far. Append nothing after it.
   Digest digest();
 
  private:
@@ -30,7 +30,7 @@ class Sha256 {
   std::uint64_t bytes_ = 0;
 };
 
-/// The values of a matrix on the host, row by row: its stride does not matter.
+/// Appends the values of a host matrix row by row; the stride does not matter.
 void update_rows(Sha256& hash, MatrixView<const float> rows);
 
 /// 64 lowercase hexadecimal digits.

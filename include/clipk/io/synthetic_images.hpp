@@ -21,7 +21,7 @@ struct SyntheticImagesOptions {
   double last_hue = 240;         ///< over yellow and green to blue
 };
 
-/// Images and what is known of them.
+/// Images and their known factors.
 struct SyntheticImages {
   Matrix<float> pixels;         ///< [n, side * side * 3], from 0 to 1, row by row, red green blue
   std::vector<Factor> factors;  ///< shape (bar, chevron, half disc), colour (hue in degrees),

@@ -22,8 +22,8 @@ struct Interval {
 };
 
 /// Percentile bootstrap of the difference mean(a) - mean(b) of two measurements of the same n
-/// queries (hits of two embeddings, say): queries are drawn with replacement, each with both of its
-/// measurements, so that what the two share cancels.
+/// queries (for example hits of two embeddings). Queries are drawn with replacement, each with both
+/// of its measurements, so that their common part cancels.
 ///
 /// Draw t of resample r is word t % 4 of random_block(seed, bootstrap, r, t / 4), mapped by
 /// random_below. The interval runs between the (1 -+ confidence) / 2 quantiles of the resampled

@@ -6,11 +6,11 @@
 #include "clipk/core/matrix.hpp"
 #include "clipk/core/view.hpp"
 
-// How well a clustering agrees with known classes, or with another clustering. All of it follows
-// from the contingency table, runs on the host in float64, does not depend on the number of
-// threads, and is symmetric in its two labelings where nothing else is said. Information is in
-// nats. Values are scikit-learn's (1.9), where that is more than rounding; docstrings say so where
-// it is not. Up to 2^62 points.
+// How well a clustering agrees with known classes, or with another clustering. All scores follow
+// from the contingency table, run on the host in float64, do not depend on the number of threads,
+// and are symmetric in their two labelings unless a comment says otherwise. Information is in
+// nats. Values equal scikit-learn's (1.9) except for rounding; comments say where they do not. Up
+// to 2^62 points.
 namespace clipk {
 
 /// How many points each class has in each cluster.
@@ -37,8 +37,8 @@ struct Contingency {
   Matrix<std::int64_t> dense() const;
 };
 
-/// The table of two labelings of the same points. Labels are any integers from 0; a point whose
-/// label is negative in either is missing: it is left out and counted.
+/// The table of two labelings of the same points. Labels are any integers from 0; a point with a
+/// negative label in either is missing: it is left out and counted.
 ///
 /// O(n) where labels are small numbers and the table is not much larger than n, else O(n log n).
 /// @param truth [n]  @param predicted [n], both on the host
@@ -69,14 +69,15 @@ double mutual_info(const Contingency& table);
 /// Source: Vinh, Epps and Bailey 2010.
 double expected_mutual_info(const Contingency& table);
 
-/// (MI - E) / (mean(H) - E) with E the expected mutual information: 1 for equal partitions, 0 as
-/// good as chance, which may be missed downwards.
+/// (MI - E) / (mean(H) - E) with E the expected mutual information: 1 for equal partitions, 0 for
+/// agreement by chance; it can be negative.
 ///
 /// Exactly 1 where the two partitions are equal or there are no points, else exactly 0 where one of
 /// them does not split the points or splits them into singletons, since every labeling then has the
-/// same MI. In that last case scikit-learn divides rounding by rounding: near 0 by the normalizers
-/// arithmetic, geometric and max, anything from -1 to 1 by min. Two labelings into singletons are
-/// 1 here and in its current releases, 0 in those that did not clamp yet.
+/// same MI. In that last case scikit-learn divides one rounding error by another: the result is
+/// near 0 with the normalizers arithmetic, geometric and max, and anything from -1 to 1 with min.
+/// Two labelings into singletons give 1 here and in its current releases, 0 in older releases that
+/// did not clamp.
 double adjusted_mutual_info(const Contingency& table,
                             Normalizer normalizer = Normalizer::arithmetic);
 
@@ -84,17 +85,18 @@ double adjusted_mutual_info(const Contingency& table,
 double normalized_mutual_info(const Contingency& table,
                               Normalizer normalizer = Normalizer::arithmetic);
 
-/// 2 (tp tn - fn fp) / ((tp + fn)(fn + tn) + (tp + fp)(fp + tn)) over pairs of points: 1 for equal
-/// partitions (and for fewer than 2 points), 0 as good as chance.
+/// 2 (tp tn - fn fp) / ((tp + fn)(fn + tn) + (tp + fp)(fp + tn)) where tp, tn, fp and fn
+/// count two points at a time: 1 for equal partitions (and for fewer than 2 points), 0 for
+/// agreement by chance.
 /// Source: Hubert and Arabie 1985.
 double adjusted_rand_index(const Contingency& table);
 
-/// Geometric mean of precision and recall over pairs of points, tp / sqrt((tp + fp)(tp + fn)). 0
-/// where no pair is together in both, as for singletons, a single point and none.
+/// Geometric mean of precision and recall over any two points, tp / sqrt((tp + fp)(tp + fn)). 0 if
+/// no two points are together in both labelings, as for singletons, a single point and no points.
 /// Source: Fowlkes and Mallows 1983.
 double fowlkes_mallows(const Contingency& table);
 
-/// MI / H(class): 1 where every cluster holds one class alone. Not symmetric.
+/// MI / H(class): 1 where every cluster holds only one class. Not symmetric.
 /// Source: Rosenberg and Hirschberg 2007, as the next two.
 double homogeneity(const Contingency& table);
 /// MI / H(cluster): 1 where every class lies in one cluster. Not symmetric.
@@ -104,13 +106,13 @@ double completeness(const Contingency& table);
 /// @throws Error if beta is negative or not finite.
 double v_measure(const Contingency& table, double beta = 1);
 
-/// Share of the points that lie in the cluster matched to their class, by the matching of clusters
-/// to classes, one to one, that makes it largest. 1 without points.
+/// Share of the points that lie in the cluster matched to their class, by the one-to-one matching
+/// of clusters to classes that makes it largest. 1 without points.
 double hungarian_accuracy(const Contingency& table);
 
 /// For each cluster (column) the row of the class it is matched to in hungarian_accuracy, or -1
-/// where there are more clusters than classes or the match would hold no point. Orders a confusion
-/// matrix.
+/// where there are more clusters than classes or the match would hold no point. Use it to order a
+/// confusion matrix.
 ///
 /// Solved for every connected part of the table by itself: O(k^3) for a part of k x k with no zero
 /// blocks, and linear for singletons.

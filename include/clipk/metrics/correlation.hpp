@@ -14,20 +14,20 @@
 
 namespace clipk {
 
-/// What is correlated.
+/// Which correlation is computed.
 enum class Correlation : std::uint8_t {
   pearson,   ///< of the values; with a feature of 0 and 1 it is the point-biserial correlation
-  spearman,  ///< Pearson's of the ranks, equal values sharing the mean of theirs
+  spearman,  ///< Pearson's correlation of the ranks; equal values share their mean rank
 };
 
-/// How correlations are taken and judged.
+/// How correlations are computed and tested.
 struct CorrelationOptions {
   Correlation kind = Correlation::pearson;                   ///< of values or of ranks
   FalseDiscovery rule = FalseDiscovery::benjamini_hochberg;  ///< how q follows from p
 };
 
 /// Every coordinate against every feature. Where a column is constant over the rows there is no
-/// correlation: r is NaN, p and q are 1, and the pair is no test that q would have to pay for.
+/// correlation: r is NaN, p and q are 1, and the adjustment to q does not count the test.
 struct CorrelationTable {
   Matrix<double> r;    ///< [c, f] in [-1, 1], on the host as p and q
   Matrix<double> p;    ///< [c, f] two-sided, of r = 0
@@ -45,7 +45,7 @@ struct CorrelationTable {
 /// error of rounding (below 1e-12 for a million rows) whatever the columns' offset and scale. Runs
 /// on the host whatever the context's device (what lies on a GPU is copied).
 /// Memory beside the arguments and the result: below 150 MB for pearson; for spearman below 1.3 GB
-/// (less where the ranks of all columns need less) and 16 n bytes a thread.
+/// (less if the ranks of all columns need less) and 16 n bytes per thread.
 ///
 /// @param coordinates [n, c]  @param features [n, f], 3 <= n <= 2^29
 /// @throws Error if the numbers of rows differ, n is below 3 or above 2^29, or a value is not
@@ -54,7 +54,7 @@ CorrelationTable correlations(Context& context, MatrixView<const float> coordina
                               MatrixView<const float> features,
                               const CorrelationOptions& options = {});
 
-/// Every coordinate against "is of this class": the point-biserial correlation, [c, 1].
+/// Every coordinate against membership in one class: the point-biserial correlation, [c, 1].
 ///
 /// @param classes [n], negative: not known, and the row is left out
 /// @throws Error as correlations, also if no known row is of the class, or all are.
@@ -62,16 +62,16 @@ CorrelationTable point_biserial(Context& context, MatrixView<const float> coordi
                                 std::span<const std::int32_t> classes, std::int32_t positive,
                                 FalseDiscovery rule = FalseDiscovery::benjamini_hochberg);
 
-/// A factor as columns of numbers, over the rows where it is known.
+/// A factor as columns of values, over the rows where it is known.
 struct FeatureColumns {
   std::vector<std::string> names;  ///< [f]
   Matrix<float> values;            ///< [known, f], on the host
-  std::vector<std::int64_t> rows;  ///< [known] which row of the factor each is, rising
+  std::vector<std::int64_t> rows;  ///< [known] the row of the factor that each is, ascending
 };
 
-/// Classes become a column of 0 and 1 for each class that occurs, "FACTOR = CLASS"; of two classes
-/// for the second alone, as the first's is its mirror image. Values stay as they are, "FACTOR", or
-/// "FACTOR 1", "FACTOR 2" and so on where there are several.
+/// Classes become a column of 0 and 1 for each class that occurs, "FACTOR = CLASS". Of two classes
+/// only the second gets a column, as that of the first is its complement. Values stay as they are,
+/// "FACTOR", or "FACTOR 1", "FACTOR 2" and so on where there are several.
 /// @throws Error if a class is out of range, or fewer than two classes occur.
 FeatureColumns feature_columns(const Factor& factor);
 
@@ -103,12 +103,12 @@ struct CorrelationEntry {
   double q = 1;                 ///< likewise
 };
 
-/// The `count` entries of the largest |r| (fewer if there are not so many), equal ones in the
-/// table's order; of one feature's column where one is given.
+/// The `count` entries with the largest |r| (fewer if the table is smaller), equal ones in the
+/// table's order; only those of one feature if one is given.
 std::vector<CorrelationEntry> strongest(const CorrelationTable& table, std::int64_t count,
                                         std::int64_t feature = -1);
 
-/// The two-sided p-value of a correlation r of n pairs: I(1 - r^2; n / 2 - 1, 1 / 2), the
+/// The two-sided p-value of a correlation r over n rows: I(1 - r^2; n / 2 - 1, 1 / 2), the
 /// regularised incomplete beta function. 1 for NaN.
 /// @throws Error if n is below 3 or r is outside [-1, 1].
 double correlation_p_value(double r, std::int64_t n);

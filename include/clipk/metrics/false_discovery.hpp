@@ -6,16 +6,17 @@
 
 namespace clipk {
 
-/// Which false discovery rate is kept.
+/// How the false discovery rate is controlled.
 enum class FalseDiscovery : std::uint8_t {
   benjamini_hochberg,   ///< tests that are independent or depend positively
   benjamini_yekutieli,  ///< any dependence; larger by 1 + 1/2 + ... + 1/m
 };
 
-/// Adjusted p-values of a family of m tests: calling those at or below alpha discoveries keeps the
-/// expected share of false ones among them at alpha. As scipy.stats.false_discovery_control.
+/// Adjusted p-values of a family of m tests: if all at or below alpha are called
+/// discoveries, the expected share of false ones among them is at most alpha. Equal
+/// to scipy.stats.false_discovery_control.
 ///
-/// The i-th smallest p becomes the least p_(j) m / j of j >= i, at most 1.
+/// The i-th smallest p becomes the smallest p_(j) m / j over j >= i, at most 1.
 ///
 /// @param p [m], may be empty
 /// @return [m], in the order of p

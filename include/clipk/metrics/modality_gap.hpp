@@ -5,7 +5,7 @@
 
 namespace clipk {
 
-/// How far apart images and texts lie, of rows scaled to length one.
+/// How far apart images and texts lie, for rows scaled to length one.
 struct ModalityGap {
   double distance = 0;       ///< from the mean image to the mean text, Euclidean
   double paired_cosine = 0;  ///< mean cosine of image i and text i

@@ -8,12 +8,12 @@
 
 namespace clipk {
 
-/// Share of the rows whose nearest other row has the same label (leave-one-out 1-NN accuracy); of
-/// equal distances the lower index counts. Rows with a negative label are left out, as neighbours
-/// too.
+/// Share of the rows whose nearest other row has the same label (leave-one-out 1-NN accuracy);
+/// among equal distances the lower index counts. Rows with a negative label are left out, also
+/// as neighbours.
 ///
-/// @param rows [n, d], on any device; the search runs on the context's  @param labels [n], on the
-///   host
+/// @param rows [n, d], on any device; the search runs on the context's
+///   @param labels [n], on the host
 /// @throws Error if the sizes differ, a value is not finite, fewer than 2 rows have a label, or as
 ///   `nearest` does. Deterministic: yes.
 double nearest_label_accuracy(Context& context, MatrixView<const float> rows,

@@ -6,17 +6,19 @@
 #include "clipk/core/context.hpp"
 #include "clipk/core/view.hpp"
 
-// Corrections for hubs. Each is one number a candidate, added to its cosine with any query
+// Corrections for hubs. Each is one number per candidate, added to its cosine with any query
 // (retrieval_with_bias): it lowers candidates that are near to everything. It is computed from a
-// bank of queries. With the test queries themselves as the bank it is transductive: the test
-// queries are looked at together, and what one finds depends on the others. With other queries as
-// the bank every test query is judged by itself.
+// bank of queries. If the bank is the test queries themselves, the correction is transductive: it
+// looks at all test queries together, and the result of one depends on the others. With other
+// queries as the bank, every test query is judged by itself.
 namespace clipk {
 
-/// CSLS: minus half the mean of a candidate's k largest cosines to the bank.
+/// CSLS (cross-domain similarity local scaling): minus half the mean of a candidate's k largest
+/// cosines to the bank.
 ///
-/// The other half of CSLS, the query's own mean, moves all its candidates alike and no rank.
-/// Cosines are float64. Runs on the host whatever the context's device; the table is never held.
+/// The other half of CSLS, the query's own mean, shifts all its candidates by the same amount and
+/// changes no rank. Cosines are float64. Runs on the host whatever the context's device; the table
+/// is never stored.
 ///
 /// @param bank [b, d]  @param candidates [m, d]; rows of any length above 0
 /// @return [m]
@@ -27,30 +29,30 @@ namespace clipk {
 std::vector<double> csls_bias(Context& context, MatrixView<const float> bank,
                               MatrixView<const float> candidates, std::int64_t k = 10);
 
-/// When Sinkhorn's scaling ends, and how sharp the table is.
+/// The end of Sinkhorn's scaling, and the sharpness of the table.
 struct SinkhornOptions {
   double beta = 50;                    ///< inverse temperature: the table is exp(beta cosine)
-  std::int64_t max_iterations = 1000;  ///< of rows and columns
+  std::int64_t max_iterations = 1000;  ///< each scales rows and columns
   double tolerance = 1e-6;             ///< of residual
 };
 
-/// A bias for every candidate, and how far the scaling came.
+/// A bias for every candidate, and how close the scaling came.
 struct SinkhornBias {
   /// [m] log v_c / beta, v_c being the factor of candidate c's column; their mean is 0
   std::vector<double> bias;
-  std::int64_t iterations = 0;  ///< that were taken
-  /// The largest relative error of a row's sum where the columns' sums are right: at most the
-  /// tolerance, unless max_iterations came first.
+  std::int64_t iterations = 0;  ///< number of iterations
+  /// The largest relative error of a row's sum when the columns' sums are exact: at most the
+  /// tolerance, unless max_iterations was reached first.
   double residual = 0;
 };
 
 /// Sinkhorn: the table exp(beta cosine) [b, m] with its rows and columns scaled in turn until all
-/// rows have the same sum and all columns have the same sum; by logarithms, so that no beta
+/// rows have the same sum and all columns have the same sum; in logarithms, so that no beta
 /// overflows. A candidate near to everything gets a small factor.
 ///
 /// Each iteration is two calls of log_sum_exp on the context's device: the table is computed again
-/// each time, 4 b m d operations, and never held. Cosines are float32, which is 3e-7 of a bias on
-/// the CPU and in Precision::fp32; a tolerance below that times beta asks for digits that are not
+/// each time, 4 b m d operations, and never stored. Cosines are float32, an error of 3e-7 in a bias
+/// on the CPU and in Precision::fp32. A tolerance below that times beta demands digits that are not
 /// there, and one below about 5e-7 may not be reached.
 ///
 /// @param bank [b, d], b >= 1  @param candidates [m, d], m >= 1; rows of any length above 0

@@ -11,8 +11,8 @@ namespace clipk {
 
 /// How well the queries of one direction find their partners.
 struct RetrievalScores {
-  /// [n] of every query: how many candidates are better than its partner, or as good with a lower
-  /// index. 0 is a match.
+  /// [n] for every query the number of candidates that are better than its partner, or as good with
+  /// a lower index. 0 is a match.
   std::vector<std::int32_t> ranks;
   std::int64_t matched = 0;  ///< queries with rank 0
   double top1 = 0;           ///< matched / n, which is R@1
@@ -30,10 +30,10 @@ struct Retrieval {
 
 /// Retrieval by cosine in both directions among n pairs: row i of images belongs to row i of texts.
 ///
-/// Ranks are those of float64 arithmetic: similarities are computed in float32, and those too close
-/// to the partner's to tell are computed again. Equal rows therefore tie exactly. The n x n matrix
-/// is never stored. Runs on the host whatever the context's device. Memory: the normalised rows and
-/// one tile a thread.
+/// Ranks are those of float64 arithmetic: similarities are computed in float32, and those that
+/// float32 cannot tell from the partner's are computed again. Equal rows therefore tie exactly. The
+/// n x n matrix is never stored. Runs on the host whatever the context's device. Memory: the
+/// normalised rows and one tile per thread.
 ///
 /// @param images [n, d]  @param texts [n, d]
 /// @throws Error if the shapes differ, a value is not finite, or a row has length zero.
@@ -59,7 +59,7 @@ RetrievalScores retrieval_with_bias(Context& context, MatrixView<const float> qu
 /// The scores that follow from ranks.
 RetrievalScores retrieval_scores(std::vector<std::int32_t> ranks);
 
-/// 1 for every query with rank below k, else 0: what the paired bootstrap compares.
+/// 1 for every query with rank below k, else 0: the input of the paired bootstrap.
 std::vector<double> hits_at(const RetrievalScores& scores, std::int32_t k);
 
 }  // namespace clipk

@@ -11,7 +11,7 @@ namespace clipk {
 ///
 /// @param max_norm above 0  @param[in,out] gradients [n]
 /// @throws Error if max_norm is not above 0 or a device differs. Deterministic: yes. Scratch: a
-/// double every 16,384 elements. Source: Pascanu et al., ICML 2013.
+/// double per 16,384 elements. Source: Pascanu et al., ICML 2013.
 void clip_norm(Context& context, float max_norm, VectorView<float> gradients);
 void clip_norm(Context& context, double max_norm, VectorView<double> gradients);
 

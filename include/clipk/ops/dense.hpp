@@ -7,11 +7,11 @@
 
 namespace clipk {
 
-/// What a layer applies to every sum.
+/// The function that a layer applies to every sum.
 enum class Activation : std::uint8_t {
   identity,    ///< s
   relu,        ///< max(s, 0)
-  leaky_relu,  ///< s, and .01 s below 0
+  leaky_relu,  ///< s, and 0.01 s below 0
   tanh,        ///< tanh(s)
   sigmoid,     ///< 1 / (1 + e^-s)
 };
@@ -19,10 +19,10 @@ enum class Activation : std::uint8_t {
 /// The name that files and options use.
 const char* to_string(Activation activation);
 
-/// What becomes of what a gradient's memory held before.
+/// Whether a gradient replaces the contents of its memory or is added to them.
 enum class Gradient : std::uint8_t {
-  overwritten,  ///< it is lost
-  added,        ///< the gradient is added to it
+  overwritten,  ///< the gradient replaces the contents
+  added,        ///< the gradient is added to the contents
 };
 
 /// A fully connected layer: y = activation(x w^T + bias).
@@ -37,12 +37,12 @@ void dense(Context& context, MatrixView<const double> x, MatrixView<const double
 
 /// Gradients of a loss with respect to the inputs and parameters of `dense`.
 ///
-/// @param y [n, out]: what the forward pass gave (the derivative of every activation follows from
-///   its value)  @param grad_y [n, out]
+/// @param y [n, out]: the result of the forward pass (the derivative of every activation follows
+///   from its value)  @param grad_y [n, out]
 /// @param[out] grad_x [n, in]  @param[out] grad_weight [out, in]  @param[out] grad_bias [out]; each
 ///   may be empty. Overwritten, not added to. At the kink of relu the derivative is 0.
-/// @throws Error if a shape or a device differs. Deterministic: yes. Scratch: (n + n / 64) out
-/// floats.
+/// @throws Error if a shape or a device differs. Deterministic: yes.
+/// Scratch: (n + n / 64) out floats.
 void dense_backward(Context& context, MatrixView<const float> x, MatrixView<const float> weight,
                     MatrixView<const float> y, Activation activation,
                     MatrixView<const float> grad_y, MatrixView<float> grad_x,
@@ -52,12 +52,13 @@ void dense_backward(Context& context, MatrixView<const double> x, MatrixView<con
                     MatrixView<const double> grad_y, MatrixView<double> grad_x,
                     MatrixView<double> grad_weight, VectorView<double> grad_bias);
 
-/// Layers of one shape side by side: y_b = activation(x_b w_b^T + bias_b).
+/// A batch of layers of one shape: y_b = activation(x_b w_b^T + bias_b).
 ///
-/// @param x [b, n, in]; a batch stride of 0 gives one input to all  @param weight [b, out, in]
+/// @param x [b, n, in]; a batch stride of 0 gives all layers the same input  @param weight
+///   [b, out, in]
 /// @param bias [b, out], or empty for none  @param[out] y [b, n, out]
 /// The matrices of a batch may be column ranges of one: a batch stride below the row stride.
-/// @throws Error if a shape or a device differs, or matrices of y would lie on one another.
+/// @throws Error if a shape or a device differs, or matrices of y overlap.
 /// Deterministic: yes. Scratch: none.
 void dense(Context& context, BatchView<const float> x, BatchView<const float> weight,
            MatrixView<const float> bias, Activation activation, BatchView<float> y);
@@ -65,14 +66,14 @@ void dense(Context& context, BatchView<const double> x, BatchView<const double> 
            MatrixView<const double> bias, Activation activation, BatchView<double> y);
 
 /// Its gradients, as dense_backward gives them for each layer. (An input that layers share gets no
-/// gradient here: the gradients of its users have to be added.)
+/// gradient here: the caller adds the gradients of the layers.)
 ///
-/// @param y, grad_y [b, n, out]  @param[out] grad_x [b, n, in]  @param[out] grad_weight [b, out,
-/// in]
+/// @param y, grad_y [b, n, out]  @param[out] grad_x [b, n, in]
+/// @param[out] grad_weight [b, out, in]
 /// @param[out] grad_bias [b, out]; each may be empty
-/// @param of_x whether grad_x is overwritten, as the others are, or added to: an input that is used
-///   elsewhere too
-/// @throws Error if a shape or a device differs, or matrices of an output would lie on one another.
+/// @param of_x whether grad_x is overwritten, like the others, or added to, for an input with
+///   other uses too
+/// @throws Error if a shape or a device differs, or matrices of an output overlap.
 /// Deterministic: yes. Scratch: b (n + n / 64) out floats.
 void dense_backward(Context& context, BatchView<const float> x, BatchView<const float> weight,
                     BatchView<const float> y, Activation activation, BatchView<const float> grad_y,
@@ -84,7 +85,7 @@ void dense_backward(Context& context, BatchView<const double> x, BatchView<const
                     BatchView<double> grad_weight, MatrixView<double> grad_bias,
                     Gradient of_x = Gradient::overwritten);
 
-/// A linear path beside another one: y += x w^T.
+/// A linear path beside another layer: y += x w^T.
 ///
 /// @param x [n, in]  @param weight [out, in]  @param[in,out] y [n, out]
 /// @throws Error if a shape or a device differs. Deterministic: yes. Scratch: none.
@@ -93,8 +94,8 @@ void dense_add(Context& context, MatrixView<const float> x, MatrixView<const flo
 void dense_add(Context& context, MatrixView<const double> x, MatrixView<const double> weight,
                MatrixView<double> y);
 
-/// Its gradient with respect to x, added likewise: grad_x += grad_y w. (That of the weight is
-/// dense_backward's with Activation::identity.)
+/// Its gradient with respect to x, also added: grad_x += grad_y w. (For the gradient of the weight
+/// use dense_backward with Activation::identity.)
 ///
 /// @param weight [out, in]  @param grad_y [n, out]  @param[in,out] grad_x [n, in]
 /// @throws Error if a shape or a device differs. Deterministic: yes. Scratch: none.

@@ -7,29 +7,30 @@
 
 namespace clipk {
 
-/// The negative log-likelihood of pairs of codes that share factors, and its gradients, in one
-/// pass. Column k belongs to factor f = blocks_k; where pair p shares it, the two values correlate
-/// by r_pk = rho_f shared_pf, and elsewhere r_pk = 0. With e_pk = b_pk - r_pk a_pk
+/// The negative log-likelihood of factor pairs, two codes a and b that share factors, and its
+/// gradients, in one pass. Column k belongs to factor f = blocks_k; where pair p shares it, the
+/// two values have the correlation r_pk = rho_f shared_pf, and elsewhere r_pk = 0. With e_pk =
+/// b_pk - r_pk a_pk
 ///   L = 1 / m * sum over p of ( sum over k of [ a_pk^2 + e_pk^2 / (1 - r_pk^2)
 ///       + log(1 - r_pk^2) ] / 2 - log_det_p - log_det_(m + p) ),
 /// which is -log N(a; 0, 1) N(b; r a, 1 - r^2) as a mean over pairs, without its constant
-/// D log(2 pi). The log(1 - r^2) stays, so that losses under different rho compare. Pairs that
-/// share nothing give the loss of a plain density model, twice its mean over rows.
+/// D log(2 pi). The term log(1 - r^2) stays, so that losses under different rho can be compared.
+/// Pairs that share no factor give the loss of a plain density model, twice its mean over rows.
 ///
 /// @param z [2m, D] codes: rows 0 ... m - 1 are a, rows m ... 2m - 1 are b
 /// @param log_det [2m] log-determinants of the map that made them, or empty: all 0
-/// @param shared [m, F] how far a pair shares a factor, -1 to 1: 0 not at all, 1 entirely
-/// @param blocks [D] the factor of each column, or -1 for a column of none
-/// @param rho [F] inside (-1, 1). On the device, as all of these: a captured graph can be replayed
-///   with new ones.
+/// @param shared [m, F] how much of a factor a pair shares, -1 to 1: 0 nothing, 1 all of it
+/// @param blocks [D] the factor of each column, or -1 for a column of no factor
+/// @param rho [F] inside (-1, 1). On the device, like all of these, so that a captured graph can be
+///   replayed with new values.
 /// @param[in,out] loss [1]: the loss is added to it
 /// @param[out] grad_z [2m, D] overwritten, or empty
 /// @param[out] grad_log_det [2m] overwritten (-1 / m everywhere), or empty
 /// @throws Error if a shape or a device differs; on the CPU also for a block that is no factor and
-///   a correlation outside (-1, 1). Deterministic: yes. Scratch: D + F numbers, and a double every
-///   64 pairs. No pairs add nothing.
-/// Source: Esser, Rombach and Ommer, CVPR 2020 (one shared factor a pair, rho the same for all, the
-/// constant left out).
+///   a correlation outside (-1, 1). Deterministic: yes. Scratch: D + F values, and a double per 64
+///   pairs. An empty batch adds nothing.
+/// Source: Esser, Rombach and Ommer, CVPR 2020 (one shared factor per pair, rho the same for all,
+/// the constant left out).
 void factor_pair_loss(Context& context, MatrixView<const float> z, VectorView<const float> log_det,
                       MatrixView<const float> shared, VectorView<const std::int32_t> blocks,
                       VectorView<const float> rho, VectorView<double> loss,

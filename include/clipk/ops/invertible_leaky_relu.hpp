@@ -9,16 +9,16 @@ namespace clipk {
 /// negative elements times log(slope).
 ///
 /// @param x [n, d]  @param slope above 0 and finite
-/// @param[out] y [n, d], may be x  @param[in,out] log_det [n]: the log-determinant is added; may be
-///   empty
-/// @throws Error if a shape, a device or the slope is not as said. Deterministic: yes. Scratch:
-/// none.
+/// @param[out] y [n, d], may be x  @param[in,out] log_det [n]: the log-determinant is added;
+///   may be empty
+/// @throws Error if a shape, a device or the slope does not fit. Deterministic: yes.
+/// Scratch: none.
 void invertible_leaky_relu(Context& context, MatrixView<const float> x, float slope,
                            MatrixView<float> y, VectorView<float> log_det);
 void invertible_leaky_relu(Context& context, MatrixView<const double> x, float slope,
                            MatrixView<double> y, VectorView<double> log_det);
 
-/// Back from y: x = y / slope where y < 0; x may be y. Errors as above.
+/// The inverse: x = y / slope where y < 0; x may be y. Errors as above.
 void invertible_leaky_relu_inverse(Context& context, MatrixView<const float> y, float slope,
                                    MatrixView<float> x);
 void invertible_leaky_relu_inverse(Context& context, MatrixView<const double> y, float slope,

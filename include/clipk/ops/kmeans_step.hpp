@@ -7,7 +7,7 @@
 
 namespace clipk {
 
-/// What a step of Lloyd's algorithm reads and writes, for r sets of k centres over the same n
+/// The input and output of a step of Lloyd's algorithm, for r sets of k centres over the same n
 /// points: r restarts share one read of the points.
 struct KMeansState {
   BatchView<const float> centres;    ///< [r, k, d]
@@ -17,25 +17,24 @@ struct KMeansState {
   VectorView<std::int64_t> changed;  ///< [r] out: points whose label changed
 };
 
-/// What is known of the distances from the steps before, so that a step may pass over the points
-/// whose label cannot change. All empty: every distance is computed.
+/// Bounds on distances from earlier steps, with which a step can skip the points whose label cannot
+/// change. All empty: every distance is computed.
 struct KMeansBounds {
   MatrixView<float> upper;         ///< [r, n] in, out: at least the distance to the label's centre
   MatrixView<float> lower;         ///< [r, n] in, out: at most the distance to any other centre
   MatrixView<const double> moves;  ///< [r, k] how far each centre moved since the step before
 };
 
-/// One step: every point gets the label of its nearest centre, and sums and counts follow the
-/// points that changed their label. To start, labels are -1 and sums and counts zero.
+/// One step: every point gets the label of its nearest centre, and sums and counts are updated for
+/// the points that changed their label. At the start labels are -1, sums and counts zero.
 ///
 /// Labels are exact: where float32 cannot tell two centres apart, their distances are compared in
-/// float64, computed from plain differences, and of equal ones the lower index wins. So they are
-/// the same on every device, in every precision, for every r, and with or without bounds. A point
-/// with a value that is not a number gets some label. The sums of an empty cluster are exactly
-/// zero.
+/// float64, computed from plain differences, and among equal ones the lower index wins. Labels are
+/// therefore the same on every device, in every precision, for every r, and with or without bounds.
+/// A point with a NaN gets some label. The sums of an empty cluster are exactly zero.
 ///
-/// Bounds need no values for a point of label -1. Who changes a label between two steps sets its
-/// lower bound to zero. On CUDA they are left alone: there every distance is computed.
+/// Bounds need no values for a point of label -1. If you change a label between two steps, set its
+/// lower bound to zero. On CUDA bounds are not used: every distance is computed.
 ///
 /// @param points [n, d], d >= 1, n < 2^31
 /// @throws Error if a shape or a device differs, or a centre is missing (k or r of 0).
@@ -46,12 +45,12 @@ struct KMeansBounds {
 void kmeans_step(Context& context, MatrixView<const float> points, const KMeansState& state,
                  const KMeansBounds& bounds = {});
 
-/// Squared distances of the points to the centres of their labels, in float64 from plain
-/// differences.
+/// Squared distances of the points to the centres of their labels, in float64 from
+/// plain differences.
 ///
 /// @param labels [r, n], each from 0 to k - 1
 /// @param[out] squared [r, n], or empty  @param[out] inertia [r]: their sums over the points
-/// @throws Error as kmeans_step. Deterministic: yes. Scratch: r doubles a piece of the points.
+/// @throws Error as kmeans_step. Deterministic: yes. Scratch: r doubles per piece of the points.
 void kmeans_inertia(Context& context, MatrixView<const float> points,
                     BatchView<const float> centres, MatrixView<const std::int32_t> labels,
                     MatrixView<double> squared, VectorView<double> inertia);

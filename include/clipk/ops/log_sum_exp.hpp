@@ -5,19 +5,19 @@
 
 namespace clipk {
 
-/// out_i = log sum_j exp(scale x_i . y_j + offset_j), without storing the table: the sums of a
-/// softmax over similarities, and half a step of Sinkhorn's scaling by logarithms.
+/// out_i = log sum_j exp(scale x_i . y_j + offset_j), without storing the table: the normaliser of
+/// a softmax over similarities, and half a step of Sinkhorn's scaling in logarithms.
 ///
 /// No scale overflows: a row is summed relative to its largest term so far, tile by tile. Products
-/// are float32 (on CUDA in the context's precision); exponents carry what float32 rounds of scale
-/// and offset, and tiles are added in float64.
+/// are float32 (on CUDA in the context's precision); exponents carry the rounding errors of scale
+/// and offset in float32, and tiles are added in float64.
 ///
 /// @param x [n, d]  @param y [m, d]  @param offset [m], or empty for none; minus infinity leaves a
 ///   row of y out
-/// @param[out] out [n], minus infinity where nothing is summed; not a number where a product or an
-///   offset is not, or an offset is plus infinity
+/// @param[out] out [n], minus infinity where nothing is summed; NaN where a product or an offset is
+///   NaN, or an offset is plus infinity
 /// @throws Error if a shape or a device differs, or scale is not finite.
-/// Deterministic: yes. Scratch: O(n), and on the CPU 512 kB a thread.
+/// Deterministic: yes. Scratch: O(n), and on the CPU 512 kB per thread.
 /// Source: Milakov and Gimelshein 2018, Online normalizer calculation for softmax.
 void log_sum_exp(Context& context, MatrixView<const float> x, MatrixView<const float> y,
                  double scale, VectorView<const double> offset, VectorView<double> out);

@@ -8,10 +8,10 @@
 
 namespace clipk {
 
-/// What nearest counts as near.
+/// How `nearest` compares rows.
 struct NearestOptions {
   Metric metric = Metric::euclidean;  ///< between rows
-  /// Leave out database row i for query row i (a search of a set within itself).
+  /// Leaves out database row i for query row i (for a search of a set within itself).
   bool exclude_self = false;
 };
 
@@ -21,11 +21,10 @@ struct NearestOptions {
 /// @param[out] indices [n, k], nearest first; among equal distances the lower index first
 /// @param[out] distances [n, k], in the units of the metric; may be empty
 /// k is the number of columns of indices: 1 <= k <= min(m - exclude_self, 128).
-/// Distances are those of pairwise_distance, near pairs included; one that is not a number counts
-/// as infinite.
+/// Distances are those of pairwise_distance, also for near rows; NaN counts as infinite.
 /// @throws Error if a shape or a device differs, k is out of range, or under cosine if a row has
-///   length zero (checked on the CPU; on CUDA its distances are not numbers).
-/// Deterministic: yes. Scratch: O(n k + m), and on the CPU up to 1 MB a thread.
+///   length zero (checked on the CPU; on CUDA its distances are NaN).
+/// Deterministic: yes. Scratch: O(n k + m), and on the CPU up to 1 MB per thread.
 void nearest(Context& context, MatrixView<const float> queries, MatrixView<const float> database,
              const NearestOptions& options, MatrixView<std::int32_t> indices,
              MatrixView<float> distances);

@@ -16,7 +16,7 @@ void normalize_rows(Context& context, MatrixView<const double> x, MatrixView<dou
 
 /// grad_x = (grad_y - (grad_y . y) y) / length, and zero where the length is zero.
 ///
-/// @param y [n, d] and @param lengths [n]: what the forward pass gave
+/// @param y [n, d] and @param lengths [n]: results of the forward pass
 /// @param grad_y [n, d]  @param[out] grad_x [n, d], may be grad_y
 void normalize_rows_backward(Context& context, MatrixView<const float> y,
                              VectorView<const float> lengths, MatrixView<const float> grad_y,

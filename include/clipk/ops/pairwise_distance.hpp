@@ -8,9 +8,9 @@ namespace clipk {
 
 /// Distance of every row of x to every row of y, in the units of the metric.
 ///
-/// Computed as |x|^2 - 2 x.y + |y|^2 by one matrix product. Pairs so close that this form cancels
-/// are computed again from the difference of the rows; where x and y are the same memory the
-/// diagonal is exactly zero and the result exactly symmetric.
+/// Computed as |x|^2 - 2 x.y + |y|^2 by one matrix product. Where two rows are so close that this
+/// form cancels, their distance is computed again from the difference of the rows. If x and y are
+/// the same memory, the diagonal is exactly zero and the result exactly symmetric.
 ///
 /// @param x [n, d]  @param y [m, d]  @param[out] out [n, m]
 /// @throws Error if a shape or a device differs, or under cosine if a row of x or y has length zero
@@ -29,8 +29,8 @@ void pairwise_distance(Context& context, BatchView<const float> x, BatchView<con
                        Metric metric, BatchView<float> out);
 
 /// Gradients of a loss with respect to x and y, given its gradient with respect to the distances.
-/// At distance zero the Euclidean metric has no gradient: such a pair contributes nothing. Near
-/// pairs are added from the difference of their rows, as in the forward pass.
+/// At distance zero the Euclidean metric has no gradient, and such a distance contributes nothing.
+/// The gradients of near rows are computed from their difference, as in the forward pass.
 ///
 /// @param grad_out [n, m]
 /// @param[out] grad_x [n, d]  @param[out] grad_y [m, d]; either may be empty, and is then not

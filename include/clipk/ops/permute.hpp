@@ -11,7 +11,7 @@ namespace clipk {
 /// permute_inverse of the gradient (and the other way round).
 ///
 /// @param x [n, d]  @param order [d]: a permutation of 0 ... d - 1 (checked on the CPU; on a GPU
-///   the caller answers for it)  @param[out] y [n, d]; not x
+///   the caller must make sure of it)  @param[out] y [n, d]; not x
 /// @throws Error if a shape or a device differs, y is x, or order is no permutation.
 /// Deterministic: yes. Scratch: d bytes on the CPU.
 void permute(Context& context, MatrixView<const float> x, VectorView<const std::int32_t> order,
@@ -19,7 +19,7 @@ void permute(Context& context, MatrixView<const float> x, VectorView<const std::
 void permute(Context& context, MatrixView<const double> x, VectorView<const std::int32_t> order,
              MatrixView<double> y);
 
-/// Back from y: x_i,order_j = y_ij. Errors and scratch as above.
+/// The inverse: x_i,order_j = y_ij. Errors and scratch as above.
 void permute_inverse(Context& context, MatrixView<const float> y,
                      VectorView<const std::int32_t> order, MatrixView<float> x);
 void permute_inverse(Context& context, MatrixView<const double> y,

@@ -13,7 +13,8 @@ namespace clipk {
 ///
 /// Index i takes the first two words of random_block(seed, stream, step, i), the first one high.
 /// @param[out] permutation [n]
-/// @throws Error if a device differs. Deterministic: yes. Scratch: 24 n bytes and CUB's own.
+/// @throws Error if a device differs. Deterministic: yes. Scratch: 24 n bytes and CUB's
+///   scratch memory.
 void random_permutation(Context& context, std::uint64_t seed, RandomStream stream,
                         std::uint32_t step, VectorView<std::int32_t> permutation);
 

@@ -7,7 +7,7 @@ namespace clipk {
 
 /// Constants of gradient descent; the learning rate comes with every step.
 struct SgdOptions {
-  float momentum = 0.9F;   ///< of the velocity
+  float momentum = 0.9F;   ///< decay rate of the velocity
   float weight_decay = 0;  ///< decoupled: parameters shrink by learning rate times this
 };
 

@@ -7,7 +7,7 @@
 
 namespace clipk {
 
-/// How near a point z is to a centre m, before it is divided by the sum over the centres.
+/// The similarity of a point z to a centre m, before it is divided by the sum over the centres.
 enum class SoftKernel : std::uint8_t {
   student_t,         ///< (1 + |z - m|^2 / alpha)^(-(alpha + 1) / 2), the squared distance
   von_mises_fisher,  ///< exp(kappa z . m), for points and centres of length one
@@ -16,17 +16,17 @@ enum class SoftKernel : std::uint8_t {
 /// The name that files and options use.
 const char* to_string(SoftKernel kernel);
 
-/// The kernel and its one number.
+/// The kernel and its parameter.
 struct SoftAssignmentOptions {
-  SoftKernel kernel = SoftKernel::student_t;  ///< alpha is student_t's, kappa von_mises_fisher's
+  SoftKernel kernel = SoftKernel::student_t;  ///< student_t uses alpha, von_mises_fisher kappa
   float alpha = 1;                            ///< degrees of freedom, above 0
   float kappa = 20;                           ///< concentration, above 0
 };
 
-/// The share of every centre in every point:
+/// The probability with which every point belongs to every centre:
 ///   q_ij = kernel(z_i, m_j) / sum over j' of kernel(z_i, m_j')
 /// and the sums of q over the points, in one read of the points. Distances are sums of squared
-/// differences, which do not cancel for near points.
+/// differences, so they do not cancel for near points.
 ///
 /// @param points [n, d]  @param centres [k, d]; under von_mises_fisher rows of length one (not
 ///   checked: other lengths scale kappa)
@@ -45,11 +45,11 @@ void soft_assignment(Context& context, MatrixView<const double> points,
 /// The clustering loss of DEC and its gradients in one read of the points, with q not stored:
 ///   L = weight / n * sum over i, j of p_ij log(p_ij / q_ij),   0 log 0 = 0
 /// q is raised to the smallest normal number before the logarithm. p is a constant to the gradient,
-/// also where it is formed here.
+/// also where it is computed here.
 ///
 /// @param points [n, d]  @param centres [k, d], as in soft_assignment
-/// @param p [n, k]: the target, rows that sum to 1. Empty: p_ij = (q_ij^2 / f_j) / (its sum over
-///   j) is formed on the fly and not stored
+/// @param p [n, k]: the target, rows that sum to 1. Empty: p_ij = (q_ij^2 / f_j) / (its sum over j)
+///   is computed on the fly and not stored
 /// @param column_sums [k]: f, over all data, where p is empty; not read otherwise
 /// @param[in,out] loss [1]: the loss is added to it
 /// @param[in,out] grad_points [n, d]  @param[in,out] grad_centres [k, d]: the gradients are added;

@@ -6,22 +6,22 @@
 
 namespace clipk {
 
-/// What the misfit of a pair counts.
+/// The weight of the error of a distance.
 struct StressOptions {
   float weight = 1;  ///< factor of the loss and its gradient
   float scale = 1;   ///< s in (e_ij - s d_ij)^2
-  /// Sammon's weighting w_ij = 1 / d_ij instead of 1; pairs with d_ij = 0 then count nothing.
+  /// Sammon's weighting w_ij = 1 / d_ij instead of 1; distances d_ij = 0 then add nothing.
   bool sammon = false;
 };
 
 /// Isometric (stress) loss of codes and its gradient in one pass:
 ///   L = weight / P * sum over pairs of w_ij (e_ij - scale d_ij)^2,   e_ij = |x_i - y_j|
-/// over the P = n m pairs of two sets of codes. The n x m matrix e is never stored.
+/// over the P = n m distances between two sets of codes. The n x m matrix e is never stored.
 ///
 /// @param x [n, q]  @param y [m, q]  @param target d_ij, n by m
 /// @param[in,out] loss [1]: the loss is added to it
 /// @param[in,out] grad_x [n, q]  @param[in,out] grad_y [m, q]: the gradients are added; either may
-///   be empty. A pair at e_ij = 0 has no gradient and contributes only to the loss.
+///   be empty. A distance e_ij = 0 has no gradient and contributes only to the loss.
 /// @throws Error if a shape or a device differs, or under cosine a row of the target has length
 ///   zero (on CUDA it gives NaN). Deterministic: yes. Scratch: (n + m) (q + D) floats, of the
 ///   target's rows only where it is recomputed, and about 20 partial gradients of y.

@@ -5,8 +5,8 @@
 
 namespace clipk {
 
-/// The distances d_ij of the high dimension that a low-dimensional map should keep: either stored,
-/// or recomputed from the rows wherever they are needed, for data whose matrix does not fit.
+/// The high-dimensional distances d_ij that a low-dimensional map should keep: either stored, or
+/// computed from the rows whenever they are needed, for data whose matrix does not fit into memory.
 template <class T>
 struct BasicTargetDistances {
   MatrixView<const T> distances{};    ///< [n, m]; or empty, and then the rows below are given

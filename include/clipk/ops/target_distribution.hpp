@@ -7,7 +7,7 @@
 
 namespace clipk {
 
-/// DEC's target, which sharpens q and takes from the large clusters:
+/// The target distribution of DEC, which sharpens q and takes weight from large clusters:
 ///   p_ij = (q_ij^2 / f_j) / sum over j' of (q_ij'^2 / f_j')
 ///
 /// @param q [n, k], of soft_assignment  @param column_sums [k]: f_j = sum over i of q_ij, over all
@@ -26,11 +26,11 @@ struct BalancedTargetOptions {
 };
 
 /// A target in which every cluster has the same mass: p_ij = a_i b_j q_ij^power with rows that sum
-/// to 1 and columns that come to n / k, by Sinkhorn's iteration from b = 1. Rows are exact; after
-/// the given iterations the columns are as near to n / k as the iteration has come.
+/// to 1 and columns that sum to n / k, by Sinkhorn's iteration from b = 1. The sums of rows are
+/// exact, those of columns as close to n / k as the given number of iterations brings them.
 ///
 /// @param q [n, k]  @param[out] p [n, k], may be q
-/// @param[out] column_sums [k], or empty: the sums of p that were reached
+/// @param[out] column_sums [k], or empty: the column sums of p that were reached
 /// A row whose powers are all 0 becomes even (1 / k each); a column whose powers are all 0 stays 0.
 /// @throws Error if a shape or a device differs, or an option is out of range. Deterministic: yes.
 /// Scratch: n k + 64 k values. Source: Sinkhorn and Knopp 1967; Asano, Rupprecht and Vedaldi,

@@ -7,21 +7,21 @@
 
 namespace clipk {
 
-/// How the sums over all pairs of a map are taken.
+/// How the sums over all i, j of a map are computed.
 enum class TsneMethod : std::uint8_t {
-  automatic,  ///< exact up to kTsneExactPairs pairs, fft above
-  exact,      ///< every pair: O(n m)
+  automatic,  ///< exact up to kTsneExactPairs terms, fft above
+  exact,      ///< every term: O(n m)
   fft,        ///< interpolation on a grid, convolution by FFT: O(n + m + area log area)
 };
 
-/// Up to so many pairs the automatic method is the exact one.
+/// Up to this many terms the automatic method is the exact one.
 inline constexpr std::int64_t kTsneExactPairs = std::int64_t{4000} * 4000;
 
 /// The name that files and options use.
 const char* to_string(TsneMethod method);
 
-/// The repulsive part of t-SNE's gradient before it is normalised, with k_ij = 1 / (1 + |y_i -
-/// y_j|^2):
+/// The repulsive part of t-SNE's gradient before it is normalised, with k_ij = 1 / (1 +
+/// |y_i - y_j|^2):
 ///   forces_i = sum_j k_ij^2 (y_i - y_j),   Z = sum_i sum_{j != i} k_ij
 ///
 /// @param y [n, 2], finite  @param[out] forces [n, 2]  @param[out] z [1]

@@ -5,7 +5,7 @@
 
 namespace clipk {
 
-/// What a step of t-SNE's gradient descent takes.
+/// Options of a step of t-SNE's gradient descent.
 struct TsneUpdateOptions {
   float rate = 200;        ///< for the gradient without the factor 4
   float momentum = 0.8F;   ///< of the velocity
@@ -16,7 +16,7 @@ struct TsneUpdateOptions {
 
 /// One step of gradient descent with momentum and a gain for every coordinate (delta-bar-delta):
 ///   g = exaggeration attraction - repulsion / z
-///   gain = max(.01, .8 gain where g and v have the same sign, gain + .2 elsewhere)
+///   gain = max(0.01, 0.8 gain where g and v have the same sign, gain + 0.2 elsewhere)
 ///   v = momentum v - rate gain g,   y = y + v
 ///
 /// @param attraction [n, 2], of tsne_attraction  @param repulsion [n, 2], of tsne_repulsion
