@@ -17,14 +17,14 @@
 
 namespace clipk {
 
-/// What becomes of a row before the network sees it.
+/// How rows are scaled before the network sees them.
 enum class RowScaling : std::uint8_t {
   none,  ///< as they are
   /// Rows of one length: each is scaled to a mean square of its values of 0.2 (that of images of
   /// clothes from 0 to 1). Brightness no longer tells rows apart, and the rows' unit does not
   /// matter. A row of zeros stays.
   equal_length,
-  /// The same after a row's own mean is taken from it, which also forgets the level of its values.
+  /// The same after subtracting the row's own mean, which also removes the level of its values.
   standardized,
 };
 /// The name that files and options use.
@@ -49,11 +49,11 @@ struct AutoencoderOptions {
   std::int64_t layer_epochs = 0;
   float layer_dropout = 0.2F;  ///< there: of every layer's input and output, rows and code excepted
 
-  /// How far the codes' variances along their principal axes are made alike when the training has
-  /// ended: the variance w of an axis becomes w^(1 - code_whitening). A training leaves most of the
-  /// variance in two or three axes, which then decide alone how rows cluster. The map is linear and
-  /// becomes part of the encoder's last layer and (its inverse) the decoder's first one: what comes
-  /// back of a row does not change. 0 leaves codes as they are.
+  /// How strongly the codes are whitened after training: the variance w of a principal axis
+  /// becomes w^(1 - code_whitening). Training leaves most of the variance in two or three axes,
+  /// which would alone decide how rows cluster. The map is linear and becomes part of the
+  /// encoder's last layer and (its inverse) of the decoder's first, so reconstructions do not
+  /// change. 0 leaves codes as they are.
   float code_whitening = 0.5F;
 
   // Training, of each layer and of the whole net.
@@ -73,15 +73,17 @@ struct AutoencoderOptions {
   std::function<void(const Progress&)> progress;  ///< called after every step and epoch
 };
 
-/// An autoencoder of rows: a network to a code of a few columns and one back, trained to the least
-/// mean squared error between a (scaled) row and what comes back. Default shape: d-500-500-2000-10
-/// and its mirror image, greedy start as there (Xie et al., ICML 2016; Vincent et al., JMLR 2010).
+/// An autoencoder of rows: an encoder to a code of a few columns and a decoder back, trained to
+/// minimise the mean squared error between a (scaled) row and its reconstruction. Default shape:
+/// d-500-500-2000-10 and its mirror image, greedy start as in the papers (Xie et al., ICML 2016;
+/// Vincent et al., JMLR 2010).
 ///
-/// Rows (after their scaling) whose values are far from unit size, or far from 0 beside what they
-/// vary by, are trained on less their columns' means and in a unit that suits; first and last layer
-/// then undo it. A training fails where its loss or a parameter is not finite, or where rows come
-/// back no better than their mean would serve, although it had 200 steps or the loss does not fall,
-/// and the loss has risen or all rows come back alike. One that is only slow is returned as it is.
+/// If the values of (scaled) rows are far from unit size, or their means large beside their
+/// deviations, training uses rows that are centred by column and rescaled; the first and last layer
+/// then undo it. Training fails if its loss or a parameter is not finite. It also fails if
+/// reconstructions are no better than the mean of the rows (although it had 200 steps or the loss
+/// does not fall) and the loss has risen or all reconstructions are alike. A training that is only
+/// slow is returned as it is.
 ///
 /// Deterministic: yes; the same seed (the context's), data and device give the same bytes for any
 /// number of threads, and after a resume.
@@ -98,7 +100,7 @@ class Autoencoder {
 
   /// Takes over the model; the other one can then only be assigned to or destroyed.
   Autoencoder(Autoencoder&&) noexcept;
-  /// As the constructor that moves.
+  /// Like the move constructor.
   Autoencoder& operator=(Autoencoder&&) noexcept;
   ~Autoencoder();
 

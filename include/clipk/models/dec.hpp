@@ -20,8 +20,8 @@ namespace clipk {
 
 /// When a clustering counts as collapsed, and what then happens.
 struct DecGuard {
-  /// An alarm sounds when the points of a cluster (by the largest q) or its soft mass (the mean of
-  /// its q) fall below this part of 1 / k, or of the smallest at the start where that is less.
+  /// There is an alarm when the points of a cluster (by the largest q) or its soft mass (the mean
+  /// of its q) fall below this part of 1 / k, or of the smallest at the start where that is less.
   double least_mass = 0.1;
   /// And when two centres come closer than this part of the smallest distance at the start.
   double least_distance = 0.1;
@@ -92,13 +92,14 @@ struct DecOptions {
   std::function<void(const DecUpdate&)> on_update;
 };
 
-/// Deep embedded clustering: the encoder of an autoencoder and k centres among its codes, trained
-/// together to the least KL(P||Q) between the soft assignments Q of codes to centres and a target P
-/// that sharpens them. P is made from all rows at every update and then stays until the next.
+/// Deep embedded clustering: the encoder of an autoencoder and k centres among its codes,
+/// trained together to minimise KL(P||Q), where Q are the soft assignments of codes to centres
+/// and the target P sharpens them. P is computed from all rows at every update and stays
+/// constant until the next.
 ///
 /// Mini-batches are shuffled anew each time all rows have been seen; the last one is shorter, never
 /// empty. At every update the clustering is watched (DecUpdate); when it collapses (DecGuard) the
-/// state of the last healthy update comes back, optimizer included, and the learning rate is cut.
+/// state of the last healthy update is restored, optimizer included, and the learning rate is cut.
 ///
 /// Deterministic: yes; the same seed (the context's), data and device give the same bytes for any
 /// number of threads, and after a resume.
@@ -116,14 +117,14 @@ class Dec {
 
   /// Takes over the model; the other one can then only be assigned to or destroyed.
   Dec(Dec&&) noexcept;
-  /// As the constructor that moves.
+  /// Like the move constructor.
   Dec& operator=(Dec&&) noexcept;
   ~Dec();
 
-  std::int64_t k() const;          ///< clusters
-  std::int64_t input_dim() const;  ///< columns of a row
-  std::int64_t code_dim() const;   ///< columns of a code
-  RowScaling scaling() const;      ///< of the autoencoder, whose part it is to see rows so
+  std::int64_t k() const;                                 ///< clusters
+  std::int64_t input_dim() const;                         ///< columns of a row
+  std::int64_t code_dim() const;                          ///< columns of a code
+  RowScaling scaling() const;                             ///< of rows, taken from the autoencoder
   const SoftAssignmentOptions& soft() const;              ///< the kernel of q
   const Matrix<float>& centres() const;                   ///< [k, code], on the host
   const std::vector<std::int32_t>& labels() const;        ///< [n] of the fit's rows: the largest q

@@ -11,13 +11,14 @@
 
 namespace clipk {
 
-/// Which of its factors a pair is said to share.
+/// Which factors a pair is marked as sharing.
 enum class PairMarks : std::uint8_t {
-  /// The one it was drawn for, as the reference does. What else it shares, by chance or because
-  /// factors go together, counts as not shared.
+  /// Only the factor it was drawn for, as in the reference implementation. Other factors that it
+  /// shares, by chance or because factors are correlated, count as not shared.
   drawn,
-  /// Every factor in which its two rows are known to agree, that one included. Of factors that go
-  /// together in the data (glasses and beards) less of each then gets into the other's block.
+  /// Every factor in which its two rows are known to agree, including the one it was drawn for. If
+  /// factors are correlated in the data (glasses and beards), less of each then leaks into the
+  /// other's block.
   known,
 };
 /// The name that files and options use.
@@ -27,15 +28,15 @@ PairMarks pair_marks_named(std::string_view name);
 
 /// How pairs are drawn and marked.
 struct FactorPairOptions {
-  PairMarks marks = PairMarks::known;  ///< what a pair is said to share
+  PairMarks marks = PairMarks::known;  ///< which factors a pair is marked as sharing
   /// Two rows agree in a factor of values when in each of its columns at most this share of the
   /// rows lies between them.
   double tolerance = 0.005;
 };
 
-/// Pairs of rows that share a factor: two rows of one class, or two rows whose values are near by
-/// rank. Where a row has no near one, the nearest are taken that are found by doubling the
-/// tolerance. A row that a factor is not known of (class -1, value NaN) is in no pair of it.
+/// Factor pairs: two rows that share a factor, either of one class or with values of nearly equal
+/// rank. Where a row has no near partner, the tolerance is doubled until it has one. A row for
+/// which a factor is not known (class -1, value NaN) is in no pair of that factor.
 ///
 /// Deterministic: draw() gives the same pairs for the same seed and step, on any machine.
 class FactorPairs {
@@ -48,13 +49,13 @@ class FactorPairs {
   FactorPairs(const std::vector<Factor>& factors, std::int64_t rows,
               const FactorPairOptions& options = {});
 
-  /// Of the data that pairs are drawn from.
+  /// Rows of the data that pairs are drawn from.
   std::int64_t rows() const { return rows_; }
-  /// How many there are.
+  /// The number of factors.
   std::int64_t factors() const { return static_cast<std::int64_t>(known_.size()); }
-  /// Of a factor, by its place.
+  /// The name of a factor by its index.
   const std::string& name(std::int64_t factor) const;
-  /// As they were given.
+  /// The options as given.
   const FactorPairOptions& options() const { return options_; }
 
   /// Pairs of rows.
@@ -63,12 +64,12 @@ class FactorPairs {
     std::vector<std::int32_t> second;  ///< [n] rows, never the same one
     Matrix<float> shared;              ///< [n, factors] 1 where the pair shares one, or 0
   };
-  /// n pairs. Pair p is drawn for factor p mod factors(): its first row is any of those where that
-  /// is known, the second any other that agrees with it. Without factors pairs are neighbours in a
-  /// random order of the rows, which starts anew after all of them.
-  /// @param step tells the draws of one seed apart
+  /// Draws n pairs. Pair p is drawn for factor p mod factors(): its first row is any row where that
+  /// factor is known, the second any other row that agrees with it. Without factors, pairs are
+  /// neighbours in a random order of the rows, which starts again after all of them.
+  /// @param step distinguishes the draws of one seed
   Draw draw(std::uint64_t seed, std::uint32_t step, std::int64_t n) const;
-  /// n pairs that share one factor, whatever else.
+  /// Draws n pairs that share one given factor.
   Draw draw_for(std::int64_t factor, std::uint64_t seed, std::uint32_t step, std::int64_t n) const;
 
   /// Whether two rows are known to agree in a factor.

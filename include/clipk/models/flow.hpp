@@ -16,22 +16,22 @@ namespace clipk {
 struct FlowOptions {
   std::int64_t blocks = 12;  ///< one after the other
   std::int64_t width = 512;  ///< of the hidden layers of the networks s and t
-  std::int64_t depth = 3;    ///< hidden layers, leaky ReLU of slope .01 between them
+  std::int64_t depth = 3;    ///< hidden layers, leaky ReLU of slope 0.01 between them
   CouplingScale scale = CouplingScale::tanh;  ///< what bounds the log-scales
   float clamp = 1;                            ///< every coupling scales by e^-clamp ... e^clamp
   float slope = 1;  ///< of an invertible leaky ReLU after every ActNorm; 1 for none
   Init init = Init::fan_in_uniform;  ///< of the networks s and t
-  bool zero_last = true;  ///< the last layer of s and t starts at 0: every coupling as the identity
+  bool zero_last = true;  ///< last layer of s and t starts at 0: couplings start as the identity
 };
 
-/// A normalizing flow z = T(x) of rows: blocks of ActNorm, an invertible leaky ReLU where one is
-/// wanted, two affine couplings (the second with the halves exchanged), and a fixed permutation of
-/// the columns drawn from the seed. With an odd dimension the second half is one column wider.
-/// Its density is log p(x) = log N(T(x); 0, I) + log |det T'(x)|.
+/// A normalizing flow z = T(x) of rows: blocks of ActNorm, optionally an invertible leaky ReLU, two
+/// affine couplings (the second with the halves exchanged), and a fixed permutation of the columns
+/// drawn from the seed. With an odd dimension the second half is one column wider. Its density is
+/// log p(x) = log N(T(x); 0, I) + log |det T'(x)|.
 ///
-/// ActNorm takes its values from the first rows the flow sees: initialize() is called once, before
-/// anything else; that it was is saved, and a flow that was loaded is never initialized again.
-/// Every function throws an Error for rows of another width than dim().
+/// ActNorm takes its values from the first rows that the flow sees: call initialize() once, before
+/// anything else. A file keeps this state, and a loaded flow is never initialized again. Every
+/// function throws an Error for rows of another width than dim().
 /// Deterministic: the same seed, data and device give the same bytes for any number of threads.
 ///
 /// Source: Dinh, Sohl-Dickstein and Bengio, ICLR 2017 (couplings); Kingma and Dhariwal, NeurIPS

@@ -69,20 +69,21 @@ struct IinBlock {
   double rho = 0;          ///< as trained at the end; 0 of the residual
 };
 
-/// How likely rows are under the model, next to the rows it was fitted to.
+/// How likely rows are under the model, compared with the rows it was fitted to.
 struct IinTypicality {
   std::vector<double> log_density;  ///< nats
-  std::vector<double> share;        ///< of the fitted rows, that are less likely
-  /// 1 where a row leaves their range: less likely than .1 % of them, or a component of its code
-  /// below their smallest or above their largest.
+  std::vector<double> share;        ///< share of the fitted rows that are less likely
+  /// 1 if a row leaves the range of the fitted rows: less likely than 0.1 % of them, or a component
+  /// of its code below their smallest or above their largest.
   std::vector<std::uint8_t> outside;
 };
 
 /// An invertible interpretation network: a flow T from rows (the latent codes of an autoencoder,
-/// embeddings) to codes whose blocks of columns carry one known factor each, and a last block what
-/// is left. Codes are standard normal; two rows that share a factor have correlated values in its
-/// block and independent ones in all others (factor_pair_loss). A row is edited by changing a block
-/// of its code and going back by T^-1. Without factors it is a density model of rows.
+/// embeddings) to codes in which each known factor has its own block of columns, and a last block,
+/// the residual, holds the rest. Codes are standard normal; two rows that share a factor have
+/// correlated values in its block and independent ones in all others (factor_pair_loss). A row is
+/// edited by changing a block of its code and going back by T^-1. Without factors it is a density
+/// model of rows.
 ///
 /// Deterministic: yes; the same seed (the context's), data and device give the same bytes for any
 /// number of threads, and after a resume.
@@ -109,19 +110,20 @@ class Iin {
 
   /// Takes over the model; the other one can then only be assigned to or destroyed.
   Iin(Iin&&) noexcept;
-  /// As the constructor that moves.
+  /// Like the move constructor.
   Iin& operator=(Iin&&) noexcept;
   ~Iin();
 
   std::int64_t dim() const;      ///< columns of a row and of a code
-  std::int64_t factors() const;  ///< blocks but for the residual
-  /// One a factor in the order of the fit, then the residual (which may have no column).
+  std::int64_t factors() const;  ///< blocks except the residual
+  /// One per factor in the order of the fit, then the residual (which may have no column).
   const std::vector<IinBlock>& blocks() const;
   /// The place of a block in blocks(). @throws Error that lists the names.
   std::int64_t block_named(std::string_view name) const;
-  /// What the sizes come from; empty where they were given.
+  /// The estimate behind the sizes; empty where they were given.
   const FactorSizes& estimated_sizes() const;
-  /// Mean loss of every epoch, in nats a pair (factor_pair_loss; rho at its value of the time).
+  /// Mean loss of every epoch, in nats per factor pair (factor_pair_loss, with rho as it was
+  /// in that epoch).
   const std::vector<double>& losses() const;
   const Flow& flow() const;  ///< the map T
 
@@ -139,17 +141,17 @@ class Iin {
   /// Rows with one component of a block (from 0) set, in standard deviations.
   Matrix<float> set(Context& context, MatrixView<const float> rows, std::int64_t block,
                     std::int64_t component, float value) const;
-  /// Rows with one block moved towards that of `others`: by 0 not at all, by 1 as swap does.
+  /// Rows with one block moved towards that of `others`: 0 changes nothing, 1 does what swap does.
   Matrix<float> interpolate(Context& context, MatrixView<const float> rows,
                             MatrixView<const float> others, std::int64_t block, float t) const;
 
   /// log p of rows, in nats.
   std::vector<double> log_density(Context& context, MatrixView<const float> rows) const;
-  /// How likely rows are, next to those of the fit.
+  /// How likely rows are, compared with those of the fit.
   IinTypicality typicality(Context& context, MatrixView<const float> rows) const;
 
-  /// Flow, blocks, and what typicality compares with. Atomic: after an error an older file is
-  /// untouched.
+  /// Saves flow, blocks, and the figures that typicality compares with. Atomic: after an error an
+  /// older file is untouched.
   void save(Context& context, const std::filesystem::path& path) const;
 
  private:

@@ -42,7 +42,7 @@ class LogisticProbe {
 
   /// Takes over the probe; the other one can then only be assigned to or destroyed.
   LogisticProbe(LogisticProbe&&) noexcept;
-  /// As the constructor that moves.
+  /// Like the move constructor.
   LogisticProbe& operator=(LogisticProbe&&) noexcept;
   ~LogisticProbe();
 

@@ -15,7 +15,7 @@
 
 namespace clipk {
 
-/// What of the high-dimensional distances a map keeps.
+/// What a map keeps of the high-dimensional distances.
 enum class MdsObjective : std::uint8_t {
   isometric,  ///< their values: e(g(i), g(j)) = d(i, j)
   isotonic,   ///< their order: d(i, j) < d(k, l) implies e(g(i), g(j)) < e(g(k), g(l))
@@ -32,8 +32,7 @@ const char* to_string(MdsObjective objective);
 /// The name that files and options use.
 const char* to_string(MdsStart start);
 
-/// Weights of the losses over the three kinds of pairs. The weight of a loss that is 0 is not
-/// computed.
+/// Weights of the losses over the three blocks of distances. A loss of weight 0 is not computed.
 struct MdsBlocks {
   float image_image = 0;  ///< between images
   float text_text = 0;    ///< between texts
@@ -84,8 +83,8 @@ struct NeuralMdsOptions {
 /// - isotonic, image-text: quad_hinge_loss on unit codes, as retrieval compares them by cosine;
 ///   drawn by query, image to texts and text to images. Within a modality: on the codes as they
 ///   are, drawn uniformly.
-/// - isometric: stress_loss on the codes as they are. Across modalities the distances to keep are
-///   those of the rows centred per modality, so that nothing is spent on the gap between them.
+/// - isometric: stress_loss on the codes as they are. Across modalities the target distances are
+///   those of the rows centred per modality, so that no capacity is spent on the gap between them.
 ///
 /// Deterministic: yes; the same seed (the context's), data and device give the same bytes for any
 /// number of threads, and after a resume.
@@ -103,7 +102,7 @@ class NeuralMds {
 
   /// Takes over the map; the other one can then only be assigned to or destroyed.
   NeuralMds(NeuralMds&&) noexcept;
-  /// As the constructor that moves.
+  /// Like the move constructor.
   NeuralMds& operator=(NeuralMds&&) noexcept;
   ~NeuralMds();
 

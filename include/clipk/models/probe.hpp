@@ -31,12 +31,12 @@ struct ProbeOptions {
 };
 
 /// How well factors can be read from rows: one network with ReLU and all factors as outputs, by
-/// least squares. A class is a column for each of its values (1 or 0), a number is standardised.
-/// Rows that a factor is not known of (class -1, value NaN) take no part in it, neither in the
-/// training nor in the scores.
+/// least squares. Classes become one column each (1 or 0), numbers are standardised. Rows for
+/// which a factor is not known (class -1, value NaN) take no part in it, neither in the training
+/// nor in the scores.
 ///
 /// Input columns are standardised by the rows of the fit (deviations below a tenth of the median of
-/// those above 0 are taken as that: a column that hardly varies is not blown up).
+/// those above 0 are raised to that tenth, so that a column that hardly varies is not blown up).
 ///
 /// Deterministic: yes; the same seed (the context's), data, device and options give the same bytes
 /// for any number of threads.
@@ -51,7 +51,7 @@ class Probe {
 
   /// Takes over the probe; the other one can then only be assigned to or destroyed.
   Probe(Probe&&) noexcept;
-  /// As the constructor that moves.
+  /// Like the move constructor.
   Probe& operator=(Probe&&) noexcept;
   ~Probe();
 
@@ -77,8 +77,8 @@ class Probe {
   std::unique_ptr<Impl> impl_;
 };
 
-/// What a probe scores that sees nothing: the share of the commonest known class of each factor; 0
-/// of values.
+/// The score of a probe that ignores its input: for each factor the share of the commonest known
+/// class; 0 for values.
 std::vector<double> chance_scores(const std::vector<Factor>& factors);
 
 /// The scores of predictions that were made before (Probe::predict): see Probe::scores.

@@ -51,7 +51,7 @@ struct TsneTransformOptions {
 /// p_j|i is a Gaussian over the 3 perplexity + 1 nearest rows (Euclidean, exact), its width found
 /// by bisection in float64 so that the entropy is log(perplexity); P = (p + p^T) / 2n. Starts at
 /// the first two principal components, scaled so that the first has a standard deviation of 1e-4,
-/// with a hundredth of that in noise (from the context's seed) so that equal rows part. Then
+/// with a hundredth of that in noise (from the context's seed) so that equal rows separate. Then
 /// gradient descent by tsne_attraction, tsne_repulsion and tsne_update.
 ///
 /// Deterministic: yes; the same seed, data and device give the same bytes for any number of
@@ -76,7 +76,7 @@ class Tsne {
   std::int64_t iterations() const { return iterations_; }  ///< that the fit took
   double seconds() const { return seconds_; }              ///< of the fit
 
-  /// Puts new rows onto the finished map, which does not move: from the median of the nearest
+  /// Places new rows on the finished map, which does not move: from the median of the nearest
   /// fitted rows, gradient descent on KL(p_i || q_i) of every new row against the fitted ones.
   /// @param rows [m, d], on any device  @returns [m, 2] on the host
   /// @throws Error if the width differs, a value is not finite, or there are fewer fitted rows than

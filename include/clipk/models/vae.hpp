@@ -69,7 +69,7 @@ class Vae {
 
   /// Takes over the model; the other one can then only be assigned to or destroyed.
   Vae(Vae&&) noexcept;
-  /// As the constructor that moves.
+  /// Like the move constructor.
   Vae& operator=(Vae&&) noexcept;
   ~Vae();
 

@@ -27,7 +27,7 @@ struct ZeroShotAccuracy {
   std::vector<double> recall;  ///< [k] each class's share; NaN where it does not occur
 };
 
-/// Zero-shot classification: an image belongs to the class whose prompts lie nearest by cosine.
+/// Zero-shot classification: an image belongs to the class whose prompts are nearest by cosine.
 ///
 /// A class is its prompts' ensemble, as in CLIP: each scaled to length one, their mean (float64),
 /// scaled to length one again. Deterministic: yes, for any number of threads.
@@ -38,8 +38,7 @@ class ZeroShot {
   /// @param names [k] of the classes; empty: there are as many as the largest class says, and
   ///   class_names() are their numbers
   /// @throws Error if sizes differ, there is no prompt, a prompt is not finite or has length zero,
-  /// a
-  ///   class is out of range or has no prompt, or the prompts of a class cancel to zero.
+  ///   a class is out of range or has no prompt, or the prompts of a class cancel to zero.
   ZeroShot(Context& context, MatrixView<const float> prompts, std::span<const std::int32_t> classes,
            std::vector<std::string> names = {});
 
@@ -54,7 +53,7 @@ class ZeroShot {
   ///   length zero.
   void scores(Context& context, MatrixView<const float> images, MatrixView<float> out) const;
 
-  /// The same rows in blocks: the table of all scores is never held.
+  /// The same rows in blocks: the table of all scores is never stored.
   ZeroShotPredictions predict(Context& context, MatrixView<const float> images) const;
 
   /// How many of the images are predicted right.
