@@ -1,7 +1,7 @@
-"""No #include climbs a floor of the house, and none goes in a circle.
+"""No #include reaches a higher layer, and none goes in a circle.
 
-docs/architecture.md draws the floors; MAY_INCLUDE below is the same, for the machine. Only host/ops
-reaches the twins in host/cpu and kernels.
+docs/architecture.md draws the layers; MAY_INCLUDE below is the same, for the machine. Only host/ops
+reaches the implementations in host/cpu and kernels.
 
     includes_test.py SOURCE_DIR
 """
@@ -24,10 +24,10 @@ MAY_INCLUDE = {
                       "include/clipk/metrics", "include/clipk/models", *OPS],
     "host/core": [*CORE, "include/clipk/version.hpp"],
     "host/linalg": [*CORE],
-    "host/twins": [*CORE, *OPS],
-    "host/cpu": [*CORE, "host/linalg", "host/twins", *OPS],
-    "kernels": [*CORE, "host/twins", "tests/simt/runtime", *OPS],
-    "host/ops": [*CORE, "host/linalg", "host/twins", "host/cpu", "kernels", *OPS],
+    "host/backends": [*CORE, *OPS],
+    "host/cpu": [*CORE, "host/linalg", "host/backends", *OPS],
+    "kernels": [*CORE, "host/backends", "tests/simt/runtime", *OPS],
+    "host/ops": [*CORE, "host/linalg", "host/backends", "host/cpu", "kernels", *OPS],
     "host/io": [*CORE, "include/clipk/io"],
     "host/train": [*CORE, "include/clipk/io", "include/clipk/train", *OPS],
     "host/metrics": [*CORE, "host/linalg", "include/clipk/metrics", *OPS],
@@ -57,8 +57,8 @@ def target_of(root, source, name):
     return None
 
 
-def climbs(includes):
-    """(source, target) of every #include that the floors do not allow."""
+def forbidden(includes):
+    """(source, target) of every #include that the layers do not allow."""
     for source, targets in includes.items():
         own = folder_of(source)
         for target in targets:
@@ -102,8 +102,8 @@ def main():
             source = path.relative_to(root).as_posix()
             targets = (target_of(root, source, name) for name in INCLUDE.findall(path.read_text(encoding="utf-8")))
             includes[source] = [target for target in targets if target]
-    problems = [f"{source}: expected no #include of {target}: {folder_of(source)} does not stand on it"
-                for source, target in climbs(includes)]
+    problems = [f"{source}: expected no #include of {target}: it is no layer below {folder_of(source)}"
+                for source, target in forbidden(includes)]
     found = circle(includes)
     if found:
         problems.append("expected no circle of #includes, got " + " -> ".join(found))

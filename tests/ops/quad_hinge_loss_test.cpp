@@ -6,11 +6,11 @@
 #include <numeric>
 #include <string>
 
+#include "backends/quad_draw.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
-#include "twins/quad_draw.hpp"
 
 namespace clipk::test {
 namespace {
