@@ -4,6 +4,9 @@
 //         array, so one launch serves every layer. Learning rate and bias corrections are read
 //         from the device, so that a captured graph can be replayed with new ones.
 // Floor   28 n bytes (4 reads, 3 writes): n / 1.07e11 s on an H100.
+// Ladder  one variant so far. It moves each array once, which is the floor. Next: 16 bytes a
+//         thread, a quarter of the load instructions for the same bytes, if too few loads are in
+//         flight.
 
 #include <algorithm>
 

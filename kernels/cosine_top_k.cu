@@ -4,9 +4,9 @@
 //         cosines here: one thread an element of [n, k], neighbours by neighbouring threads.
 // Floor   that of the searches, 4 n m d operations: 8 n m d / 6.7e13 s in fp32 on an H100. What
 //         runs here moves 8 (n + m) k bytes.
-// Ladder  one pass over tiles for both directions, as on the CPU, would halve the products; the
-//         columns' lists then need either a merge of row_tiles lists for each column or atomics
-//         whose order changes. Not tried.
+// Ladder  one variant so far. Next: one pass over tiles for both directions, as on the CPU, which
+//         halves the products; the columns' lists then need either a merge of row_tiles lists for
+//         each column or atomics whose order changes.
 
 #include <algorithm>
 

@@ -10,6 +10,10 @@
 // Floor   2 n d r k operations (70,000 x 784, 20 sets of 10: 22 GFLOP, .33 ms of fp32 on an H100)
 //         and at the first step, when all points move, 4 n d r bytes (4.4 GB, 1.5 ms; less by what
 //         the sets share in L2). Later steps move few.
+// Ladder  one variant so far. Next: the two least products of a tile kept on chip
+//         (distance_tile.cuh, as nearest.cu does). That spares 8 n r k bytes, 112 MB at the shape
+//         above: .04 ms or less, as blocks of products fit into L2; little beside .33 ms of fp32,
+//         much beside .06 ms of tf32.
 
 #include "kernels/kmeans_step.hpp"
 

@@ -3,6 +3,8 @@
 // Plan    one warp a row, 16 bytes a lane where the rows allow it; the row is read once for its
 //         length (or its product with the gradient) and again, from L1, to be scaled.
 // Floor   8 n d bytes forward, 12 n d backward: n d / 3.8e11 s and n d / 2.5e11 s on an H100.
+// Ladder  one variant so far. It reads a row from memory once, which is the floor. Next: rows of up
+//         to 1,024 columns held in registers, if the second read, from L1, is seen to cost.
 
 #include "kernels/normalize_rows.hpp"
 

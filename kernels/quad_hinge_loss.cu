@@ -11,6 +11,10 @@
 // Floor   bytes: 4 nm of d, about 8 x 4 nm of E, C and W: at n = m = 5000 .3 ms on an H100;
 //         products 6 nmq flop: .14 ms at q = 64 in fp32; 8 M quadruples read 2 x 32-byte sectors of
 //         d and e a pair, mostly from L2, and make 16 M atomics: .1-.2 ms.
+// Ladder  1  a product by cuBLASLt and a pass of its own for E        7 x 4 nm bytes
+//         2  the kernel of pairwise_distance, one rule for near pairs 8 x 4 nm bytes  <- this one
+//         Neither was timed. Next: d in bf16, or counts in 16 bits: each spares 2 bytes a pair and
+//         pass.
 
 #include <algorithm>
 

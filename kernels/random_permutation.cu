@@ -1,10 +1,12 @@
 // The keys of a random permutation: 64 bits of Philox for each index, and the indices themselves.
 //
 // Plan    one thread an index; CUB's radix sort does the rest (kernels/detail/device_sort.hpp). It
-// is
-//         stable, so equal keys keep the order of their indices.
+//         is stable, so equal keys keep the order of their indices.
 // Floor   12 n bytes written here, and about 9 passes of 24 n bytes in the sort: n / 1.3e10 s on
 //         an H100.
+// Ladder  one variant so far. Next: keys of fewer bits, a pass less for each 8 of them; ties would
+//         then be in the order of their indices, and the permutation another than the CPU's. Once
+//         an epoch it does not matter.
 
 #include "kernels/random_permutation.hpp"
 

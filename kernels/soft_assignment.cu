@@ -13,6 +13,10 @@
 // Floor   q: 4 n (d + k) bytes and 3 n k d operations; the loss: 12 n d (+ 4 n k for a stored p)
 //         bytes and 11 n k d operations. At 70,000 x 10, k = 10 on an H100: 2 us and 3 us, less
 //         than the launches; at 70,000 x 512, k = 10: 50 us and 140 us, of memory.
+// Ladder  one variant so far. Next: for k and d of 16 or less, where the floor is a launch, the
+//         second kernel's sums by the last block of the first, one launch instead of two; for large
+//         k and d, where 3 and 11 n k d operations are the floor, the two loops as tile products on
+//         tensor cores.
 
 #include "kernels/soft_assignment.hpp"
 

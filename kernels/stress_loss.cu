@@ -16,6 +16,8 @@
 //         5000, q = 64 that is .19 ms at the 67 TFLOP/s of an H100's FFMA, .03 ms at its tf32; and
 //         8 n m bytes of d, .07 ms. Computing e again costs a third more operations than keeping it
 //         would, and spares 16 n m bytes. Not yet timed on a GPU.
+// Ladder  one variant so far; to keep e was weighed, see the floor. Next: d in bf16, 4 n m bytes
+//         less, which matters where tf32 makes the products cheaper than reading d.
 
 #include "kernels/stress_loss.hpp"
 

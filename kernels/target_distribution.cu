@@ -6,6 +6,8 @@
 //         in order and updates the column factors, which stay on the device.
 // Floor   8 n k bytes a pass, 4 n k a sweep: n k / 3.7e11 s and n k / 7.5e11 s on an H100; at
 //         70,000 x 10 a sweep is a launch (3 us).
+// Ladder  one variant so far. Next: all sweeps in one cooperative launch: a sweep of a small Q is a
+//         launch, for 4 n k bytes that lie in L2.
 
 #include "kernels/target_distribution.hpp"
 

@@ -6,6 +6,9 @@
 // Floor   8 bytes an entry: 10 million entries (70,000 points at perplexity 30) in .03 ms on an
 //         H100; their points are as many reads of a 32-byte sector from L2, about twice that. Not
 //         yet timed on a GPU.
+// Ladder  one variant so far. The points' sectors of L2 are the floor. Next: points numbered by
+//         cell of the map, as the FFT's repulsion sorts them, so that an entry's neighbours share
+//         its sector (4 points).
 
 #include "kernels/tsne_attraction.hpp"
 

@@ -6,6 +6,8 @@
 //         order.
 // Floor   11 operations a pair, one of them a reciprocal (1/8 rate): n m / 3.5e12 s on an H100;
 //         10,000 points in .03 ms. Not yet timed on a GPU.
+// Ladder  one variant so far. Next: two points a thread, which halves the reads of shared memory;
+//         the floor, one reciprocal a pair, stays.
 
 #include "kernels/tsne_repulsion.hpp"
 

@@ -5,6 +5,8 @@
 //         every block of a second kernel adds by the same tree before it subtracts.
 // Floor   64 n bytes (5 reads and 3 writes of a point) and 16 n for the mean: n / 3.7e10 s on an
 //         H100, below the time of two launches up to 100,000 points.
+// Ladder  one variant so far. Next: the mean subtracted by the next step instead of by a launch of
+//         its own: 16 n bytes and one launch less.
 
 #include "kernels/tsne_update.hpp"
 

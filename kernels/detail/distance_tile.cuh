@@ -9,6 +9,8 @@
 //         shared memory for 128 of them. tf32 and bf16: mma.sync, which reaches about 60 % of the
 //         400 and 790 TFLOP/s of the tensor cores; bf16 reads its operands as floats and packs
 //         them, so that shared memory (128 B a clock) holds it to about 260.
+// Ladder  one variant so far. Next: wgmma and TMA in place of mma.sync and cp.async in tf32 and
+//         bf16; the SIMT harness models neither.
 #pragma once
 
 #include "clipk/core/metric.hpp"

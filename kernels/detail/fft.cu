@@ -1,5 +1,10 @@
 // Two-dimensional real transforms: cuFFT's, behind a class. The SIMT tests link a stand-in instead
 // of this file.
+//
+// Plan    one plan each way for a size, without scratch of its own: the caller gives it.
+// Floor   that of tsne_repulsion_fft.cu, which uses it.
+// Ladder  one variant so far: cuFFT's two-dimensional plans. Next: the product with the spectrum in
+//         a callback of the inverse transform, which spares a pass of 16 bytes an element of it.
 
 #include "kernels/detail/fft.hpp"
 

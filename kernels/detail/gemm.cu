@@ -3,6 +3,12 @@
 // cuBLASLt thinks in columns. A row-major matrix is the transpose of the column-major one with the
 // same bytes, so C = A B is asked for as C^T = B^T A^T: the operands change places, m and n too,
 // and the bias, which cuBLASLt adds along its rows, lands along our columns.
+//
+// Plan    the first use of a shape asks cuBLASLt for an algorithm and keeps it; the choice depends
+//         on the shape, the strides and their alignment alone. A batch is one launch.
+// Floor   2 m n k operations: at 67 TFLOP/s of FFMA, about 400 of tf32 and 790 of bf16 on an H100.
+// Ladder  one variant so far: cuBLASLt's first choice. Next: its first few choices timed once a
+//         shape; that choice, and with it the last bits, would depend on the timing.
 
 #include "kernels/detail/gemm.hpp"
 

@@ -2,9 +2,9 @@
 // zeros to whole tiles of 16-byte units, and their squared lengths.
 //
 // Plan    the centre from at most 2 x 32 rows by one block, one thread a column; then one warp a
-// row,
-//         which writes what the tile kernels read n / 64 times over.
+//         row, which writes what the tile kernels read n / 64 times over.
 // Floor   4 n d bytes read, 4 n stride written: n d / 3.8e11 s on an H100.
+// Ladder  one variant so far. Next: nothing: the kernels that follow read each row n / 64 times.
 
 #include "kernels/detail/packed_rows.hpp"
 

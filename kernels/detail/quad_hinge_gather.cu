@@ -7,6 +7,8 @@
 // Floor   by query one row (4 q bytes) read and, if active, 8 q bytes of atomics a quadruple; four
 //         rows each in a uniform draw. Rows lie in L2 up to some 1e5 of them at q = 64: 8 M
 //         quadruples by query make .25 G atomics, 1.6 ms at one a clock and L2 slice of an H100.
+// Ladder  one variant so far. Next: quadruples grouped by block of rows, so that gradients meet in
+//         shared memory before they leave: the atomics, not the bytes, are the floor.
 
 #include <algorithm>
 #include <bit>
