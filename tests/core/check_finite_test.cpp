@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "clipk/core/matrix.hpp"
-#include "io/files.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "clipk/core/error.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -31,14 +31,9 @@ TEST(Context, MovesWithItsScratch) {
 
 TEST(Context, CudaWithoutAGpuSaysSo) {
   if (Context::cuda_available()) GTEST_SKIP() << "there is a CUDA device here";
-  try {
-    Context::cuda();
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    EXPECT_TRUE(message.starts_with("expected a CUDA device, found none: ")) << message;
-    EXPECT_EQ(message.find('\n'), std::string::npos);
-  }
+  const std::string error = error_of([] { Context::cuda(); });
+  EXPECT_TRUE(error.starts_with("expected a CUDA device, found none: ")) << error;
+  EXPECT_EQ(error.find('\n'), std::string::npos);
   EXPECT_EQ(Context::best().device(), Device::cpu);
 }
 
@@ -49,14 +44,9 @@ TEST(Context, BestIsTheGpuWhereThereIsOne) {
 TEST(Context, ADeviceThatDoesNotExistIsNamed) {
   if (!Context::cuda_available()) GTEST_SKIP() << "no CUDA device here";
   for (const int ordinal : {-1, 1000}) {
-    try {
-      Context::cuda({}, ordinal);
-      FAIL() << "no error";
-    } catch (const Error& error) {
-      const std::string message = error.what();
-      EXPECT_TRUE(message.starts_with("expected a CUDA device ")) << message;
-      EXPECT_TRUE(message.ends_with("got " + std::to_string(ordinal))) << message;
-    }
+    const std::string error = error_of([&] { Context::cuda({}, ordinal); });
+    EXPECT_TRUE(error.starts_with("expected a CUDA device ")) << error;
+    EXPECT_TRUE(error.ends_with("got " + std::to_string(ordinal))) << error;
   }
 }
 

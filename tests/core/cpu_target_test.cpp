@@ -6,18 +6,13 @@
 #include <cstdlib>
 
 #include "clipk/core/cpu_target.hpp"
-#include "clipk/core/error.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
 
 std::string message_of(std::int64_t targets, std::string_view name) {
-  try {
-    best_target(targets, name);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return error_of([&] { best_target(targets, name); });
 }
 
 #if HWY_ARCH_X86

@@ -8,22 +8,13 @@
 #include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
 
-template <class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 TEST(Error, IsARuntimeErrorWithItsMessage) {
-  EXPECT_EQ(message_of([] { throw Error("adam: expected m of size 12, got 7"); }),
+  EXPECT_EQ(error_of([] { throw Error("adam: expected m of size 12, got 7"); }),
             "adam: expected m of size 12, got 7");
   EXPECT_THROW(throw Error("x"), std::runtime_error);
 }
@@ -55,12 +46,12 @@ TEST(Matrix, MovesAndLeavesNothingBehind) {
 }
 
 TEST(Matrix, AnImpossibleShapeIsNamed) {
-  EXPECT_EQ(message_of([] { Matrix<float>(-1, 3); }),
+  EXPECT_EQ(error_of([] { Matrix<float>(-1, 3); }),
             "expected a matrix shape that fits memory, got [-1, 3]");
   const std::int64_t huge = std::int64_t{1} << 40;
-  EXPECT_EQ(message_of([&] { Matrix<float>(huge, huge); }),
+  EXPECT_EQ(error_of([&] { Matrix<float>(huge, huge); }),
             "expected a matrix shape that fits memory, got [1099511627776, 1099511627776]");
-  EXPECT_EQ(message_of([&] { Matrix<double>(huge, huge >> 20); }),
+  EXPECT_EQ(error_of([&] { Matrix<double>(huge, huge >> 20); }),
             "out of memory: expected 9223372036854775808 bytes on cpu, got none");
 }
 
@@ -130,7 +121,7 @@ TEST_P(MatrixOnDevice, FillZeroKeepsToItsStride) {
 
 TEST_P(MatrixOnDevice, ACopyOfAnotherShapeIsNamed) {
   Matrix<float> a(context(), 3, 4), b(context(), 4, 3);
-  EXPECT_EQ(message_of([&] { copy<float>(context(), a, b.view()); }),
+  EXPECT_EQ(error_of([&] { copy<float>(context(), a, b.view()); }),
             "copy: expected a destination of shape [3, 4], got [4, 3]");
 }
 

@@ -11,18 +11,14 @@
 
 #include "clipk/core/error.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
 
 TEST(Buffer, SaysHowMuchWasAskedForWhenMemoryRunsOut) {
-  try {
-    const Buffer buffer(Device::cpu, std::size_t{1} << 62);
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(),
-                 "out of memory: expected 4611686018427387904 bytes on cpu, got none");
-  }
+  EXPECT_EQ(error_of([&] { const Buffer buffer(Device::cpu, std::size_t{1} << 62); }),
+            "out of memory: expected 4611686018427387904 bytes on cpu, got none");
 }
 
 TEST(Buffer, OnADeviceThatIsAbsentIsAnError) {

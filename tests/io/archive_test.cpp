@@ -5,6 +5,7 @@
 #include "io/files.hpp"
 #include "support/archive_parts.hpp"
 #include "support/arrays.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk {
 namespace {

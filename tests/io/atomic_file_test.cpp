@@ -13,6 +13,7 @@
 #include "clipk/io/npy.hpp"
 #include "io/files.hpp"
 #include "support/arrays.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk {
 namespace {

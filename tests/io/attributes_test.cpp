@@ -5,6 +5,7 @@
 #include <string>
 
 #include "io/files.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -24,12 +25,7 @@ class AttributesTest : public FileTest {
     return text;
   }
   void expect_refused(const std::string& text, const std::string& message) {
-    try {
-      read(text);
-      FAIL() << "expected: " << message;
-    } catch (const Error& error) {
-      EXPECT_EQ(error.what(), path("a.csv").string() + ": " + message);
-    }
+    EXPECT_EQ(error_of([&] { read(text); }), path("a.csv").string() + ": " + message);
   }
 };
 

@@ -1,6 +1,7 @@
 #include "clipk/io/caption_factors.hpp"
 
 #include "io/files.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -12,12 +13,7 @@ class CaptionFactorsTest : public FileTest {
     return read_factor_words(path("w.txt"));
   }
   void expect_refused(const std::string& text, const std::string& message) {
-    try {
-      words(text);
-      FAIL() << "expected: " << message;
-    } catch (const Error& error) {
-      EXPECT_EQ(error.what(), path("w.txt").string() + ": " + message);
-    }
+    EXPECT_EQ(error_of([&] { words(text); }), path("w.txt").string() + ": " + message);
   }
 };
 

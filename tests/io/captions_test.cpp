@@ -4,6 +4,7 @@
 
 #include "clipk/core/matrix.hpp"
 #include "io/files.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk {
 namespace {

@@ -7,6 +7,7 @@
 #include "io/arrays/parquet_rows.hpp"
 #include "io/broken_files.hpp"
 #include "io/files.hpp"
+#include "support/error_of.hpp"
 #include "support/golden.hpp"
 
 namespace clipk {

@@ -8,8 +8,6 @@
 #include <iterator>
 #include <string>
 
-#include "clipk/core/error.hpp"
-
 namespace clipk::test {
 
 /// A test that writes files: into a folder of its own, which goes with it.
@@ -46,18 +44,4 @@ inline void write_bytes(const std::filesystem::path& path, const std::string& by
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
-/// The message of the Error that f throws; a failure where it throws none.
-template <class F>
-std::string error_of(F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "expected an Error, got none";
-  return {};
-}
-
 }  // namespace clipk::test
-
-#define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)

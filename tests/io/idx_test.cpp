@@ -11,6 +11,7 @@
 #include "clipk/io/dataset.hpp"
 #include "clipk/io/npy.hpp"
 #include "io/files.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {

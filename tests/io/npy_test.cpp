@@ -8,6 +8,7 @@
 
 #include "io/files.hpp"
 #include "support/arrays.hpp"
+#include "support/error_of.hpp"
 #include "support/golden.hpp"
 
 namespace clipk {

@@ -16,6 +16,7 @@
 #include "io/broken_files.hpp"
 #include "io/files.hpp"
 #include "io/zip_files.hpp"
+#include "support/error_of.hpp"
 #include "support/golden.hpp"
 
 namespace clipk {

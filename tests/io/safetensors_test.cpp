@@ -10,6 +10,7 @@
 #include "clipk/io/atomic_file.hpp"
 #include "io/broken_files.hpp"
 #include "io/files.hpp"
+#include "support/error_of.hpp"
 #include "support/golden.hpp"
 
 namespace clipk {

@@ -1,6 +1,7 @@
 #include "clipk/io/sha256.hpp"
 
 #include "io/files.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk {
 namespace {

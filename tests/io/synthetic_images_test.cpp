@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "clipk/core/error.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk {
 namespace {
@@ -89,12 +90,8 @@ TEST(SyntheticImages, RefusesWhatCannotBeDrawn) {
   EXPECT_THROW(synthetic_images({.images = 0}), Error);
   EXPECT_THROW(synthetic_images({.images = 1, .side = 7}), Error);
   EXPECT_THROW(synthetic_images({.images = 1, .smallest = 3, .largest = 2}), Error);
-  try {
-    synthetic_images({.images = 1, .turn = 181});
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "synthetic_images: expected a turn of 0 to 180 degrees, got 181");
-  }
+  EXPECT_EQ(error_of([&] { synthetic_images({.images = 1, .turn = 181}); }),
+            "synthetic_images: expected a turn of 0 to 180 degrees, got 181");
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "io/files.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk {
 namespace {

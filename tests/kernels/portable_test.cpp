@@ -3,10 +3,10 @@
 #include <cmath>
 #include <limits>
 
-#include "clipk/core/error.hpp"
 #include "kernels/gpu_test.hpp"
 #include "kernels/portable_kernels.hpp"
 #include "support/arrays.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -158,15 +158,8 @@ TEST_P(Portable, LargeSharedMemoryNeedsTheAttribute) {
   const int n = 16000;
   const auto x = normals(n, 9);
   GpuArray<float> in(context(), x), out(context(), static_cast<std::size_t>(n));
-  try {
-    run_large_shared(in.data(), n, false, out.data(), stream());
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    EXPECT_NE(message.find("kernel reverse_kernel, grid 1x1x1, block 128x1x1, 64000 B"),
-              std::string::npos)
-        << message;
-  }
+  EXPECT_HAS(error_of([&] { run_large_shared(in.data(), n, false, out.data(), stream()); }),
+             "kernel reverse_kernel, grid 1x1x1, block 128x1x1, 64000 B");
   run_large_shared(in.data(), n, true, out.data(), stream());
   EXPECT_EQ(out.values(), std::vector<float>(x.rbegin(), x.rend()));
 }

@@ -11,6 +11,7 @@
 #include "load/allocations.hpp"
 #include "load/saved_files.hpp"
 #include "support/archive_parts.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {

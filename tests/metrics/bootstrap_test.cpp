@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
 #include "golden/metrics.inc"
+#include "support/error_of.hpp"
 #include "support/uniform_rows.hpp"
 
 namespace clipk::test {
@@ -94,12 +94,7 @@ TEST(PairedBootstrap, CoversTheTruth) {
 std::string message(const std::vector<double>& a, const std::vector<double>& b,
                     const BootstrapOptions& options = {}) {
   Context context = Context::cpu({.threads = 1});
-  try {
-    paired_bootstrap(context, a, b, options);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return error_of([&] { paired_bootstrap(context, a, b, options); });
 }
 
 TEST(PairedBootstrap, BadInputIsNamed) {

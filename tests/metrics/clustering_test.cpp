@@ -11,10 +11,9 @@
 #include <set>
 #include <string>
 
-#include "clipk/core/error.hpp"
 #include "golden/clustering.inc"
-#include "io/files.hpp"
 #include "metrics/labelings.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {

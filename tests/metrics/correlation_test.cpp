@@ -9,10 +9,10 @@
 #include <string>
 #include <tuple>
 
-#include "clipk/core/error.hpp"
 #include "golden/correlation.inc"
 #include "metrics/labelings.hpp"
 #include "support/arrays.hpp"
+#include "support/error_of.hpp"
 #include "support/uniform_rows.hpp"
 
 namespace clipk::test {
@@ -394,51 +394,41 @@ TEST(Correlations, IntervalsEqualScipy) {
   EXPECT_TRUE(std::isnan(correlation_interval(std::nan(""), 10).low));
 }
 
-template <class Call>
-std::string message(Call&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 TEST(Correlations, RefuseWhatCannotBeCorrelated) {
   Context context = cpu();
   const Matrix<float> x = uniform_rows(10, 3, 1), y = uniform_rows(9, 2, 2);
   const Matrix<float> few = uniform_rows(2, 3, 1);
-  EXPECT_EQ(message([&] { correlations(context, x, y); }),
+  EXPECT_EQ(error_of([&] { correlations(context, x, y); }),
             "correlations: expected features of 10 rows, got 9");
-  EXPECT_EQ(message([&] { correlations(context, few, few); }),
+  EXPECT_EQ(error_of([&] { correlations(context, few, few); }),
             "correlations: expected from 3 to 536870912 rows, got 2");
   Matrix<float> bad = uniform_rows(10, 3, 1);
   bad(4, 2) = std::numeric_limits<float>::infinity();
-  EXPECT_EQ(message([&] { correlations(context, bad, x); }),
+  EXPECT_EQ(error_of([&] { correlations(context, bad, x); }),
             "correlations coordinates: expected finite values, got inf in row 4, column 2");
-  EXPECT_EQ(message([&] { correlations(context, x, bad, {.kind = Correlation::spearman}); }),
+  EXPECT_EQ(error_of([&] { correlations(context, x, bad, {.kind = Correlation::spearman}); }),
             "correlations features: expected finite values, got inf in row 4, column 2");
 
   const std::vector<std::int32_t> classes{0, 0, 1, 0, -1, 0, 0, -1, 0, 0}, short_one(9);
-  EXPECT_EQ(message([&] { point_biserial(context, x, short_one, 0); }),
+  EXPECT_EQ(error_of([&] { point_biserial(context, x, short_one, 0); }),
             "point_biserial: expected classes of size 10, got 9");
-  EXPECT_EQ(message([&] { point_biserial(context, x, classes, -1); }),
+  EXPECT_EQ(error_of([&] { point_biserial(context, x, classes, -1); }),
             "point_biserial: expected a class of 0 or more, got -1");
-  EXPECT_EQ(message([&] { point_biserial(context, x, classes, 2); }),
+  EXPECT_EQ(error_of([&] { point_biserial(context, x, classes, 2); }),
             "point_biserial: expected rows of class 2 and others among the 8 known, got 0 of it");
-  EXPECT_EQ(message([&] { point_biserial(context, x, std::vector<std::int32_t>(10, 4), 4); }),
+  EXPECT_EQ(error_of([&] { point_biserial(context, x, std::vector<std::int32_t>(10, 4), 4); }),
             "point_biserial: expected rows of class 4 and others among the 10 known, got 10 of it");
 
-  EXPECT_EQ(message([&] { correlation_p_value(1.5, 10); }),
+  EXPECT_EQ(error_of([&] { correlation_p_value(1.5, 10); }),
             "correlation_p_value: expected r from -1 to 1, got 1.500000");
-  EXPECT_EQ(message([&] { correlation_p_value(0.5, 2); }),
+  EXPECT_EQ(error_of([&] { correlation_p_value(0.5, 2); }),
             "correlation_p_value: expected n of 3 or more, got 2");
-  EXPECT_EQ(message([&] { correlation_interval(0.5, 10, 1); }),
+  EXPECT_EQ(error_of([&] { correlation_interval(0.5, 10, 1); }),
             "correlation_interval: expected a confidence between 0 and 1, got 1.000000");
   const CorrelationTable table = correlations(context, x, x);
-  EXPECT_EQ(message([&] { strongest(table, -1); }),
+  EXPECT_EQ(error_of([&] { strongest(table, -1); }),
             "strongest: expected a count of 0 or more, got -1");
-  EXPECT_EQ(message([&] { strongest(table, 1, 3); }),
+  EXPECT_EQ(error_of([&] { strongest(table, 1, 3); }),
             "strongest: expected a feature below 3, got 3");
 }
 
@@ -446,7 +436,7 @@ TEST(Correlations, RefuseFactorsThatTellNothing) {
   Context context = cpu();
   const Matrix<float> x = uniform_rows(4, 3, 1);
   const auto refused = [&](const Factor& factor) {
-    return message([&] { factor_correlations(context, x, {&factor, 1}); });
+    return error_of([&] { factor_correlations(context, x, {&factor, 1}); });
   };
   EXPECT_EQ(refused({.name = "kind", .classes = {0, 1, 0}, .class_names = {"a", "b"}}),
             "factor_correlations: factor 'kind': expected 4 rows, got 3");

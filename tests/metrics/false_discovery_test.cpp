@@ -5,8 +5,8 @@
 #include <cmath>
 #include <string>
 
-#include "clipk/core/error.hpp"
 #include "golden/correlation.inc"
+#include "support/error_of.hpp"
 #include "support/uniform_rows.hpp"
 
 namespace clipk::test {
@@ -47,15 +47,12 @@ TEST(FalseDiscovery, ByHand) {
 TEST(FalseDiscovery, RefusesWhatIsNoProbability) {
   for (const auto& [value, text] :
        {std::pair{-0.5, "-0.500000"}, std::pair{1.5, "1.500000"}, std::pair{std::nan(""), "nan"}}) {
-    try {
-      const std::vector<double> p{0.5, value};
-      false_discovery_adjusted(p);
-      FAIL() << value;
-    } catch (const Error& error) {
-      EXPECT_EQ(std::string(error.what()),
-                "false_discovery_adjusted: expected p-values from 0 to 1, got " +
-                    std::string(text) + " at 1");
-    }
+    EXPECT_EQ(error_of([&] {
+                const std::vector<double> p{0.5, value};
+                false_discovery_adjusted(p);
+              }),
+              "false_discovery_adjusted: expected p-values from 0 to 1, got " + std::string(text) +
+                  " at 1");
   }
 }
 

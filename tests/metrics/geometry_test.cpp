@@ -3,16 +3,15 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "clipk/core/error.hpp"
 #include "clipk/models/pca.hpp"
 #include "golden/metrics.inc"
 #include "support/arrays.hpp"
 #include "support/coco500.hpp"
+#include "support/error_of.hpp"
 #include "support/uniform_rows.hpp"
 
 namespace clipk::test {
@@ -254,63 +253,47 @@ TEST(Trustworthiness, ManyRowsFollowTheDefinition) {
   }
 }
 
-std::string message(const std::function<void(Context&)>& call) {
-  Context context = cpu();
-  try {
-    call(context);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 // Said before any memory is taken, as the system would grant it and then end the process.
 TEST(Geometry, KendallDistanceSaysWhatMemoryItNeeds) {
   Context context = cpu();
   const Matrix<float> many(1'000'000, 1);
-  try {
-    kendall_distance(context, {.x = many}, {.x = many});
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    EXPECT_EQ(
-        message.find("kendall_distance: expected 8000.0 GB of memory to sort the distances of "
-                     "499999500000 pairs, got "),
-        0U)
-        << message;
-    EXPECT_NE(message.find(" GB (an error sampled from the pairs needs none)"), std::string::npos);
-  }
+  const std::string error = error_of([&] { kendall_distance(context, {.x = many}, {.x = many}); });
+  EXPECT_TRUE(error.starts_with(
+      "kendall_distance: expected 8000.0 GB of memory to sort the distances of 499999500000 pairs, "
+      "got "))
+      << error;
+  EXPECT_HAS(error, " GB (an error sampled from the pairs needs none)");
 }
 
 TEST(Geometry, BadInputIsNamed) {
+  Context context = cpu();
   const Blocks rows;
   const Matrix<float> six = uniform_rows(6, 12, 1), five = uniform_rows(5, 3, 1);
-  EXPECT_EQ(message([&](Context& c) { stress1(c, {.x = six}, {.x = five}); }),
+  EXPECT_EQ(error_of([&] { stress1(context, {.x = six}, {.x = five}); }),
             "stress1: expected low of 6 and 0 rows, got 5 and 0");
-  EXPECT_EQ(message([&](Context& c) { kendall_distance(c, rows.cross(), rows.within(2)); }),
+  EXPECT_EQ(error_of([&] { kendall_distance(context, rows.cross(), rows.within(2)); }),
             "kendall_distance: expected low of 50 and 40 rows, got 50 and 0");
   const Matrix<float> two = uniform_rows(2, 12, 1);
-  EXPECT_EQ(message([&](Context& c) { kendall_distance(c, {.x = two}, {.x = two}); }),
+  EXPECT_EQ(error_of([&] { kendall_distance(context, {.x = two}, {.x = two}); }),
             "kendall_distance: expected at least 2 pairs, got 1");
-  EXPECT_EQ(message([&](Context& c) { sampled_kendall_distance(c, {.x = two}, {.x = two}, 9, 1); }),
+  EXPECT_EQ(error_of([&] { sampled_kendall_distance(context, {.x = two}, {.x = two}, 9, 1); }),
             "sampled_kendall_distance: expected at least 2 pairs, got 1");
-  EXPECT_EQ(message([&](Context& c) { stress1(c, {.x = six, .y = five}, {.x = six, .y = five}); }),
+  EXPECT_EQ(error_of([&] { stress1(context, {.x = six, .y = five}, {.x = six, .y = five}); }),
             "stress1: expected high.y of 12 columns, got 3");
-  EXPECT_EQ(message([&](Context& c) { trustworthiness(c, six, six, 3); }),
+  EXPECT_EQ(error_of([&] { trustworthiness(context, six, six, 3); }),
             "trustworthiness: expected a k from 1 to 2 for 6 rows, got 3");
   const std::vector<float> d{1, 2, 3}, e{1, -2, 3};
-  EXPECT_EQ(message([&](Context&) { kendall_distance_of(1, d, e); }),
+  EXPECT_EQ(error_of([&] { kendall_distance_of(1, d, e); }),
             "kendall_distance: expected finite distances of 0 or more, got -2.000000 at 1");
   Matrix<float> bad = uniform_rows(6, 12, 1);
   bad(4, 2) = NAN;
-  EXPECT_EQ(message([&](Context& c) { stress1(c, {.x = six}, {.x = bad}); }),
+  EXPECT_EQ(error_of([&] { stress1(context, {.x = six}, {.x = bad}); }),
             "stress1 low.x: expected finite values, got nan in row 4, column 2");
   Matrix<float> zero(6, 2);
-  EXPECT_EQ(message([&](Context& c) { stress1(c, {.x = zero}, {.x = six}); }),
+  EXPECT_EQ(error_of([&] { stress1(context, {.x = zero}, {.x = six}); }),
             "stress1: expected rows that differ, got all distances of high zero");
-  EXPECT_EQ(
-      message([&](Context& c) { stress1(c, {.x = six}, {.x = zero, .metric = Metric::cosine}); }),
-      "stress1: expected low.x of length above 0 under cosine, got a zero vector in row 0");
+  EXPECT_EQ(error_of([&] { stress1(context, {.x = six}, {.x = zero, .metric = Metric::cosine}); }),
+            "stress1: expected low.x of length above 0 under cosine, got a zero vector in row 0");
 }
 
 // PCA of the images alone; distances of unit rows against those of the codes as they are.

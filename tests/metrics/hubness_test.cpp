@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "support/coco500.hpp"
+#include "support/error_of.hpp"
 #include "support/random_rows.hpp"
 
 namespace clipk::test {

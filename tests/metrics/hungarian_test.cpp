@@ -9,8 +9,8 @@
 
 #include "clipk/core/matrix.hpp"
 #include "golden/clustering.inc"
-#include "io/files.hpp"
 #include "metrics/labelings.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "support/coco500.hpp"
+#include "support/error_of.hpp"
 #include "support/random_rows.hpp"
 
 namespace clipk::test {

@@ -1,11 +1,11 @@
 #include "clipk/metrics/reranking.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <numeric>
 
 #include "clipk/metrics/retrieval.hpp"
 #include "support/coco500.hpp"
+#include "support/error_of.hpp"
 #include "support/random_rows.hpp"
 
 namespace clipk::test {

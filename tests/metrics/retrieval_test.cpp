@@ -5,6 +5,7 @@
 #include <string>
 
 #include "support/coco500.hpp"
+#include "support/error_of.hpp"
 #include "support/random_rows.hpp"
 
 namespace clipk::test {

@@ -2,6 +2,7 @@
 #include <cstdint>
 
 #include "clipk/metrics/retrieval.hpp"
+#include "support/error_of.hpp"
 #include "support/random_rows.hpp"
 
 namespace clipk::test {

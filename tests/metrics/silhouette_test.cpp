@@ -7,9 +7,9 @@
 #include "clipk/metrics/nearest_label.hpp"
 #include "clipk/metrics/stability.hpp"
 #include "golden/clustering.inc"
-#include "io/files.hpp"
 #include "metrics/labelings.hpp"
 #include "support/arrays.hpp"
+#include "support/error_of.hpp"
 #include "support/uniform_rows.hpp"
 
 namespace clipk::test {

@@ -7,11 +7,11 @@
 #include <limits>
 #include <string>
 
-#include "clipk/core/error.hpp"
 #include "clipk/models/kmeans.hpp"
 #include "metrics/labelings.hpp"
 #include "support/arrays.hpp"
 #include "support/coco500.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -243,22 +243,12 @@ TEST(ClusterNames, OfCocoAreCaptionsOfTheirImages) {
   EXPECT_GE(found, 6);
 }
 
-template <class Call>
-std::string message(Call&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 TEST(ClusterNames, RefuseWhatCannotBeNamed) {
   Context context = cpu();
   const Planted data = planted(20, 1, 11);
   const auto refused = [&](const std::vector<std::int32_t>& labels, MatrixView<const float> texts,
                            const ClusterNamesOptions& options = {}) {
-    return message([&] { cluster_names(context, data.images, labels, texts, options); });
+    return error_of([&] { cluster_names(context, data.images, labels, texts, options); });
   };
   const Matrix<float> narrow = random_rows(5, 31, 1), none(0, 32);
   EXPECT_EQ(refused(std::vector<std::int32_t>(19), data.texts),
@@ -298,7 +288,7 @@ TEST(ClusterNames, RefuseWhatCannotBeNamed) {
   }
   const std::vector<std::int32_t> halves{4, 4, 4, 9, 9, 9};
   EXPECT_EQ(
-      message([&] { cluster_names(context, twice, halves, data.texts); }),
+      error_of([&] { cluster_names(context, twice, halves, data.texts); }),
       "cluster_names: expected clusters whose centre differs from the mean of the images, got "
       "cluster 4, whose centre does not");
 }

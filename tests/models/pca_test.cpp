@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <type_traits>
 
@@ -17,6 +16,7 @@
 #include "golden/metrics.inc"
 #include "support/arrays.hpp"
 #include "support/coco500.hpp"
+#include "support/error_of.hpp"
 #include "support/uniform_rows.hpp"
 
 namespace clipk::test {
@@ -159,47 +159,36 @@ TEST(Pca, ThreadsStridesAndKeptComponentsChangeNothing) {
   EXPECT_EQ(values(x.view()), y.values());
 }
 
-std::string message(const std::function<void(Context&)>& call) {
-  Context context = cpu();
-  try {
-    call(context);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 TEST(Pca, BadInputIsNamed) {
+  Context context = cpu();
   const Matrix<float> five = uniform_rows(5, 4, 7);
   const Matrix<float> six = uniform_rows(6, 4, 8);
-  EXPECT_EQ(message([&](Context& c) { Pca::fit(c, five, six); }),
+  EXPECT_EQ(error_of([&] { Pca::fit(context, five, six); }),
             "pca: expected texts of shape [5, 4], got [6, 4]");
   const MatrixView<const float> pair = five.view().row_range(0, 1);
-  EXPECT_EQ(message([&](Context& c) { Pca::fit(c, pair, pair); }),
+  EXPECT_EQ(error_of([&] { Pca::fit(context, pair, pair); }),
             "pca: expected at least 2 pairs, got 1");
-  EXPECT_EQ(message([&](Context& c) { Pca::fit(c, five, {.components = 7}); }),
+  EXPECT_EQ(error_of([&] { Pca::fit(context, five, {.components = 7}); }),
             "pca: expected a dimension from 1 to 4, got 7");
   const Pca pca = [&] {
-    Context context = cpu();
-    return Pca::fit(context, five, {.components = 3});
+      return Pca::fit(context, five, {.components = 3});
   }();
-  EXPECT_EQ(message([&](Context& c) { pca.transform(c, five, Modality::image, 4); }),
+  EXPECT_EQ(error_of([&] { pca.transform(context, five, Modality::image, 4); }),
             "pca: expected a dimension from 1 to 3, got 4");
-  EXPECT_EQ(message([&](Context& c) { pca.transform(c, five, Modality::image, 0); }),
+  EXPECT_EQ(error_of([&] { pca.transform(context, five, Modality::image, 0); }),
             "pca: expected a dimension from 1 to 3, got 0");
-  EXPECT_EQ(message([&](Context& c) {
-              pca.transform(c, five.view().col_range(0, 3), Modality::image, 2);
-            }),
-            "pca: expected rows of shape [5, 4], got [5, 3]");
+  EXPECT_EQ(
+      error_of([&] { pca.transform(context, five.view().col_range(0, 3), Modality::image, 2); }),
+      "pca: expected rows of shape [5, 4], got [5, 3]");
   Matrix<float> equal(5, 4);
   for (std::int64_t i = 0; i < 20; ++i) equal.data()[i] = 0.1F * static_cast<float>(i % 4);
   for (const Centering centering : {Centering::per_modality, Centering::pooled, Centering::none}) {
-    EXPECT_EQ(message([&](Context& c) { Pca::fit(c, equal, equal, {.centering = centering}); }),
+    EXPECT_EQ(error_of([&] { Pca::fit(context, equal, equal, {.centering = centering}); }),
               "pca: expected rows that differ, got 5 equal rows");
   }
   Matrix<float> bad = uniform_rows(5, 4, 9);
   bad(2, 3) = INFINITY;
-  EXPECT_EQ(message([&](Context& c) { Pca::fit(c, five, bad); }),
+  EXPECT_EQ(error_of([&] { Pca::fit(context, five, bad); }),
             "pca texts: expected finite values, got inf in row 2, column 3");
 }
 
@@ -227,7 +216,7 @@ TEST(Pca, AFileHoldsTheWholeModel) {
   ArchiveWriter odd("pca model", 1);
   odd.add("centering", "sideways");
   odd.write(path);
-  EXPECT_EQ(message([&](Context&) { Pca::load(path); }),
+  EXPECT_EQ(error_of([&] { Pca::load(path); }),
             path.string() + ": expected a centering per_modality, pooled or none, got sideways");
   std::filesystem::remove(path);
   EXPECT_THROW(Pca::load(path), Error);
@@ -293,11 +282,12 @@ TEST(RandomProjection, FewerDimensionsAreTheStartOfMore) {
 }
 
 TEST(RandomProjection, BadInputIsNamed) {
-  EXPECT_EQ(message([](Context&) { RandomProjection(4, 5, 1); }),
+  EXPECT_EQ(error_of([] { RandomProjection(4, 5, 1); }),
             "random_projection: expected a dimension from 1 to 4, got 5");
-  EXPECT_EQ(message([](Context& c) {
+  EXPECT_EQ(error_of([] {
+              Context context = cpu();
               Matrix<float> rows(3, 5), out(3, 2);
-              RandomProjection(4, 2, 1).transform(c, rows, out.view());
+              RandomProjection(4, 2, 1).transform(context, rows, out.view());
             }),
             "random_projection: expected rows of shape [3, 4], got [3, 5]");
 }

@@ -4,9 +4,9 @@
 #include <limits>
 #include <string>
 
-#include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -106,21 +106,11 @@ TEST_P(ZeroShotTest, AccuracyCountsKnownLabels) {
 
 CLIPK_INSTANTIATE_DEVICE_TEST(ZeroShotTest);
 
-template <class Call>
-std::string message(Call&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 TEST(ZeroShotRefuses, ClassesThatHaveNoDirection) {
   Context context = Context::cpu();
   Matrix<float> prompts = random_rows(4, 8, 1);
   const auto build = [&](std::vector<std::int32_t> classes, std::vector<std::string> names = {}) {
-    return message([&] { ZeroShot(context, prompts, classes, std::move(names)); });
+    return error_of([&] { ZeroShot(context, prompts, classes, std::move(names)); });
   };
   EXPECT_EQ(build({0, 1, 0}), "zero_shot: expected classes of size 4, got 3");
   EXPECT_EQ(build({0, 1, -1, 0}), "zero_shot: expected classes from 0 to 1, got -1 of prompt 2");
@@ -132,7 +122,7 @@ TEST(ZeroShotRefuses, ClassesThatHaveNoDirection) {
       build({0, 2000000000, 1, 0}),
       "zero_shot: expected a prompt for each class, got 4 prompts for classes up to 2000000000");
   const Matrix<float> none(0, 8);
-  EXPECT_EQ(message([&] { ZeroShot(context, none, {}); }),
+  EXPECT_EQ(error_of([&] { ZeroShot(context, none, {}); }),
             "zero_shot: expected at least 1 prompt, got 0");
 
   for (std::int64_t j = 0; j < 8; ++j) prompts(3, j) = -3 * prompts(2, j);
@@ -152,18 +142,18 @@ TEST(ZeroShotRefuses, ImagesAndLabelsThatDoNotFit) {
   Matrix<float> images = random_rows(3, 8, 2), out(3, 3), scores(3, 2);
   const std::vector<std::int32_t> classes{0, 1};
   const ZeroShot model(context, prompts, classes);
-  EXPECT_EQ(message([&] { model.predict(context, wide); }),
+  EXPECT_EQ(error_of([&] { model.predict(context, wide); }),
             "zero_shot: expected images of shape [3, 8], got [3, 9]");
-  EXPECT_EQ(message([&] { model.scores(context, images, out); }),
+  EXPECT_EQ(error_of([&] { model.scores(context, images, out); }),
             "zero_shot: expected out of shape [3, 2], got [3, 3]");
   const auto accuracy = [&](std::vector<std::int32_t> labels) {
-    return message([&] { model.accuracy(context, images, labels); });
+    return error_of([&] { model.accuracy(context, images, labels); });
   };
   EXPECT_EQ(accuracy({0, 1}), "zero_shot: expected labels of size 3, got 2");
   EXPECT_EQ(accuracy({0, 1, 2}), "zero_shot: expected labels below 2, got 2 in row 2");
   EXPECT_EQ(accuracy({-1, -1, -1}), "zero_shot: expected a label that is known, got none");
   for (std::int64_t j = 0; j < 8; ++j) images(1, j) = 0;
-  EXPECT_EQ(message([&] { model.scores(context, images, scores); }),
+  EXPECT_EQ(error_of([&] { model.scores(context, images, scores); }),
             "zero_shot images: expected rows of length above 0, got a zero vector in row 1");
   EXPECT_TRUE(model.predict(context, images.view().row_range(0, 0)).classes.empty());
 }

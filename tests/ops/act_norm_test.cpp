@@ -4,9 +4,10 @@
 #include <cstring>
 #include <string>
 
-#include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
+#include "support/central_difference.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -232,17 +233,8 @@ TEST_P(ActNorm, GradientsAreThoseOfCentralDifferences) {
   const std::vector<double> gradients[3] = {grad_x.values(), grad_shift.values(),
                                             grad_scale.values()};
   for (int which = 0; which < 3; ++which) {
-    for (std::size_t e = 0; e < in[which].size(); ++e) {
-      constexpr double kStep = 1e-5;
-      const double at = in[which][e];
-      in[which][e] = at + kStep;
-      const double above = loss();
-      in[which][e] = at - kStep;
-      const double below = loss();
-      in[which][e] = at;
-      EXPECT_NEAR(gradients[which][e], (above - below) / (2 * kStep), 2e-7)
-          << "input " << which << ", element " << e;
-    }
+    SCOPED_TRACE("input " + std::to_string(which));
+    expect_central_differences(loss, in[which], gradients[which], 1e-5, 2e-7);
   }
   act_norm_inverse(context(), y.view(), shift.flat(), scale.flat(), y.view());
   EXPECT_LE(max_error(y.values(), in[0]), 1e-12);
@@ -296,23 +288,15 @@ TEST_P(ActNorm, EmptyAndBadInput) {
   const VectorView<float> scale_part(grad.view().row(1), 4, context().device());
   act_norm_backward(context(), none, four.flat(), none, {}, none, shift_part, scale_part);
   EXPECT_EQ(grad.values(), std::vector<float>(8));
-  const auto message = [](const auto& call) {
-    try {
-      call();
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
-  };
-  EXPECT_EQ(message([&] { act_norm_init(context(), none, four.flat(), four.flat()); }),
+  EXPECT_EQ(error_of([&] { act_norm_init(context(), none, four.flat(), four.flat()); }),
             "act_norm_init: expected x of at least 1 row, got 0");
-  EXPECT_EQ(message([&] { act_norm_init(context(), x, four.flat(), three.flat()); }),
+  EXPECT_EQ(error_of([&] { act_norm_init(context(), x, four.flat(), three.flat()); }),
             "act_norm_init: expected log_scale of size 4, got 3");
-  EXPECT_EQ(message([&] { act_norm(context(), x, three.flat(), four.flat(), x, {}); }),
+  EXPECT_EQ(error_of([&] { act_norm(context(), x, three.flat(), four.flat(), x, {}); }),
             "act_norm: expected shift of size 4, got 3");
-  EXPECT_EQ(message([&] { act_norm_inverse(context(), x, four.flat(), four.flat(), narrow); }),
+  EXPECT_EQ(error_of([&] { act_norm_inverse(context(), x, four.flat(), four.flat(), narrow); }),
             "act_norm_inverse: expected x of shape [3, 4], got [3, 3]");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(error_of([&] {
               act_norm_backward(context(), x, four.flat(), x, four.flat(), x, four.flat(),
                                 four.flat());
             }),

@@ -5,10 +5,10 @@
 #include <numbers>
 #include <string>
 
-#include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -180,12 +180,7 @@ TEST_P(Corrupt, BadInputIsNamed) {
   Matrix<float> x(context(), 3, 4), narrow(context(), 3, 3), none(context(), 0, 4);
   Matrix<std::uint64_t> step(context(), 1, 1);
   const auto message = [&](const CorruptOptions& options, Matrix<float>& out) {
-    try {
-      corrupt(context(), x, options, step.flat(), out);
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
+    return error_of([&] { corrupt(context(), x, options, step.flat(), out); });
   };
   EXPECT_EQ(message({}, narrow), "corrupt: expected out of shape [3, 4], got [3, 3]");
   EXPECT_EQ(message({.amount = 1}, x), "corrupt: expected an amount from 0, below 1, got 1.000000");

@@ -5,8 +5,8 @@
 #include <limits>
 #include <vector>
 
-#include "clipk/core/error.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 #include "support/random_rows.hpp"
 
 namespace clipk::test {

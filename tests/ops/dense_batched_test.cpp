@@ -1,13 +1,12 @@
 // Layers of one shape side by side give what each gives alone.
 
 #include <cmath>
-#include <functional>
 #include <string>
 
-#include "clipk/core/error.hpp"
 #include "clipk/ops/dense.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -208,32 +207,24 @@ TEST_P(DenseBatched, BadBatchesAreNamed) {
   const auto batch = [&](std::int64_t count, std::int64_t rows, std::int64_t cols) {
     return BatchView<float>(m.data(), count, rows, cols, m.device());
   };
-  const auto message = [](const std::function<void()>& call) {
-    try {
-      call();
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
-  };
   const MatrixView<float> none;
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(error_of([&] {
               dense(context(), batch(2, 4, 5), batch(3, 3, 5), none, Activation::relu,
                     batch(2, 4, 3));
             }),
             "dense: expected weight of 2 matrices, got 3");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(error_of([&] {
               dense(context(), batch(2, 4, 5), batch(2, 3, 5), bias.view(), Activation::relu,
                     batch(2, 4, 3));
             }),
             "dense: expected bias of shape [2, 3], got [3, 2]");
   BatchView<float> overlapping = batch(2, 4, 3);
   overlapping.batch_stride = 0;
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(error_of([&] {
               dense(context(), batch(2, 4, 5), batch(2, 3, 5), none, Activation::relu, overlapping);
             }),
             "dense: expected y with a batch stride of at least 3, got 0");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(error_of([&] {
               dense_backward(context(), batch(2, 4, 5), batch(2, 3, 5), batch(2, 4, 3),
                              Activation::relu, batch(2, 3, 4), BatchView<float>(),
                              BatchView<float>(), none);

@@ -1,13 +1,13 @@
 #include "clipk/ops/dense.hpp"
 
 #include <cmath>
-#include <functional>
 #include <string>
 #include <utility>
 
-#include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
+#include "support/central_difference.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -260,38 +260,19 @@ TEST_P(Dense, GradientsFollowCentralDifferences) {
         MatrixView<const double>(g.data(), s.n, s.out), MatrixView<double>(gx.data(), s.n, s.in),
         MatrixView<double>(gw.data(), s.out, s.in), VectorView<double>(gb.data(), s.out));
     // No z of this seed lies within the step of a kink.
-    const auto expect = [&](std::vector<double>& p, const std::vector<double>& gradient) {
-      for (std::size_t i = 0; i < p.size(); ++i) {
-        const double kept = p[i], h = 1e-6;
-        p[i] = kept + h;
-        const double up = forward();
-        p[i] = kept - h;
-        const double down = forward();
-        p[i] = kept;
-        EXPECT_NEAR(gradient[i], (up - down) / (2 * h), 1e-8);
-      }
-    };
-    expect(x, gx);
-    expect(w, gw);
-    expect(b, gb);
+    expect_central_differences(forward, x, gx, 1e-6, 1e-8);
+    expect_central_differences(forward, w, gw, 1e-6, 1e-8);
+    expect_central_differences(forward, b, gb, 1e-6, 1e-8);
   }
 }
 
 TEST_P(Dense, ShapesThatDifferAreNamed) {
   Matrix<float> x(context(), 4, 5), w(context(), 3, 6), good(context(), 3, 5), y(context(), 4, 3);
-  const auto message = [](const std::function<void()>& call) {
-    try {
-      call();
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
-  };
-  EXPECT_EQ(message([&] { dense(context(), x, w, {}, Activation::relu, y); }),
+  EXPECT_EQ(error_of([&] { dense(context(), x, w, {}, Activation::relu, y); }),
             "dense: expected weight of shape [3, 5], got [3, 6]");
-  EXPECT_EQ(message([&] { dense(context(), x, good, y.flat(), Activation::relu, y); }),
+  EXPECT_EQ(error_of([&] { dense(context(), x, good, y.flat(), Activation::relu, y); }),
             "dense: expected bias of size 3, got 12");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(error_of([&] {
               dense_backward(context(), x, good, y, Activation::relu, x, {}, {},
                              VectorView<float>());
             }),

@@ -5,10 +5,11 @@
 #include <limits>
 #include <string>
 
-#include "clipk/core/error.hpp"
 #include "clipk/ops/corrupt.hpp"
 #include "support/arrays.hpp"
+#include "support/central_difference.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -161,14 +162,7 @@ TEST_P(GaussianPosterior, GradientsFollowCentralDifferences) {
        {std::pair{&gm, &grad_mean}, std::pair{&gl, &grad_log_variance}}) {
     for (std::int64_t i = 0; i < n; ++i) {
       for (std::int64_t j = 0; j < d; ++j) {
-        double& value = input->view()(i, j);
-        const double kept = value, h = 1e-5;
-        value = kept + h;
-        const double up = loss();
-        value = kept - h;
-        const double down = loss();
-        value = kept;
-        EXPECT_NEAR(grad->view()(i, j), (up - down) / (2 * h), 1e-8);
+        EXPECT_NEAR(grad->view()(i, j), central_difference(loss, input->view()(i, j), 1e-5), 1e-8);
       }
     }
   }
@@ -255,29 +249,21 @@ TEST_P(GaussianPosterior, BadInputIsNamed) {
   Matrix<float> x(context(), 3, 4), narrow(context(), 3, 3), none(context(), 0, 4);
   Matrix<std::uint64_t> step(context(), 1, 1);
   Matrix<double> loss(context(), 1, 1), two(context(), 1, 2);
-  const auto message = [](auto&& call) {
-    try {
-      call();
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
-  };
   EXPECT_EQ(
-      message([&] { gaussian_posterior(context(), x, narrow, {}, step.flat(), x, loss.flat()); }),
+      error_of([&] { gaussian_posterior(context(), x, narrow, {}, step.flat(), x, loss.flat()); }),
       "gaussian_posterior: expected log_variance of shape [3, 4], got [3, 3]");
   EXPECT_EQ(
-      message([&] { gaussian_posterior(context(), x, x, {}, step.flat(), narrow, loss.flat()); }),
+      error_of([&] { gaussian_posterior(context(), x, x, {}, step.flat(), narrow, loss.flat()); }),
       "gaussian_posterior: expected z of shape [3, 4], got [3, 3]");
-  EXPECT_EQ(message([&] { gaussian_posterior(context(), x, x, {}, step.flat(), x, two.flat()); }),
+  EXPECT_EQ(error_of([&] { gaussian_posterior(context(), x, x, {}, step.flat(), x, two.flat()); }),
             "gaussian_posterior: expected loss of size 1, got 2");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(error_of([&] {
               gaussian_posterior(context(), x, x, {.weight = NAN}, step.flat(), x, loss.flat());
             }),
             "gaussian_posterior: expected a finite weight, got nan");
-  EXPECT_EQ(message([&] { gaussian_posterior_backward(context(), x, x, x, {}, narrow, x, x); }),
+  EXPECT_EQ(error_of([&] { gaussian_posterior_backward(context(), x, x, x, {}, narrow, x, x); }),
             "gaussian_posterior_backward: expected grad_z of shape [3, 4], got [3, 3]");
-  EXPECT_EQ(message([&] { gaussian_posterior_backward(context(), x, x, x, {}, x, x, {}); }),
+  EXPECT_EQ(error_of([&] { gaussian_posterior_backward(context(), x, x, x, {}, x, x, {}); }),
             "gaussian_posterior_backward: expected grad_log_variance of shape [3, 4], got [0, 0]");
   gaussian_posterior(context(), none, none, {}, step.flat(), none, loss.flat());
   gaussian_posterior_backward(context(), none, none, none, {}, none, none, none);

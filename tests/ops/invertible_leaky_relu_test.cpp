@@ -4,9 +4,10 @@
 #include <cstring>
 #include <string>
 
-#include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
+#include "support/central_difference.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -94,14 +95,8 @@ TEST_P(InvertibleLeakyRelu, GradientsAreThoseOfCentralDifferences) {
   const std::vector<double> gradient = gx.values();
   for (std::size_t e = 0; e < x.size(); ++e) {
     constexpr double kStep = 1e-5;
-    const double at = x[e];
-    if (std::fabs(at) < 2 * kStep) continue;  // the kink
-    x[e] = at + kStep;
-    const double above = loss();
-    x[e] = at - kStep;
-    const double below = loss();
-    x[e] = at;
-    EXPECT_NEAR(gradient[e], (above - below) / (2 * kStep), 1e-8) << e;
+    if (std::fabs(x[e]) < 2 * kStep) continue;  // the kink
+    EXPECT_NEAR(gradient[e], central_difference(loss, x[e], kStep), 1e-8) << e;
   }
   // The log-determinant is that of the Jacobian, which is diagonal.
   Guarded<double> in(context(), n, d, x), out(context(), n, d),
@@ -141,12 +136,7 @@ TEST_P(InvertibleLeakyRelu, EmptyAndBadInput) {
   invertible_leaky_relu_inverse(context(), none, 0.5F, none);
   invertible_leaky_relu_backward(context(), none, 0.5F, none, none);
   const auto message = [&](float slope, Matrix<float>& y) {
-    try {
-      invertible_leaky_relu(context(), x, slope, y, {});
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
+    return error_of([&] { invertible_leaky_relu(context(), x, slope, y, {}); });
   };
   EXPECT_EQ(message(0.5F, narrow), "invertible_leaky_relu: expected y of shape [3, 4], got [3, 3]");
   EXPECT_EQ(message(0, x), "invertible_leaky_relu: expected a finite slope above 0, got 0.000000");

@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <functional>
 #include <limits>
 #include <string>
 
-#include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -323,15 +322,6 @@ TEST_P(KMeansStep, ThreadsAndCompanyChangeNoBit) {
             std::vector<double>(sums.begin() + 2 * data.k * data.d, sums.end()));
 }
 
-void expect_error(const std::string& message, const std::function<void()>& call) {
-  try {
-    call();
-    FAIL() << "no error; expected " << message;
-  } catch (const Error& error) {
-    EXPECT_EQ(error.what(), message);
-  }
-}
-
 TEST_P(KMeansStep, ShapesThatDifferAreNamed) {
   const Data data(12, 4, 2, 3);
   Arrays arrays(context(), data);
@@ -345,32 +335,33 @@ TEST_P(KMeansStep, ShapesThatDifferAreNamed) {
   };
   KMeansState state = good;
   state.labels = labels;
-  expect_error("kmeans_step: expected labels of shape [2, 12], got [2, 11]", step(state));
+  EXPECT_EQ(error_of(step(state)), "kmeans_step: expected labels of shape [2, 12], got [2, 11]");
   state = good;
   state.sums = BatchView<double>(sums.data(), 2, 3, 5, sums.device());
-  expect_error("kmeans_step: expected sums of shape [3, 4], got [3, 5]", step(state));
+  EXPECT_EQ(error_of(step(state)), "kmeans_step: expected sums of shape [3, 4], got [3, 5]");
   state = good;
   state.sums = BatchView<double>(sums.data(), 1, 3, 4, sums.device());
-  expect_error("kmeans_step: expected 2 sets of sums, got 1", step(state));
+  EXPECT_EQ(error_of(step(state)), "kmeans_step: expected 2 sets of sums, got 1");
   state = good;
   state.counts = counts;
-  expect_error("kmeans_step: expected counts of shape [2, 3], got [2, 4]", step(state));
+  EXPECT_EQ(error_of(step(state)), "kmeans_step: expected counts of shape [2, 3], got [2, 4]");
   state = good;
   state.changed.size = 1;
-  expect_error("kmeans_step: expected changed of size 2, got 1", step(state));
+  EXPECT_EQ(error_of(step(state)), "kmeans_step: expected changed of size 2, got 1");
   state = good;
   state.centres.batch = 0;
-  expect_error("kmeans_step: expected at least 1 set of centres, got 0", step(state));
+  EXPECT_EQ(error_of(step(state)), "kmeans_step: expected at least 1 set of centres, got 0");
   state = good;
   state.centres.rows = 0;
-  expect_error("kmeans_step: expected at least 1 centre, got 0", step(state));
-  expect_error("kmeans_step: expected lower of shape [2, 12], got [0, 0]",
-               step(good, {upper.view(), {}, {}}));
-  expect_error("kmeans_step: expected centres of shape [3, 3], got [3, 4]",
-               [&] { kmeans_step(context(), narrow, good); });
-  expect_error("kmeans_inertia: expected inertia of size 2, got 0", [&] {
-    kmeans_inertia(context(), arrays.points.view(), good.centres, good.labels, {}, {});
-  });
+  EXPECT_EQ(error_of(step(state)), "kmeans_step: expected at least 1 centre, got 0");
+  EXPECT_EQ(error_of(step(good, {upper.view(), {}, {}})),
+            "kmeans_step: expected lower of shape [2, 12], got [0, 0]");
+  EXPECT_EQ(error_of([&] { kmeans_step(context(), narrow, good); }),
+            "kmeans_step: expected centres of shape [3, 3], got [3, 4]");
+  EXPECT_EQ(error_of([&] {
+              kmeans_inertia(context(), arrays.points.view(), good.centres, good.labels, {}, {});
+            }),
+            "kmeans_inertia: expected inertia of size 2, got 0");
 }
 
 CLIPK_INSTANTIATE_DEVICE_TEST(KMeansStep);

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <cstring>
 
-#include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -179,12 +179,7 @@ TEST_P(LogSumExp, BadInputIsNamed) {
   Matrix<double> four(context(), 1, 4), five(context(), 1, 5);
   const auto message = [&](MatrixView<const float> ys, double scale,
                            VectorView<const double> offset, VectorView<double> out) {
-    try {
-      log_sum_exp(context(), x, ys, scale, offset, out);
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
+    return error_of([&] { log_sum_exp(context(), x, ys, scale, offset, out); });
   };
   EXPECT_EQ(message(narrow, 1, five.flat(), four.flat()),
             "log_sum_exp: expected y of shape [5, 3], got [5, 2]");

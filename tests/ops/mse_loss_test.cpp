@@ -2,9 +2,10 @@
 
 #include <cmath>
 
-#include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
+#include "support/central_difference.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -64,16 +65,7 @@ TEST_P(MseLoss, GradientFollowsCentralDifferences) {
     return loss(0, 0);
   };
   mse_loss(context(), y, target, 1.5, loss.flat(), grad.view());
-  for (std::int64_t i = 0; i < 12; ++i) {
-    double& p = y.data()[i];
-    const double kept = p, h = 1e-6;
-    p = kept + h;
-    const double up = value();
-    p = kept - h;
-    const double down = value();
-    p = kept;
-    EXPECT_NEAR(grad.data()[i], (up - down) / (2 * h), 1e-8);
-  }
+  expect_central_differences(value, y.flat(), grad.flat(), 1e-6, 1e-8);
 }
 
 // What is not known is as if it had come out right, whatever did come out.
@@ -134,12 +126,8 @@ TEST_P(MseLoss, OneAndTwoThreadsGiveTheSameBytes) {
 TEST_P(MseLoss, ShapesThatDifferAreNamed) {
   Matrix<float> y(context(), 4, 3), target(context(), 3, 4);
   Matrix<double> loss(context(), 1, 1);
-  try {
-    mse_loss(context(), y, target, 1, loss.flat(), {});
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "mse_loss: expected target of shape [4, 3], got [3, 4]");
-  }
+  EXPECT_EQ(error_of([&] { mse_loss(context(), y, target, 1, loss.flat(), {}); }),
+            "mse_loss: expected target of shape [4, 3], got [3, 4]");
 }
 
 CLIPK_INSTANTIATE_DEVICE_TEST(MseLoss);

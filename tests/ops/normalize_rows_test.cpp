@@ -3,9 +3,10 @@
 #include <cmath>
 #include <string>
 
-#include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
+#include "support/central_difference.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -93,18 +94,10 @@ TEST_P(NormalizeRows, NaNComesThrough) {
 
 TEST_P(NormalizeRows, ShapesThatDifferAreNamed) {
   Matrix<float> x(context(), 3, 4), y(context(), 3, 5), lengths(context(), 1, 2);
-  try {
-    normalize_rows(context(), x, y, {});
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "normalize_rows: expected y of shape [3, 4], got [3, 5]");
-  }
-  try {
-    normalize_rows_backward(context(), x, lengths.flat(), x, x);
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "normalize_rows_backward: expected lengths of size 3, got 2");
-  }
+  EXPECT_EQ(error_of([&] { normalize_rows(context(), x, y, {}); }),
+            "normalize_rows: expected y of shape [3, 4], got [3, 5]");
+  EXPECT_EQ(error_of([&] { normalize_rows_backward(context(), x, lengths.flat(), x, x); }),
+            "normalize_rows_backward: expected lengths of size 3, got 2");
 }
 
 CLIPK_INSTANTIATE_DEVICE_TEST(NormalizeRows);
@@ -128,16 +121,7 @@ TEST(NormalizeRowsCpu, GradientIsTheSlope) {
                           VectorView<const double>(lengths.data(), n),
                           MatrixView<const double>(grad_y.data(), n, d),
                           MatrixView<double>(grad_x.data(), n, d));
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    constexpr double kStep = 1e-6;
-    const double kept = x[i];
-    x[i] = kept + kStep;
-    const double up = evaluate();
-    x[i] = kept - kStep;
-    const double down = evaluate();
-    x[i] = kept;
-    EXPECT_NEAR((up - down) / (2 * kStep), grad_x[i], 1e-8);
-  }
+  expect_central_differences(evaluate, x, grad_x, 1e-6, 1e-8);
 }
 
 }  // namespace

@@ -1,9 +1,10 @@
 #include <cmath>
 
-#include "clipk/core/error.hpp"
 #include "clipk/ops/pairwise_distance.hpp"
 #include "support/arrays.hpp"
+#include "support/central_difference.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -165,13 +166,10 @@ TEST_P(PairwiseDistanceBackward, WithoutTheOtherSideTheGradientIsZero) {
 
 TEST_P(PairwiseDistanceBackward, ShapesThatDifferAreNamed) {
   Matrix<float> x(context(), 4, 8), y(context(), 5, 8), g(context(), 4, 5), wrong(context(), 4, 7);
-  try {
-    pairwise_distance_backward(context(), x, y, Metric::euclidean, g, wrong, {});
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(),
-                 "pairwise_distance_backward: expected grad_x of shape [4, 8], got [4, 7]");
-  }
+  EXPECT_EQ(error_of([&] {
+              pairwise_distance_backward(context(), x, y, Metric::euclidean, g, wrong, {});
+            }),
+            "pairwise_distance_backward: expected grad_x of shape [4, 8], got [4, 7]");
 }
 
 // What follows is of the CPU alone.
@@ -196,21 +194,9 @@ TEST(PairwiseDistanceBackwardCpu, DoubleAgreesWithCentralDifferences) {
         sum += g[static_cast<std::size_t>(p)] * out.flat()[p];
       return sum;
     };
-    const auto check = [&](std::vector<double>& values, const Matrix<double>& gradient) {
-      for (std::size_t p = 0; p < values.size(); ++p) {
-        const double step = 1e-5, kept = values[p];
-        values[p] = kept + step;
-        const double above = loss();
-        values[p] = kept - step;
-        const double below = loss();
-        values[p] = kept;
-        EXPECT_NEAR(gradient.flat()[static_cast<std::int64_t>(p)], (above - below) / (2 * step),
-                    1e-7)
-            << to_string(metric) << " " << p;
-      }
-    };
-    check(x, dx);
-    check(y, dy);
+    SCOPED_TRACE(to_string(metric));
+    expect_central_differences(loss, x, dx.flat(), 1e-5, 1e-7);
+    expect_central_differences(loss, y, dy.flat(), 1e-5, 1e-7);
   }
 }
 

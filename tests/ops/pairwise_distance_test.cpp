@@ -2,9 +2,9 @@
 
 #include <cmath>
 
-#include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -193,19 +193,11 @@ TEST_P(PairwiseDistance, NanStaysNan) {
 
 TEST_P(PairwiseDistance, ShapesThatDifferAreNamed) {
   Matrix<float> x(context(), 4, 8), y(context(), 5, 7), out(context(), 4, 5);
-  try {
-    pairwise_distance(context(), x, y, Metric::euclidean, out);
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "pairwise_distance: expected y of shape [5, 8], got [5, 7]");
-  }
+  EXPECT_EQ(error_of([&] { pairwise_distance(context(), x, y, Metric::euclidean, out); }),
+            "pairwise_distance: expected y of shape [5, 8], got [5, 7]");
   Matrix<float> right(context(), 5, 8), wrong(context(), 5, 4);
-  try {
-    pairwise_distance(context(), x, right, Metric::euclidean, wrong);
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "pairwise_distance: expected out of shape [4, 5], got [5, 4]");
-  }
+  EXPECT_EQ(error_of([&] { pairwise_distance(context(), x, right, Metric::euclidean, wrong); }),
+            "pairwise_distance: expected out of shape [4, 5], got [5, 4]");
 }
 
 // Operands are rounded to 11 bits (tf32) or 8 (bf16), which puts a product off by at most 2^-10 or
@@ -274,14 +266,9 @@ TEST(PairwiseDistanceCpu, ARowOfLengthZeroHasNoCosine) {
   for (float& value : x.flat()) value = 1;
   for (float& value : y.flat()) value = 1;
   x(2, 0) = x(2, 1) = 0;
-  try {
-    pairwise_distance(context, x, y, Metric::cosine, out);
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(),
-                 "pairwise_distance: expected rows of x with a length above 0 under cosine, "
-                 "got length 0 in row 2");
-  }
+  EXPECT_EQ(error_of([&] { pairwise_distance(context, x, y, Metric::cosine, out); }),
+            "pairwise_distance: expected rows of x with a length above 0 under cosine, "
+            "got length 0 in row 2");
 }
 
 TEST(PairwiseDistanceCpu, TheNumberOfThreadsChangesNoBit) {

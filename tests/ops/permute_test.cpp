@@ -5,10 +5,10 @@
 #include <numeric>
 #include <string>
 
-#include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -79,12 +79,7 @@ TEST_P(Permute, EmptyAndBadInput) {
   permute(context(), none, order.flat(), none);
   permute_inverse(context(), thin, empty.flat(), thin);
   const auto message = [&](Guarded<std::int32_t>& by, Matrix<float>& to) {
-    try {
-      permute(context(), x, by.flat(), to);
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
+    return error_of([&] { permute(context(), x, by.flat(), to); });
   };
   EXPECT_EQ(message(order, narrow), "permute: expected y of shape [3, 4], got [3, 3]");
   EXPECT_EQ(message(few, y), "permute: expected order of size 4, got 3");

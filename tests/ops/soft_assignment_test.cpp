@@ -3,9 +3,10 @@
 #include <cmath>
 #include <string>
 
-#include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
+#include "support/central_difference.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 #include "support/soft_reference.hpp"
 
 namespace clipk::test {
@@ -242,17 +243,11 @@ TEST_P(SoftAssignment, GradientFollowsCentralDifferences) {
       Matrix<double> grad_points(shape.n, shape.d), grad_centres(shape.k, shape.d);
       value(grad_points, grad_centres);
       const auto compare = [&](std::vector<double>& values, const Matrix<double>& gradient) {
-        for (std::size_t at = 0; at < values.size(); at += values.size() / 30 + 1) {
-          const double kept = values[at], h = 1e-5;
-          values[at] = kept + h;
-          const double up = value({}, {});
-          values[at] = kept - h;
-          const double down = value({}, {});
-          values[at] = kept;
-          EXPECT_NEAR(gradient.data()[at], (up - down) / (2 * h), 2e-8)
-              << to_string(options.kernel) << " alpha " << options.alpha;
-        }
+        const auto every = static_cast<std::ptrdiff_t>(values.size() / 30 + 1);
+        expect_central_differences([&] { return value({}, {}); }, values, gradient.flat(), 1e-5,
+                                   2e-8, every);
       };
+      SCOPED_TRACE(::testing::Message() << to_string(options.kernel) << " alpha " << options.alpha);
       compare(problem.points, grad_points);
       compare(problem.centres, grad_centres);
     }
@@ -319,25 +314,17 @@ TEST_P(SoftAssignment, WhatDoesNotFitIsNamed) {
   Matrix<float> points(context(), 5, 3), centres(context(), 2, 4), right(context(), 2, 3),
       q(context(), 5, 3);
   Matrix<double> sums(context(), 1, 3), loss(context(), 1, 1);
-  const auto message = [](const auto& call) -> std::string {
-    try {
-      call();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  };
-  EXPECT_EQ(message([&] { soft_assignment(context(), points, centres, {}, {}, {}); }),
+  EXPECT_EQ(error_of([&] { soft_assignment(context(), points, centres, {}, {}, {}); }),
             "soft_assignment: expected points of shape [5, 4], got [5, 3]");
-  EXPECT_EQ(message([&] { soft_assignment(context(), points, right, {}, q, {}); }),
+  EXPECT_EQ(error_of([&] { soft_assignment(context(), points, right, {}, q, {}); }),
             "soft_assignment: expected q of shape [5, 2], got [5, 3]");
-  EXPECT_EQ(message([&] { soft_assignment(context(), points, right, {.alpha = 0}, {}, {}); }),
+  EXPECT_EQ(error_of([&] { soft_assignment(context(), points, right, {.alpha = 0}, {}, {}); }),
             "soft_assignment: expected alpha above 0, got 0.000000");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(error_of([&] {
               soft_assignment_kl(context(), points, right, {}, {}, {}, 1, loss.flat(), {}, {});
             }),
             "soft_assignment_kl: expected column_sums of size 2, got 0");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(error_of([&] {
               soft_assignment(context(), points, Matrix<float>(context(), 0, 3), {}, {}, {});
             }),
             "soft_assignment: expected at least 1 centre, got 0");

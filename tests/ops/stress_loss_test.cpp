@@ -4,9 +4,10 @@
 #include <cmath>
 #include <string>
 
-#include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
+#include "support/central_difference.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -323,26 +324,18 @@ TEST_P(StressLoss, BadInputIsNamed) {
   Matrix<float> x(context(), 3, 4), y(context(), 5, 6), d(context(), 3, 4),
       no_cols(context(), 3, 0);
   Matrix<double> loss(context(), 1, 1);
-  const auto message = [&](auto&& call) -> std::string {
-    try {
-      call();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  };
-  EXPECT_EQ(message([&] { stress_loss(context(), x, y, {}, {}, loss.flat(), x, y); }),
+  EXPECT_EQ(error_of([&] { stress_loss(context(), x, y, {}, {}, loss.flat(), x, y); }),
             "stress_loss: expected y of shape [5, 4], got [5, 6]");
-  EXPECT_EQ(message([&] { stress_loss(context(), x, {.distances = d}, {}, loss.flat(), x); }),
+  EXPECT_EQ(error_of([&] { stress_loss(context(), x, {.distances = d}, {}, loss.flat(), x); }),
             "stress_loss: expected target.distances of shape [3, 3], got [3, 4]");
-  EXPECT_EQ(message([&] { stress_loss(context(), x, {.rows_x = y}, {}, loss.flat(), x); }),
+  EXPECT_EQ(error_of([&] { stress_loss(context(), x, {.rows_x = y}, {}, loss.flat(), x); }),
             "stress_loss: expected target.rows_x of shape [3, 6], got [5, 6]");
-  EXPECT_EQ(message([&] { stress_loss(context(), x, {}, {}, loss.flat(), x); }),
+  EXPECT_EQ(error_of([&] { stress_loss(context(), x, {}, {}, loss.flat(), x); }),
             "stress_loss: expected target.rows_x of shape [3, 0], got [0, 0]");
-  EXPECT_EQ(message([&] { stress_loss(context(), no_cols, {}, {}, loss.flat(), no_cols); }),
+  EXPECT_EQ(error_of([&] { stress_loss(context(), no_cols, {}, {}, loss.flat(), no_cols); }),
             "stress_loss: expected codes of at least 1 column, got 0");
   if (on_cpu()) {
-    EXPECT_EQ(message([&] {
+    EXPECT_EQ(error_of([&] {
                 stress_loss(context(), x, {.rows_x = x, .metric = Metric::cosine}, {}, loss.flat(),
                             x);
               }),
@@ -440,20 +433,9 @@ TEST(StressLossCpu, GradientIsTheSlopeOfTheLoss) {
         return loss;
       };
       evaluate({grad_x.data(), n, q}, {grad_y.data(), m, q});
-      const auto slope = [&](double& value) {
-        constexpr double kStep = 1e-5;
-        const double kept = value;
-        value = kept + kStep;
-        const double up = evaluate({}, {});
-        value = kept - kStep;
-        const double down = evaluate({}, {});
-        value = kept;
-        return (up - down) / (2 * kStep);
-      };
-      for (std::size_t i = 0; i < x.size(); i += 3) EXPECT_NEAR(slope(x[i]), grad_x[i], 1e-8);
-      for (std::size_t i = 0; i < y.size() && !within; i += 3) {
-        EXPECT_NEAR(slope(y[i]), grad_y[i], 1e-8);
-      }
+      const auto loss = [&] { return evaluate({}, {}); };
+      expect_central_differences(loss, x, grad_x, 1e-5, 1e-8, 3);
+      if (!within) expect_central_differences(loss, y, grad_y, 1e-5, 1e-8, 3);
     }
   }
 }

@@ -3,9 +3,9 @@
 #include <cmath>
 #include <string>
 
-#include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -163,19 +163,11 @@ TEST_P(TargetDistribution, OneAndTwoThreadsGiveTheSameBytes) {
 TEST_P(TargetDistribution, WhatDoesNotFitIsNamed) {
   Matrix<float> q(context(), 4, 3), p(context(), 3, 4);
   Matrix<double> sums(context(), 1, 3);
-  const auto message = [](const auto& call) -> std::string {
-    try {
-      call();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  };
-  EXPECT_EQ(message([&] { target_distribution(context(), q, sums.flat(), p); }),
+  EXPECT_EQ(error_of([&] { target_distribution(context(), q, sums.flat(), p); }),
             "target_distribution: expected p of shape [4, 3], got [3, 4]");
-  EXPECT_EQ(message([&] { balanced_target(context(), q, {.iterations = 0}, q, {}); }),
+  EXPECT_EQ(error_of([&] { balanced_target(context(), q, {.iterations = 0}, q, {}); }),
             "balanced_target: expected at least 1 iteration, got 0");
-  EXPECT_EQ(message([&] { balanced_target(context(), q, {.power = 0}, q, {}); }),
+  EXPECT_EQ(error_of([&] { balanced_target(context(), q, {.power = 0}, q, {}); }),
             "balanced_target: expected power above 0, got 0.000000");
 }
 

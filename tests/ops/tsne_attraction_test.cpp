@@ -2,10 +2,11 @@
 
 #include <cmath>
 
-#include "clipk/core/error.hpp"
 #include "clipk/ops/tsne_repulsion.hpp"
 #include "support/arrays.hpp"
+#include "support/central_difference.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -147,39 +148,28 @@ TEST_P(TsneAttraction, WithTheRepulsionItIsTheGradientOfKl) {
       {starts.data(), kPoints + 1}, {columns.data(), entries}, {values.data(), entries}};
   std::vector<double> attraction(2 * kPoints), repulsion(2 * kPoints);
   double loss = 0, z = 0;
-  const auto kl = [&](const std::vector<double>& y) {
+  std::vector<double> y = normals<double>(2 * kPoints, 8, 1.5);
+  const auto kl = [&] {
     const MatrixView<const double> map(y.data(), kPoints, 2);
     tsne_attraction(context(), sparse, map, map, {attraction.data(), kPoints, 2}, {&loss, 1});
     tsne_repulsion(context(), map, TsneMethod::exact, {repulsion.data(), kPoints, 2}, {&z, 1});
     return loss + std::log(z);
   };
-  std::vector<double> y = normals<double>(2 * kPoints, 8, 1.5);
-  kl(y);
+  kl();
   std::vector<double> gradient(2 * kPoints);
   for (std::size_t e = 0; e < gradient.size(); ++e) {
     gradient[e] = 4 * (attraction[e] - repulsion[e] / z);
   }
-  constexpr double kStep = 1e-5;
-  for (std::size_t e = 0; e < gradient.size(); ++e) {
-    const double at = y[e];
-    y[e] = at + kStep;
-    const double above = kl(y);
-    y[e] = at - kStep;
-    const double below = kl(y);
-    y[e] = at;
-    EXPECT_NEAR(gradient[e], (above - below) / (2 * kStep), 1e-9) << e;
-  }
+  expect_central_differences(kl, y, gradient, 1e-5, 1e-9);
 }
 
 TEST_P(TsneAttraction, SizesThatDifferAreNamed) {
   Matrix<float> y(context(), 3, 2);
   Matrix<std::int64_t> starts(context(), 1, 3);
-  try {
-    tsne_attraction(context(), {starts.flat(), {}, {}}, y, y, y, {});
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "tsne_attraction: expected starts of size 4, got 3");
-  }
+  EXPECT_EQ(error_of([&] {
+              tsne_attraction(context(), {starts.flat(), {}, {}}, y, y, y, {});
+            }),
+            "tsne_attraction: expected starts of size 4, got 3");
 }
 
 CLIPK_INSTANTIATE_DEVICE_TEST(TsneAttraction);

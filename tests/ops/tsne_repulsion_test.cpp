@@ -3,9 +3,9 @@
 #include <cmath>
 #include <string>
 
-#include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 #include "support/targets.hpp"
 
 namespace clipk::test {
@@ -230,32 +230,24 @@ TEST_P(TsneRepulsion, BytesOfTheGridDoNotDependOnTheProcessor) {
 }
 
 TEST_P(TsneRepulsion, BadInputIsNamed) {
-  const auto message = [&](auto&& call) -> std::string {
-    try {
-      call();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  };
   Matrix<float> forces(context(), 3, 2), wide(context(), 3, 4);
   Matrix<double> z(context(), 1, 1), many(context(), 1, 5);
-  EXPECT_EQ(message([&] { tsne_repulsion(context(), wide, TsneMethod::exact, forces, z.flat()); }),
+  EXPECT_EQ(error_of([&] { tsne_repulsion(context(), wide, TsneMethod::exact, forces, z.flat()); }),
             "tsne_repulsion: expected y of shape [3, 2], got [3, 4]");
-  EXPECT_EQ(message([&] { tsne_repulsion(context(), forces, TsneMethod::exact, wide, z.flat()); }),
+  EXPECT_EQ(error_of([&] { tsne_repulsion(context(), forces, TsneMethod::exact, wide, z.flat()); }),
             "tsne_repulsion: expected forces of shape [3, 2], got [3, 4]");
   EXPECT_EQ(
-      message([&] { tsne_repulsion(context(), forces, TsneMethod::exact, forces, many.flat()); }),
+      error_of([&] { tsne_repulsion(context(), forces, TsneMethod::exact, forces, many.flat()); }),
       "tsne_repulsion: expected z of size 1, got 5");
   for (const float bad : {NAN, INFINITY}) {
     Guarded<float> y(context(), 3, 2, {0, 1, 2, bad, 4, 5});
     EXPECT_EQ(
-        message([&] { tsne_repulsion(context(), y.view(), TsneMethod::fft, forces, z.flat()); }),
+        error_of([&] { tsne_repulsion(context(), y.view(), TsneMethod::fft, forces, z.flat()); }),
         "tsne_repulsion: expected finite points, got a value that is not");
   }
   if (!on_cpu()) return;
   Matrix<double> wide_forces(context(), 3, 2);
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(error_of([&] {
               tsne_repulsion(context(), wide_forces, TsneMethod::fft, wide_forces, z.flat());
             }),
             "tsne_repulsion: expected the exact method for double precision, got fft");

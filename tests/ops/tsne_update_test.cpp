@@ -2,9 +2,9 @@
 
 #include <cmath>
 
-#include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -108,17 +108,9 @@ TEST_P(TsneUpdate, APointAloneStays) {
 TEST_P(TsneUpdate, SizesThatDifferAreNamed) {
   Matrix<float> y(context(), 4, 2), short_y(context(), 3, 2);
   Matrix<double> z(context(), 1, 2);
-  const auto message = [&](auto&& call) -> std::string {
-    try {
-      call();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  };
-  EXPECT_EQ(message([&] { tsne_update(context(), {}, y, short_y, z.flat(), y, y, y); }),
+  EXPECT_EQ(error_of([&] { tsne_update(context(), {}, y, short_y, z.flat(), y, y, y); }),
             "tsne_update: expected repulsion of shape [4, 2], got [3, 2]");
-  EXPECT_EQ(message([&] { tsne_update(context(), {}, y, y, z.flat(), y, y, y); }),
+  EXPECT_EQ(error_of([&] { tsne_update(context(), {}, y, y, z.flat(), y, y, y); }),
             "tsne_update: expected z of size 4, got 2");
 }
 

@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "io/files.hpp"
 #include "support/arrays.hpp"
 
 namespace clipk::test {

@@ -3,11 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <functional>
 #include <string>
 #include <vector>
 
-#include "clipk/core/error.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -84,12 +83,7 @@ TEST(Lbfgs, StopsWhereItIsTold) {
 TEST(Lbfgs, BadArgumentsAreNamed) {
   const auto message = [](const SmoothFunction& function, const LbfgsOptions& options) {
     std::vector<double> x{0, 0};
-    try {
-      minimize_lbfgs(function, x, options);
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
+    return error_of([&] { minimize_lbfgs(function, x, options); });
   };
   EXPECT_EQ(message(valley, {.memory = 0}), "lbfgs: expected a memory of at least 1, got 0");
   EXPECT_EQ(message(valley, {.tolerance = NAN}),

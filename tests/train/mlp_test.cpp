@@ -3,9 +3,10 @@
 #include <cmath>
 #include <filesystem>
 
-#include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
+#include "support/central_difference.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -111,24 +112,11 @@ TEST_P(MlpTest, GradientsFollowCentralDifferences) {
       mlp.backward(context(), x, workspace, g, gx.view());
       const VectorView<double> parameters = mlp.parameters();
       const std::vector<double> gradients(mlp.gradients().begin(), mlp.gradients().end());
-      ASSERT_EQ(parameters.size, static_cast<std::int64_t>(gradients.size()));
-      std::int64_t moved = 0;
-      const auto expect = [&](double& value, double gradient) {
-        const double kept = value, h = 1e-6;
-        value = kept + h;
-        const double up = loss();
-        value = kept - h;
-        const double down = loss();
-        value = kept;
-        EXPECT_NEAR(gradient, (up - down) / (2 * h), 1e-8);
-        if (up != down) ++moved;
-      };
-      for (std::int64_t i = 0; i < parameters.size; ++i) {
-        expect(parameters[i], gradients[static_cast<std::size_t>(i)]);
-      }
+      const std::int64_t moved =
+          expect_central_differences(loss, parameters, gradients, 1e-6, 1e-8);
       EXPECT_GT(moved, mlp.parameter_count() / 2);
       EXPECT_LE(moved, mlp.parameter_count());
-      for (std::int64_t i = 0; i < n * 3; ++i) expect(x.data()[i], gx.data()[i]);
+      expect_central_differences(loss, x.flat(), gx.flat(), 1e-6, 1e-8);
     }
   }
 }
@@ -292,35 +280,27 @@ TEST_P(MlpTest, ArchivesKeepTowers) {
 }
 
 TEST_P(MlpTest, BadOptionsAreNamed) {
-  const auto message = [&](auto&& call) {
-    try {
-      call();
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
-  };
-  EXPECT_EQ(message([&] { Mlp(context(), {.widths = {3}}); }),
+  EXPECT_EQ(error_of([&] { Mlp(context(), {.widths = {3}}); }),
             "mlp: expected at least two widths, got 1");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(error_of([&] {
               Mlp(context(), {.widths = {3, 0, 2}});
             }),
             "mlp: expected widths of at least 1, got 0");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(error_of([&] {
               Mlp(context(), {.widths = {3, 2}, .towers = 0});
             }),
             "mlp: expected at least 1 tower, got 0");
-  EXPECT_EQ(message([&] { init_named("xavier"); }),
+  EXPECT_EQ(error_of([&] { init_named("xavier"); }),
             "init: expected kaiming_uniform, glorot_uniform, lecun_uniform or fan_in_uniform, got "
             "'xavier'");
   Mlp mlp(context(), options_of({3, 2, 2}));
   Mlp::Workspace workspace(context(), mlp, 4);
   Matrix<float> x(context(), 5, 3), y(context(), 5, 2);
-  EXPECT_EQ(message([&] { mlp.forward(context(), x, workspace, y); }),
+  EXPECT_EQ(error_of([&] { mlp.forward(context(), x, workspace, y); }),
             "mlp: expected x of at most 4 rows, got 5");
   Mlp towers(context(), {.widths = {3, 2, 2}, .towers = 2});
   Matrix<float> odd(context(), 5, 5);
-  EXPECT_EQ(message([&] { towers.transform(context(), x, odd); }),
+  EXPECT_EQ(error_of([&] { towers.transform(context(), x, odd); }),
             "mlp: expected y of 4 columns, got 5");
 }
 

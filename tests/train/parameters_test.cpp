@@ -1,9 +1,9 @@
 #include "clipk/train/parameters.hpp"
 
-#include "clipk/core/error.hpp"
 #include "clipk/train/mlp.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -36,22 +36,14 @@ TEST_P(ParametersTest, SlicesSurviveAMove) {
 }
 
 TEST_P(ParametersTest, WrongPartsAreNamed) {
-  const auto message = [&](auto&& call) {
-    try {
-      call();
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
-  };
   const Parameters parameters(context(), {5, 5});
-  EXPECT_EQ(message([&] { parameters.part(2); }),
+  EXPECT_EQ(error_of([&] { parameters.part(2); }),
             "parameters: expected parts within [0, 2), got [2, 3)");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(error_of([&] {
               Parameters(context(), {3, -1});
             }),
             "parameters: expected parts of at least 0 numbers, got -1");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(error_of([&] {
               Mlp(context(), {.widths = {3, 2}}, parameters.part(0));
             }),
             "mlp: expected parameters of size 32, got 5");

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "clipk/core/error.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -58,12 +58,8 @@ TEST(Schedule, NamesGoBothWays) {
        {Schedule::constant, Schedule::linear, Schedule::cosine, Schedule::step}) {
     EXPECT_EQ(schedule_named(to_string(kind)), kind);
   }
-  try {
-    schedule_named("cubic");
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "schedule: expected constant, linear, cosine or step, got 'cubic'");
-  }
+  EXPECT_EQ(error_of([&] { schedule_named("cubic"); }),
+            "schedule: expected constant, linear, cosine or step, got 'cubic'");
 }
 
 }  // namespace

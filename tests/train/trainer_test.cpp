@@ -4,27 +4,17 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
-#include <functional>
 #include <numeric>
 #include <string>
 
-#include "clipk/core/error.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 #include "train/problems.hpp"
 
 namespace clipk::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 // A file that a test may use, and that is gone afterwards.
 class TemporaryFile {
@@ -250,14 +240,14 @@ TEST_P(TrainerTest, AForeignCheckpointIsRefused) {
   const std::string rest =
       ", seed 1, batch 10, adam (0.899999976 0.999000013 9.99999994e-09 0), rate ";
   const std::string start = file.path().string() + ": expected a checkpoint of recorder of ";
-  EXPECT_EQ(message([&] { Trainer(context(), other, options).run(); }),
+  EXPECT_EQ(error_of([&] { Trainer(context(), other, options).run(); }),
             start + "21 rows" + rest + "0.001 constant, got one of recorder of 20 rows");
   options.rate = 0.002;
-  EXPECT_EQ(message([&] { Trainer(context(), problem, options).run(); }),
+  EXPECT_EQ(error_of([&] { Trainer(context(), problem, options).run(); }),
             start + "20 rows" + rest + "0.002 constant, got one of rate 0.001 constant");
   ArchiveWriter("neural_mds model", 1).write(file.path());
   EXPECT_EQ(
-      message([&] { Trainer(context(), problem, options).run(); }),
+      error_of([&] { Trainer(context(), problem, options).run(); }),
       file.path().string() + ": expected a clipk trainer checkpoint, got a clipk neural_mds model");
 }
 
@@ -267,7 +257,7 @@ TEST_P(TrainerTest, AHalfWrittenCheckpointIsRefused) {
   Recorder problem(context(), 20);
   Trainer(context(), problem, options).run();
   fs::resize_file(file.path(), fs::file_size(file.path()) / 2);
-  EXPECT_NE(message([&] { Trainer(context(), problem, options).run(); }).find("cut short"),
+  EXPECT_NE(error_of([&] { Trainer(context(), problem, options).run(); }).find("cut short"),
             std::string::npos);
 }
 
@@ -362,7 +352,7 @@ TEST_P(TrainerTest, AProblemMayCallItsParametersUseless) {
   EXPECT_EQ(Trainer(context(), problem, options).run().restarts, 1);  // 0.006, 0.0015
   options.restarts = 0;
   Picky other(context(), 30);
-  EXPECT_EQ(message([&] { Trainer(context(), other, options).run(); }),
+  EXPECT_EQ(error_of([&] { Trainer(context(), other, options).run(); }),
             "trainer: expected a parameter near 0, got another");
 }
 
@@ -427,7 +417,7 @@ TEST_P(TrainerTest, ParametersThatAreNotFiniteBeginAgain) {
   }
   options.checkpoint.clear();
   options.restarts = 0;
-  EXPECT_EQ(message([&] { train(-1); }),
+  EXPECT_EQ(error_of([&] { train(-1); }),
             "trainer: expected finite parameters, got -inf after epoch 3");
 }
 
@@ -440,7 +430,7 @@ TEST_P(TrainerTest, ACheckpointOfMoreRestartsIsRefused) {
   problem.loss_of = [&](std::size_t) { return ++calls <= 4 ? NAN : 0.5; };
   EXPECT_EQ(Trainer(context(), problem, options).run().restarts, 2);
   options.restarts = 1;
-  EXPECT_EQ(message([&] { Trainer(context(), problem, options).run(); }),
+  EXPECT_EQ(error_of([&] { Trainer(context(), problem, options).run(); }),
             file.path().string() + ": expected a checkpoint of at most 1 restarts, got one of 2");
   options.restarts = 2;
   EXPECT_EQ(Trainer(context(), problem, options).run().restarts, 2);
@@ -451,7 +441,7 @@ TEST_P(TrainerTest, BadTrainingsAreNamed) {
   const auto with = [&](auto&& change) {
     TrainerOptions options{.epochs = 1, .graph = false};
     change(options);
-    return message([&] { Trainer(context(), problem, options).run(); });
+    return error_of([&] { Trainer(context(), problem, options).run(); });
   };
   EXPECT_EQ(with([](TrainerOptions& o) { o.batch = -1; }),
             "trainer: expected batch of at least 0, got -1");
@@ -469,7 +459,7 @@ TEST_P(TrainerTest, BadTrainingsAreNamed) {
   EXPECT_THROW(Trainer(context(), problem, {.epochs = 1, .graph = false}).run(), NotConverged);
   EXPECT_EQ(with([](TrainerOptions& o) { o.restarts = -1; }),
             "trainer: expected restarts of at least 0, got -1");
-  EXPECT_EQ(message([] { optimizer_named("lbfgs"); }),
+  EXPECT_EQ(error_of([] { optimizer_named("lbfgs"); }),
             "optimizer: expected adam or sgd, got 'lbfgs'");
 }
 

@@ -6,9 +6,9 @@
 #include <cstring>
 #include <numbers>
 
-#include "clipk/core/error.hpp"
 #include "clipk/core/memory.hpp"
 #include "support/arrays.hpp"
+#include "support/error_of.hpp"
 #include "support/targets.hpp"
 
 namespace clipk::test {
@@ -265,14 +265,9 @@ TEST(Fft, BytesDoNotDependOnTheProcessor) {
 
 TEST(Fft, OtherLengthsAreNamed) {
   for (const std::int64_t n : {0, 32, 100, 448, -64}) {
-    try {
-      cpu::PaddedFft fft(n);
-      ADD_FAILURE() << n;
-    } catch (const Error& error) {
-      EXPECT_EQ(error.what(),
-                "fft: expected a length of 1, 3 or 5 times a power of two from 64 on, got " +
-                    std::to_string(n));
-    }
+    EXPECT_EQ(error_of([&] { cpu::PaddedFft fft(n); }),
+              "fft: expected a length of 1, 3 or 5 times a power of two from 64 on, got " +
+                  std::to_string(n));
   }
 }
 

@@ -9,6 +9,7 @@
 #include "clipk/core/error.hpp"
 #include "io/files.hpp"
 #include "study/table.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::study {
 namespace {

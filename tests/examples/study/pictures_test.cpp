@@ -10,7 +10,6 @@
 
 #include "clipk/core/matrix.hpp"
 #include "cluster/pictures.hpp"
-#include "io/files.hpp"
 #include "study/chart.hpp"
 #include "study/gnuplot.hpp"
 #include "study/heatmap.hpp"
@@ -18,6 +17,7 @@
 #include "study/picture_text.hpp"
 #include "study/scatter.hpp"
 #include "study/text.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::study {
 namespace {

@@ -13,6 +13,7 @@
 #include "clipk/io/sha256.hpp"
 #include "examples/study/program.hpp"
 #include "io/files.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk {
 namespace {

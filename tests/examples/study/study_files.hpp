@@ -12,6 +12,7 @@
 
 #include "examples/study/program.hpp"
 #include "io/files.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 

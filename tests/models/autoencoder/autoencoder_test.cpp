@@ -1,14 +1,15 @@
 #include "clipk/models/autoencoder.hpp"
 
 #include <cmath>
-#include <cstring>
-#include <filesystem>
 
-#include "clipk/core/error.hpp"
 #include "clipk/models/pca.hpp"
+#include "io/files.hpp"
 #include "models/autoencoder/autoencoder_problem.hpp"
 #include "support/arrays.hpp"
+#include "support/central_difference.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
+#include "support/same_bytes.hpp"
 
 namespace clipk::test {
 namespace {
@@ -60,12 +61,14 @@ AutoencoderOptions small() {
   return options;
 }
 
-std::string same_bytes(const Matrix<float>& a, const Matrix<float>& b) {
-  if (a.rows() != b.rows() || a.cols() != b.cols()) return "shapes differ";
-  return std::memcmp(a.data(), b.data(),
-                     static_cast<std::size_t>(a.rows() * a.cols()) * sizeof(float)) == 0
-             ? ""
-             : "bytes differ";
+// The same weights, from the same training.
+void expect_same(Context& context, const Matrix<float>& rows, const Autoencoder& a,
+                 const Autoencoder& b) {
+  EXPECT_EQ(a.losses(), b.losses());
+  EXPECT_EQ(a.layer_losses(), b.layer_losses());
+  const Matrix<float> codes = a.encode(context, rows);
+  EXPECT_TRUE(same_bytes(codes, b.encode(context, rows)));
+  EXPECT_TRUE(same_bytes(a.decode(context, codes), b.decode(context, codes)));
 }
 
 TEST(Autoencoder, FindsASurfaceOfTwoDimensions) {
@@ -94,7 +97,7 @@ TEST(Autoencoder, SameBytesForAnyNumberOfThreads) {
   Context one = cpu(1), two = cpu(2);
   const Autoencoder a = Autoencoder::fit(one, data.rows, options);
   const Autoencoder b = Autoencoder::fit(two, data.rows, options);
-  EXPECT_EQ(same_bytes(a.encode(one, data.rows), b.encode(two, data.rows)), "");
+  EXPECT_TRUE(same_bytes(a.encode(one, data.rows), b.encode(two, data.rows)));
   EXPECT_EQ(a.reconstruction_error(one, data.rows), b.reconstruction_error(two, data.rows));
 }
 
@@ -126,17 +129,7 @@ TEST(Autoencoder, GradientOfTheWholeChainFollowsCentralDifferences) {
     network.encode_backward(context, x, workspace);
     const VectorView<double> all = network.parameters().gradients;
     const std::vector<double> gradients(all.begin(), all.end());
-    std::int64_t moved = 0;
-    for (std::int64_t i = 0; i < values.size; ++i) {
-      const double kept = values[i], h = 1e-6;
-      values[i] = kept + h;
-      const double up = loss();
-      values[i] = kept - h;
-      const double down = loss();
-      values[i] = kept;
-      EXPECT_NEAR(gradients[static_cast<std::size_t>(i)], (up - down) / (2 * h), 1e-8);
-      if (up != down) ++moved;
-    }
+    const std::int64_t moved = expect_central_differences(loss, values, gradients, 1e-6, 1e-8);
     EXPECT_GT(moved, values.size / 4);  // the rest is padding, and units that relu shuts
   }
 }
@@ -166,13 +159,7 @@ TEST(Autoencoder, GradientOfALayerFollowsCentralDifferences) {
     const std::vector<float> gradients(problem.gradients().begin(), problem.gradients().end());
     double largest = 0;
     for (std::int64_t i = 0; i < values.size; ++i) {
-      const float kept = values[i], h = 1e-2F;
-      values[i] = kept + h;
-      const double up = loss();
-      values[i] = kept - h;
-      const double down = loss();
-      values[i] = kept;
-      const double slope = (up - down) / (2 * static_cast<double>(h));
+      const double slope = central_difference(loss, values[i], 1e-2F);
       EXPECT_NEAR(gradients[static_cast<std::size_t>(i)], slope, 5e-4) << layer << ' ' << i;
       largest = worse(largest, std::fabs(slope));
     }
@@ -256,7 +243,7 @@ TEST(Autoencoder, EqualLengthForgetsBrightnessAndUnit) {
   const Autoencoder model = Autoencoder::fit(context, data.rows, options);
   const Autoencoder same = Autoencoder::fit(context, brighter, options);
   EXPECT_EQ(model.scaling(), RowScaling::equal_length);
-  EXPECT_EQ(same_bytes(model.encode(context, data.rows), same.encode(context, brighter)), "");
+  EXPECT_TRUE(same_bytes(model.encode(context, data.rows), same.encode(context, brighter)));
   const Matrix<float> scaled = model.scaled(context, brighter);
   for (std::int64_t i = 0; i < 100; ++i) {
     double squares = 0;
@@ -448,25 +435,7 @@ TEST(Autoencoder, LayersMayBeNone) {
   EXPECT_LT(linear.reconstruction_error(context, data.rows), 1e-2 * data.variance);
 }
 
-class AutoencoderFiles : public ::testing::Test {
- protected:
-  AutoencoderFiles()
-      : folder_(std::filesystem::temp_directory_path() /
-                ("clipk_autoencoder_" +
-                 std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()))) {
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
-  }
-  ~AutoencoderFiles() override { std::filesystem::remove_all(folder_); }
-  std::filesystem::path file(const char* name) const { return folder_ / name; }
-  std::size_t files() const {
-    return static_cast<std::size_t>(
-        std::distance(std::filesystem::directory_iterator(folder_), {}));
-  }
-
- private:
-  std::filesystem::path folder_;
-};
+class AutoencoderFiles : public FileTest {};
 
 TEST_F(AutoencoderFiles, SavesAndLoads) {
   Context context = cpu();
@@ -476,14 +445,10 @@ TEST_F(AutoencoderFiles, SavesAndLoads) {
   options.layer_epochs = 1;
   options.epochs = 2;
   const Autoencoder model = Autoencoder::fit(context, data.rows, options);
-  model.save(context, file("model"));
-  const Autoencoder back = Autoencoder::load(context, file("model"));
-  EXPECT_EQ(back.losses(), model.losses());
-  EXPECT_EQ(back.layer_losses(), model.layer_losses());
+  model.save(context, path("model"));
+  const Autoencoder back = Autoencoder::load(context, path("model"));
   EXPECT_EQ(back.scaling(), model.scaling());
-  const Matrix<float> codes = model.encode(context, data.rows);
-  EXPECT_EQ(same_bytes(codes, back.encode(context, data.rows)), "");
-  EXPECT_EQ(same_bytes(model.decode(context, codes), back.decode(context, codes)), "");
+  expect_same(context, data.rows, model, back);
 }
 
 struct Interrupted : std::exception {};
@@ -495,7 +460,7 @@ TEST_F(AutoencoderFiles, ResumesToTheSameBytesAfterRestarts) {
   options.layer_epochs = 2;
   options.epochs = 6;
   const Autoencoder whole = Autoencoder::fit(context, data.rows, options);
-  options.checkpoint = file("checkpoint");
+  options.checkpoint = path("checkpoint");
   for (int stops = 0;; ++stops) {
     ASSERT_LT(stops, 40);
     int epochs = 0;
@@ -504,9 +469,7 @@ TEST_F(AutoencoderFiles, ResumesToTheSameBytesAfterRestarts) {
     };
     try {
       const Autoencoder resumed = Autoencoder::fit(context, data.rows, options);
-      EXPECT_EQ(same_bytes(whole.encode(context, data.rows), resumed.encode(context, data.rows)),
-                "");
-      EXPECT_EQ(whole.losses(), resumed.losses());
+      expect_same(context, data.rows, whole, resumed);
       EXPECT_GT(stops, 2);
       return;
     } catch (const Interrupted&) {
@@ -523,7 +486,7 @@ TEST_F(AutoencoderFiles, ResumesToTheSameBytesFromAnyStage) {
   options.layer_epochs = 3;
   options.epochs = 4;
   const Autoencoder whole = Autoencoder::fit(context, data.rows, options);
-  options.checkpoint = file("checkpoint");
+  options.checkpoint = path("checkpoint");
   int stops = 0;
   for (;;) {
     int steps = 0;
@@ -532,25 +495,18 @@ TEST_F(AutoencoderFiles, ResumesToTheSameBytesFromAnyStage) {
     };
     try {
       const Autoencoder resumed = Autoencoder::fit(context, data.rows, options);
-      EXPECT_EQ(same_bytes(whole.encode(context, data.rows), resumed.encode(context, data.rows)),
-                "");
-      EXPECT_EQ(resumed.losses(), whole.losses());
-      EXPECT_EQ(resumed.layer_losses(), whole.layer_losses());
+      expect_same(context, data.rows, whole, resumed);
       break;
     } catch (const Interrupted&) {
       ASSERT_LT(++stops, 30);
     }
   }
   EXPECT_GT(stops, 3);
-  EXPECT_EQ(files(), 1U);  // those of the layers are gone
+  EXPECT_EQ(file_count(), 1U);  // those of the layers are gone
   options.progress = {};
   options.noise = 0.5F;
-  try {
-    Autoencoder::fit(context, data.rows, options);
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("expected a checkpoint of"), std::string::npos);
-  }
+  EXPECT_HAS(error_of([&] { Autoencoder::fit(context, data.rows, options); }),
+             "expected a checkpoint of");
 }
 
 TEST(Autoencoder, ProgressCountsAllStages) {
@@ -581,12 +537,8 @@ TEST(Autoencoder, BadInputIsNamed) {
   const auto message = [&](auto&& change, const Matrix<float>* rows = nullptr) {
     AutoencoderOptions options = small();
     change(options);
-    try {
-      Autoencoder::fit(context, rows == nullptr ? data.rows : *rows, options);
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
+    return error_of(
+        [&] { Autoencoder::fit(context, rows == nullptr ? data.rows : *rows, options); });
   };
   const auto nothing = [](AutoencoderOptions&) {};
   const Matrix<float> one(1, 8), none(0, 8);
@@ -629,14 +581,7 @@ TEST(Autoencoder, BadInputIsNamed) {
   AutoencoderOptions options = small();
   options.epochs = 1;
   const Autoencoder model = Autoencoder::fit(context, data.rows, options);
-  const auto width = [&](auto&& call) {
-    try {
-      call();
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
-  };
+  const auto width = [&](auto&& call) { return error_of(call); };
   const Matrix<float> wide(2, 9);
   EXPECT_EQ(width([&] { model.encode(context, wide); }),
             "autoencoder: expected rows of width 8, got 9");

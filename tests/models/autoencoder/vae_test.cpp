@@ -2,14 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <filesystem>
 
-#include "clipk/core/error.hpp"
 #include "clipk/ops/corrupt.hpp"
+#include "io/files.hpp"
 #include "models/autoencoder/vae_problem.hpp"
 #include "support/arrays.hpp"
+#include "support/central_difference.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
+#include "support/same_bytes.hpp"
 
 namespace clipk::test {
 namespace {
@@ -45,12 +47,6 @@ VaeOptions small() {
   options.batch = 50;
   options.rate = 3e-3;
   return options;
-}
-
-bool same_bytes(const Matrix<float>& a, const Matrix<float>& b) {
-  return a.rows() == b.rows() && a.cols() == b.cols() &&
-         std::memcmp(a.data(), b.data(),
-                     static_cast<std::size_t>(a.rows() * a.cols()) * sizeof(float)) == 0;
 }
 
 // Without hidden layers the optimum is probabilistic PCA's (Lucas et al., NeurIPS 2019): an axis of
@@ -194,36 +190,12 @@ TEST(Vae, GradientOfAStepFollowsCentralDifferences) {
     EXPECT_NEAR(value, wanted, 1e-12 * wanted);
 
     const VectorView<double> values = network.parameters().values;
-    std::int64_t moved = 0;
-    for (std::int64_t i = 0; i < values.size; ++i) {
-      const double kept = values[i], h = 1e-6;
-      values[i] = kept + h;
-      const double up = loss();
-      values[i] = kept - h;
-      const double down = loss();
-      values[i] = kept;
-      EXPECT_NEAR(gradients[static_cast<std::size_t>(i)], (up - down) / (2 * h), 1e-7);
-      if (up != down) ++moved;
-    }
+    const std::int64_t moved = expect_central_differences(loss, values, gradients, 1e-6, 1e-7);
     EXPECT_GT(moved, values.size / 4);  // the rest is padding, and units that relu shuts
   }
 }
 
-class VaeFiles : public ::testing::Test {
- protected:
-  VaeFiles()
-      : folder_(std::filesystem::temp_directory_path() /
-                ("clipk_vae_" +
-                 std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()))) {
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
-  }
-  ~VaeFiles() override { std::filesystem::remove_all(folder_); }
-  std::filesystem::path file(const char* name) const { return folder_ / name; }
-
- private:
-  std::filesystem::path folder_;
-};
+class VaeFiles : public FileTest {};
 
 TEST_F(VaeFiles, SavesAndLoads) {
   Context context = cpu();
@@ -232,8 +204,8 @@ TEST_F(VaeFiles, SavesAndLoads) {
   options.activation = Activation::tanh;
   options.epochs = 2;
   const Vae model = Vae::fit(context, rows, options);
-  model.save(context, file("model"));
-  const Vae back = Vae::load(context, file("model"));
+  model.save(context, path("model"));
+  const Vae back = Vae::load(context, path("model"));
   EXPECT_EQ(back.losses(), model.losses());
   EXPECT_EQ(back.sigma(), model.sigma());
   const Matrix<float> codes = model.encode(context, rows);
@@ -242,14 +214,8 @@ TEST_F(VaeFiles, SavesAndLoads) {
   EXPECT_TRUE(
       same_bytes(model.sample_codes(context, rows, 2), back.sample_codes(context, rows, 2)));
   ArchiveWriter other("autoencoder model", 1);
-  other.write(file("other"));
-  try {
-    Vae::load(context, file("other"));
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("expected a clipk vae model"), std::string::npos)
-        << error.what();
-  }
+  other.write(path("other"));
+  EXPECT_HAS(error_of([&] { Vae::load(context, path("other")); }), "expected a clipk vae model");
 }
 
 struct Interrupted : std::exception {};
@@ -260,7 +226,7 @@ TEST_F(VaeFiles, ResumesToTheSameBytes) {
   VaeOptions options = small();
   options.epochs = 6;
   const Vae whole = Vae::fit(context, rows, options);
-  options.checkpoint = file("checkpoint");
+  options.checkpoint = path("checkpoint");
   options.progress = [](const Progress& p) {
     if (p.step == 10) throw Interrupted();
   };
@@ -275,30 +241,17 @@ TEST_F(VaeFiles, ResumesToTheSameBytes) {
   EXPECT_TRUE(same_bytes(whole.encode(context, rows), resumed.encode(context, rows)));
   EXPECT_EQ(resumed.losses(), whole.losses());
   options.sigma = 0.3F;
-  try {
-    Vae::fit(context, rows, options);
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("expected a checkpoint of"), std::string::npos);
-  }
+  EXPECT_HAS(error_of([&] { Vae::fit(context, rows, options); }), "expected a checkpoint of");
 }
 
 TEST(Vae, BadInputIsNamed) {
   Context context = cpu();
   const Matrix<float> good = gaussian_rows(40, 8, {1});
-  const auto message = [](auto&& call) {
-    try {
-      call();
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
-  };
   const auto fit = [&](auto&& change, const Matrix<float>* rows = nullptr) {
     VaeOptions options = small();
     options.epochs = 1;
     change(options);
-    return message([&] { Vae::fit(context, rows == nullptr ? good : *rows, options); });
+    return error_of([&] { Vae::fit(context, rows == nullptr ? good : *rows, options); });
   };
   const auto nothing = [](VaeOptions&) {};
   const Matrix<float> one(1, 8), none(0, 8), wide(2, 9);
@@ -325,10 +278,11 @@ TEST(Vae, BadInputIsNamed) {
   VaeOptions options = small();
   options.epochs = 1;
   const Vae model = Vae::fit(context, good, options);
-  EXPECT_EQ(message([&] { model.encode(context, wide); }), "vae: expected rows of width 8, got 9");
-  EXPECT_EQ(message([&] { model.sample_codes(context, wide, 0); }),
+  EXPECT_EQ(error_of([&] { model.encode(context, wide); }), "vae: expected rows of width 8, got 9");
+  EXPECT_EQ(error_of([&] { model.sample_codes(context, wide, 0); }),
             "vae: expected rows of width 8, got 9");
-  EXPECT_EQ(message([&] { model.decode(context, wide); }), "vae: expected codes of width 4, got 9");
+  EXPECT_EQ(error_of([&] { model.decode(context, wide); }),
+            "vae: expected codes of width 4, got 9");
   EXPECT_EQ(model.encode(context, none).rows(), 0);
   EXPECT_EQ(model.sample_codes(context, none, 0).rows(), 0);
   EXPECT_EQ(model.reconstruction_error(context, none), 0);

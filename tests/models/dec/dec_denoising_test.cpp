@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <string>
 
-#include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
 #include "clipk/models/dec.hpp"
 #include "clipk/models/kmeans.hpp"
 #include "support/arrays.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -91,12 +91,7 @@ TEST(DecDenoising, OptionsThatMakeNoSenseAreNamed) {
   const auto message = [&](const ManifoldDenoisingOptions& denoising) -> std::string {
     DecOptions options = small(3);
     options.denoising = denoising;
-    try {
-      Dec::fit(context, rows, ae, options);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return error_of([&] { Dec::fit(context, rows, ae, options); });
   };
   EXPECT_EQ(message({.neighbors = 1}), "denoise_manifold: expected 2 to 128 neighbors, got 1");
   EXPECT_EQ(message({.neighbors = 129}), "denoise_manifold: expected 2 to 128 neighbors, got 129");

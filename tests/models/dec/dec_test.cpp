@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <cmath>
-#include <cstring>
 #include <filesystem>
 #include <limits>
 #include <string>
@@ -12,6 +11,8 @@
 #include "clipk/metrics/clustering.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
+#include "support/same_bytes.hpp"
 
 namespace clipk::test {
 namespace {
@@ -67,14 +68,6 @@ DecOptions small(std::int64_t k) {
   options.update_interval = 20;
   options.max_steps = 200;
   return options;
-}
-
-std::string same_bytes(const Matrix<float>& a, const Matrix<float>& b) {
-  if (a.rows() != b.rows() || a.cols() != b.cols()) return "shapes differ";
-  return std::memcmp(a.data(), b.data(),
-                     static_cast<std::size_t>(a.rows() * a.cols()) * sizeof(float)) == 0
-             ? ""
-             : "bytes differ";
 }
 
 double ari(const std::vector<std::int32_t>& a, const std::vector<std::int32_t>& b) {
@@ -157,8 +150,8 @@ TEST(Dec, CollapseRollsBackToTheBytesOfTheLastHealthyUpdate) {
     options.max_steps = dec.steps();
     options.on_update = {};
     const Dec healthy = Dec::fit(context, data.rows, ae, options);
-    EXPECT_EQ(same_bytes(dec.encode(context, data.rows), healthy.encode(context, data.rows)), "");
-    EXPECT_EQ(same_bytes(dec.centres(), healthy.centres()), "");
+    EXPECT_TRUE(same_bytes(dec.encode(context, data.rows), healthy.encode(context, data.rows)));
+    EXPECT_TRUE(same_bytes(dec.centres(), healthy.centres()));
     EXPECT_EQ(dec.labels(), healthy.labels());
     EXPECT_EQ(dec.predict(context, data.rows), dec.labels());
   }
@@ -238,8 +231,8 @@ TEST(Dec, SameBytesForAnyNumberOfThreads) {
     return Dec::fit(context, data.rows, ae, options);
   };
   const Dec a = fit(one), b = fit(two);
-  EXPECT_EQ(same_bytes(a.encode(one, data.rows), b.encode(two, data.rows)), "");
-  EXPECT_EQ(same_bytes(a.centres(), b.centres()), "");
+  EXPECT_TRUE(same_bytes(a.encode(one, data.rows), b.encode(two, data.rows)));
+  EXPECT_TRUE(same_bytes(a.centres(), b.centres()));
   EXPECT_EQ(a.labels(), b.labels());
 }
 
@@ -264,13 +257,12 @@ TEST(Dec, ResumesToTheSameBytes) {
       EXPECT_THROW(Dec::fit(context, data.rows, ae, options), Interrupted);
       options.progress = {};
       const Dec resumed = Dec::fit(context, data.rows, ae, options);
-      EXPECT_EQ(same_bytes(whole.encode(context, data.rows), resumed.encode(context, data.rows)),
-                "");
-      EXPECT_EQ(same_bytes(whole.centres(), resumed.centres()), "");
+      EXPECT_TRUE(same_bytes(whole.encode(context, data.rows), resumed.encode(context, data.rows)));
+      EXPECT_TRUE(same_bytes(whole.centres(), resumed.centres()));
       EXPECT_EQ(whole.history().size(), resumed.history().size());
       // A finished run is read back.
       const Dec again = Dec::fit(context, data.rows, ae, options);
-      EXPECT_EQ(same_bytes(whole.centres(), again.centres()), "");
+      EXPECT_TRUE(same_bytes(whole.centres(), again.centres()));
       EXPECT_EQ(whole.start_labels(), again.start_labels());
       EXPECT_EQ(again.stop(), DecStop::max_steps);
       std::filesystem::remove(options.checkpoint);
@@ -302,7 +294,7 @@ TEST(Dec, SavesAndLoads) {
   const auto path = scratch_file("model");
   dec.save(context, path);
   const Dec loaded = Dec::load(context, path);
-  EXPECT_EQ(same_bytes(dec.assign(context, data.rows), loaded.assign(context, data.rows)), "");
+  EXPECT_TRUE(same_bytes(dec.assign(context, data.rows), loaded.assign(context, data.rows)));
   EXPECT_EQ(loaded.labels(), dec.labels());
   EXPECT_EQ(loaded.start_labels(), dec.start_labels());
   EXPECT_EQ(loaded.scaling(), RowScaling::standardized);
@@ -338,12 +330,7 @@ TEST(Dec, BadInputIsNamed) {
   const Planted data = planted(60, 3, 8, 0.1);
   const Autoencoder ae = pretrained(context, data.rows, 3, 2);
   const auto message = [&](const Matrix<float>& rows, const DecOptions& options) -> std::string {
-    try {
-      Dec::fit(context, rows, ae, options);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return error_of([&] { Dec::fit(context, rows, ae, options); });
   };
   EXPECT_EQ(message(data.rows, small(1)), "dec: expected k of at least 2, got 1");
   EXPECT_EQ(message(data.rows, small(61)),

@@ -5,9 +5,9 @@
 #include <cstring>
 #include <utility>
 
-#include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk {
 namespace {
@@ -86,12 +86,7 @@ TEST(ManifoldDenoising, BadInput) {
   Context context = Context::cpu();
   Matrix<float> rows = normal_rows(20, 2, 4);
   const auto message = [&](const ManifoldDenoisingOptions& options) {
-    try {
-      denoise_manifold(context, rows, options);
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
+    return error_of([&] { denoise_manifold(context, rows, options); });
   };
   EXPECT_EQ(message({.neighbors = 1}), "denoise_manifold: expected 2 to 128 neighbors, got 1");
   EXPECT_EQ(message({.neighbors = 21}),

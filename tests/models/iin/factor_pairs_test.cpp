@@ -9,6 +9,7 @@
 
 #include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -153,12 +154,7 @@ TEST(FactorPairs, BadInputIsNamed) {
                           const FactorPairOptions& options = {}) -> std::string {
     std::vector<Factor> factors = make_factors();
     change(factors);
-    try {
-      FactorPairs(factors, rows, options);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return error_of([&] { FactorPairs(factors, rows, options); });
   };
   const auto keep = [](auto&) {};
   EXPECT_EQ(message(keep), "no error");

@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <numeric>
 #include <utility>
 
-#include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -161,12 +160,7 @@ TEST(FactorSizes, BadInputIsNamed) {
   Data data;
   const FactorPairs pairs(data.factors, kRows);
   const auto message = [&](MatrixView<const float> rows, const FactorSizeOptions& options = {}) {
-    try {
-      factor_sizes(context, rows, pairs, options);
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
+    return error_of([&] { factor_sizes(context, rows, pairs, options); });
   };
   const MatrixView<const float> rows = std::as_const(data.rows).view();
   EXPECT_EQ(message(rows.row_range(0, 10)),

@@ -8,6 +8,7 @@
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk {
 namespace {
@@ -94,12 +95,7 @@ TEST(FlowDiagnostics, RowsInAPlaneAreRefusedBefore) {
   check_diagnosable(context, rows);
   for (std::int64_t i = 0; i < 50; ++i) rows(i, 4) = 3;
   const auto message = [&](MatrixView<const float> train) -> std::string {
-    try {
-      check_diagnosable(context, train);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return error_of([&] { check_diagnosable(context, train); });
   };
   EXPECT_EQ(message(rows),
             "flow_diagnostics: expected training rows that span all 5 columns, got a singular "

@@ -12,6 +12,7 @@
 #include "io/files.hpp"
 #include "models/iin/flow_support.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -62,35 +63,35 @@ TEST_P(FlowFileTest, FilesKeepEverything) {
   };
   EXPECT_EQ(bytes_of(flow), bytes_of(back));
   Flow again = reloaded(flow);
-  EXPECT_EQ(message([&] { again.initialize(context, x); }),
+  EXPECT_EQ(error_of([&] { again.initialize(context, x); }),
             "flow initialize: expected a flow that was not initialized, got one that was");
   const Flow fresh(context, 5, options);
   EXPECT_FALSE(reloaded(fresh).initialized());
 }
 
 TEST_P(FlowFileTest, BadInputIsNamed) {
-  EXPECT_EQ(message([&] { Flow(context(), 1); }),
+  EXPECT_EQ(error_of([&] { Flow(context(), 1); }),
             "flow: expected a dimension of at least 2, got 1");
-  EXPECT_EQ(message([&] { Flow(context(), 4, {.depth = 0}); }),
+  EXPECT_EQ(error_of([&] { Flow(context(), 4, {.depth = 0}); }),
             "flow: expected a depth of at least 1, got 0");
-  EXPECT_EQ(message([&] { Flow(context(), 4, {.clamp = 0}); }),
+  EXPECT_EQ(error_of([&] { Flow(context(), 4, {.clamp = 0}); }),
             "flow: expected a clamp above 0 and at most 80.000000, got 0.000000");
   Flow flow(context(), 4, kSmall);
   Matrix<float> x = rows_of<float>(context(), 6, 4, 1), z(context(), 6, 4);
-  EXPECT_EQ(message([&] { flow.transform(context(), x, z.view()); }),
+  EXPECT_EQ(error_of([&] { flow.transform(context(), x, z.view()); }),
             "flow transform: expected a flow that was initialized from a first batch, got one that "
             "was not");
   Matrix<float> host = x.to_host(context());
   host(3, 1) = NAN;
   const Matrix<float> bad = host.to_device(context());
-  EXPECT_EQ(message([&] { flow.initialize(context(), bad); }),
+  EXPECT_EQ(error_of([&] { flow.initialize(context(), bad); }),
             "flow initialize: expected finite values, got nan in row 3, column 1");
   flow.initialize(context(), x);
   Matrix<float> wide(context(), 6, 5), log_det(context(), 1, 6);
-  EXPECT_EQ(message([&] { flow.inverse(context(), wide, wide.view()); }),
+  EXPECT_EQ(error_of([&] { flow.inverse(context(), wide, wide.view()); }),
             "flow inverse: expected z of 4 columns, got 5");
   Flow::Workspace workspace(context(), flow, 5);
-  EXPECT_EQ(message([&] { flow.forward(context(), x, workspace, z.view(), log_det.flat()); }),
+  EXPECT_EQ(error_of([&] { flow.forward(context(), x, workspace, z.view(), log_det.flat()); }),
             "flow forward: expected x of at most 5 rows, got 6");
 }
 
@@ -105,7 +106,7 @@ TEST_P(FlowFileTest, StatesWithoutAnInverseAreNamed) {
     float kept = 0;
     copy<float>(context(), at, VectorView<float>(&kept, 1));
     copy<float>(context(), VectorView<const float>(&value, 1), at);
-    const std::string said = message([&] { flow.inverse(context(), x, back.view()); });
+    const std::string said = error_of([&] { flow.inverse(context(), x, back.view()); });
     copy<float>(context(), VectorView<const float>(&kept, 1), at);
     return said;
   };
@@ -116,17 +117,17 @@ TEST_P(FlowFileTest, StatesWithoutAnInverseAreNamed) {
   EXPECT_EQ(with(3, INFINITY),
             "flow inverse: expected finite shifts, got inf in block 0, column 3");
   EXPECT_EQ(with(40, NAN).substr(0, 53), "flow inverse: expected finite values, got nan in row ");
-  EXPECT_EQ(message([&] { flow.inverse(context(), x, back.view()); }), "no error");
+  EXPECT_EQ(error_of([&] { flow.inverse(context(), x, back.view()); }), "no error");
 }
 
 TEST_P(FlowFileTest, FilesOfAnotherFlowAreRefused) {
   Flow flow(context(), 4, kSmall);
   EXPECT_TRUE(
-      message([&] { reloaded(flow, 6); }).ends_with("expected a flow of dimension 6, got 4"));
+      error_of([&] { reloaded(flow, 6); }).ends_with("expected a flow of dimension 6, got 4"));
   flow.initialize(context(), rows_of<float>(context(), 6, 4, 1));
   const float bad = NAN;
   copy<float>(context(), VectorView<const float>(&bad, 1), flow.parameters().values.slice(40, 1));
-  EXPECT_HAS(message([&] { reloaded(flow); }), "' of finite numbers, got nan in ");
+  EXPECT_HAS(error_of([&] { reloaded(flow); }), "' of finite numbers, got nan in ");
 }
 
 // A file that was written whole but says what cannot be is named, and costs no memory.
@@ -146,11 +147,11 @@ TEST_P(FlowFileTest, FilesThatLieAreNamed) {
     writer.write(path);
     const ArchiveReader reader(path, "test model", 1);
     std::filesystem::remove(path);
-    const std::string text = message([&] { Flow::load(context(), reader, "flow"); });
+    const std::string text = error_of([&] { Flow::load(context(), reader, "flow"); });
     EXPECT_TRUE(text.starts_with(path.string() + ": ")) << text;
     return text.substr(std::min(text.size(), path.string().size() + 2));
   };
-  EXPECT_EQ(load(4, 2, 8, 1, "cosine", 2), message([] { coupling_scale_named("cosine"); }));
+  EXPECT_EQ(load(4, 2, 8, 1, "cosine", 2), error_of([] { coupling_scale_named("cosine"); }));
   EXPECT_EQ(load(4, 2, 0, 1, "tanh", 2), "flow: expected a width of at least 1, got 0");
   EXPECT_EQ(load(4, 2, 8, 1, "tanh", 100),
             "flow: expected a clamp above 0 and at most 80.000000, got 100.000000");

@@ -74,13 +74,4 @@ inline std::vector<double> train(Context& context, Flow& flow, const Matrix<floa
   return losses;
 }
 
-inline std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 }  // namespace clipk::test

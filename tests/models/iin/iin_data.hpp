@@ -2,13 +2,13 @@
 
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <numbers>
 #include <string>
 #include <vector>
 
 #include "clipk/core/random.hpp"
 #include "clipk/models/iin.hpp"
+#include "support/same_bytes.hpp"
 
 namespace clipk::test {
 
@@ -77,12 +77,6 @@ inline IinOptions small() {
 
 inline Context cpu(int threads = 1) {
   return Context::cpu({.seed = 11, .threads = threads});
-}
-
-inline std::string difference(const Matrix<float>& a, const Matrix<float>& b) {
-  if (a.rows() != b.rows() || a.cols() != b.cols()) return "another shape";
-  const auto bytes = static_cast<std::size_t>(a.rows() * a.cols()) * sizeof(float);
-  return std::memcmp(a.data(), b.data(), bytes) == 0 ? "" : "other bytes";
 }
 
 }  // namespace clipk::test

@@ -1,41 +1,30 @@
 #include "clipk/models/iin.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <cmath>
-#include <filesystem>
 #include <functional>
 #include <stdexcept>
 
 #include "clipk/core/error.hpp"
 #include "clipk/io/archive.hpp"
+#include "io/files.hpp"
 #include "models/iin/iin_data.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
 
-class IinFiles : public ::testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() /
-              ("clipk_iin_" + std::to_string(::getpid()) + "_" +
-               ::testing::UnitTest::GetInstance()->current_test_info()->name());
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-  std::filesystem::path folder_;
-};
+class IinFiles : public FileTest {};
 
 TEST_F(IinFiles, SavedAndLoadedItIsTheSame) {
   Context context = cpu();
   const Data data(100);
   const Iin iin = Iin::fit(context, data.rows, data.factors, small());
-  iin.save(context, folder_ / "model");
+  iin.save(context, path("model"));
   Context another = Context::cpu({.seed = 99});
-  const Iin loaded = Iin::load(another, folder_ / "model");
+  const Iin loaded = Iin::load(another, path("model"));
   EXPECT_EQ(loaded.losses(), iin.losses());
   EXPECT_EQ(loaded.dim(), kDim);
   for (std::size_t b = 0; b < 3; ++b) {
@@ -44,13 +33,12 @@ TEST_F(IinFiles, SavedAndLoadedItIsTheSame) {
     EXPECT_EQ(loaded.blocks()[b].size, iin.blocks()[b].size);
     EXPECT_EQ(loaded.blocks()[b].rho, iin.blocks()[b].rho);
   }
-  EXPECT_EQ(difference(loaded.transform(another, data.rows), iin.transform(context, data.rows)),
-            "");
+  EXPECT_TRUE(same_bytes(loaded.transform(another, data.rows), iin.transform(context, data.rows)));
   EXPECT_EQ(loaded.typicality(another, data.rows).share, iin.typicality(context, data.rows).share);
-  ArchiveWriter(std::string("vae model"), 1).write(folder_ / "other");
-  EXPECT_THROW(Iin::load(context, folder_ / "other"), Error);
-  ArchiveWriter(std::string("iin model"), 2).write(folder_ / "newer");
-  EXPECT_THROW(Iin::load(context, folder_ / "newer"), Error);
+  ArchiveWriter(std::string("vae model"), 1).write(path("other"));
+  EXPECT_THROW(Iin::load(context, path("other")), Error);
+  ArchiveWriter(std::string("iin model"), 2).write(path("newer"));
+  EXPECT_THROW(Iin::load(context, path("newer")), Error);
   EXPECT_THROW(loaded.transform(another, Matrix<float>(3, kDim + 1)), Error);
 }
 
@@ -61,7 +49,7 @@ TEST_F(IinFiles, RangesThatCannotBeAreNamed) {
   options.epochs = 1;
   const Iin iin = Iin::fit(context, data.rows, data.factors, options);
   const auto load = [&](const std::vector<double>& density, const std::vector<float>& lowest,
-                        const std::vector<float>& highest) -> std::string {
+                        const std::vector<float>& highest) {
     ArchiveWriter archive("iin model", 1);
     archive.add("sizes", std::vector<std::int64_t>{});
     archive.add("rho", std::vector<double>{});
@@ -70,27 +58,24 @@ TEST_F(IinFiles, RangesThatCannotBeAreNamed) {
     archive.add("lowest", lowest);
     archive.add("highest", highest);
     iin.flow().save(context, archive, "flow");
-    archive.write(folder_ / "model");
-    try {
-      Iin::load(context, folder_ / "model");
-    } catch (const Error& error) {
-      return std::string(error.what()).substr((folder_ / "model").string().size() + 2);
-    }
-    return "no error";
+    archive.write(path("model"));
+    return error_of([&] { Iin::load(context, path("model")); });
   };
+  const std::string at = path("model").string() + ": ";
   const std::vector<float> zeros(kDim), ones(kDim, 1);
   EXPECT_EQ(load({-2, -1, -1}, zeros, ones), "no error");
   EXPECT_EQ(load({-2, -1, -1.5}, zeros, ones),
-            "expected densities of rows that rise, got -1.500000 in place 2");
+            at + "expected densities of rows that rise, got -1.500000 in place 2");
   EXPECT_EQ(load({-2, NAN, -1}, zeros, ones),
-            "expected entry 'log_density' of finite numbers, got nan in place 1");
-  EXPECT_EQ(load({-2, -1}, ones, zeros),
-            "expected lowest values, none above the highest one of its column, got 1.000000 and "
-            "0.000000 of column 0");
+            at + "expected entry 'log_density' of finite numbers, got nan in place 1");
+  EXPECT_EQ(
+      load({-2, -1}, ones, zeros),
+      at + "expected lowest values, none above the highest one of its column, got 1.000000 and "
+           "0.000000 of column 0");
   std::vector<float> broken = ones;
   broken[2] = INFINITY;
   EXPECT_EQ(load({-2, -1}, zeros, broken),
-            "expected entry 'highest' of finite numbers, got inf in place 2");
+            at + "expected entry 'highest' of finite numbers, got inf in place 2");
 }
 
 TEST_F(IinFiles, StoppedAndResumedItGivesTheSameBytes) {
@@ -102,7 +87,7 @@ TEST_F(IinFiles, StoppedAndResumedItGivesTheSameBytes) {
     options.rho_warmup = 0.2;
     Context context = cpu();
     const Iin whole = Iin::fit(context, data.rows, data.log_variance, data.factors, options);
-    options.checkpoint = folder_ / ("checkpoint" + std::to_string(estimate));
+    options.checkpoint = path("checkpoint" + std::to_string(estimate));
     options.progress = [](const Progress& progress) {
       if (progress.epoch == 4) throw std::runtime_error("stopped");
     };
@@ -112,8 +97,8 @@ TEST_F(IinFiles, StoppedAndResumedItGivesTheSameBytes) {
     for (int run = 0; run < 2; ++run) {  // the second one finds a training that has ended
       Context again = cpu();
       const Iin resumed = Iin::fit(again, data.rows, data.log_variance, data.factors, options);
-      EXPECT_EQ(
-          difference(whole.transform(context, data.rows), resumed.transform(again, data.rows)), "");
+      EXPECT_TRUE(
+          same_bytes(whole.transform(context, data.rows), resumed.transform(again, data.rows)));
       EXPECT_EQ(whole.blocks()[1].rho, resumed.blocks()[1].rho);
       EXPECT_EQ(whole.losses(), resumed.losses());
     }
@@ -129,12 +114,8 @@ TEST(Iin, BadInputIsNamed) {
     IinOptions options = small();
     options.epochs = 1;
     change(options, data);
-    try {
-      Iin::fit(context, data.rows, data.log_variance, data.factors, options);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return error_of(
+        [&] { Iin::fit(context, data.rows, data.log_variance, data.factors, options); });
   };
   EXPECT_EQ(message([](auto&, auto&) {}), "no error");
   EXPECT_EQ(message([](auto& o, auto&) {
@@ -169,14 +150,7 @@ TEST(Iin, BadInputIsNamed) {
 
   const Data data(60);
   const Iin iin = Iin::fit(context, data.rows, data.factors, small());
-  const auto edit = [&](auto&& f) -> std::string {
-    try {
-      f();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
-  };
+  const auto edit = [&](auto&& f) -> std::string { return error_of(f); };
   EXPECT_EQ(edit([&] { iin.set(context, data.rows, 3, 0, 1); }),
             "iin: expected a block from 0 to 2, got 3");
   EXPECT_EQ(edit([&] { iin.set(context, data.rows, 0, 1, 1); }),

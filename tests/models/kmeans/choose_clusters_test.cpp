@@ -5,6 +5,7 @@
 #include "clipk/core/error.hpp"
 #include "clipk/core/matrix.hpp"
 #include "support/arrays.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -101,12 +102,7 @@ TEST(ChooseClusters, OneAndTwoThreadsChooseTheSame) {
 TEST(ChooseClusters, BadOptionsAreNamed) {
   const Matrix<float> rows = blobs(30, 3, 5);
   const auto message = [&](const ChooseClustersOptions& options) -> std::string {
-    try {
-      choose(rows, options);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return error_of([&] { choose(rows, options); });
   };
   EXPECT_EQ(message({.candidates = {}}), "choose_clusters: expected at least 1 candidate, got 0");
   EXPECT_EQ(message({.runs = 1}), "choose_clusters: expected at least 2 runs, got 1");

@@ -15,6 +15,7 @@
 #include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -354,12 +355,7 @@ TEST(MeansByLabel, FollowThePlainSumsAndNameWhatDoesNotFit) {
     EXPECT_DOUBLE_EQ(means.data()[i], expected[static_cast<std::size_t>(i)]);
   }
   const auto message = [&](const std::vector<std::int32_t>& labels) -> std::string {
-    try {
-      means_by_label(rows, labels, 3);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return error_of([&] { means_by_label(rows, labels, 3); });
   };
   EXPECT_EQ(message({0, 1, 3, 0}),
             "means_by_label: expected labels from 0, below 3, got 3 in row 2");
@@ -392,12 +388,7 @@ TEST(KMeans, ThreadsAndStridesChangeNoBit) {
 void expect_refused(const std::string& message, MatrixView<const float> rows,
                     const KMeansOptions& options) {
   Context context = Context::cpu();
-  try {
-    KMeans::fit(context, rows, options);
-    FAIL() << "no error; expected " << message;
-  } catch (const Error& error) {
-    EXPECT_EQ(error.what(), message);
-  }
+  EXPECT_EQ(error_of([&] { KMeans::fit(context, rows, options); }), message);
 }
 
 TEST(KMeans, RefusesWhatMakesNoSense) {
@@ -433,12 +424,8 @@ TEST(KMeans, RefusesWhatMakesNoSense) {
 TEST(KMeans, PredictRefusesRowsOfAnotherWidth) {
   Context context = Context::cpu();
   const KMeans model = KMeans::fit(context, blobs(12, 3, 2, 23), {.k = 2});
-  try {
-    model.predict(context, Matrix<float>(4, 5));
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "kmeans: expected rows of shape [4, 3], got [4, 5]");
-  }
+  EXPECT_EQ(error_of([&] { model.predict(context, Matrix<float>(4, 5)); }),
+            "kmeans: expected rows of shape [4, 3], got [4, 5]");
 }
 
 }  // namespace

@@ -1,18 +1,18 @@
 #include "clipk/models/neural_mds.hpp"
 
 #include <cmath>
-#include <cstring>
-#include <filesystem>
 
-#include "clipk/core/error.hpp"
 #include "clipk/metrics/geometry.hpp"
 #include "clipk/metrics/retrieval.hpp"
 #include "clipk/models/pca.hpp"
 #include "clipk/models/retrieval_axes.hpp"
 #include "clipk/ops/nearest.hpp"
+#include "io/files.hpp"
 #include "support/arrays.hpp"
 #include "support/coco500.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
+#include "support/same_bytes.hpp"
 
 namespace clipk::test {
 namespace {
@@ -54,14 +54,6 @@ NeuralMdsOptions small(MdsObjective objective) {
   options.rate = 1e-2;
   if (objective == MdsObjective::isometric) options.blocks = {1, 1, 0};
   return options;
-}
-
-std::string same_bytes(const Matrix<float>& a, const Matrix<float>& b) {
-  if (a.rows() != b.rows() || a.cols() != b.cols()) return "shapes differ";
-  return std::memcmp(a.data(), b.data(),
-                     static_cast<std::size_t>(a.rows() * a.cols()) * sizeof(float)) == 0
-             ? ""
-             : "bytes differ";
 }
 
 Context cpu(int threads = 2, std::uint64_t seed = 1) {
@@ -166,7 +158,7 @@ TEST(NeuralMds, TheSameBytesForAnyNumberOfThreads) {
         codes[threads - 1] = NeuralMds::fit(context, rows.images, rows.texts, options)
                                  .transform(context, rows.images, Modality::image);
       }
-      EXPECT_EQ(same_bytes(codes[0], codes[1]), "") << to_string(objective);
+      EXPECT_TRUE(same_bytes(codes[0], codes[1])) << to_string(objective);
     }
   }
 }
@@ -180,23 +172,12 @@ TEST(NeuralMds, TwoNetworksMapEachModalityByItsOwn) {
   const NeuralMds model = NeuralMds::fit(context, rows.images, rows.texts, options);
   Matrix<float> mean_free(1, 12);
   // One row, moved by the difference of the means, would map alike under one network.
-  EXPECT_NE(same_bytes(model.transform(context, rows.images, Modality::image),
-                       model.transform(context, rows.images, Modality::text)),
-            "");
+  EXPECT_FALSE(same_bytes(model.transform(context, rows.images, Modality::image),
+                          model.transform(context, rows.images, Modality::text)));
   EXPECT_LT(model.losses().back(), model.losses().front());
 }
 
-class NeuralMdsFiles : public ::testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() /
-              ("clipk_mds_" + std::to_string(::getpid()) + "_" +
-               ::testing::UnitTest::GetInstance()->current_test_info()->name());
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-  std::filesystem::path folder_;
-};
+class NeuralMdsFiles : public FileTest {};
 
 TEST_F(NeuralMdsFiles, SavedAndLoadedItMapsToTheSameBytes) {
   Context context = cpu();
@@ -205,15 +186,14 @@ TEST_F(NeuralMdsFiles, SavedAndLoadedItMapsToTheSameBytes) {
   options.epochs = 3;
   options.network_per_modality = true;
   const NeuralMds model = NeuralMds::fit(context, rows.images, rows.texts, options);
-  model.save(context, folder_ / "model");
-  const NeuralMds loaded = NeuralMds::load(context, folder_ / "model");
+  model.save(context, path("model"));
+  const NeuralMds loaded = NeuralMds::load(context, path("model"));
   EXPECT_EQ(loaded.dim(), 4);
   EXPECT_EQ(loaded.input_dim(), 12);
   EXPECT_EQ(loaded.losses(), model.losses());
   for (const Modality modality : {Modality::image, Modality::text}) {
-    EXPECT_EQ(same_bytes(loaded.transform(context, rows.texts, modality),
-                         model.transform(context, rows.texts, modality)),
-              "");
+    EXPECT_TRUE(same_bytes(loaded.transform(context, rows.texts, modality),
+                           model.transform(context, rows.texts, modality)));
   }
 }
 
@@ -227,7 +207,7 @@ TEST_F(NeuralMdsFiles, StoppedAndResumedItGivesTheSameBytes) {
     Context context = cpu();
     const Matrix<float> whole = NeuralMds::fit(context, rows.images, rows.texts, options)
                                     .transform(context, rows.images, Modality::image);
-    options.checkpoint = folder_ / ("checkpoint" + std::to_string(inner_share));
+    options.checkpoint = path("checkpoint" + std::to_string(inner_share));
     options.progress = [](const Progress& progress) {
       if (progress.epoch == 7) throw std::runtime_error("stopped");
     };
@@ -236,7 +216,7 @@ TEST_F(NeuralMdsFiles, StoppedAndResumedItGivesTheSameBytes) {
     Context again = cpu();
     const Matrix<float> resumed = NeuralMds::fit(again, rows.images, rows.texts, options)
                                       .transform(again, rows.images, Modality::image);
-    EXPECT_EQ(same_bytes(whole, resumed), "") << inner_share;
+    EXPECT_TRUE(same_bytes(whole, resumed)) << inner_share;
   }
 }
 
@@ -245,16 +225,13 @@ TEST_F(NeuralMdsFiles, ACheckpointOfAnotherModelIsRefused) {
   const Rows rows = make_pairs(30, 12);
   NeuralMdsOptions options = small(MdsObjective::isotonic);
   options.epochs = 2;
-  options.checkpoint = folder_ / "checkpoint";
+  options.checkpoint = path("checkpoint");
   NeuralMds::fit(context, rows.images, rows.texts, options);
   options.dim = 5;
-  try {
-    NeuralMds::fit(context, rows.images, rows.texts, options);
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("12-32-5"), std::string::npos) << error.what();
-    EXPECT_NE(std::string(error.what()).find("12-32-4"), std::string::npos) << error.what();
-  }
+  const std::string error =
+      error_of([&] { NeuralMds::fit(context, rows.images, rows.texts, options); });
+  EXPECT_HAS(error, "12-32-5");
+  EXPECT_HAS(error, "12-32-4");
 }
 
 TEST(NeuralMds, TheInnerSplitStopsBeforeTrainingHurts) {
@@ -277,12 +254,7 @@ TEST(NeuralMds, BadInputIsNamed) {
     Rows changed{Matrix<float>::copy_of(context, rows.images),
                  Matrix<float>::copy_of(context, rows.texts)};
     change(options, changed);
-    try {
-      NeuralMds::fit(context, changed.images, changed.texts, options);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return error_of([&] { NeuralMds::fit(context, changed.images, changed.texts, options); });
   };
   EXPECT_EQ(message([](auto& options, auto&) { options.dim = 13; }),
             "neural_mds: expected a dimension from 1 to 12, got 13");
@@ -461,9 +433,8 @@ TEST_P(NeuralMdsOnDevice, PcaTakesRowsOfTheHost) {
   const Matrix<float> codes = pca.transform(context(), rows.images, Modality::image, 4);
   EXPECT_EQ(codes.device(), context().device());
   Context host = cpu();
-  EXPECT_EQ(
-      same_bytes(codes.to_host(context()), pca.transform(host, rows.images, Modality::image, 4)),
-      "");
+  EXPECT_TRUE(
+      same_bytes(codes.to_host(context()), pca.transform(host, rows.images, Modality::image, 4)));
 }
 
 CLIPK_INSTANTIATE_DEVICE_TEST(NeuralMdsOnDevice);

@@ -4,16 +4,15 @@
 
 #include <cmath>
 #include <filesystem>
-#include <functional>
 #include <set>
 #include <string>
 
-#include "clipk/core/error.hpp"
 #include "clipk/io/archive.hpp"
 #include "golden/logistic_probe.inc"
 #include "metrics/labelings.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 #include "support/uniform_rows.hpp"
 
 namespace clipk::test {
@@ -42,15 +41,6 @@ std::vector<double> values(const Matrix<double>& m) {
 template <std::size_t N>
 std::vector<double> golden_values(const std::array<double, N>& array) {
   return {array.begin(), array.end()};
-}
-
-std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 class LogisticProbeTest : public DeviceTest {
@@ -242,7 +232,7 @@ TEST(LogisticProbe, SavedAndLoadedIsTheSame) {
     archive.add("shift", shift);
     archive.add("factor", factor);
     archive.write(path);
-    const std::string text = message([&] { LogisticProbe::load(path); });
+    const std::string text = error_of([&] { LogisticProbe::load(path); });
     EXPECT_EQ(text.rfind(path.string() + ": expected ", 0), 0U) << text;
     return text.substr(std::min(text.size(), path.string().size() + 2));
   };
@@ -269,7 +259,7 @@ TEST(LogisticProbe, BadInputIsRefused) {
   using Labels = std::vector<std::int32_t>;
   const auto fit = [&](const Matrix<float>& from, const Labels& labels,
                        const LogisticProbeOptions& options = {}) {
-    return message([&] { LogisticProbe::fit(context, from, labels, options); });
+    return error_of([&] { LogisticProbe::fit(context, from, labels, options); });
   };
   EXPECT_EQ(fit(rows, {3, 3, -1, 3}),
             "logistic_probe: expected labels of at least 2 classes, got label 3 alone");
@@ -287,9 +277,9 @@ TEST(LogisticProbe, BadInputIsRefused) {
   EXPECT_EQ(fit(rows, {0, 1, 0, 1}, {.tolerance = NAN}),
             "logistic_probe: expected a tolerance above 0, got nan");
   const LogisticProbe probe = LogisticProbe::fit(context, rows, Labels{0, 1, 0, 1});
-  EXPECT_EQ(message([&] { probe.predict(context, uniform_rows(1, 3, 1)); }),
+  EXPECT_EQ(error_of([&] { probe.predict(context, uniform_rows(1, 3, 1)); }),
             "logistic_probe: expected rows of width 2, got 3");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(error_of([&] {
               probe.accuracy(context, rows, Labels{-1, -1, -1, -1});
             }),
             "logistic_probe: expected a row with a label, got none");

@@ -1,12 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <functional>
 #include <string>
 
-#include "clipk/core/error.hpp"
 #include "clipk/models/logistic_probe.hpp"
 #include "metrics/labelings.hpp"
+#include "support/error_of.hpp"
 #include "support/uniform_rows.hpp"
 
 namespace clipk::test {
@@ -25,15 +24,6 @@ Matrix<float> rows_of(const Labels& labels) {
     if (labels[i] >= 0) rows(static_cast<std::int64_t>(i), labels[i] % 8) += 0.5F;
   }
   return rows;
-}
-
-std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(LogisticCrossValidation, EveryLabelledRowIsPredictedOnceByAProbeThatDidNotSeeIt) {
@@ -129,27 +119,27 @@ TEST(LogisticSelection, BadInputIsRefused) {
   const Matrix<float> rows = rows_of(labels);
   const MatrixView<const float> four = rows.view().row_range(0, 4);
   const Labels pairs{0, 0, 1, 1};
-  EXPECT_EQ(message([&] { cross_validate(context, rows, labels, 2); }),
+  EXPECT_EQ(error_of([&] { cross_validate(context, rows, labels, 2); }),
             "logistic_probe: expected at least 2 rows of each class, got 1 of label 2");
-  EXPECT_EQ(message([&] { choose_c(context, rows, labels); }),
+  EXPECT_EQ(error_of([&] { choose_c(context, rows, labels); }),
             "logistic_probe: expected at least 2 rows of each class, got 1 of label 2");
-  EXPECT_EQ(message([&] { cross_validate(context, four, pairs, 1); }),
+  EXPECT_EQ(error_of([&] { cross_validate(context, four, pairs, 1); }),
             "logistic_probe: expected at least 2 folds, got 1");
-  EXPECT_EQ(message([&] { cross_validate(context, four, pairs, 5); }),
+  EXPECT_EQ(error_of([&] { cross_validate(context, four, pairs, 5); }),
             "logistic_probe: expected at most as many folds as rows with a label: 4, got 5");
-  EXPECT_EQ(message([&] { cross_validate(context, four, labels, 2); }),
+  EXPECT_EQ(error_of([&] { cross_validate(context, four, labels, 2); }),
             "logistic_probe: expected 4 labels, one a row, got 5");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(error_of([&] {
               cross_validate(context, four, Labels{1, 1, 1, 1}, 2);
             }),
             "logistic_probe: expected labels of at least 2 classes, got label 1 alone");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(error_of([&] {
               cross_validate(context, four, Labels{-1, -1, -1, -1}, 2);
             }),
             "logistic_probe: expected at most as many folds as rows with a label: 0, got 2");
-  EXPECT_EQ(message([&] { choose_c(context, four, pairs, {.candidates = {}}); }),
+  EXPECT_EQ(error_of([&] { choose_c(context, four, pairs, {.candidates = {}}); }),
             "logistic_probe: expected candidates for c, got none");
-  EXPECT_EQ(message([&] { choose_c(context, four, pairs, {.held_out = 1}); }),
+  EXPECT_EQ(error_of([&] { choose_c(context, four, pairs, {.held_out = 1}); }),
             "logistic_probe: expected a held_out share inside (0, 1), got 1.000000");
 }
 

@@ -8,6 +8,7 @@
 #include "models/probes/probe_targets.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -240,16 +241,8 @@ TEST(Probe, LinearProbeAndFewRowsWork) {
 TEST(Probe, BadInputIsNamed) {
   Context context = cpu();
   const Data good = data(20, 1);
-  const auto message = [](auto&& call) {
-    try {
-      call();
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
-  };
   const auto fit = [&](auto&& change) {
-    return message([&] {
+    return error_of([&] {
       Data d = data(20, 1);
       ProbeOptions options{.epochs = 1, .least_steps = 0};
       change(d, options);
@@ -285,10 +278,10 @@ TEST(Probe, BadInputIsNamed) {
             "probe: expected least_steps of at least 0, got -1");
 
   const Probe probe = Probe::fit(context, good.rows, good.factors, {.epochs = 1, .least_steps = 0});
-  EXPECT_EQ(message([&] { probe.predict(context, Matrix<float>(3, 5)); }),
+  EXPECT_EQ(error_of([&] { probe.predict(context, Matrix<float>(3, 5)); }),
             "probe: expected rows of width 4, got 5");
   const auto score = [&](auto&& change) {
-    return message([&] {
+    return error_of([&] {
       Data d = data(20, 1);
       change(d);
       probe.scores(context, d.rows, d.factors);

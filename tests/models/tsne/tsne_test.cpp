@@ -1,17 +1,17 @@
 #include "clipk/models/tsne.hpp"
 
 #include <cmath>
-#include <cstring>
 #include <map>
 #include <stdexcept>
 #include <utility>
 
-#include "clipk/core/error.hpp"
 #include "clipk/ops/nearest.hpp"
 #include "io/files.hpp"
 #include "models/tsne/tsne_affinities.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
+#include "support/same_bytes.hpp"
 
 namespace clipk::test {
 namespace {
@@ -23,11 +23,6 @@ Matrix<float> planted(std::int64_t n, std::int64_t dim, std::uint64_t seed) {
   std::copy(noise.begin(), noise.end(), rows.data());
   for (std::int64_t i = 0; i < n; ++i) rows(i, i % 3) += 10;
   return rows;
-}
-
-bool same_bytes(MatrixView<const float> a, MatrixView<const float> b) {
-  return a.rows == b.rows &&
-         std::memcmp(a.data, b.data, static_cast<std::size_t>(2 * a.rows) * sizeof(float)) == 0;
 }
 
 // The share of places whose nearest in `map` is of the same cluster.
