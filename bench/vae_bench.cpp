@@ -1,13 +1,11 @@
 // One training step of the variational autoencoder 3072-512-256-16 and back: gather, forward, draw
-// and divergence, squared error, backward, Adam; its products alone, on the same arrays; and the
-// draw alone.
+// and divergence, squared error, backward, Adam; and its products alone, on the same arrays.
 
 #include "bench/support.hpp"
 #include "clipk/core/random.hpp"
 #include "clipk/models/vae_network.hpp"
 #include "clipk/ops/adam.hpp"
 #include "clipk/ops/gather_rows.hpp"
-#include "clipk/ops/gaussian_posterior.hpp"
 
 namespace clipk::bench {
 namespace {
@@ -89,26 +87,6 @@ void gemms_alone(benchmark::State& state) {
   });
 }
 BENCHMARK(gemms_alone)->Arg(128)->Arg(256)->ArgName("batch")->UseManualTime();
-
-// Draw, divergence and their gradients.
-void draw(benchmark::State& state) {
-  Context context = bench_context();
-  const std::int64_t n = state.range(0), d = state.range(1);
-  Matrix<float> heads(context, n, 2 * d), grads(context, n, 2 * d), z(context, n, d),
-      grad_z(context, n, d);
-  Matrix<std::uint64_t> number(context, 1, 1);
-  Matrix<double> loss(context, 1, 1);
-  fill(context, heads);
-  fill(context, grad_z);
-  const MatrixView<float> mean = heads.view().col_range(0, d),
-                          log_variance = heads.view().col_range(d, d);
-  run(state, context, {.bytes = 36.0 * static_cast<double>(n * d)}, [&] {
-    gaussian_posterior(context, mean, log_variance, {}, number.flat(), z, loss.flat());
-    gaussian_posterior_backward(context, mean, log_variance, z, {}, grad_z,
-                                grads.view().col_range(0, d), grads.view().col_range(d, d));
-  });
-}
-BENCHMARK(draw)->Args({256, 16})->Args({65536, 64})->ArgNames({"n", "d"})->UseManualTime();
 
 }  // namespace
 }  // namespace clipk::bench

@@ -86,23 +86,5 @@ void q_p_gradient(benchmark::State& state) {
 }
 BENCHMARK(q_p_gradient)->Apply(shapes);
 
-void target(benchmark::State& state, bool balanced) {
-  Context context = bench_context();
-  const std::int64_t n = state.range(0), k = state.range(1);
-  Arrays a(context, n, k, 10);
-  clipk::soft_assignment(context, a.points, a.centres, {}, a.q, a.sums.flat());
-  const BalancedTargetOptions options;
-  const double sweeps = balanced ? options.iterations + 1 : 1;
-  run(state, context, {.bytes = 4.0 * n * k * (sweeps + 1), .flops = 4.0 * n * k * sweeps}, [&] {
-    if (balanced) {
-      balanced_target(context, a.q, options, a.p, {});
-    } else {
-      target_distribution(context, a.q, a.sums.flat(), a.p);
-    }
-  });
-}
-BENCHMARK_CAPTURE(target, dec, false)->Args({70000, 10})->ArgNames({"n", "k"})->UseManualTime();
-BENCHMARK_CAPTURE(target, balanced, true)->Args({70000, 10})->ArgNames({"n", "k"})->UseManualTime();
-
 }  // namespace
 }  // namespace clipk::bench

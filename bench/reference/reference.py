@@ -263,7 +263,7 @@ def vae_256(device):
     return vae_step(device, 256)
 
 
-@case("posterior 65536x64", 9)
+@case("gaussian_posterior 65536x64", 9)
 def gaussian_posterior(device):
     """Draw, divergence and their gradients."""
     heads = codes(65536, 128, device).requires_grad_()
@@ -459,7 +459,7 @@ for count in (26, 256):
 
 
 def spread(first, count):
-    """Numbers in [-.5, .5) of their indices; bench/kmeans_bench.cpp makes the same."""
+    """Numbers in [-.5, .5) of their indices; bench/image_rows.cpp makes the same."""
     import numpy as np
 
     h = (np.arange(count, dtype=np.uint64) + np.uint64(first)) * np.uint64(0x9E3779B97F4A7C15)
