@@ -1,7 +1,7 @@
 // log_sum_exp: out_i = log sum_j exp(scale x_i . y_j + offset_j), the table never stored.
 //
 // Plan    A block takes a tile of 128 rows through a chunk of the columns, 128 at a time
-//         (distance_tile.cuh). Of every tile of products a warp reads whole rows, four columns a
+//         (tile_chunks.cuh). Of every tile of products a warp reads whole rows, four columns a
 //         lane: their largest exponent by shuffles, then the sum relative to it, added in float64
 //         to the row's own. Exponents are two floats each (scale, offset and the difference with
 //         the row's largest), so that what is near the largest, and counts, keeps float32's full
@@ -17,12 +17,11 @@
 #include <algorithm>
 #include <cfloat>
 
-#include "kernels/detail/distance_tile.cuh"
+#include "kernels/detail/tile_chunks.cuh"
 
 namespace clipk::gpu {
 namespace {
 
-constexpr int kWarps = kTileThreads / 32;
 constexpr int kLaneCols = kTile / 32;
 
 // hi + lo, the unrounded value to about 48 bits.
@@ -43,49 +42,17 @@ __device__ __forceinline__ TwoFloats difference(float a, float b) {
 }
 
 struct Arguments {
-  MatrixView<const float> x, y;
+  ChunkedRows rows;
+  int d;
   TwoFloats scale;
   const double* offset;  // or null
-  int chunks, chunk_tiles;
-  ScaledSum* parts;  // [chunks][n]
+  ScaledSum* parts;      // [chunks][n]
 };
 
-// What a block works on, in shared memory: kept in registers it would not leave enough of them to
-// the loop.
-struct Job {
-  TileRows x, y;
-  std::int64_t first_row, first_col;
-  int tiles_left;
-  // Added to thread indices. The compiler cannot know that it is zero, and so computes what depends
-  // on them where it is used, instead of keeping it in registers from tile to tile.
-  int zero;
+struct Job : ChunkJob {
   float tops[kTile];
   double sums[kTile];
 };
-
-__device__ __forceinline__ TileRows tile_rows(const MatrixView<const float>& x,
-                                              std::int64_t first) {
-  const std::int64_t left = x.rows - first;
-  return {x.data + first * x.stride, x.stride, nullptr,
-          left < kTile ? static_cast<int>(left) : kTile};
-}
-
-__device__ __forceinline__ void next_tile(const Arguments& a, Job& job, std::int64_t first_col,
-                                          int tiles_left) {
-  job.first_col = first_col;
-  job.tiles_left = tiles_left;
-  if (tiles_left > 0) job.y = tile_rows(a.y, first_col);
-}
-
-__device__ __forceinline__ void start(const Arguments& a, Job& job) {
-  const int begin = static_cast<int>(blockIdx.x % a.chunks) * a.chunk_tiles;
-  const int col_tiles = static_cast<int>((a.y.rows + kTile - 1) / kTile);
-  job.first_row = static_cast<std::int64_t>(blockIdx.x / a.chunks) * kTile;
-  job.x = tile_rows(a.x, job.first_row);
-  job.zero = 0;
-  next_tile(a, job, static_cast<std::int64_t>(begin) * kTile,
-            min(a.chunk_tiles, col_tiles - begin));
-}
 
 // A tile of products into the sums of its rows.
 __device__ __forceinline__ void add_tile(const Arguments& a, Job& job, const TileValues& values) {
@@ -101,7 +68,7 @@ __device__ __forceinline__ void add_tile(const Arguments& a, Job& job, const Til
       offset[c] = two_floats(__ldg(a.offset + job.first_col + col));
     }
   }
-  for (int row = thread / 32; row < job.x.rows; row += kWarps) {
+  for (int row = thread / 32; row < job.x.rows; row += kTileWarps) {
     const float old_top = job.tops[row];
     float top = old_top;
 #pragma unroll
@@ -137,18 +104,17 @@ __global__ void __launch_bounds__(kTileThreads, 2) sum_kernel(Arguments a) {
     job.tops[row] = -FLT_MAX;  // finite, so that the difference of two such tops is 0
     job.sums[row] = 0;
   }
-  if (threadIdx.x == 0) start(a, job);
+  if (threadIdx.x == 0) start_chunk(a.rows, job);
   __syncthreads();
-  const int d = static_cast<int>(a.x.cols);
   while (job.tiles_left > 0) {
-    tile_values<kAligned, Math::kPitch>(threadIdx.x + job.zero, Math(), job.x, job.y, d, shared);
+    tile_values<kAligned, Math::kPitch>(threadIdx.x + job.zero, Math(), job.x, job.y, a.d, shared);
     __syncthreads();
     add_tile(a, job, values);
     __syncthreads();
-    if (threadIdx.x == 0) next_tile(a, job, job.first_col + kTile, job.tiles_left - 1);
+    if (threadIdx.x == 0) next_tile(a.rows, job);
     __syncthreads();
   }
-  ScaledSum* parts = a.parts + blockIdx.x % a.chunks * a.x.rows + job.first_row;
+  ScaledSum* parts = a.parts + chunk_of_block(a.rows) * a.rows.x.rows + job.first_row;
   for (int row = threadIdx.x; row < job.x.rows; row += kTileThreads) {
     parts[row] = {job.tops[row], job.sums[row]};
   }
@@ -172,48 +138,28 @@ __global__ void __launch_bounds__(kTileThreads)
   }
 }
 
-template <class Math, bool kAligned>
-void launch(const Arguments& arguments, std::int64_t row_tiles, cudaStream_t stream) {
-  constexpr std::size_t kBytes = kTileSharedBytes<Math>;
-  allow_dynamic_shared(sum_kernel<Math, kAligned>, kBytes);
-  CLIPK_LAUNCH((sum_kernel<Math, kAligned>),
-               (Launch{dim3(static_cast<unsigned>(row_tiles * arguments.chunks)),
-                       dim3(kTileThreads), kBytes, stream}),
-               arguments);
-}
-
 }  // namespace
 
-LogSumExpPlan::LogSumExpPlan(std::int64_t n, std::int64_t m, int multiprocessors)
-    : row_tiles((n + kTile - 1) / kTile) {
-  const std::int64_t col_tiles = std::max<std::int64_t>((m + kTile - 1) / kTile, 1);
-  const std::int64_t blocks = std::int64_t{4} * multiprocessors;  // two rounds of two each
-  const std::int64_t wanted = std::clamp<std::int64_t>(blocks / row_tiles, 1, col_tiles);
-  chunk_tiles = (col_tiles + wanted - 1) / wanted;
-  chunks = (col_tiles + chunk_tiles - 1) / chunk_tiles;
-}
-
-void log_sum_exp(const LogSumExpPlan& plan, Precision precision, MatrixView<const float> x,
+void log_sum_exp(const ChunkPlan& plan, Precision precision, MatrixView<const float> x,
                  MatrixView<const float> y, double scale, const double* offset, ScaledSum* parts,
                  double* out, cudaStream_t stream) {
-  const Arguments arguments{x,
-                            y,
+  const Arguments arguments{{{x.data, x.rows, x.stride, 0, nullptr},
+                             {y.data, y.rows, y.stride, 0, nullptr},
+                             static_cast<int>(plan.chunks),
+                             static_cast<int>(plan.chunk_tiles)},
+                            static_cast<int>(x.cols),
                             two_floats(scale),
                             offset,
-                            static_cast<int>(plan.chunks),
-                            static_cast<int>(plan.chunk_tiles),
                             parts};
-  const bool aligned =
+  const bool all_aligned =
       rows_allow_float4(x.data, x.stride, x.cols) && rows_allow_float4(y.data, y.stride, x.cols);
-  if (!aligned) {
-    launch<FfmaMath, false>(arguments, plan.row_tiles, stream);
-  } else if (precision == Precision::fp32) {
-    launch<FfmaMath, true>(arguments, plan.row_tiles, stream);
-  } else if (precision == Precision::tf32) {
-    launch<Tf32Math, true>(arguments, plan.row_tiles, stream);
-  } else {
-    launch<Bf16Math, true>(arguments, plan.row_tiles, stream);
-  }
+  with_tile_math(precision, all_aligned, [&](auto math, auto aligned) {
+    using Math = decltype(math);
+    constexpr bool kAligned = decltype(aligned)::value;
+    allow_dynamic_shared(sum_kernel<Math, kAligned>, kTileSharedBytes<Math>);
+    CLIPK_LAUNCH((sum_kernel<Math, kAligned>), chunk_launch(plan, kTileSharedBytes<Math>, stream),
+                 arguments);
+  });
   constexpr std::int64_t kMaxBlocks = 4096;
   const std::int64_t blocks = std::min<std::int64_t>(ceil_div(x.rows, kTileThreads), kMaxBlocks);
   CLIPK_LAUNCH(merge_kernel,

@@ -6,18 +6,9 @@
 
 #include "clipk/core/device.hpp"
 #include "clipk/core/view.hpp"
+#include "kernels/detail/chunk_plan.hpp"
 
 namespace clipk::gpu {
-
-/// How the table is cut: tiles of rows, and the columns into chunks of whole tiles so that there
-/// are blocks for all multiprocessors.
-struct LogSumExpPlan {
-  LogSumExpPlan(std::int64_t n, std::int64_t m, int multiprocessors);
-
-  std::int64_t row_tiles;
-  std::int64_t chunk_tiles;
-  std::int64_t chunks;
-};
 
 /// A sum of exponentials: sum * exp(top).
 struct ScaledSum {
@@ -26,7 +17,7 @@ struct ScaledSum {
 };
 
 /// Shapes as in clipk::log_sum_exp; n > 0. offset may be null. parts [plan.chunks * n] is scratch.
-void log_sum_exp(const LogSumExpPlan& plan, Precision precision, MatrixView<const float> x,
+void log_sum_exp(const ChunkPlan& plan, Precision precision, MatrixView<const float> x,
                  MatrixView<const float> y, double scale, const double* offset, ScaledSum* parts,
                  double* out, cudaStream_t stream);
 

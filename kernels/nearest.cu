@@ -1,7 +1,7 @@
 // Nearest: the k of m database rows nearest to each of n queries, the distances never stored.
 //
 // Plan    A block takes a tile of 128 queries through a chunk of the database, 128 rows at a time
-//         (distance_tile.cuh). Of every tile of distances a warp reads whole rows: what is not
+//         (tile_chunks.cuh). Of every tile of distances a warp reads whole rows: what is not
 //         nearer than the query's k-th so far is passed over by one vote of 32; the rest goes, in
 //         order, into the sorted list, held 4 a lane by the warp while it inserts, and else in
 //         global memory, where it is rarely touched (k (1 + ln(m / k)) times a query). A distance
@@ -17,14 +17,13 @@
 
 #include <algorithm>
 
-#include "kernels/detail/distance_tile.cuh"
+#include "kernels/detail/tile_chunks.cuh"
 
 namespace clipk::gpu {
 namespace {
 
 using Key = unsigned long long;  // 64 bits also for the shuffles' overloads
 
-constexpr int kWarps = kTileThreads / 32;
 constexpr Key kNone = ~Key{0};
 constexpr int kListRegisters = 4;  // k <= 128
 
@@ -32,9 +31,8 @@ struct Arguments {
   NearestOptions options;
   int d;
   int k;
-  int chunks, chunk_tiles;
-  DistanceOperand queries, database;
-  Key* lists;  // [chunks][n][k]
+  ChunkedRows rows;  // queries and database
+  Key* lists;        // [chunks][n][k]
 };
 
 // Distances that are not negative are ordered as their bits. Not a number counts as infinite.
@@ -99,43 +97,16 @@ struct WarpList {
   }
 };
 
-// What a block works on, in shared memory: kept in registers it would not leave enough of them to
-// the loop.
-struct Job {
-  TileRows x, y;
-  std::int64_t first_row, first_col;
-  bool first_tile;  // of the chunk: there are no lists yet
-  int tiles_left;   // of the chunk
-  // Added to thread indices. The compiler cannot know that it is zero, and so computes what depends
-  // on them where it is used, instead of keeping it in registers from tile to tile.
-  int zero;
+struct Job : ChunkJob {
+  bool first_tile;    // of the chunk: there are no lists yet
   Key* lists;         // of the tile's queries in this chunk
   Key limits[kTile];  // the k-th key of every query
 };
 
-__device__ __forceinline__ TileRows tile_rows(const DistanceOperand& x, std::int64_t first) {
-  const std::int64_t left = x.rows - first;
-  return {x.data + first * x.stride, x.stride, x.scales + first,
-          left < kTile ? static_cast<int>(left) : kTile};
-}
-
-__device__ __forceinline__ void next_tile(const Arguments& a, Job& job, std::int64_t first_col,
-                                          int tiles_left) {
-  job.first_col = first_col;
-  job.tiles_left = tiles_left;
-  if (tiles_left > 0) job.y = tile_rows(a.database, first_col);
-}
-
 __device__ __forceinline__ void start(const Arguments& a, Job& job) {
-  const int chunk = blockIdx.x % a.chunks, begin = chunk * a.chunk_tiles;
-  const int col_tiles = static_cast<int>((a.database.rows + kTile - 1) / kTile);
-  job.first_row = static_cast<std::int64_t>(blockIdx.x / a.chunks) * kTile;
-  job.x = tile_rows(a.queries, job.first_row);
-  job.lists = a.lists + (chunk * a.queries.rows + job.first_row) * a.k;
+  start_chunk(a.rows, job);
+  job.lists = a.lists + (chunk_of_block(a.rows) * a.rows.x.rows + job.first_row) * a.k;
   job.first_tile = true;
-  job.zero = 0;
-  next_tile(a, job, static_cast<std::int64_t>(begin) * kTile,
-            min(a.chunk_tiles, col_tiles - begin));
 }
 
 // Products into distances; near pairs that might enter their query's list are marked, and those
@@ -147,7 +118,7 @@ __device__ __forceinline__ int finish_tile(const Arguments& a, const Job& job, T
   const Metric metric = a.options.metric;
   const int thread = threadIdx.x + job.zero;
   int marked = 0;
-  for (int row = thread / 32; row < job.x.rows; row += kWarps) {
+  for (int row = thread / 32; row < job.x.rows; row += kTileWarps) {
     const float scale_x = __ldg(job.x.scales + row);
     float limit = distance_of(job.limits[row]);  // not a number while the list is not full
     if (metric == Metric::euclidean) limit *= limit * 1.000001f;
@@ -170,7 +141,7 @@ __device__ __forceinline__ int finish_tile(const Arguments& a, const Job& job, T
 __device__ __forceinline__ void select_tile(const Arguments& a, Job& job,
                                             const TileValues& values) {
   const int thread = threadIdx.x + job.zero, lane = thread % 32;
-  for (int row = thread / 32; row < job.x.rows; row += kWarps) {
+  for (int row = thread / 32; row < job.x.rows; row += kTileWarps) {
     Key limit = job.limits[row];
     Key* stored = job.lists + static_cast<std::int64_t>(row) * a.k;
     WarpList list;
@@ -223,7 +194,7 @@ __global__ void __launch_bounds__(kTileThreads, 2) nearest_kernel(Arguments a) {
     __syncthreads();
     if (threadIdx.x == 0) {
       job.first_tile = false;
-      next_tile(a, job, job.first_col + kTile, job.tiles_left - 1);
+      next_tile(a.rows, job);
     }
     __syncthreads();
   }
@@ -241,8 +212,8 @@ __global__ void __launch_bounds__(kTileThreads)
     merge_kernel(const Key* __restrict__ lists, std::int64_t chunks, std::int64_t n, int k,
                  Output out) {
   const int lane = threadIdx.x % 32;
-  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kWarps + threadIdx.x / 32; i < n;
-       i += static_cast<std::int64_t>(gridDim.x) * kWarps) {
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kTileWarps + threadIdx.x / 32;
+       i < n; i += static_cast<std::int64_t>(gridDim.x) * kTileWarps) {
     WarpList list;
     list.load(lists + i * k, k);
     Key limit = list.last(k);
@@ -264,55 +235,33 @@ __global__ void __launch_bounds__(kTileThreads)
   }
 }
 
-template <class Math, bool kAligned>
-void launch(const Arguments& arguments, std::int64_t row_tiles, cudaStream_t stream) {
-  constexpr std::size_t kBytes = kTileSharedBytes<Math>;
-  allow_dynamic_shared(nearest_kernel<Math, kAligned>, kBytes);
-  CLIPK_LAUNCH((nearest_kernel<Math, kAligned>),
-               (Launch{dim3(static_cast<unsigned>(row_tiles * arguments.chunks)),
-                       dim3(kTileThreads), kBytes, stream}),
-               arguments);
-}
-
 }  // namespace
 
-NearestPlan::NearestPlan(std::int64_t n, std::int64_t m, int multiprocessors)
-    : row_tiles((n + kTile - 1) / kTile) {
-  const std::int64_t col_tiles = (m + kTile - 1) / kTile;
-  const std::int64_t blocks = std::int64_t{4} * multiprocessors;  // two rounds of two each
-  const std::int64_t wanted = std::clamp<std::int64_t>(blocks / row_tiles, 1, col_tiles);
-  chunk_tiles = (col_tiles + wanted - 1) / wanted;
-  chunks = (col_tiles + chunk_tiles - 1) / chunk_tiles;
-}
-
-void nearest(const NearestPlan& plan, const NearestOptions& options, Precision precision,
+void nearest(const ChunkPlan& plan, const NearestOptions& options, Precision precision,
              std::int64_t d, std::int64_t k, const DistanceOperand& queries,
              const DistanceOperand& database, std::uint64_t* lists, std::int32_t* indices,
              std::int64_t indices_stride, float* distances, std::int64_t distances_stride,
              cudaStream_t stream) {
   static_assert(sizeof(Key) == sizeof(std::uint64_t));
   Key* keys = reinterpret_cast<Key*>(lists);
-  const Arguments arguments{options,
-                            static_cast<int>(d),
-                            static_cast<int>(k),
-                            static_cast<int>(plan.chunks),
-                            static_cast<int>(plan.chunk_tiles),
-                            queries,
-                            database,
-                            keys};
-  const bool aligned = rows_allow_float4(queries.data, queries.stride, d) &&
-                       rows_allow_float4(database.data, database.stride, d);
-  if (!aligned) {
-    launch<FfmaMath, false>(arguments, plan.row_tiles, stream);
-  } else if (precision == Precision::fp32) {
-    launch<FfmaMath, true>(arguments, plan.row_tiles, stream);
-  } else if (precision == Precision::tf32) {
-    launch<Tf32Math, true>(arguments, plan.row_tiles, stream);
-  } else {
-    launch<Bf16Math, true>(arguments, plan.row_tiles, stream);
-  }
+  const Arguments arguments{
+      options,
+      static_cast<int>(d),
+      static_cast<int>(k),
+      {queries, database, static_cast<int>(plan.chunks), static_cast<int>(plan.chunk_tiles)},
+      keys};
+  const bool all_aligned = rows_allow_float4(queries.data, queries.stride, d) &&
+                           rows_allow_float4(database.data, database.stride, d);
+  with_tile_math(precision, all_aligned, [&](auto math, auto aligned) {
+    using Math = decltype(math);
+    constexpr bool kAligned = decltype(aligned)::value;
+    allow_dynamic_shared(nearest_kernel<Math, kAligned>, kTileSharedBytes<Math>);
+    CLIPK_LAUNCH((nearest_kernel<Math, kAligned>),
+                 chunk_launch(plan, kTileSharedBytes<Math>, stream), arguments);
+  });
   constexpr std::int64_t kMaxBlocks = 4096;
-  const std::int64_t blocks = std::min<std::int64_t>(ceil_div(queries.rows, kWarps), kMaxBlocks);
+  const std::int64_t blocks =
+      std::min<std::int64_t>(ceil_div(queries.rows, kTileWarps), kMaxBlocks);
   CLIPK_LAUNCH(merge_kernel,
                (Launch{dim3(static_cast<unsigned>(blocks)), dim3(kTileThreads), 0, stream}), keys,
                plan.chunks, queries.rows, static_cast<int>(k),

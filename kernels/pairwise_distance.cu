@@ -173,17 +173,10 @@ void pairwise_distance(Metric metric, Precision precision, std::int64_t batch, s
                       x.stride == y.stride && (x.batch_stride == y.batch_stride || batch == 1);
   const Arguments arguments{
       metric, within, static_cast<int>(d), batch, (y.rows + kTile - 1) / kTile, x, y, out};
-  if (!rows_aligned(d, x) || !rows_aligned(d, y)) {
-    return launch<FfmaMath, false>(arguments, stream);
-  }
-  switch (precision) {
-    case Precision::fp32:
-      return launch<FfmaMath, true>(arguments, stream);
-    case Precision::tf32:
-      return launch<Tf32Math, true>(arguments, stream);
-    case Precision::bf16:
-      return launch<Bf16Math, true>(arguments, stream);
-  }
+  const bool all_aligned = rows_aligned(d, x) && rows_aligned(d, y);
+  with_tile_math(precision, all_aligned, [&](auto math, auto aligned) {
+    launch<decltype(math), decltype(aligned)::value>(arguments, stream);
+  });
 }
 
 }  // namespace clipk::gpu

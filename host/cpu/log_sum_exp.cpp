@@ -115,10 +115,6 @@ HWY_EXPORT(add_double);
 
 namespace {
 
-// Enough tasks for the threads of one machine, none shorter than a few tiles.
-constexpr std::int64_t kTasks = 16;
-constexpr std::int64_t kLeastChunkTiles = 8;
-
 // Stands for an offset of minus infinity, and where the search for the largest exponent begins:
 // finite, so that differences are numbers, and so far apart that what is left out adds nothing.
 constexpr double kLeftOut = -2e38;
@@ -149,7 +145,7 @@ TileOffsets<T> tile_offsets(const double* offset, std::int64_t first, std::int64
 }
 
 template <class T>
-void sum_all(int threads, const LogSumExpPlan& plan, MatrixView<const T> x, MatrixView<const T> y,
+void sum_all(int threads, const ChunkPlan& plan, MatrixView<const T> x, MatrixView<const T> y,
              double scale, const double* offset, T* tiles, ScaledSum* parts, double* out) {
   const std::int64_t n = x.rows, m = y.rows, d = x.cols;
   parallel_for(threads, plan.row_blocks * plan.chunks, [&](std::int64_t task) {
@@ -186,21 +182,12 @@ void sum_all(int threads, const LogSumExpPlan& plan, MatrixView<const T> x, Matr
 
 }  // namespace
 
-LogSumExpPlan::LogSumExpPlan(std::int64_t n, std::int64_t m)
-    : row_blocks((n + kSumTileRows - 1) / kSumTileRows) {
-  const std::int64_t tiles = (m + kSumTileCols - 1) / kSumTileCols;
-  const std::int64_t wanted =
-      std::max<std::int64_t>(1, kTasks / std::max<std::int64_t>(1, row_blocks));
-  chunk_cols = std::max(kLeastChunkTiles, (tiles + wanted - 1) / wanted) * kSumTileCols;
-  chunks = (m + chunk_cols - 1) / chunk_cols;
-}
-
-void log_sum_exp(int threads, const LogSumExpPlan& plan, MatrixView<const float> x,
+void log_sum_exp(int threads, const ChunkPlan& plan, MatrixView<const float> x,
                  MatrixView<const float> y, double scale, const double* offset, float* tiles,
                  ScaledSum* parts, double* out) {
   sum_all(threads, plan, x, y, scale, offset, tiles, parts, out);
 }
-void log_sum_exp(int threads, const LogSumExpPlan& plan, MatrixView<const double> x,
+void log_sum_exp(int threads, const ChunkPlan& plan, MatrixView<const double> x,
                  MatrixView<const double> y, double scale, const double* offset, double* tiles,
                  ScaledSum* parts, double* out) {
   sum_all(threads, plan, x, y, scale, offset, tiles, parts, out);

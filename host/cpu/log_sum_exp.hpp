@@ -1,22 +1,13 @@
 #pragma once
 
 #include "clipk/core/view.hpp"
+#include "cpu/detail/chunk_plan.hpp"
 
 namespace clipk::cpu {
 
 /// A tile of products stays in L2 until it is summed.
 inline constexpr std::int64_t kSumTileRows = 256;
 inline constexpr std::int64_t kSumTileCols = 512;
-
-/// How the table is cut: blocks of kSumTileRows rows, and where those are few also the columns into
-/// chunks of whole tiles. By the sizes alone.
-struct LogSumExpPlan {
-  LogSumExpPlan(std::int64_t n, std::int64_t m);
-
-  std::int64_t row_blocks;
-  std::int64_t chunk_cols;
-  std::int64_t chunks;
-};
 
 /// A sum of exponentials: sum * exp(top).
 struct ScaledSum {
@@ -32,11 +23,12 @@ struct TileOffsets {
 };
 
 /// Shapes as in clipk::log_sum_exp; n > 0. offset may be null.
+/// @param plan ChunkPlan(n, m, kSumTileRows, kSumTileCols)
 /// @param tiles [threads * kSumTileRows * kSumTileCols] and @param parts [plan.chunks * n] scratch
-void log_sum_exp(int threads, const LogSumExpPlan& plan, MatrixView<const float> x,
+void log_sum_exp(int threads, const ChunkPlan& plan, MatrixView<const float> x,
                  MatrixView<const float> y, double scale, const double* offset, float* tiles,
                  ScaledSum* parts, double* out);
-void log_sum_exp(int threads, const LogSumExpPlan& plan, MatrixView<const double> x,
+void log_sum_exp(int threads, const ChunkPlan& plan, MatrixView<const double> x,
                  MatrixView<const double> y, double scale, const double* offset, double* tiles,
                  ScaledSum* parts, double* out);
 

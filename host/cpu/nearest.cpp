@@ -54,10 +54,6 @@ HWY_EXPORT(select_double);
 
 namespace {
 
-// Enough tasks for the threads of one machine, none shorter than a few tiles.
-constexpr std::int64_t kTasks = 16;
-constexpr std::int64_t kLeastChunkTiles = 8;
-
 void select_any(std::int64_t rows, std::int64_t cols, std::int64_t first_row,
                 std::int64_t first_col, const float* tile, bool exclude_self,
                 CandidateList<float>* lists) {
@@ -156,17 +152,10 @@ void search(int threads, const NearestPlan& plan, MatrixView<const T> queries,
 
 }  // namespace
 
-NearestPlan::NearestPlan(std::int64_t n, std::int64_t m, std::int64_t k) {
-  row_blocks = (n + kTileRows - 1) / kTileRows;
-  const std::int64_t tiles = (m + kTileCols - 1) / kTileCols;
-  const std::int64_t wanted =
-      std::max<std::int64_t>(1, kTasks / std::max<std::int64_t>(1, row_blocks));
-  const std::int64_t chunk_tiles = std::max(kLeastChunkTiles, (tiles + wanted - 1) / wanted);
-  chunk_cols = chunk_tiles * kTileCols;
-  chunks = (m + chunk_cols - 1) / chunk_cols;
-  list_capacity = k <= kSortedList ? k : 2 * k;
-  chunk_list_size = chunks > 1 ? chunks * n * k : 0;
-}
+NearestPlan::NearestPlan(std::int64_t n, std::int64_t m, std::int64_t k)
+    : ChunkPlan(n, m, kTileRows, kTileCols),
+      list_capacity(k <= kSortedList ? k : 2 * k),
+      chunk_list_size(chunks > 1 ? chunks * n * k : 0) {}
 
 void nearest(int threads, const NearestPlan& plan, MatrixView<const float> queries,
              MatrixView<const float> database, const NearestOptions& options, const float* scales_q,

@@ -2,18 +2,14 @@
 
 #include "clipk/ops/nearest.hpp"
 #include "cpu/detail/candidate_list.hpp"
+#include "cpu/detail/chunk_plan.hpp"
 #include "cpu/detail/distance_tile.hpp"
 
 namespace clipk::cpu {
 
-/// How a search is cut: blocks of kTileRows queries, and where those are few also the database
-/// into chunks of whole tiles. By the sizes alone.
-struct NearestPlan {
+struct NearestPlan : ChunkPlan {
   NearestPlan(std::int64_t n, std::int64_t m, std::int64_t k);
 
-  std::int64_t row_blocks;
-  std::int64_t chunks;
-  std::int64_t chunk_cols;
   std::int64_t list_capacity;    ///< of a query's list while its chunk is searched
   std::int64_t chunk_list_size;  ///< of the lists of all queries and chunks; 0 for one chunk
 };

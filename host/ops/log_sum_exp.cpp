@@ -32,7 +32,7 @@ template <class T>
 void sum_on_cpu(Context& context, MatrixView<const T> x, MatrixView<const T> y, double scale,
                 VectorView<const double> offset, VectorView<double> out) {
   Scratch scratch(context);
-  const cpu::LogSumExpPlan plan(x.rows, y.rows);
+  const cpu::ChunkPlan plan(x.rows, y.rows, cpu::kSumTileRows, cpu::kSumTileCols);
   T* tiles = scratch.vector<T>(context.threads() * cpu::kSumTileRows * cpu::kSumTileCols).data;
   auto* parts = scratch.vector<cpu::ScaledSum>(plan.chunks * x.rows).data;
   cpu::log_sum_exp(context.threads(), plan, x, y, scale, offset.data, tiles, parts, out.data);
@@ -47,7 +47,7 @@ void log_sum_exp(Context& context, MatrixView<const float> x, MatrixView<const f
 #if CLIPK_HAS_CUDA
   if (context.device() == Device::cuda) {
     Scratch scratch(context);
-    const gpu::LogSumExpPlan plan(x.rows, y.rows, context.multiprocessors());
+    const gpu::ChunkPlan plan(x.rows, y.rows, context.multiprocessors());
     auto* parts = scratch.vector<gpu::ScaledSum>(plan.chunks * x.rows).data;
     return gpu::log_sum_exp(plan, context.precision(), x, y, scale, offset.data, parts, out.data,
                             context.stream());

@@ -65,7 +65,7 @@ void search_on_cuda(Context& context, MatrixView<const float> queries,
   Scratch scratch(context);
   const CudaOperands sides(context, scratch, options.metric, BatchView<const float>(queries),
                            BatchView<const float>(database));
-  const gpu::NearestPlan plan(queries.rows, database.rows, context.multiprocessors());
+  const gpu::ChunkPlan plan(queries.rows, database.rows, context.multiprocessors());
   const std::int64_t k = indices.cols;
   std::uint64_t* lists = scratch.vector<std::uint64_t>(plan.chunks * queries.rows * k).data;
   gpu::nearest(plan, options, context.precision(), queries.cols, k, sides.x, sides.y, lists,

@@ -13,6 +13,9 @@
 //         bf16; the SIMT harness models neither.
 #pragma once
 
+#include <type_traits>
+
+#include "clipk/core/device.hpp"
 #include "clipk/core/metric.hpp"
 #include "kernels/detail/portable.cuh"
 
@@ -355,6 +358,21 @@ __device__ __forceinline__ float unmarked(Metric metric, float distance, const T
 /// 64. Every thread of the block enters.
 __device__ __forceinline__ bool mostly_near(Metric metric, int marked) {
   return __syncthreads_count(metric != Metric::cosine && marked >= 4) >= kTileThreads / 4;
+}
+
+/// Calls run(math, aligned) with the arithmetic of a precision, and with whether rows are read 16
+/// bytes at a time, as std::bool_constant; without that the arithmetic is float32's.
+template <class Run>
+void with_tile_math(Precision precision, bool aligned, Run&& run) {
+  if (!aligned) return run(FfmaMath(), std::false_type());
+  switch (precision) {
+    case Precision::fp32:
+      return run(FfmaMath(), std::true_type());
+    case Precision::tf32:
+      return run(Tf32Math(), std::true_type());
+    case Precision::bf16:
+      return run(Bf16Math(), std::true_type());
+  }
 }
 
 }  // namespace clipk::gpu
