@@ -5,9 +5,9 @@
 #include "clipk/metrics/geometry.hpp"
 #include "clipk/metrics/retrieval.hpp"
 #include "clipk/models/pca.hpp"
-#include "clipk/models/retrieval_axes.hpp"
 #include "clipk/ops/nearest.hpp"
 #include "io/files.hpp"
+#include "models/neural_mds/mds_rows.hpp"
 #include "support/arrays.hpp"
 #include "support/coco500.hpp"
 #include "support/device_test.hpp"
@@ -16,33 +16,6 @@
 
 namespace clipk::test {
 namespace {
-
-struct Rows {
-  Matrix<float> images, texts;
-};
-
-// Unit rows that share a latent with a falling spectrum, a gap between the modalities, and noise.
-Rows make_pairs(std::int64_t n, std::int64_t dim, double fall = 0.5, double noise = 0.15) {
-  Random random(5, RandomStream::data);
-  Rows rows{Matrix<float>(n, dim), Matrix<float>(n, dim)};
-  for (std::int64_t i = 0; i < n; ++i) {
-    double lengths[2] = {};
-    for (std::int64_t j = 0; j < dim; ++j) {
-      const double shared = random.normal() / std::pow(1.0 + static_cast<double>(j), fall);
-      for (int m = 0; m < 2; ++m) {
-        const double gap = (m == 0) == (j % 2 == 0) ? 0.1 : -0.1;
-        const double value = shared + noise * random.normal() + gap;
-        (m == 0 ? rows.images : rows.texts)(i, j) = static_cast<float>(value);
-        lengths[m] += value * value;
-      }
-    }
-    for (std::int64_t j = 0; j < dim; ++j) {
-      rows.images(i, j) /= static_cast<float>(std::sqrt(lengths[0]));
-      rows.texts(i, j) /= static_cast<float>(std::sqrt(lengths[1]));
-    }
-  }
-  return rows;
-}
 
 NeuralMdsOptions small(MdsObjective objective) {
   NeuralMdsOptions options;
@@ -62,7 +35,7 @@ Context cpu(int threads = 2, std::uint64_t seed = 1) {
 
 TEST(NeuralMds, IsometricBeatsPcaInStress) {
   Context context = cpu();
-  const Rows rows = make_pairs(120, 24);
+  const MdsRows rows = make_pairs(120, 24);
   const Pca pca = Pca::fit(context, rows.images);
   const Matrix<float> line = pca.transform(context, rows.images, Modality::image, 4);
   const NeuralMds model =
@@ -74,7 +47,7 @@ TEST(NeuralMds, IsometricBeatsPcaInStress) {
 }
 
 // The queries, of both directions, whose nearest partner in the codes is that of the rows.
-std::int64_t nearest_kept(Context& context, const Rows& rows, const Matrix<float>& images,
+std::int64_t nearest_kept(Context& context, const MdsRows& rows, const Matrix<float>& images,
                           const Matrix<float>& texts) {
   const auto nearest_of = [&](const Matrix<float>& queries, const Matrix<float>& database) {
     Matrix<std::int32_t> found(queries.rows(), 1);
@@ -94,7 +67,7 @@ std::int64_t nearest_kept(Context& context, const Rows& rows, const Matrix<float
 
 TEST(NeuralMds, IsotonicKeepsNearestNeighbours) {
   Context context = cpu();
-  const Rows rows = make_pairs(120, 24, 0.25, 0.6);
+  const MdsRows rows = make_pairs(120, 24, 0.25, 0.6);
   const Pca pca = Pca::fit(context, rows.images, rows.texts);
   NeuralMdsOptions options = small(MdsObjective::isotonic);
   options.dim = 8;
@@ -107,16 +80,16 @@ TEST(NeuralMds, IsotonicKeepsNearestNeighbours) {
   const auto kept = [&](const auto& map) {
     return nearest_kept(context, rows, map.images, map.texts);
   };
-  const Rows mapped{model.transform(context, rows.images, Modality::image),
-                    model.transform(context, rows.texts, Modality::text)};
-  const Rows by_pca{pca.transform(context, rows.images, Modality::image, 8),
-                    pca.transform(context, rows.texts, Modality::text, 8)};
+  const MdsRows mapped{model.transform(context, rows.images, Modality::image),
+                       model.transform(context, rows.texts, Modality::text)};
+  const MdsRows by_pca{pca.transform(context, rows.images, Modality::image, 8),
+                       pca.transform(context, rows.texts, Modality::text, 8)};
   EXPECT_GT(kept(mapped), kept(by_pca) + 100);
 }
 
 TEST(NeuralMds, IsotonicBeatsPcaInOrder) {
   Context context = cpu();
-  const Rows rows = make_pairs(120, 24);
+  const MdsRows rows = make_pairs(120, 24);
   const Pca pca = Pca::fit(context, rows.images);
   NeuralMdsOptions options = small(MdsObjective::isotonic);
   options.blocks = {1, 0, 0};
@@ -133,7 +106,7 @@ TEST(NeuralMds, IsotonicBeatsPcaInOrder) {
 
 TEST(NeuralMds, WithoutEpochsItIsItsStart) {
   Context context = cpu();
-  const Rows rows = make_pairs(40, 12);
+  const MdsRows rows = make_pairs(40, 12);
   NeuralMdsOptions options = small(MdsObjective::isotonic);
   options.epochs = 0;
   const NeuralMds model = NeuralMds::fit(context, rows.images, rows.texts, options);
@@ -146,7 +119,7 @@ TEST(NeuralMds, WithoutEpochsItIsItsStart) {
 }
 
 TEST(NeuralMds, TheSameBytesForAnyNumberOfThreads) {
-  const Rows rows = make_pairs(150, 24);
+  const MdsRows rows = make_pairs(150, 24);
   for (const MdsObjective objective : {MdsObjective::isometric, MdsObjective::isotonic}) {
     for (const bool two : {false, true}) {
       NeuralMdsOptions options = small(objective);
@@ -165,7 +138,7 @@ TEST(NeuralMds, TheSameBytesForAnyNumberOfThreads) {
 
 TEST(NeuralMds, TwoNetworksMapEachModalityByItsOwn) {
   Context context = cpu();
-  const Rows rows = make_pairs(60, 12);
+  const MdsRows rows = make_pairs(60, 12);
   NeuralMdsOptions options = small(MdsObjective::isotonic);
   options.epochs = 5;
   options.network_per_modality = true;
@@ -181,7 +154,7 @@ class NeuralMdsFiles : public FileTest {};
 
 TEST_F(NeuralMdsFiles, SavedAndLoadedItMapsToTheSameBytes) {
   Context context = cpu();
-  const Rows rows = make_pairs(50, 12);
+  const MdsRows rows = make_pairs(50, 12);
   NeuralMdsOptions options = small(MdsObjective::isotonic);
   options.epochs = 3;
   options.network_per_modality = true;
@@ -198,7 +171,7 @@ TEST_F(NeuralMdsFiles, SavedAndLoadedItMapsToTheSameBytes) {
 }
 
 TEST_F(NeuralMdsFiles, StoppedAndResumedItGivesTheSameBytes) {
-  const Rows rows = make_pairs(60, 12);
+  const MdsRows rows = make_pairs(60, 12);
   for (const double inner_share : {0.0, 0.2}) {
     NeuralMdsOptions options = small(MdsObjective::isotonic);
     options.epochs = 20;
@@ -222,7 +195,7 @@ TEST_F(NeuralMdsFiles, StoppedAndResumedItGivesTheSameBytes) {
 
 TEST_F(NeuralMdsFiles, ACheckpointOfAnotherModelIsRefused) {
   Context context = cpu();
-  const Rows rows = make_pairs(30, 12);
+  const MdsRows rows = make_pairs(30, 12);
   NeuralMdsOptions options = small(MdsObjective::isotonic);
   options.epochs = 2;
   options.checkpoint = path("checkpoint");
@@ -236,7 +209,7 @@ TEST_F(NeuralMdsFiles, ACheckpointOfAnotherModelIsRefused) {
 
 TEST(NeuralMds, TheInnerSplitStopsBeforeTrainingHurts) {
   Context context = cpu();
-  const Rows rows = make_pairs(60, 24);
+  const MdsRows rows = make_pairs(60, 24);
   NeuralMdsOptions options = small(MdsObjective::isotonic);
   options.start = MdsStart::retrieval_axes;
   options.inner_share = 0.25;
@@ -248,11 +221,11 @@ TEST(NeuralMds, TheInnerSplitStopsBeforeTrainingHurts) {
 
 TEST(NeuralMds, BadInputIsNamed) {
   Context context = cpu();
-  const Rows rows = make_pairs(10, 12);
+  const MdsRows rows = make_pairs(10, 12);
   const auto message = [&](auto&& change) -> std::string {
     NeuralMdsOptions options = small(MdsObjective::isotonic);
-    Rows changed{Matrix<float>::copy_of(context, rows.images),
-                 Matrix<float>::copy_of(context, rows.texts)};
+    MdsRows changed{Matrix<float>::copy_of(context, rows.images),
+                    Matrix<float>::copy_of(context, rows.texts)};
     change(options, changed);
     return error_of([&] { NeuralMds::fit(context, changed.images, changed.texts, options); });
   };
@@ -271,101 +244,6 @@ TEST(NeuralMds, BadInputIsNamed) {
               changed.texts = Matrix<float>(1, 12);
             }),
             "no error");
-}
-
-TEST(RetrievalAxes, TheLargestEntryOfEveryAxisIsPositive) {
-  const Rows rows = make_pairs(50, 12);
-  const Matrix<float> axes = retrieval_axes(rows.images, rows.texts, 12);
-  for (std::int64_t i = 0; i < 12; ++i) {
-    float largest = 0;
-    for (std::int64_t j = 0; j < 12; ++j) {
-      if (std::fabs(axes(i, j)) > std::fabs(largest)) largest = axes(i, j);
-    }
-    EXPECT_GT(largest, 0) << i;
-  }
-}
-
-// Rows of zeros change no covariance: with them there are as many rows as columns, and the axes are
-// those of matrices [D, D].
-TEST(RetrievalAxes, FewRowsHaveTheAxesOfTheWholeSpace) {
-  constexpr std::int64_t kPairs = 9, kDim = 40;
-  Rows rows = make_pairs(kPairs, kDim);
-  for (std::int64_t j = 0; j < kDim; ++j) rows.images(4, j) = rows.images(2, j);  // a row twice
-  Matrix<float>* const sets[2] = {&rows.images, &rows.texts};
-  for (Matrix<float>* set : sets) {
-    for (std::int64_t j = 0; j < kDim; ++j) {
-      double mean = 0;
-      for (std::int64_t i = 0; i < kPairs; ++i) mean += (*set)(i, j) / double{kPairs};
-      for (std::int64_t i = 0; i < kPairs; ++i) (*set)(i, j) -= static_cast<float>(mean);
-    }
-  }
-  Matrix<float> images(kDim, kDim), texts(kPairs, kDim);
-  std::copy_n(rows.images.data(), kPairs * kDim, images.data());
-  std::copy_n(rows.texts.data(), kPairs * kDim, texts.data());
-  for (const double whitening : {1e-2, 10., 1e6}) {
-    for (const double weight : {0., 0.1, 2.}) {
-      const RetrievalAxesOptions options{.whitening = whitening, .images = weight};
-      // Texts of 9 centred rows span 8 directions, images with one twice 7 more.
-      const std::int64_t rank = weight > 0 ? 15 : 8;
-      for (const std::int64_t dim : {std::int64_t{1}, rank}) {
-        const Matrix<float> few = retrieval_axes(rows.images, rows.texts, dim, options);
-        const Matrix<float> whole = retrieval_axes(images, texts, dim, options);
-        for (std::int64_t c = 0; c < dim; ++c) {
-          double error = 0, square = 0;
-          for (std::int64_t j = 0; j < kDim; ++j) {
-            error += std::pow(few(c, j) - whole(c, j), 2);
-            square += std::pow(whole(c, j), 2);
-          }
-          EXPECT_LT(error, 1e-10 * square) << whitening << ' ' << weight << " axis " << c;
-        }
-      }
-      // Past those nothing varies that counts: any directions that are orthogonal before H, of the
-      // length that H gives, and the texts' codes along them are 0.
-      const Matrix<float> few = retrieval_axes(rows.images, rows.texts, kDim, options);
-      const Matrix<float> whole = retrieval_axes(images, texts, kDim, options);
-      double few_square = 0, whole_square = 0;
-      for (std::int64_t c = rank; c < kDim; ++c) {
-        double along = 0, largest = 0;
-        for (std::int64_t i = 0; i < kPairs; ++i) {
-          double code = 0;
-          for (std::int64_t j = 0; j < kDim; ++j) code += double{few(c, j)} * rows.texts(i, j);
-          along = std::max(along, std::fabs(code));
-        }
-        for (std::int64_t j = 0; j < kDim; ++j) {
-          few_square += std::pow(few(c, j), 2);
-          whole_square += std::pow(whole(c, j), 2);
-          largest = std::max<double>(largest, std::fabs(few(c, j)));
-        }
-        EXPECT_LT(along, 1e-4 * largest) << whitening << ' ' << weight << " axis " << c;
-      }
-      EXPECT_NEAR(few_square, whole_square, 1e-4 * whole_square) << whitening << ' ' << weight;
-    }
-  }
-}
-
-// Without whitening and images they are the axes of the texts alone.
-TEST(RetrievalAxes, LeftUnwhitenedTheyAreThePcaOfTheTexts) {
-  Context context = cpu();
-  Rows rows = make_pairs(200, 8);
-  const Pca pca = Pca::fit(context, rows.texts);
-  Matrix<float>* const sets[2] = {&rows.images, &rows.texts};
-  for (Matrix<float>* set : sets) {
-    for (std::int64_t j = 0; j < 8; ++j) {
-      double mean = 0;
-      for (std::int64_t i = 0; i < 200; ++i) mean += (*set)(i, j) / 200.0;
-      for (std::int64_t i = 0; i < 200; ++i) (*set)(i, j) -= static_cast<float>(mean);
-    }
-  }
-  const Matrix<float> axes =
-      retrieval_axes(rows.images, rows.texts, 3, {.whitening = 1e9, .images = 0});
-  for (std::int64_t i = 0; i < 3; ++i) {
-    double product = 0, length = 0;
-    for (std::int64_t j = 0; j < 8; ++j) {
-      product += axes(i, j) * pca.components()(i, j);
-      length += axes(i, j) * axes(i, j);
-    }
-    EXPECT_NEAR(product / std::sqrt(length), 1, 1e-4) << i;
-  }
 }
 
 // What the study is about: 32 dimensions keep in sample what 512 have, 276 and 253 pairs.
@@ -403,7 +281,7 @@ class NeuralMdsOnDevice : public DeviceTest {};
 // Every operation of a step, on the device: the loss falls and the codes are those of the CPU to
 // rounding.
 TEST_P(NeuralMdsOnDevice, TrainsAsOnTheCpu) {
-  const Rows rows = make_pairs(20, 12);
+  const MdsRows rows = make_pairs(20, 12);
   for (const MdsObjective objective : {MdsObjective::isometric, MdsObjective::isotonic}) {
     NeuralMdsOptions options = small(objective);
     options.hidden = 16;
@@ -428,7 +306,7 @@ TEST_P(NeuralMdsOnDevice, TrainsAsOnTheCpu) {
 
 // The study hands the rows of the host to a context on any device.
 TEST_P(NeuralMdsOnDevice, PcaTakesRowsOfTheHost) {
-  const Rows rows = make_pairs(20, 12);
+  const MdsRows rows = make_pairs(20, 12);
   const Pca pca = Pca::fit(context(), rows.images, rows.texts);
   const Matrix<float> codes = pca.transform(context(), rows.images, Modality::image, 4);
   EXPECT_EQ(codes.device(), context().device());
