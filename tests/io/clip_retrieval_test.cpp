@@ -8,7 +8,7 @@
 #include "io/broken_files.hpp"
 #include "io/files.hpp"
 #include "support/error_of.hpp"
-#include "support/golden.hpp"
+#include "support/golden_folder.hpp"
 
 namespace clipk {
 namespace {

@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "clipk/io/npy.hpp"
-#include "support/golden.hpp"
+#include "support/golden_folder.hpp"
 
 namespace clipk {
 namespace {

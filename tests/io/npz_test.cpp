@@ -17,7 +17,7 @@
 #include "io/files.hpp"
 #include "io/zip_files.hpp"
 #include "support/error_of.hpp"
-#include "support/golden.hpp"
+#include "support/golden_folder.hpp"
 
 namespace clipk {
 namespace {

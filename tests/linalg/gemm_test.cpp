@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "clipk/core/random.hpp"
-#include "support/targets.hpp"
+#include "support/each_target.hpp"
 
 namespace clipk::cpu {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "clipk/ops/stress_loss.hpp"
 #include "support/central_difference.hpp"
-#include "support/stress_targets.hpp"
+#include "support/random_distances.hpp"
 
 namespace clipk::test {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "support/device_test.hpp"
 #include "support/error_of.hpp"
-#include "support/stress_targets.hpp"
+#include "support/random_distances.hpp"
 
 namespace clipk::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "support/targets.hpp"
+#include "support/each_target.hpp"
 
 #include <gtest/gtest.h>
 

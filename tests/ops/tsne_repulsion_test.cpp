@@ -5,8 +5,8 @@
 
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
+#include "support/each_target.hpp"
 #include "support/error_of.hpp"
-#include "support/targets.hpp"
 
 namespace clipk::test {
 namespace {

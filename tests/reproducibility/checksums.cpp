@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "clipk/core/error.hpp"
-#include "support/golden.hpp"
+#include "support/golden_folder.hpp"
 
 namespace clipk::golden {
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "clipk/io/npy.hpp"
-#include "support/golden.hpp"
+#include "support/golden_folder.hpp"
 
 namespace clipk::test {
 namespace {

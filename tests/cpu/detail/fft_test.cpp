@@ -8,8 +8,8 @@
 
 #include "clipk/core/memory.hpp"
 #include "support/arrays.hpp"
+#include "support/each_target.hpp"
 #include "support/error_of.hpp"
-#include "support/targets.hpp"
 
 namespace clipk::test {
 namespace {

@@ -2,7 +2,7 @@
 #include <cstdlib>
 
 #include "examples/dimension/dimension_files.hpp"
-#include "support/golden.hpp"
+#include "support/golden_folder.hpp"
 
 namespace clipk::test {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "examples/semantic/semantic_files.hpp"
 #include "examples/study/pair_rows.hpp"
-#include "support/golden.hpp"
+#include "support/golden_folder.hpp"
 
 namespace clipk::test {
 namespace {

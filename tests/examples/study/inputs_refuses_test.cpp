@@ -6,7 +6,7 @@
 #include "examples/dimension/dimension_files.hpp"
 #include "examples/factor/factor_files.hpp"
 #include "io/zip_files.hpp"
-#include "support/golden.hpp"
+#include "support/golden_folder.hpp"
 
 namespace clipk::test {
 namespace {
