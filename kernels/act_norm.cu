@@ -116,7 +116,7 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-// What the sums over all rows make of one column.
+// Writes the gradients of one column from its sums over all rows.
 __device__ __forceinline__ void finish(int column, double of_y, double of_product,
                                        const float* log_scale, float* grad_shift,
                                        float* grad_log_scale) {

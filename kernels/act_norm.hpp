@@ -6,8 +6,8 @@
 
 namespace clipk::gpu {
 
-// Views and pointers are of device memory, views not empty. Shapes as in clipk::act_norm and its
-// kin; log_det and grad_log_det may be null.
+// Views and pointers are of device memory, views not empty. Shapes as in clipk/ops/act_norm.hpp;
+// log_det and grad_log_det may be null.
 
 void act_norm_init(MatrixView<const float> x, float* shift, float* log_scale, cudaStream_t stream);
 

@@ -6,7 +6,7 @@
 
 namespace clipk::gpu {
 
-// Views are of device memory and not empty. Shapes as in clipk::affine_coupling and its kin.
+// Views are of device memory and not empty. Shapes as in clipk/ops/affine_coupling.hpp.
 
 void affine_coupling(MatrixView<const float> x, MatrixView<const float> a,
                      MatrixView<const float> t, const AffineCouplingOptions& options,

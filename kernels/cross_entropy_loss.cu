@@ -105,7 +105,7 @@ __global__ void __launch_bounds__(kRowThreads, 3)
   const std::int64_t group = kRowThreads / spread.lanes;
   const RowPlace first = row_place(spread);
   double loss = 0;
-  // Whole warps go round together: they share their rows' sums.
+  // Whole warps loop together: they share their rows' sums.
   for (std::int64_t past = 0; past < spread.rows; past += group * gridDim.x) {
     const std::int64_t i = first.row + past;
     const bool inside = i < spread.rows;

@@ -36,7 +36,7 @@ __device__ __forceinline__ float activate(float z) {
   if constexpr (kActivation == Activation::leaky_relu) return z < 0.f ? 0.01f * z : z;
   if constexpr (kActivation == Activation::tanh) return tanhf(z);
   if constexpr (kActivation == Activation::sigmoid) {
-    const float e = expf(-fabsf(z));  // of what is not positive: cannot overflow
+    const float e = expf(-fabsf(z));  // the exponent is at most 0: cannot overflow
     const float s = 1.f / (1.f + e);
     return z < 0.f ? e * s : s;
   }

@@ -10,7 +10,7 @@
 
 namespace clipk::gpu {
 
-// Views are of device memory. Shapes as in clipk::dense and its kin.
+// Views are of device memory. Shapes as in clipk/ops/dense.hpp.
 
 void dense(GemmHandle& handle, Precision precision, BatchView<const float> x,
            BatchView<const float> weight, MatrixView<const float> bias, Activation activation,

@@ -36,7 +36,7 @@ struct PairArrays {
   float* grad_log_det;
 };
 
-// What of a pair's loss belongs to no single column.
+// The terms of a pair's loss that belong to no single column.
 __device__ double whole_pair(const PairArrays& x, std::int64_t pair, float share) {
   double sum = 0;
   if (x.log_det != nullptr) {

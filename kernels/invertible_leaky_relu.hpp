@@ -6,7 +6,7 @@
 
 namespace clipk::gpu {
 
-// Views are of device memory and not empty. Shapes as in clipk::invertible_leaky_relu and its kin.
+// Views are of device memory and not empty. Shapes as in clipk/ops/invertible_leaky_relu.hpp.
 
 void invertible_leaky_relu(MatrixView<const float> x, float slope, MatrixView<float> y,
                            VectorView<float> log_det, cudaStream_t stream);

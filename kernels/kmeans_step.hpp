@@ -12,7 +12,7 @@ namespace clipk::gpu {
 
 /// How the points are cut: into pieces with sums of their own, added in order, and for the labels
 /// into blocks whose products with the centres fit the L2 cache. By the sizes alone; the pieces do
-/// not depend on the number of sets, so that a set's sums do not depend on its company.
+/// not depend on the number of sets, so that a set's sums do not depend on the others.
 struct KMeansPlan {
   KMeansPlan(std::int64_t n, std::int64_t sets, std::int64_t k, std::int64_t d);
 

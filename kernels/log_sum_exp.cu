@@ -7,8 +7,8 @@
 //         the row's largest), so that what is near the largest, and counts, keeps float32's full
 //         accuracy whatever the scale; float64 would do too, at the rate of its conversions. A
 //         second kernel adds the chunks in their order.
-// Floor   2 n m d operations; 15 more and an exponential a pair: 1,000,000 x 1000 x 512 in 15.3 ms
-//         of fp32, 2.6 ms of tf32 on an H100, and .4 ms for the exponentials.
+// Floor   2 n m d operations; 15 more and an exponential a product: 1,000,000 x 1000 x 512 in 15.3
+//         ms of fp32, 2.6 ms of tf32 on an H100, and .4 ms for the exponentials.
 // Ladder  one variant so far; exponents in float64 were weighed, see the plan. Next: wgmma and TMA
 //         in tf32 and bf16, as for nearest.cu: mma.sync reaches about 60 % of the tensor cores.
 

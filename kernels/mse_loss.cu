@@ -18,7 +18,7 @@ namespace {
 
 constexpr int kThreads = 256;
 
-// kKnownOnly: a target that is NaN counts as met.
+// kKnownOnly: a target that is NaN adds nothing.
 template <bool kAligned, bool kKnownOnly>
 __global__ void __launch_bounds__(kThreads)
     mse_kernel(std::int64_t rows, int cols, const float* __restrict__ y, std::int64_t y_stride,

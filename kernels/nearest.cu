@@ -6,7 +6,7 @@
 //         order, into the sorted list, held 4 a lane by the warp while it inserts, and else in
 //         global memory, where it is rarely touched (k (1 + ln(m / k)) times a query). A distance
 //         and its index are one integer, so that ties go to the lower index and the result does
-//         not depend on how the database is cut. Near pairs are computed again only where their
+//         not depend on how the database is cut. Near rows are computed again only where their
 //         bound says that they might enter the list. A second kernel merges the chunks' lists.
 // Floor   2 n m d operations: 5000 x 5000 x 512 in .38 ms of fp32, .06 ms of tf32 on an H100.
 // Ladder  one variant so far. Next: wgmma and TMA in tf32 and bf16, where the products are the
@@ -35,7 +35,7 @@ struct Arguments {
   Key* lists;        // [chunks][n][k]
 };
 
-// Distances that are not negative are ordered as their bits. Not a number counts as infinite.
+// Distances that are not negative are ordered as their bits. NaN counts as infinite.
 __device__ __forceinline__ Key key_of(float distance, std::int64_t index) {
   const float ordered = distance == distance ? distance : INFINITY;
   return static_cast<Key>(__float_as_uint(ordered)) << 32 | static_cast<unsigned>(index);
@@ -66,7 +66,7 @@ struct WarpList {
       if (place < k) to[place] = items[r];
     }
   }
-  // Every item behind the newcomer's place takes the one before it.
+  // Moves every item behind the new key's place back by one.
   __device__ __forceinline__ void insert(Key key, int k) {
 #pragma unroll
     for (int r = kListRegisters - 1; r >= 0; --r) {
@@ -109,8 +109,8 @@ __device__ __forceinline__ void start(const Arguments& a, Job& job) {
   job.first_tile = true;
 }
 
-// Products into distances; near pairs that might enter their query's list are marked, and those
-// that cannot are put beyond it. Returns how many this thread marked.
+// Products into distances; near rows that might enter their query's list are marked, and those
+// that cannot get an infinite distance. Returns how many this thread marked.
 template <class Math>
 __device__ __forceinline__ int finish_tile(const Arguments& a, const Job& job, TileValues& values) {
   // How far the expanded form may be off, as a part of |x|^2 + |y|^2.
@@ -120,7 +120,7 @@ __device__ __forceinline__ int finish_tile(const Arguments& a, const Job& job, T
   int marked = 0;
   for (int row = thread / 32; row < job.x.rows; row += kTileWarps) {
     const float scale_x = __ldg(job.x.scales + row);
-    float limit = distance_of(job.limits[row]);  // not a number while the list is not full
+    float limit = distance_of(job.limits[row]);  // NaN while the list is not full
     if (metric == Metric::euclidean) limit *= limit * 1.000001f;
     for (int col = thread % 32; col < job.y.rows; col += 32) {
       const PairValue pair =

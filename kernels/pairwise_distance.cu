@@ -1,7 +1,7 @@
 // Pairwise distance: out [b, n, m] of rows x [b, n, d] and y [b, m, d].
 //
-// Plan    |x|^2 of every row by one warp each. Then a block a tile of 128 x 128 pairs (its loop is
-//         in distance_tile.cuh); norms, square root and store follow in registers. Near pairs are
+// Plan    |x|^2 of every row by one warp each. Then a block a tile of 128 x 128 products (its loop
+//         is in distance_tile.cuh); norms, square root and store follow in registers. Near rows are
 //         computed again by the warp that holds them, or, where most of a tile is near, by a second
 //         loop over the tile. Where both sides are the same rows, tiles below the diagonal are left
 //         out and those above it stored twice.

@@ -27,7 +27,8 @@ struct DistanceOutput {
   float* data;
   std::int64_t stride;
   std::int64_t batch_stride;
-  /// Which pairs were near: bit j % 32 of word j / 32. [batch * n * ceil(m / 32)], or null.
+  /// Whether rows i and j were near: bit j % 32 of word j / 32 of row i. [batch * n * ceil(m /
+  /// 32)], or null.
   std::uint32_t* near_bits;
 };
 

@@ -5,10 +5,10 @@
 //   Euclidean           c = s = g / e, and 0 at e = 0
 //   cosine              c = g / (|x| |y|), s = g cos / |x|^2
 //
-// Plan    The forward kernel writes the distances into scratch, and which pairs were near. A second
-//         pass turns them into c in place (0 for near pairs, which cancel here as well) and adds up
+// Plan    The forward kernel writes the distances into scratch, and which rows were near. A second
+//         pass turns them into c in place (0 for near rows, which cancel here as well) and adds up
 //         s by row and column, a float64 partial a block. Two products by cuBLASLt. Last, a warp a
-//         row adds the partials in order, and the near pairs one by one from their differences.
+//         row adds the partials in order, and the near rows one by one from their differences.
 // Floor   6 b n m d operations and 20 b n m bytes: at 5000 x 5000 x 512 on an H100 1.1 ms in fp32,
 //         .17 ms of it the bytes.
 // Ladder  one variant so far. Next: both tile products on chip, as in stress_loss.cu: 12 b n m
@@ -99,7 +99,7 @@ __global__ void __launch_bounds__(kThreads) coefficients_kernel(Coefficients a) 
   }
 }
 
-// One side of the last step: its own rows, those of the other side, and where their pairs are.
+// One side of the last step: its own rows, those of the other side, and where their gradients are.
 struct Side {
   Metric metric;
   std::int64_t batch;
@@ -110,7 +110,7 @@ struct Side {
   const double* sums;  // partial p of row i of matrix b: sums[b sum_batch + i sum_row + p sum_part]
   std::int64_t sum_batch, sum_row, sum_part, sum_parts;
   const std::uint32_t* near_bits;
-  bool transposed;  // pair (own, other) is in row `other` of grad_out and near_bits
+  bool transposed;  // (own, other) is in row `other` of grad_out and near_bits
 };
 
 // Of 32 rows of the other side, from `first` on, those near to row i.

@@ -2,18 +2,18 @@
 //
 // Plan    E by the kernel of pairwise_distance, from rows moved to their middle where that is far.
 //         By query: one block a query, two quadruples a Philox block and thread; the nearest's e, d
-//         and counts in shared memory, other pairs read from L2 and counted by integer atomics.
+//         and counts in shared memory, other distances read from L2 and counted by integer atomics.
 //         Uniform: one thread a quadruple. Integer counts and the fixed tree of the loss do not
 //         depend on the order.
 //         One pass turns counts C and E into W = C / E in place, with row sums; one adds column
-//         sums; two products, and grad = (W 1) x - W Y likewise for columns. Pairs of near twins,
+//         sums; two products, and grad = (W 1) x - W Y likewise for columns. Near twins,
 //         whose two terms would cancel, stay out of W and are added one by one.
 // Floor   bytes: 4 nm of d, about 8 x 4 nm of E, C and W: at n = m = 5000 .3 ms on an H100;
 //         products 6 nmq flop: .14 ms at q = 64 in fp32; 8 M quadruples read 2 x 32-byte sectors of
-//         d and e a pair, mostly from L2, and make 16 M atomics: .1-.2 ms.
+//         d and e a distance, mostly from L2, and make 16 M atomics: .1-.2 ms.
 // Ladder  1  a product by cuBLASLt and a pass of its own for E        7 x 4 nm bytes
-//         2  the kernel of pairwise_distance, one rule for near pairs 8 x 4 nm bytes  <- this one
-//         Neither was timed. Next: d in bf16, or counts in 16 bits: each spares 2 bytes a pair and
+//         2  the kernel of pairwise_distance, one rule for near rows  8 x 4 nm bytes  <- this one
+//         Neither was timed. Next: d in bf16, or counts in 16 bits: each spares 2 n m bytes a
 //         pass.
 
 #include <algorithm>
@@ -31,9 +31,9 @@ constexpr int kQueryThreads = 128;
 constexpr std::int64_t kMaxBlocks = 2112;  // of a grid-stride loop: 16 a multiprocessor of an H100
 constexpr int kWarps = kThreads / 32;
 constexpr std::int64_t kChunkRows = 256;  // rows of one partial of a column's sum
-constexpr float kTwin = 1.f / 1024;       // of |x|^2 + |y|^2: nearer pairs are twins
+constexpr float kTwin = 1.f / 1024;       // of |x|^2 + |y|^2: nearer rows are twins
 
-// One block a query: a row of the block of pairs, or (from n on) a column.
+// One block a query: a row of the block, or (from n on) a column.
 __global__ void __launch_bounds__(kQueryThreads)
     count_queries_kernel(QuadRule rule, QuadNeighbors neighbors, MatrixView<const float> d,
                          const float* __restrict__ e,
@@ -120,7 +120,7 @@ __global__ void __launch_bounds__(kThreads)
   add_loss(rule, sum, sums, partials, ticket, loss);
 }
 
-// e becomes W = factor c / e, and c the bits of W where the pair are twins (W is then 0 in e), else
+// e becomes W = factor c / e, and c the bits of W where the two are twins (W is then 0 in e), else
 // 0. Sums of the rows; flags of rows and columns with twins. One block a row.
 __global__ void __launch_bounds__(kThreads)
     weight_kernel(PackedRows x, PackedRows y, float factor, float* __restrict__ e,
@@ -220,8 +220,8 @@ float* distances(Metric metric, Precision precision, std::int64_t dim, const Dis
   return out;
 }
 
-/// The target made from its rows. Rounding must not turn pairs around: always fp32. Only the order
-/// counts, so no roots.
+/// The target made from its rows. Rounding must not exchange two of them: always fp32. Only the
+/// order counts, so no roots.
 float* target_distances(const QuadHinge& call, Scratch& scratch, cudaStream_t stream) {
   const Metric metric =
       call.target.metric == Metric::cosine ? Metric::cosine : Metric::squared_euclidean;

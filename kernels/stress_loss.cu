@@ -10,7 +10,7 @@
 //         fill the GPU; they leave partial sums, which a last kernel adds in a fixed order, and one
 //         float64 partial of the loss each.
 //         Codes of more than 128 columns: e from chunks of 128, one block a chunk of the gradient.
-//         Near pairs, where x^2 - 2 x y + y^2 cancels, are computed from their difference, and a
+//         Near rows, where x^2 - 2 x y + y^2 cancels, are computed from their difference, and a
 //         tile with twins, where (C 1) x - C Y cancels, is accumulated as C (Y - x).
 // Floor   Between two sets 8 n m q operations (two products, twice), within one 4 n n q: at n = m =
 //         5000, q = 64 that is .19 ms at the 67 TFLOP/s of an H100's FFMA, .03 ms at its tf32; and
@@ -34,7 +34,7 @@ constexpr int kChunkD = 32;            // columns of the target's rows a step
 constexpr int kMaxQ = 128;             // the chunk of wide codes
 constexpr std::int64_t kBlocks = 800;  // to keep a large GPU busy
 
-// One side of the pairs seen from a block: its own rows, and the rows it walks over.
+// One side as a block sees it: its own rows, and the rows it walks over.
 struct Side {
   PackedRows own, other;
   PackedRows target_own, target_other;  // no data where d is stored
@@ -320,7 +320,7 @@ void stress_loss(Scratch& scratch, MatrixView<const float> x, MatrixView<const f
   arguments.within = within;
   arguments.metric = target.metric;
   arguments.sammon = options.sammon;
-  // Within one set a pair is met from both of its ends, and moves a row from each.
+  // Within one set e_ij is met from row i and from row j, and moves each once.
   arguments.factor = static_cast<float>((within ? 4 : 2) * share);
   arguments.scale = options.scale;
   arguments.chunks = chunks;

@@ -7,7 +7,7 @@
 
 namespace clipk::gpu {
 
-/// Device memory; shapes as in clipk::stress_loss. With `within` set y is x, the pairs are those of
+/// Device memory; shapes as in clipk::stress_loss. With `within` set y is x, the distances those of
 /// one set, and grad_y is empty. Takes what it needs from `scratch`.
 void stress_loss(Scratch& scratch, MatrixView<const float> x, MatrixView<const float> y,
                  bool within, const TargetDistances& target, const StressOptions& options,

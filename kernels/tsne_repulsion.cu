@@ -1,13 +1,13 @@
-// Repulsion of t-SNE from all pairs: forces [n, 2] of points y [n, 2] by others [m, 2], and Z.
+// Repulsion of t-SNE between all points: forces [n, 2] of points y [n, 2] by others [m, 2], and Z.
 //
 // Plan    one thread a point; the others pass through shared memory in tiles of 256, each read by
 //         all threads at once. Sums of a tile are float32, those of tiles float64. The others are
 //         split between enough blocks to fill a GPU; a second kernel adds the splits in their
 //         order.
-// Floor   11 operations a pair, one of them a reciprocal (1/8 rate): n m / 3.5e12 s on an H100;
-//         10,000 points in .03 ms. Not yet timed on a GPU.
+// Floor   11 operations for each two points, one of them a reciprocal (1/8 rate): n m / 3.5e12 s on
+//         an H100; 10,000 points in .03 ms. Not yet timed on a GPU.
 // Ladder  one variant so far. Next: two points a thread, which halves the reads of shared memory;
-//         the floor, one reciprocal a pair, stays.
+//         the floor, one reciprocal for each two points, stays.
 
 #include "kernels/tsne_repulsion.hpp"
 

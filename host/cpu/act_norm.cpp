@@ -68,7 +68,7 @@ void exponentials(T sign, const T* x, std::int64_t n, T* to) {
   const auto overflows = hn::Set(d, sizeof(T) == 4 ? 89 : 710);
   for_row<T>(n, [&](auto at, std::int64_t j) HWY_ATTR {
     const auto value = hn::Mul(hn::Set(d, sign), at.load(x + j));
-    // Far above, Exp gives anything; for NaN, 0.
+    // Exp is wrong far above this, and gives 0 for NaN.
     const auto e = hn::Exp(d, hn::Min(value, overflows));
     at.store(hn::IfThenElse(hn::IsNaN(value), value, e), to + j);
   });

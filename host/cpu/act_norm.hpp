@@ -4,7 +4,7 @@
 
 namespace clipk::cpu {
 
-// Shapes as in clipk::act_norm and its kin; for float and double. factors [d] is scratch.
+// Shapes as in clipk/ops/act_norm.hpp; for float and double. factors [d] is scratch.
 
 template <class T>
 void act_norm_init(int threads, MatrixView<const T> x, VectorView<T> shift,

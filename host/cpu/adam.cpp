@@ -11,8 +11,8 @@ HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// One chunk of parameters. The vector body reads and writes whole vectors; the rest goes through
-// the same expressions one lane at a time.
+// One chunk of parameters. The vector body reads and writes whole vectors; the rest uses
+// the same expressions, one lane at a time.
 template <class T>
 void adam_chunk(const AdamOptions& options, const T* rates, std::int64_t n, const T* gradients,
                 T* parameters, T* m, T* v) {

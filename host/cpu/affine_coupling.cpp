@@ -58,7 +58,7 @@ class LogScale {
   double outer_, inner_;
 };
 
-// Highway's Exp makes 0 of NaN.
+// Highway's Exp gives 0 for NaN.
 template <class D, class V>
 HWY_INLINE V exp_or_nan(D d, V s) {
   return hn::MulAdd(s, hn::Zero(d), hn::Exp(d, s));

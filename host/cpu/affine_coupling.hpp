@@ -4,7 +4,7 @@
 
 namespace clipk::cpu {
 
-// Shapes as in clipk::affine_coupling and its kin; for float and double.
+// Shapes as in clipk/ops/affine_coupling.hpp; for float and double.
 
 template <class T>
 void affine_coupling(int threads, MatrixView<const T> x, MatrixView<const T> a,

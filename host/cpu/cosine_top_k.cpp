@@ -163,7 +163,7 @@ void cosine_top_k(int threads, MatrixView<const float> x, MatrixView<const float
       }
     }
   });
-  // A candidate is a distance and an index: the order of all does not ask for that of the chunks.
+  // A candidate is a distance and an index: the order of the chunks does not matter.
   parallel_chunks(threads, m, 64, [&](std::int64_t first, std::int64_t count) {
     std::vector<Candidate<float>> all;
     for (std::int64_t j = first; j < first + count; ++j) {

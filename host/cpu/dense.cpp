@@ -24,7 +24,7 @@ HWY_INLINE V activate(D d, V x) {
   } else if constexpr (kActivation == Activation::tanh) {
     return hn::Tanh(d, x);
   } else if constexpr (kActivation == Activation::sigmoid) {
-    // exp of what is not positive cannot overflow.
+    // exp of a number of at most 0 cannot overflow.
     const auto e = hn::Exp(d, hn::Neg(hn::Abs(x)));
     const auto s = hn::Div(hn::Set(d, 1), hn::Add(hn::Set(d, 1), e));
     return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Mul(e, s), s);

@@ -123,7 +123,8 @@ void whole(int threads, MatrixView<const T> z, VectorView<const T> log_det,
     if (constants[f] != 0) constants[f] *= half_log(rho[f]);
   }
   const T share = T{1} / static_cast<T>(pairs);
-  // What belongs to no single column. Pairs mostly share a factor entirely: no logarithm for those.
+  // The terms that belong to no single column. Pairs that share a factor entirely, as most do, need
+  // no logarithm.
   const auto rest = [&](std::int64_t p) {
     double sum = 0;
     for (std::int64_t f = 0; f < rho.size; ++f) {

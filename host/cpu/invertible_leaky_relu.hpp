@@ -4,7 +4,7 @@
 
 namespace clipk::cpu {
 
-// Shapes as in clipk::invertible_leaky_relu and its kin; for float and double.
+// Shapes as in clipk/ops/invertible_leaky_relu.hpp; for float and double.
 
 template <class T>
 void invertible_leaky_relu(int threads, MatrixView<const T> x, float slope, MatrixView<T> y,

@@ -7,8 +7,8 @@
 namespace clipk::cpu {
 
 /// How the points are cut: into pieces with sums of their own, added in order, and these into
-/// blocks that stay in cache while all sets of centres meet them. By the sizes alone, and not by
-/// the number of sets, so that a set's sums do not depend on its company.
+/// blocks that stay in cache while all sets of centres are compared with them. By the sizes alone,
+/// and not by the number of sets, so that a set's sums do not depend on the other sets.
 struct KMeansPlan {
   KMeansPlan(std::int64_t n, std::int64_t k, std::int64_t d);
 

@@ -21,15 +21,15 @@ HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// hn::Exp, but of what is not a number it gives not a number.
+// hn::Exp, except that NaN stays NaN.
 template <class V>
 HWY_INLINE V exp_of(V x) {
   const hn::DFromV<V> tag;
   return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(tag, x));
 }
 
-// exp of products * scale + offset - top, added up. What float32 rounds of scale, offset and its
-// difference with top is carried along, so that exponents near 0 are right whatever their parts.
+// exp of products * scale + offset - top, added up. The rounding errors of scale, of offset and
+// of its difference with top are added back, so that exponents near 0 are accurate.
 HWY_INLINE double sum_row(const float* products, const TileOffsets<float>& offset,
                           std::int64_t padded, double scale, double top) {
   const hn::ScalableTag<float> tag;
@@ -115,8 +115,8 @@ HWY_EXPORT(add_double);
 
 namespace {
 
-// Stands for an offset of minus infinity, and where the search for the largest exponent begins:
-// finite, so that differences are numbers, and so far apart that what is left out adds nothing.
+// Stands for an offset of minus infinity, and starts the search for the largest exponent. Finite,
+// so that differences are numbers; so low that a column left out adds nothing.
 constexpr double kLeftOut = -2e38;
 constexpr double kLowest = -1e37;
 

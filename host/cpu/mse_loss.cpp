@@ -13,7 +13,7 @@ namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // The sum of squares of some rows: lanes add along a row, rows are added in double.
-// kKnownOnly: a target that is NaN counts as met.
+// kKnownOnly: a target that is NaN adds nothing.
 template <bool kKnownOnly, class T>
 double mse_rows(MatrixView<const T> y, MatrixView<const T> target, T factor, MatrixView<T> grad) {
   const hn::ScalableTag<T> d;

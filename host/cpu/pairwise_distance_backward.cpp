@@ -17,8 +17,8 @@
 //   squared Euclidean   c = s = 2 g
 //   Euclidean           c = s = g / e, and 0 at e = 0
 //   cosine              c = g / (|x| |y|), s = g cos / |x|^2
-// and likewise that of y. The pairs that were near in the forward pass cancel here too; they are
-// left out of the products and added one by one from their differences.
+// and likewise that of y. Rows that were near in the forward pass cancel here too; they are left
+// out of the products and added one by one from their differences.
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
@@ -89,7 +89,7 @@ void coefficients(Metric metric, std::int64_t n, std::int64_t m, const T* scales
     const std::uint32_t* bits = near_bits + i * near_stride;
     for (std::int64_t w = 0; w < (m + 31) / 32; ++w) {
       for (std::uint32_t rest = bits[w]; rest != 0; rest &= rest - 1) {
-        row[w * 32 + std::countr_zero(rest)] = -1;  // no distance is: the mark of a near pair
+        row[w * 32 + std::countr_zero(rest)] = -1;  // marks near rows: no distance is negative
       }
     }
     const T* g = grad_out + i * grad_stride;

@@ -7,7 +7,7 @@ namespace clipk::cpu {
 namespace {
 
 // What each form costs, in nanoseconds on one core of a server of 2025 (n = 500 to 5000, q = 16 to
-// 256); only their ratio counts. The dense form pays for every pair (three products of q columns),
+// 256); only their ratio counts. The dense form pays for every e_ij (three products of q columns),
 // the gather form for every quadruple (its rows of q columns); rows of D columns are added where
 // the target is made of them.
 constexpr double kMostDenseBytes = 0x1p30;

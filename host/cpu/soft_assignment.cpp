@@ -40,8 +40,8 @@ void narrow_values(D d, const T* HWY_RESTRICT z, MatrixView<const T> centres,
   }
 }
 
-// The gradients from the coefficients c: those of the points take the place of z, and one vector a
-// (centre, dimension) pair is added to `grad_m`.
+// The gradients from the coefficients c: those of the points take the place of z, and one vector
+// for each centre and dimension is added to `grad_m`.
 template <bool kDot, class D, class T>
 void narrow_gradients(D d, T* HWY_RESTRICT z, MatrixView<const T> centres, const T* HWY_RESTRICT c,
                       T* HWY_RESTRICT grad_m) {

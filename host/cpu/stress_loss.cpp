@@ -41,7 +41,7 @@ double coefficient_tile(const GradientTile<T>& tile, const T* target, std::int64
         const auto column = hn::Iota(d, static_cast<T>(j));
         wanted = hn::IfThenElseZero(hn::Ge(column, hn::Set(d, static_cast<T>(first))), wanted);
       }
-      // Not Gt of the opposite: NaN must not pass for a pair at zero.
+      // Not Gt of the opposite: NaN must not pass for a distance of zero.
       const auto zero = hn::Lt(hn::Abs(marked), hn::Set(d, std::numeric_limits<T>::min()));
       const auto e = hn::IfThenZeroElse(zero, hn::Sqrt(hn::Abs(marked)));
       const auto difference = hn::NegMulAdd(hn::Set(d, scale), wanted, e);
@@ -145,7 +145,7 @@ void stress(int threads, Scratch& scratch, MatrixView<const T> x, MatrixView<con
   const std::int64_t n = x.rows, m = y.rows;
   const double pairs = static_cast<double>(n) * static_cast<double>(within ? n - 1 : m);
   if (pairs == 0) return;
-  // Within one set each unordered pair is visited once and counts twice.
+  // Within one set e_ij is visited once, for i < j, and counts twice.
   const double share = (within ? 2 : 1) * static_cast<double>(options.weight) / pairs;
 
   const PackedSides<T> codes =

@@ -5,7 +5,7 @@
 
 namespace clipk::cpu {
 
-/// With `within` set y is x, the pairs are those of one set, and grad_y is empty.
+/// With `within` set y is x, the distances are those of one set, and grad_y is empty.
 void stress_loss(int threads, Scratch& scratch, MatrixView<const float> x,
                  MatrixView<const float> y, bool within, const TargetDistances& target,
                  const StressOptions& options, double& loss, MatrixView<float> grad_x,

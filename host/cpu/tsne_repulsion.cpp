@@ -13,8 +13,8 @@
 #ifndef CLIPK_CPU_TSNE_REPULSION_ONCE
 #define CLIPK_CPU_TSNE_REPULSION_ONCE
 namespace clipk::cpu {
-// The other points of a map, by coordinate; the arrays end with points so far away that they add
-// nothing, up to a multiple of kChunk.
+// The other points of a map, by coordinate. The arrays are padded to a multiple of kChunk with
+// points so far away that they add nothing.
 template <class T>
 struct FarPaddedPoints {
   const T* x;

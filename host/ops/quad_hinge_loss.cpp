@@ -93,8 +93,8 @@ void on_cpu(Context& context, cpu::QuadHinge<T> call, VectorView<const std::uint
 }
 
 #if CLIPK_HAS_CUDA
-// The dense form costs a few passes over all pairs, whatever the count: it is left where they do
-// not fit, or are many more than the quadruples.
+// The dense form costs a few passes over all n x m distances, whatever the count. It is not used
+// where they do not fit, or are many more than the quadruples.
 constexpr double kMostDensePairs = 0x1p31;
 constexpr double kMostPairsOfQuad = 64;
 

@@ -1,13 +1,13 @@
 // The tile of distances that pairwise_distance and nearest are made of: 128 rows of x against 128
-// rows of y by a block of 256 threads, 64 pairs a thread, kept in registers.
+// rows of y by a block of 256 threads, 64 distances a thread, kept in registers.
 //
 // Plan    rows go through shared memory 16 columns at a time, in three stages of cp.async; both
 //         sides keep their own layout [row][column], padded so that no access meets a bank twice.
 //         Three kinds of arithmetic over the same stages, and a fourth, of differences, for tiles
-//         most of whose pairs cancel in the expanded form.
-// Floor   fp32: one FFMA a column and pair, 67 TFLOP/s on an H100; a thread reads 16 x 8 bytes of
-//         shared memory for 128 of them. tf32 and bf16: mma.sync, which reaches about 60 % of the
-//         400 and 790 TFLOP/s of the tensor cores; bf16 reads its operands as floats and packs
+//         most of which cancel in the expanded form.
+// Floor   fp32: one FFMA a column and product, 67 TFLOP/s on an H100; a thread reads 16 x 8 bytes
+//         of shared memory for 128 of them. tf32 and bf16: mma.sync, which reaches about 60 % of
+//         the 400 and 790 TFLOP/s of the tensor cores; bf16 reads its operands as floats and packs
 //         them, so that shared memory (128 B a clock) holds it to about 260.
 // Ladder  one variant so far. Next: wgmma and TMA in place of mma.sync and cp.async in tf32 and
 //         bf16; the SIMT harness models neither.
@@ -26,11 +26,11 @@ inline constexpr int kTileThreads = 256;
 inline constexpr int kTileDepth = 16;
 inline constexpr int kTileStages = 3;
 
-/// Pairs below this part of |x|^2 + |y|^2 (under cosine: of 1) are computed again from the
-/// difference of their rows; as in the CPU's twin.
+/// Squared distances below this part of |x|^2 + |y|^2 (under cosine: of 1) are computed again from
+/// the difference of the two rows; as in the CPU's twin.
 inline constexpr float kNearPart = 1.0f / 16;
 
-using Accumulators = float[16][4];  ///< the 64 pairs of a thread
+using Accumulators = float[16][4];  ///< the 64 products of a thread
 
 /// Up to 128 rows of a matrix, with |x|^2 or, under cosine, 1 / |x| of each.
 struct TileRows {
@@ -50,7 +50,7 @@ __device__ __forceinline__ float2 shared_float2(const float* p) {
   return *reinterpret_cast<const float2*>(p);
 }
 
-// ---- Which pairs a thread holds -----------------------------------------------------------------
+// ---- Which products a thread holds --------------------------------------------------------------
 
 /// Rows 16 apart and columns 16 apart; a warp holds 4 by 8 of each such step, so that the eight
 /// rows of a stage that it reads at once lie in different banks.
@@ -280,7 +280,7 @@ inline constexpr std::size_t kTileSharedBytes = kTileStages * sizeof(TileStage<M
                                                     ? kTileStages * sizeof(TileStage<Math::kPitch>)
                                                     : sizeof(TileValues);
 
-/// values = products of all pairs, or what else `math` computes; to be read after a barrier.
+/// values = the tile's products, or what else `math` computes; to be read after a barrier.
 /// `thread` is threadIdx.x.
 template <bool kAligned, int kPitch, class Math>
 __device__ __forceinline__ void tile_values(int thread, const Math& math, const TileRows& x,
@@ -297,7 +297,7 @@ __device__ __forceinline__ void tile_values(int thread, const Math& math, const 
 
 // ---- From products to distances -----------------------------------------------------------------
 
-/// Marks a pair that is near, and whose distance is not known yet: no distance is negative.
+/// Marks the distance of near rows, which is not known yet: no distance is negative.
 inline constexpr float kNearMark = -1;
 
 struct PairValue {
@@ -353,9 +353,9 @@ __device__ __forceinline__ float unmarked(Metric metric, float distance, const T
   return distance;
 }
 
-/// Whether so many pairs of the tile are marked that it is better to compute all of them again in
-/// one more loop (of DifferenceMath, and so never under cosine). `marked` counts this thread's, of
-/// 64. Every thread of the block enters.
+/// Whether so many distances of the tile are marked that it is better to compute all of them again
+/// in one more loop (of DifferenceMath, and so never under cosine). `marked` counts this thread's,
+/// of 64. Every thread of the block enters.
 __device__ __forceinline__ bool mostly_near(Metric metric, int marked) {
   return __syncthreads_count(metric != Metric::cosine && marked >= 4) >= kTileThreads / 4;
 }

@@ -35,9 +35,9 @@ __device__ inline float squared_difference(const PackedRows& a, std::int64_t i, 
   return sum;
 }
 
-/// Products x.y of a patch become squared distances. Pairs below `near` of |x|^2 + |y|^2 are
-/// computed from their difference; returns whether one lay below 1/1024 of it. `tile` is the
-/// patch's place in shared memory.
+/// Products x.y of a patch become squared distances. Those below `near` of |x|^2 + |y|^2 are
+/// computed from the difference of the rows; returns whether one lay below 1/1024 of it. `tile` is
+/// the patch's place in shared memory.
 template <int kCols>
 __device__ __forceinline__ bool finish_squares(const PackedRows& a, std::int64_t first_row,
                                                const PackedRows& b, std::int64_t first_col,

@@ -17,9 +17,9 @@ constexpr int kThreads = 256;
 constexpr int kWarps = kThreads / 32;
 constexpr std::int64_t kSample = 32;
 
-// One block, so that it can weigh the whole centre. One that is nearer to the origin than half the
-// length of the rows becomes the origin: little would cancel, and rows that are not moved are not
-// rounded.
+// One block, because it compares the length of the whole centre with those of the rows. A centre
+// nearer to the origin than half their length becomes the origin: little would cancel, and rows
+// that are not moved are not rounded.
 __global__ void __launch_bounds__(kThreads)
     centre_kernel(MatrixView<const float> x, MatrixView<const float> y, float* centre) {
   CLIPK_SHARED(double, sums, [32]);

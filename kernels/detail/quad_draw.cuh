@@ -9,7 +9,7 @@ namespace clipk::gpu {
 
 /// What a draw and its loss depend on.
 struct QuadRule {
-  std::int64_t n, m;  // rows and columns of the block of pairs
+  std::int64_t n, m;  // rows and columns of the block
   bool self;
   std::int64_t count;
   std::uint64_t seed;
@@ -25,8 +25,8 @@ __device__ __forceinline__ uint4 quad_bits(const QuadRule& rule, std::uint64_t s
       {static_cast<unsigned>(rule.seed), static_cast<unsigned>(rule.seed >> 32)});
 }
 
-/// +1 or -1 where the first pair counts so and the second the opposite; 0 where the quadruple is
-/// inactive. Its hinge is added to `sum`.
+/// +1 or -1 where the first distance counts so and the second the opposite; 0 where the quadruple
+/// is inactive. Its hinge is added to `sum`.
 __device__ __forceinline__ int quad_sign(float margin, float d_first, float d_second, float e_first,
                                          float e_second, double& sum) {
   const int sign = (d_first < d_second) - (d_second < d_first);

@@ -43,7 +43,7 @@ __device__ __forceinline__ float warp_distance(const float* __restrict__ a,
 }
 
 /// d of row i and column j of the block: read, or made from the rows. Of those only the order
-/// counts; a pair and its mirror image have the same bits.
+/// counts; e_ij and e_ji have the same bits.
 __device__ __forceinline__ float target_distance(const TargetDistances& target, std::int64_t i,
                                                  std::int64_t j) {
   if (target.distances.data != nullptr) {

@@ -1,4 +1,4 @@
-// Products of tiles in shared memory, for kernels that keep a tile of pairs on chip between two of
+// Products of tiles in shared memory, for kernels that keep a tile of values on chip between two of
 // them: A [64, k] B [kCols, k]' into registers, and C [64, kCols] Y [kCols, kQ] into accumulators
 // that stay in registers all along. 128 threads.
 //

@@ -7,11 +7,11 @@
 #include "core/parallel.hpp"
 #include "linalg/gemm.hpp"
 
-// Gradients of a loss over pairs, given dL/de_ij / e_ij = c_ij for e_ij = |x_i - y_j|:
+// Gradients of a loss over distances e_ij = |x_i - y_j|, given c_ij = dL/de_ij / e_ij:
 //   grad_x_i += sum_j c_ij (x_i - y_j) = (sum_j c_ij) x_i - (C Y)_i
 //   grad_y_j += sum_i c_ij (y_j - x_i) = (sum_i c_ij) y_j - (C' X)_j
 // C is made a tile at a time and never stored: both products are taken while the tile is in cache.
-// Pairs of near twins, whose c_ij is large and whose two terms cancel, are added one by one.
+// Near twins, whose c_ij is large and whose two terms cancel, are added one by one.
 namespace clipk::cpu {
 
 template <class T>
@@ -29,12 +29,11 @@ struct GradientTile {
   std::int64_t stride;
   double* row_sums;  ///< [rows]: the sums of each row and column are to be added here
   double* col_sums;  ///< [cols]
-  bool within;       ///< only pairs j > i count; zeros belong elsewhere
+  bool within;       ///< only j > i counts; zeros belong elsewhere
   NearTwins<T>* twins;
   std::int64_t* twin_count;
 
-  /// Takes a pair's coefficient in place of its value and its share of the sums, which are to be
-  /// zero.
+  /// Takes c_ij by itself: its value and its share of the sums in the tile are to be zero.
   void add_twin(std::int64_t i, std::int64_t j, T coefficient) const {
     twins[(*twin_count)++] = {static_cast<std::int32_t>(i), static_cast<std::int32_t>(j),
                               coefficient};
@@ -60,9 +59,9 @@ struct PairStripes {
   std::int64_t count;
 };
 
-/// Calls fill(GradientTile<T>) for tiles that cover all pairs of the rows of x and y, and adds the
-/// gradients; an empty gradient is not computed. Where `within` is set, y is x, only the pairs
-/// j > i are filled, and grad_x takes both sides of each; grad_y is empty then.
+/// Calls fill(GradientTile<T>) for tiles that cover all i and j, and adds the gradients; an empty
+/// gradient is not computed. Where `within` is set, y is x, only c_ij with j > i are filled, and
+/// grad_x takes both sides of each; grad_y is empty then.
 /// Rows should be centred: the form above cancels where they share a large offset.
 template <class T, class Fill>
 void pair_gradient(int threads, Scratch& scratch, MatrixView<const T> x, MatrixView<const T> y,

@@ -16,9 +16,9 @@ HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// The distances of one row to kGroup rows of y from their differences. Two blocks of sums a pair,
-// so that several additions are under way at once and all stay in registers; the order of a pair's
-// sum does not depend on its place in the group.
+// The distances of one row to kGroup rows of y from their differences. Each distance has two blocks
+// of sums, so that several additions overlap and all stay in registers. The order of a sum does not
+// depend on the row's place in the group.
 constexpr int kGroup = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
 
 template <Metric kMetric, class T>
@@ -44,7 +44,7 @@ HWY_INLINE void recompute(std::int64_t d, const T* x, T scale_x, const T* const*
   }
 }
 
-// One row of the tile, from products to distances; returns how many pairs are near, and which.
+// One row of the tile, from products to distances; returns how many rows of y are near, and which.
 template <Metric kMetric, class T>
 HWY_INLINE int finish_row(std::int64_t m, T scale_x, const T* scales_y, T* out,
                           std::int32_t* near_columns) {

@@ -13,9 +13,9 @@ namespace clipk::cpu {
 inline constexpr std::int64_t kTileRows = 256;
 inline constexpr std::int64_t kTileCols = 512;
 
-/// Pairs whose squared distance is below this part of |x|^2 + |y|^2 (under cosine: whose distance
-/// is below it) are computed again from the difference of the rows. The expanded form loses there
-/// a factor of sqrt(1 / kNearPart) = 4 of a Euclidean distance's accuracy.
+/// A squared distance below this part of |x|^2 + |y|^2 (under cosine: a distance below it) is
+/// computed again from the difference of the two rows. There the expanded form loses a factor of
+/// sqrt(1 / kNearPart) = 4 of a Euclidean distance's accuracy.
 inline constexpr double kNearPart = 1.0 / 16;
 
 /// Some rows, with their scales.
@@ -29,8 +29,8 @@ struct ScaledRows {
 };
 
 /// out [n, m] = distance of each of n rows of x to each of m rows of y, in the metric's units.
-/// Runs on the calling thread. Pairs that were near have their bit set in near_bits, where that is
-/// given: bit j % 32 of near_bits[i * near_stride + j / 32].
+/// Runs on the calling thread. Sets bit j % 32 of near_bits[i * near_stride + j / 32], where
+/// near_bits is given, if rows i and j were near.
 void distance_tile(Metric metric, std::int64_t n, std::int64_t m, std::int64_t d,
                    ScaledRows<float> x, ScaledRows<float> y, float* out, std::int64_t out_stride,
                    std::uint32_t* near_bits = nullptr, std::int64_t near_stride = 0);

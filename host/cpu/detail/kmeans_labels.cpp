@@ -180,8 +180,8 @@ std::int64_t list_points(const CentredSet& set, const KMeansBlock& block, std::i
   return count;
 }
 
-// Puts the distance itself in the place of the upper bound of the points listed, keeps in the list
-// those for which that is not enough, and their squared distances.
+// Replaces the upper bounds of the listed points by their distances. Keeps in the list, with their
+// squared distances, the points whose label that does not prove.
 std::int64_t tighten(const CentredSet& set, const KMeansBlock& block, std::int64_t count,
                      std::int32_t* list, float* squared) {
   std::int64_t kept = 0;
@@ -301,7 +301,7 @@ void center(CentredSet& set) {
     longest = std::max(longest, square);
     largest = std::max(largest, std::fabs(offset));
   }
-  // What a float32 sum of d products may be off, in any order.
+  // The largest error of a float32 sum of d products, in any order.
   set.part = 6e-8F * static_cast<float>(d + 16);
   set.error = set.part * static_cast<float>(std::sqrt(longest)) * 1.001F;
   set.slack = static_cast<float>(largest * 2.4e-7);

@@ -37,7 +37,7 @@ HWY_INLINE Floats upper_bits(Words word) {
   return hn::ConvertTo(FloatTag(), hn::BitCast(integer, hn::ShiftRight<8>(word)));
 }
 
-/// Box and Muller's transform of two pairs of words: four numbers of this deviation a lane.
+/// The Box-Muller transform of two times two words: four numbers of this deviation a lane.
 HWY_INLINE void normal_numbers(const Words (&word)[4], float deviation, float* to) {
   const FloatTag d;
   Floats value[4];

@@ -31,7 +31,7 @@ PackedSides<double> pack_sides(int threads, Scratch& scratch, const char* op,
                                Metric metric);
 
 /// values_ij = |x_(row + i) - y_(col + j)|^2 of one tile, on the calling thread: one matrix product
-/// with the squared lengths; pairs so close that this cancels are computed from their difference,
+/// with the squared lengths; rows so close that this cancels are compared by their difference,
 /// and the nearest of them, less than 1/32 of their lengths apart, come with a negative sign.
 void squared_distance_tile(const PackedSides<float>& pair, std::int64_t row, std::int64_t rows,
                            std::int64_t col, std::int64_t cols, float* values, std::int64_t stride);

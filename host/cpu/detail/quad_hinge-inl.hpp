@@ -22,7 +22,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// Draws are made and looked up in batches of this many.
 inline constexpr std::int64_t kQuadBatch = 256;
 inline constexpr std::int64_t kQuadSlack = 64;  // whole vectors are stored beyond the end
-/// Of the two pairs of every quadruple of a batch.
+/// Of the two distances of every quadruple of a batch.
 template <class T>
 using OfPairs = T[2][kQuadBatch + kQuadSlack];
 
@@ -101,8 +101,8 @@ HWY_INLINE void draw_all(std::uint64_t seed, std::uint64_t step, std::int64_t t,
   }
 }
 
-/// Which way a quadruple counts: +1 or -1 on its first pair and the opposite on its second, 0 where
-/// it is inactive; and its hinge.
+/// Which way a quadruple counts: +1 or -1 on its first distance, the opposite on its second, 0
+/// where it is inactive; and its hinge.
 template <class D, class V = hn::Vec<D>>
 struct Hinges {
   V sign;

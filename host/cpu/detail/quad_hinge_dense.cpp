@@ -73,7 +73,7 @@ double dense_numbers(const QuadHinge<T>& call, QuadRange range, MatrixView<const
       }
     }
   };
-  // While one batch is worked on, the distances of the next are on their way.
+  // Prefetches the distances of the next batch while this one is worked on.
   QuadBatch<T> batches[2];
   std::int64_t index[2][kQuadBatch];
   std::int32_t sign[kQuadBatch];
@@ -205,7 +205,7 @@ constexpr std::int64_t kRowGrain = 16;
 // Queries of columns are taken a cache line of columns at a time, from copies that lie contiguous.
 constexpr std::int64_t kPanel = 16;
 constexpr std::int64_t kNumbersGrain = 1 << 16;
-// A uniform draw counts into one matrix a thread up to this many pairs, by atomics beyond.
+// A uniform draw counts into one matrix a thread up to this many distances, by atomics beyond.
 constexpr std::int64_t kOwnCounts = 1 << 20;
 
 double query_hinges(const QuadHinge<float>& call, std::int64_t q, std::int64_t others,

@@ -14,7 +14,7 @@
 #include "cpu/detail/quad_hinge-inl.hpp"
 
 // The gather form: the rows of every quadruple are read where they lie. A batch goes through three
-// passes (distances; hinges, all lanes at once; gradients of the active pairs), so that no pass
+// passes (distances; hinges, all lanes at once; gradients of the active rows), so that no pass
 // waits for an unpredictable branch.
 
 HWY_BEFORE_NAMESPACE();
@@ -31,7 +31,7 @@ HWY_INLINE T squared_distance(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b,
 }
 
 /// Rows of target of any alignment and length: the square of their distance, or 1 - cosine. Only
-/// the order of the results counts; a pair and its mirror image have the same bits.
+/// the order of the results counts; e_ij and e_ji have the same bits.
 template <class T, bool kCosine>
 HWY_INLINE T row_distance(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b, std::int64_t n) {
   if constexpr (!kCosine) {
@@ -204,7 +204,7 @@ double gather_all(const QuadHinge<T>& call, const GatherRows<T>& rows, QuadRange
       }
     }
   };
-  // While one batch is worked on, the distances of the next are on their way.
+  // Prefetches the distances of the next batch while this one is worked on.
   QuadBatch<T> batches[2];
   int current = 0;
   double sum = 0;

@@ -24,7 +24,7 @@ inline constexpr T kNoLimit = std::numeric_limits<T>::infinity();
 
 /// A bound that at least k of `count` distances do not exceed, so that an empty list need not take
 /// and move what the first columns happen to hold: the k-th smallest of the minima of 2 x lanes
-/// groups. False where there are too few, or where one is not a number.
+/// groups. False where there are too few, or where one is NaN.
 template <class T>
 bool bound_of_nearest(const T* row, std::int64_t count, int k, T& bound) {
   const hn::ScalableTag<T> tag;
@@ -68,7 +68,7 @@ void select(const T* row, std::int64_t count, std::int64_t first, CandidateList<
     list.limit = std::nextafter(bound, std::numeric_limits<T>::infinity());
   }
   for (; j < count && list.size < list.k && !(list.limit < kNoLimit<T>); ++j) {
-    // Not a number counts as infinitely far.
+    // NaN counts as infinitely far.
     const T key = row[j] == row[j] ? row[j] : std::numeric_limits<T>::infinity();
     list.add(key, static_cast<std::int32_t>(first + j));
   }

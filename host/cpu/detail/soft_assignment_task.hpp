@@ -31,7 +31,7 @@ struct SoftTask {
 inline constexpr std::int64_t kWideRows = 64;
 
 /// Whether points are the lanes: for few dimensions, so long as the sums over the points, one
-/// vector a (centre, dimension) pair, stay in L2.
+/// vector for each centre and dimension, stay in L2.
 constexpr bool soft_narrow(std::int64_t k, std::int64_t d) {
   return d <= 32 && k * d <= 8192;
 }

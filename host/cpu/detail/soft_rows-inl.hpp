@@ -20,8 +20,8 @@ HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Offsets of `lanes` rows from the first; those past `count` stand on the last row, so that reading
-// them is harmless.
+// Offsets of `lanes` rows from the first; those past `count` repeat the last row, so that they
+// can be read.
 template <class D>
 auto row_offsets(D, std::int64_t count, std::int64_t stride) {
   using Index = hwy::MakeSigned<hn::TFromD<D>>;

@@ -23,8 +23,8 @@ constexpr std::int64_t kTile = 4;  // points and centres that are taken together
 // Points of a tile whose sums stay in registers.
 constexpr std::int64_t kTilePoints = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
 
-// d2 or dot products of up to kTilePoints points and kTile centres; what lies past the last one
-// stands on it. A vector of the block of dimensions at a time, which needs fewer registers.
+// d2 or dot products of up to kTilePoints points and kTile centres; places past the last one
+// repeat it. A vector of the block of dimensions at a time, which needs fewer registers.
 template <bool kDot, class D, class T>
 void wide_tile(D d, MatrixView<const T> points, std::int64_t i, MatrixView<const T> centres,
                std::int64_t j, T* HWY_RESTRICT value) {

@@ -90,7 +90,7 @@ void spread_points(const GridPoint* points, std::int64_t count, std::int64_t fir
   }
 }
 
-// In an order that the width of a vector does not enter.
+// In an order that does not depend on the width of a vector.
 HWY_INLINE float sum_of(const float (&v)[kWidth]) {
   return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
