@@ -81,7 +81,7 @@ TEST(Random, NormalHasTheMomentsOfANormal) {
       power *= z;
     }
     beyond_three += std::fabs(z) > 3;
-    neighbours += z * previous / kCount;  // a pair shares one radius: still uncorrelated
+    neighbours += z * previous / kCount;  // two neighbours share one radius: still uncorrelated
     previous = z;
   }
   const double error = 5 / std::sqrt(static_cast<double>(kCount));

@@ -1,4 +1,4 @@
-// What fuzzing starts from, and what it has found: every file of the corpus through its reader.
+// Gives every file of the corpus (seeds, and findings of earlier fuzzing) to its reader.
 //
 //   clipk_fuzz_corpus [TARGET...]        reads each file once; a failure ends the program
 //   clipk_fuzz_corpus --list             the names of the targets

@@ -29,7 +29,7 @@ class ArchiveTest : public test::FileTest {
     writer.add("none", std::vector<std::uint8_t>{});
     writer.write(path(name));
   }
-  // Replaces the checksum by the right one, so that what is behind it gets read.
+  // Replaces the checksum by the right one, so that the content gets read.
   void write_sealed(const std::string& name, std::string bytes) {
     bytes.resize(bytes.size() - 32);
     write_bytes(path(name), test::sealed(bytes));

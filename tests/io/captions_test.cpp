@@ -27,7 +27,7 @@ class CaptionsTest : public test::FileTest {
   }
 };
 
-// A table that begins so is the page of a download that failed; captions are what they are.
+// A table that begins so is the HTML page of a failed download; captions may begin with anything.
 TEST_F(CaptionsTest, MayBeHtml) {
   for (const char* first : {"<html lang=\"en\">", "<!DOCTYPE html>", "<?xml version=\"1.0\"?>",
                             "  <HTML> tags are not for design"}) {

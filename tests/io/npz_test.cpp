@@ -322,7 +322,7 @@ TEST_F(NpzTest, ReadsBesideThreadsThatWrite) {
   EXPECT_EQ(wrong, 0);
 }
 
-// What is read at all is what was written: the checksum covers header and elements.
+// An array that is read equals the one written: the checksum covers header and elements.
 TEST_F(NpzTest, SurvivesEveryBrokenByte) {
   for (const char* name : {"stored", "deflated", "zip64", "bzip2", "other"}) {
     SCOPED_TRACE(name);

@@ -28,7 +28,7 @@ double norm(const Matrix<double>& a) {
   return std::sqrt(sum);
 }
 
-/// |A v - value v| of every pair, over |A|, and |v_i . v_j - (i == j)|.
+/// |A v - value v| of every eigenvector, over |A|, and |v_i . v_j - (i == j)|.
 void expect_eigenpairs(const Matrix<double>& a, const cpu::SymmetricEigen& found) {
   const std::int64_t n = a.rows();
   ASSERT_EQ(found.values.size(), static_cast<std::size_t>(n));

@@ -163,7 +163,7 @@ class MutatedFile : public FileTest {
       } catch (const std::exception& error) {
         ADD_FAILURE() << "mutation " << m << ": expected an Error, got " << error.what();
       }
-      // A training also takes what it trains with.
+      // A training also allocates its workspace.
       const std::size_t most = kTimes * bytes.size() + std::max(kAside, 2 * peak_of_sound);
       EXPECT_LE(mark.bytes(), most) << "mutation " << m << ": " << refusal;
       if (use) {

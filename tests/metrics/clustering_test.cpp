@@ -164,7 +164,7 @@ TEST(Clustering, ABillionPointsTakeNoTime) {
 }
 
 TEST(Clustering, SingletonsAreExactlyChance) {
-  // One pair of sizes, as many connected parts as points.
+  // Two sizes, as many connected parts as points.
   std::vector<std::int32_t> singletons(200'000);
   std::iota(singletons.begin(), singletons.end(), 0);
   std::vector<std::int32_t> reversed(singletons.rbegin(), singletons.rend());

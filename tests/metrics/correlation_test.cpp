@@ -146,7 +146,7 @@ TEST(Correlations, ConstantColumnsHaveNone) {
         }
       }
     }
-    // The family is what was tested.
+    // The family of the correction is the correlations that were tested.
     const std::vector<double> q = false_discovery_adjusted(tested);
     EXPECT_EQ(table.q(0, 0), q[0]);
     EXPECT_EQ(table.q(0, 1), q[1]);

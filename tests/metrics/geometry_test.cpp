@@ -21,7 +21,7 @@ Context cpu(int threads = 2) {
   return Context::cpu({.threads = threads});
 }
 
-// (1 - tau_a) / 2 by its definition, over all pairs of pairs.
+// (1 - tau_a) / 2 by its definition, over every two distances.
 double plain_kendall_distance(const std::vector<float>& d, const std::vector<float>& e) {
   double sum = 0, all = 0;
   for (std::size_t a = 0; a < d.size(); ++a) {
@@ -78,7 +78,7 @@ TEST(KendallDistance, ManyPairsInKnownOrder) {
   const std::vector<float> d = integers(n, 3, 5000000), e = integers(n, 4, 5000000);
   EXPECT_NEAR(kendall_distance_of(1, d, e), 0.5, 2e-3);
   EXPECT_EQ(kendall_distance_of(1, d, e), kendall_distance_of(2, d, e));
-  // Reversing one of the two turns every untied pair over; the order of the pairs says nothing.
+  // Reversing one side reverses every two distances that are not tied; their order does not matter.
   std::vector<float> turned = e;
   for (float& value : turned) value = 5000000 - value;
   EXPECT_NEAR(kendall_distance_of(2, d, e) + kendall_distance_of(2, d, turned), 1, 1e-12);
@@ -205,7 +205,7 @@ TEST(SampledKendallDistance, ApproachesTheExactOne) {
     EXPECT_NEAR(sampled.standard_error, 0.0007, 0.0003);
     EXPECT_NEAR(sampled.distance, kendall_distance(context, high, low), 4 * sampled.standard_error);
   }
-  // Three points have three pairs: a pair drawn twice would tie, and pull the error toward 1/2.
+  // Three points have three distances: one drawn twice would tie, and pull the error toward 1/2.
   const Matrix<float> three = uniform_rows(3, 4, 1);
   EXPECT_EQ(sampled_kendall_distance(context, {.x = three}, {.x = three}, 10000, 1).distance, 0);
 }

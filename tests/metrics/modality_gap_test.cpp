@@ -22,7 +22,7 @@ std::vector<double> plain_mean(MatrixView<const float> rows) {
   return mean;
 }
 
-// The definition: every pair of rows.
+// The definition: every row with every other.
 ModalityGap plain_gap(MatrixView<const float> x, MatrixView<const float> y) {
   ModalityGap gap;
   const auto n = static_cast<double>(x.rows);

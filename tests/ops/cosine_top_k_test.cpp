@@ -14,7 +14,7 @@ namespace {
 
 class CosineTopKTest : public DeviceTest {};
 
-// What the operation gives, on the host.
+// The results of the operation, on the host.
 struct TopK {
   Matrix<std::int32_t> of_x, of_y;
   Matrix<float> cosines_of_x, cosines_of_y;

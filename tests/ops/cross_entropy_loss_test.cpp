@@ -124,7 +124,7 @@ TEST_P(CrossEntropyLoss, GradientFollowsCentralDifferences) {
   }
 }
 
-// The largest logits are taken off: neither overflows, and what is far below adds nothing.
+// The largest logit is subtracted: nothing overflows, and a logit far below adds nothing.
 TEST_P(CrossEntropyLoss, LargeLogits) {
   const Result r =
       run(3, 4, {1e4F, 1e4F, -1e4F, 0, 88, 89, 90, 3e38F, -3e38F, -3e38F, -3e38F, -3e38F},

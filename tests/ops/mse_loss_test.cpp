@@ -12,7 +12,7 @@ namespace {
 
 constexpr float kWeight = 0.75F;
 
-// Plain loops, in the type they are given; the gradient is added to what is there.
+// Plain loops, in the type they are given; added to the gradient that is there.
 template <class T>
 T plain_mse(const std::vector<float>& y, const std::vector<float>& target, std::vector<T>& grad) {
   T sum = 0;
@@ -68,7 +68,7 @@ TEST_P(MseLoss, GradientFollowsCentralDifferences) {
   expect_central_differences(value, y.flat(), grad.flat(), 1e-6, 1e-8);
 }
 
-// What is not known is as if it had come out right, whatever did come out.
+// A missing target adds nothing, whatever the prediction is.
 TEST_P(MseLoss, KnownTargetsAlone) {
   for (const auto& [n, d] : {std::pair{17, 21}, std::pair{113, 8}}) {
     std::vector<float> y = normals(n * d, 1), target = normals(n * d, 2);

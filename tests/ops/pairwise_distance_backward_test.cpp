@@ -11,7 +11,7 @@ namespace {
 
 constexpr Metric kMetrics[] = {Metric::squared_euclidean, Metric::euclidean, Metric::cosine};
 
-// sum_ij g_ij D_ij and its gradients, pair by pair as the definition says.
+// sum_ij g_ij D_ij and its gradients, by plain loops over i and j.
 template <class T>
 struct Plain {
   std::vector<T> x, y;
@@ -179,7 +179,7 @@ TEST(PairwiseDistanceBackwardCpu, DoubleAgreesWithCentralDifferences) {
   const std::int64_t n = 5, m = 7, d = 4;
   auto x = normals<double>(n * d, 32), y = normals<double>(m * d, 33);
   const auto g = normals<double>(n * m, 34);
-  for (std::int64_t k = 0; k < d; ++k) {  // one near pair; no pair is at the kink e = 0
+  for (std::int64_t k = 0; k < d; ++k) {  // x_0 and y_0 are near; no distance is 0, the kink
     y[static_cast<std::size_t>(k)] = x[static_cast<std::size_t>(k)] * (1 + 0.01 * (k - 1.0));
   }
   for (const Metric metric : kMetrics) {

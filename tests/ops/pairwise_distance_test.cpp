@@ -93,7 +93,7 @@ TEST_P(PairwiseDistance, NearPairsAreAsGoodToo) {
   }
   for (const Metric metric : kMetrics) {
     expect_good(metric, n, n, d, x, y);
-    // And on their own, where no far pair widens the tolerance.
+    // And on their own, where no large distance widens the tolerance.
     const auto all = distances(metric, n, n, d, x, y);
     for (std::int64_t i = 0; i < n; ++i) {
       const auto* xi = &x[static_cast<std::size_t>(i * d)];
@@ -201,7 +201,7 @@ TEST_P(PairwiseDistance, ShapesThatDifferAreNamed) {
 }
 
 // Operands are rounded to 11 bits (tf32) or 8 (bf16), which puts a product off by at most 2^-10 or
-// 2^-8 of |x| |y|, and a squared distance by as much of |x|^2 + |y|^2. Near pairs stay exact.
+// 2^-8 of |x| |y|, and a squared distance by as much of |x|^2 + |y|^2. Near rows stay exact.
 TEST_P(PairwiseDistance, TensorCoresKeepTheirTolerance) {
   if (on_cpu()) GTEST_SKIP() << "the CPU has one precision";
   const std::int64_t n = 150, m = 140, d = 44;

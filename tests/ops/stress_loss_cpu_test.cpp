@@ -39,7 +39,7 @@ TEST(StressLossCpu, ThreadsDoNotChangeABit) {
 }
 
 // So many rows that a stripe has tiles wholly below the diagonal. Within one set is then the same
-// as between it and itself, but for the number of pairs.
+// as between it and itself, but for the number of distances.
 TEST(StressLossCpu, ManyRowsWithinOneSet) {
   const std::int64_t n = 11000, q = 3, d = 2;
   Context context = Context::cpu();
@@ -70,7 +70,7 @@ TEST(StressLossCpu, AllocatesNothingAfterTheFirstCall) {
   EXPECT_EQ(context.scratch().allocations(), before);
 }
 
-// Central differences in double. No pair is at zero, the only kink.
+// Central differences in double. No distance is 0, the only kink.
 TEST(StressLossCpu, GradientIsTheSlopeOfTheLoss) {
   const std::int64_t n = 23, m = 31, q = 5;
   Context context = Context::cpu();

@@ -22,7 +22,8 @@ struct Result {
   std::vector<T> grad_x, grad_y;
 };
 
-// The definition, pair by pair, in the type it is given. Within one set y is x and grad_y unused.
+// The definition, one e_ij after another, in the type it is given. Within one set y is x and grad_y
+// unused.
 template <class T>
 Result<T> plain_stress(const std::vector<float>& x, const std::vector<float>& y, Size size,
                        bool within, const std::vector<float>& target,

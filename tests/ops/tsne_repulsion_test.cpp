@@ -17,7 +17,7 @@ struct Repulsion {
   std::vector<double> z;  // of every point
 };
 
-// All pairs; within one map a point does not repel itself.
+// By plain loops; within one map a point does not repel itself.
 template <class T>
 Repulsion<T> plain(const std::vector<float>& y, const std::vector<float>& others, bool within) {
   Repulsion<T> result;

@@ -1,4 +1,4 @@
-// Distances of rows, and what is read off them without storing them.
+// Distances of rows, and operations that use them without storing them.
 #include "clipk/ops/cosine_top_k.hpp"
 #include "clipk/ops/log_sum_exp.hpp"
 #include "clipk/ops/nearest.hpp"

@@ -1,4 +1,4 @@
-// Layers of networks: dense, and what comes before and after it.
+// Layers of networks: dense layers, and the operations around them.
 #include "clipk/ops/column_moments.hpp"
 #include "clipk/ops/corrupt.hpp"
 #include "clipk/ops/dense.hpp"

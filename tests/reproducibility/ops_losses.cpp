@@ -10,7 +10,7 @@
 namespace clipk::golden {
 namespace {
 
-// A loss is added to what is there.
+// An operation adds its loss to the value that is there.
 struct Loss {
   double value = 0.25;
   operator VectorView<double>() { return {&value, 1}; }  // NOLINT: as matrices are

@@ -166,7 +166,7 @@ QuadResult<T> plain(const QuadProblem& p, const std::vector<T>& x, const std::ve
   T sum = 0;
   for (Quad quad : replay(p)) {
     const T d_first = target_of<T>(p, quad.first), d_second = target_of<T>(p, quad.second);
-    // A pair against itself, or within one set against its mirror image.
+    // The same two rows twice, or within one set in the other order.
     const bool same = (quad.first.i == quad.second.i && quad.first.j == quad.second.j) ||
                       (p.self && quad.first.i == quad.second.j && quad.first.j == quad.second.i);
     const bool close = std::fabs(d_first - d_second) < T(1e-6) * (d_first + d_second);

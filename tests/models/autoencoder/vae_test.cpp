@@ -73,7 +73,7 @@ TEST(Vae, LinearNetworksFindTheEvidenceOfPrincipalAxes) {
   std::sort(found.begin(), found.end());
   EXPECT_LT(found[1], 0.02);
   EXPECT_GT(found[2], 0.4);
-  // What is left of a row: the axis below sigma, and of the others what the means leave out.
+  // The error of a row: the axis below sigma, and the part of the others that the means leave out.
   double left = 0.1 * 0.1;
   for (const double s : {1.5, 0.8, 0.4}) left += std::pow(0.2 * 0.2 / s, 2);
   EXPECT_NEAR(model.reconstruction_error(context, rows), left / 8, 0.3 * left / 8);

@@ -79,7 +79,7 @@ TEST(FactorPairs, EveryPairSharesTheFactorItIsDrawnFor) {
         EXPECT_LE(std::fabs(factors[2].values(i, c) - factors[2].values(j, c)), 0.45);
       }
     }
-    // What is marked beside it is true, and all of it.
+    // The other factors that are marked as shared are shared, and none is missing.
     for (std::int64_t f = 0; f < 3; ++f) {
       EXPECT_EQ(draw.shared(p, f), f == p % 3 || pairs.agree(f, i, j) ? 1 : 0);
     }

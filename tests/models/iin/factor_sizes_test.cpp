@@ -45,8 +45,8 @@ struct Data {
   }
 };
 
-// Four classes lie apart on one axis, whatever their dimension; a circle takes two numbers; a curve
-// takes one, though all its powers go together in pairs.
+// Four classes lie apart on one axis, whatever their dimension; a circle takes two dimensions; a
+// curve takes one, though all its powers go together in pairs.
 TEST(FactorSizes, CorrelationsCountTheNumbersThatPairsShare) {
   Context context = Context::cpu({.seed = 3});
   Data data;

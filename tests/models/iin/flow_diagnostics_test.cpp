@@ -87,8 +87,7 @@ TEST(FlowDiagnostics, RefusesRowsThatDoNotFit) {
   EXPECT_THROW(flow_diagnostics(context, flow, flat, train), Error);
 }
 
-// The first column is the factor: its own block has it, and what no block has reads as chance.
-// What a study asks before its training, and what it would be told after it.
+// The check that a study makes before its training, and the error that it would get after it.
 TEST(FlowDiagnostics, RowsInAPlaneAreRefusedBefore) {
   Context context = Context::cpu();
   Matrix<float> rows = normal_rows(50, 1);
@@ -104,6 +103,8 @@ TEST(FlowDiagnostics, RowsInAPlaneAreRefusedBefore) {
             "flow_diagnostics: expected more than 5 training rows, got 5");
 }
 
+// The first column is the factor: its own block tells it, and another block tells no more than
+// chance.
 TEST(Leakage, FindsWhereAFactorIs) {
   Context context = Context::cpu();
   Random random(3);

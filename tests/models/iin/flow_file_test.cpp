@@ -1,4 +1,4 @@
-// What a flow refuses, and what its files keep.
+// The errors of a flow, and its files.
 
 #include <unistd.h>
 

@@ -45,7 +45,7 @@ std::vector<double> golden_values(const std::array<double, N>& array) {
 
 class LogisticProbeTest : public DeviceTest {
  protected:
-  // Products in float32 on a GPU leave a rounding in what they converge to.
+  // Products in float32 on a GPU round the weights that they converge to.
   double tolerance() const { return on_cpu() ? 1e-6 : 1e-4; }
   LogisticProbeOptions options(double c, bool standardize = false) const {
     return {.c = c, .standardize = standardize, .tolerance = on_cpu() ? 1e-9 : 1e-6};

@@ -25,7 +25,7 @@ Factor values(std::string name, std::int64_t rows, std::int64_t columns) {
 
 // Rows of three uniform numbers in columns of very different scales and a column that is constant,
 // and what they say: a smooth function of two of them, three classes by another, and both as
-// a pair; the last factor has nothing to do with them.
+// two values; the last factor has nothing to do with them.
 struct Data {
   Matrix<float> rows;
   std::vector<Factor> factors;
