@@ -2,15 +2,11 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <sstream>
-
-#include "clipk/core/error.hpp"
 
 namespace clipk::train {
 namespace {
-
-constexpr const char* kKind = "trainer checkpoint";
-constexpr std::uint32_t kVersion = 1;
 
 // Problem and options, as far as they decide the bytes of the result.
 std::string fingerprint(const Context& context, const TrainerOptions& o,
@@ -44,24 +40,16 @@ std::string fingerprint(const Context& context, const TrainerOptions& o,
   return text.str();
 }
 
-void add(Context& context, ArchiveWriter& archive, const char* name,
-         VectorView<const float> vector) {
-  Matrix<float> host(1, vector.size);
-  copy<float>(context, vector, host.flat());
-  archive.add(name, host);
-}
-
-void read(Context& context, const ArchiveReader& archive, const char* name,
-          VectorView<float> vector) {
-  Matrix<float> host(1, vector.size);
-  archive.read(name, host.view());
-  copy<float>(context, host.flat(), vector);
+template <class T>
+MatrixView<T> as_row(VectorView<T> vector) {
+  return {vector.data, 1, vector.size, vector.device};
 }
 
 // Moments may have grown past what float32 holds, but none is NaN.
 void read_moment(Context& context, const ArchiveReader& archive, const char* name, bool squares,
-                 VectorView<float> vector) {
-  Matrix<float> host(1, vector.size);
+                 Matrix<float>& moment) {
+  if (moment.empty()) return;
+  Matrix<float> host(1, moment.cols());
   archive.read(name, host.view(), ArchiveValues::any);
   for (const float value : host.flat()) {
     if (std::isnan(value) || (squares && value < 0)) {
@@ -69,38 +57,35 @@ void read_moment(Context& context, const ArchiveReader& archive, const char* nam
                    std::to_string(value));
     }
   }
-  copy<float>(context, host.flat(), vector);
+  copy<float>(context, host, moment.view());
 }
 
 }  // namespace
 
-void save_checkpoint(Context& context, const TrainerOptions& options, TrainingProblem& problem,
-                     const TrainerState& state) {
-  ArchiveWriter archive(kKind, kVersion);
-  archive.add("fingerprint", fingerprint(context, options, problem));
-  archive.add("epoch", state.epoch);
-  archive.add("step", state.step);
-  if (state.restarts > 0) archive.add("restarts", state.restarts);
-  archive.add("best_epoch", state.best_epoch);
-  archive.add("best_loss", state.best_loss);
-  archive.add("loss", state.loss);
-  archive.add("held_out_loss", state.held_out_loss);
-  add(context, archive, "parameters", problem.parameters());
-  add(context, archive, "first_moment", state.first_moment.flat());
-  if (!state.second_moment.empty()) {
-    add(context, archive, "second_moment", state.second_moment.flat());
-  }
-  if (!state.best.empty()) add(context, archive, "best", state.best.flat());
-  problem.save_state(context, archive);
-  archive.write(options.checkpoint);
+void save_checkpoint(Context& context, const CheckpointFile& file, const TrainerOptions& options,
+                     TrainingProblem& problem, const TrainerState& state) {
+  file.write(fingerprint(context, options, problem), [&](ArchiveWriter& archive) {
+    archive.add("epoch", state.epoch);
+    archive.add("step", state.step);
+    if (state.restarts > 0) archive.add("restarts", state.restarts);
+    archive.add("best_epoch", state.best_epoch);
+    archive.add("best_loss", state.best_loss);
+    archive.add("loss", state.loss);
+    archive.add("held_out_loss", state.held_out_loss);
+    add_array(context, archive, "parameters", as_row(problem.parameters()));
+    add_array(context, archive, "first_moment", state.first_moment);
+    add_array(context, archive, "second_moment", state.second_moment);
+    add_array(context, archive, "best", state.best);
+    problem.save_state(context, archive);
+  });
 }
 
-bool load_checkpoint(Context& context, const TrainerOptions& options, TrainingProblem& problem,
-                     TrainerState& state) {
-  std::error_code error;  // a file that cannot be looked at is left to the reader to complain of
-  if (!std::filesystem::exists(options.checkpoint, error) && !error) return false;
-  const ArchiveReader archive(options.checkpoint, kKind, kVersion);
-  archive.expect_fingerprint(fingerprint(context, options, problem));
+bool load_checkpoint(Context& context, const CheckpointFile& file, const TrainerOptions& options,
+                     TrainingProblem& problem, TrainerState& state) {
+  if (!file.wanted()) return false;
+  const std::optional<ArchiveReader> found = file.read(fingerprint(context, options, problem));
+  if (!found) return false;
+  const ArchiveReader& archive = *found;
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
   state.restarts = archive.has("restarts") ? archive.number<std::int64_t>("restarts", 1, kMost) : 0;
   if (state.restarts > options.restarts) {
@@ -125,12 +110,10 @@ bool load_checkpoint(Context& context, const TrainerOptions& options, TrainingPr
     archive.fail("a best_loss as after epoch " + std::to_string(best),
                  std::to_string(state.best_loss));
   }
-  read(context, archive, "parameters", problem.parameters());
-  read_moment(context, archive, "first_moment", false, state.first_moment.flat());
-  if (!state.second_moment.empty()) {
-    read_moment(context, archive, "second_moment", true, state.second_moment.flat());
-  }
-  if (!state.best.empty()) read(context, archive, "best", state.best.flat());
+  read_array(context, archive, "parameters", as_row(problem.parameters()));
+  read_moment(context, archive, "first_moment", false, state.first_moment);
+  read_moment(context, archive, "second_moment", true, state.second_moment);
+  read_array(context, archive, "best", state.best);
   problem.load_state(context, archive);
   return true;
 }

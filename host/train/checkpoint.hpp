@@ -5,6 +5,7 @@
 
 #include "clipk/core/matrix.hpp"
 #include "clipk/train/trainer.hpp"
+#include "train/checkpoint_file.hpp"
 
 namespace clipk::train {
 
@@ -21,13 +22,16 @@ struct TrainerState {
   Matrix<float> best;  // parameters of best_epoch; empty without early stopping
 };
 
-/// Writes options.checkpoint.
-void save_checkpoint(Context& context, const TrainerOptions& options, TrainingProblem& problem,
-                     const TrainerState& state);
+/// What the file is, as messages say it.
+inline constexpr const char* kTrainerCheckpoint = "trainer checkpoint";
 
-/// Reads options.checkpoint; false where there is none.
+/// Writes the state to the file.
+void save_checkpoint(Context& context, const CheckpointFile& file, const TrainerOptions& options,
+                     TrainingProblem& problem, const TrainerState& state);
+
+/// Reads the state from the file; false where there is none.
 /// @throws Error for a file that is no checkpoint, or one of another problem or other options.
-bool load_checkpoint(Context& context, const TrainerOptions& options, TrainingProblem& problem,
-                     TrainerState& state);
+bool load_checkpoint(Context& context, const CheckpointFile& file, const TrainerOptions& options,
+                     TrainingProblem& problem, TrainerState& state);
 
 }  // namespace clipk::train

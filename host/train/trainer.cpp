@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstring>
 #include <sstream>
 #include <utility>
 
@@ -11,22 +10,15 @@
 #include "clipk/core/matrix.hpp"
 #include "clipk/core/random.hpp"
 #include "clipk/ops/clip_norm.hpp"
-#include "clipk/ops/random_permutation.hpp"
-#include "core/enum_names.hpp"
-#include "core/math.hpp"
 #include "train/checkpoint.hpp"
+#include "train/optimizer.hpp"
+#include "train/progress_clock.hpp"
+#include "train/rate_table.hpp"
+#include "train/shuffled_batches.hpp"
 #include "train/step_graph.hpp"
 
 namespace clipk {
 namespace {
-
-// What changes from step to step, as it lies on the device: the graph of a step reads it there.
-struct StepRecord {
-  float rates[3];  // as adam takes them; sgd takes the first
-  float unused;
-  std::uint64_t step;
-};
-static_assert(sizeof(StepRecord) == 24);
 
 constexpr auto kBetweenSaves = std::chrono::seconds(5);
 constexpr int kShareOfSaves = 20;  // saving takes one part in so many of the time
@@ -76,14 +68,6 @@ std::optional<std::string> TrainingProblem::failure(Context&, const std::vector<
          text_of(losses.front()) + " in epoch 1";
 }
 
-const char* to_string(Optimizer optimizer) {
-  return optimizer == Optimizer::adam ? "adam" : "sgd";
-}
-
-Optimizer optimizer_named(std::string_view name) {
-  return named("optimizer", name, {Optimizer::adam, Optimizer::sgd});
-}
-
 struct Trainer::Impl {
   Impl(Context& context_, TrainingProblem& problem_, TrainerOptions options_);
 
@@ -92,7 +76,6 @@ struct Trainer::Impl {
   void begin_again(const std::string& reason);
   double rate() const;
   std::optional<std::string> run_epoch();
-  void upload_records();
   void run_step(std::int64_t s);
   void optimize(const Batch& batch, VectorView<double> step_loss);
   double epoch_loss();
@@ -102,29 +85,24 @@ struct Trainer::Impl {
   bool should_stop() const;
   bool checkpoint_is_due() const;
   void save();
-  bool resume();
   void report(bool epoch_end, bool done);
 
   Context& context;
   TrainingProblem& problem;
   TrainerOptions options;
 
-  std::int64_t rows = 0;        // 0: steps without a batch of rows
-  std::int64_t full_steps = 0;  // of an epoch
-  std::int64_t rest = 0;        // rows of the shorter step that ends it, 0 for none
+  std::optional<train::ShuffledBatches> batches;  // none: steps without a batch of rows
   std::int64_t epoch_steps = 0;
   std::int64_t total_steps = 0;
 
   train::TrainerState state;  // what a checkpoint holds, moments and best parameters included
-  std::vector<StepRecord> records;
-  Matrix<std::uint8_t> record_table, record;
-  Matrix<std::int32_t> order, batch_rows;
+  train::CheckpointFile checkpoint;
+  train::RateTable rates;
   Matrix<float> first;  // the parameters that a restart begins from; empty without restarts
   Matrix<double> loss;  // sums over the full steps, and of the shorter one
   train::StepGraph graph;
-  double last_rate = 0;
-  std::int64_t steps_of_run = 0;
-  std::chrono::steady_clock::time_point start, last_save;
+  train::ProgressClock clock;
+  std::chrono::steady_clock::time_point last_save;
   std::chrono::steady_clock::duration save_time{};
 };
 
@@ -132,6 +110,7 @@ Trainer::Impl::Impl(Context& context_, TrainingProblem& problem_, TrainerOptions
     : context(context_),
       problem(problem_),
       options(std::move(options_)),
+      checkpoint(options.checkpoint, train::kTrainerCheckpoint),
       graph(options.graph && problem.capturable()) {
   check_options(options);
   const std::int64_t parameters = problem.parameters().size;
@@ -139,16 +118,10 @@ Trainer::Impl::Impl(Context& context_, TrainingProblem& problem_, TrainerOptions
           std::to_string(problem.gradients().size));
   require(problem.rows() >= 0, "at least 0 rows", std::to_string(problem.rows()));
   if (options.batch > 0 && problem.rows() > 0) {
-    rows = problem.rows();
-    options.batch = std::min(options.batch, rows);
-    full_steps = rows / options.batch;
-    rest = rows % options.batch;
-    order = Matrix<std::int32_t>(context, 1, rows);
-    batch_rows = Matrix<std::int32_t>(context, 1, options.batch);
-  } else {
-    full_steps = options.steps_per_epoch;
+    options.batch = std::min(options.batch, problem.rows());
+    batches.emplace(context, problem.rows(), options.batch, RandomStream::shuffle);
   }
-  epoch_steps = full_steps + (rest > 0 ? 1 : 0);
+  epoch_steps = batches ? batches->steps_per_epoch() : options.steps_per_epoch;
   total_steps = epoch_steps * options.epochs;
 
   state.first_moment = Matrix<float>(context, 1, parameters);
@@ -157,10 +130,7 @@ Trainer::Impl::Impl(Context& context_, TrainingProblem& problem_, TrainerOptions
   }
   if (options.early_stopping.patience > 0) state.best = Matrix<float>(context, 1, parameters);
   if (options.restarts > 0) first = Matrix<float>(context, 1, parameters);
-  records.resize(static_cast<std::size_t>(epoch_steps));
-  record_table =
-      Matrix<std::uint8_t>(context, epoch_steps, static_cast<std::int64_t>(sizeof(StepRecord)));
-  record = Matrix<std::uint8_t>(context, 1, static_cast<std::int64_t>(sizeof(StepRecord)));
+  rates = train::RateTable(context, options.adam, epoch_steps);
   loss = Matrix<double>(context, 1, 2);
 }
 
@@ -170,68 +140,34 @@ double Trainer::Impl::rate() const {
   return result;
 }
 
-// The rates of all steps of this epoch. Adam's corrections come from powers in double, so that
-// they do not depend on where a training was resumed.
-void Trainer::Impl::upload_records() {
-  for (std::int64_t s = 0; s < epoch_steps; ++s) {
-    const std::int64_t step = state.epoch * epoch_steps + s;
-    const double rate_here =
-        rate() * schedule_share(options.schedule, step, total_steps, epoch_steps);
-    const auto correction = [step](float beta) {
-      return static_cast<float>(
-          1 - math::pow(static_cast<double>(beta), static_cast<double>(step + 1)));
-    };
-    records[static_cast<std::size_t>(s)] = {
-        {static_cast<float>(rate_here), correction(options.adam.beta1),
-         correction(options.adam.beta2)},
-        0,
-        static_cast<std::uint64_t>(step)};
-  }
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(records.data());
-  copy<std::uint8_t>(
-      context, MatrixView<const std::uint8_t>(bytes, record_table.rows(), record_table.cols()),
-      record_table.view());
-}
-
 void Trainer::Impl::optimize(const Batch& batch, VectorView<double> step_loss) {
   problem.step(context, batch, step_loss);
-  const VectorView<float> gradients = problem.gradients();
-  if (options.clip_norm > 0) clip_norm(context, options.clip_norm, gradients);
-  auto* const rates = reinterpret_cast<const float*>(record.data());
-  if (options.optimizer == Optimizer::adam) {
-    adam(context, options.adam, VectorView<const float>(rates, 3, context.device()), gradients,
-         problem.parameters(), state.first_moment.flat(), state.second_moment.flat());
-  } else {
-    sgd(context, options.sgd, VectorView<const float>(rates, 1, context.device()), gradients,
-        problem.parameters(), state.first_moment.flat());
-  }
+  const ParameterSlice parameters{problem.parameters(), problem.gradients()};
+  if (options.clip_norm > 0) clip_norm(context, options.clip_norm, parameters.gradients);
+  train::update_parameters(context, options.optimizer, options.adam, options.sgd, rates, parameters,
+                           state.first_moment.flat(), state.second_moment.flat());
 }
 
 void Trainer::Impl::run_step(std::int64_t s) {
-  copy<std::uint8_t>(context, record_table.view().row_range(s, 1), record.view());
-  const bool full = s < full_steps;
+  rates.select(context, s);
+  const std::int64_t step = state.epoch * epoch_steps + s;
   Batch batch;
-  if (rows > 0) {
-    const std::int64_t count = full ? options.batch : rest;
-    const VectorView<std::int32_t> here = batch_rows.flat().slice(0, count);
-    copy<std::int32_t>(context, order.flat().slice(s * options.batch, count), here);
-    batch.rows = here;
-  }
-  batch.step = {reinterpret_cast<const std::uint64_t*>(record.data() + offsetof(StepRecord, step)),
-                1, context.device()};
+  batch.step = rates.step();
+  if (batches) batch.rows = batches->select(context, step);
+  const bool full = !batches || batches->full(step);
   const VectorView<double> step_loss = loss.flat().slice(full ? 0 : 1, 1);
   if (full) {
     graph.run(context, [&] { optimize(batch, step_loss); });
   } else {
     optimize(batch, step_loss);
   }
-  last_rate = records[static_cast<std::size_t>(s)].rates[0];
 }
 
 double Trainer::Impl::epoch_loss() {
   double sums[2];
   copy<double>(context, loss.flat(), VectorView<double>(sums, 2));
-  if (rows == 0) return sums[0] / static_cast<double>(full_steps);
+  if (!batches) return sums[0] / static_cast<double>(epoch_steps);
+  const std::int64_t rows = problem.rows(), rest = rows % options.batch;
   return (sums[0] * static_cast<double>(options.batch) + sums[1] * static_cast<double>(rest)) /
          static_cast<double>(rows);
 }
@@ -239,15 +175,13 @@ double Trainer::Impl::epoch_loss() {
 // Returns why the training has failed, or nothing.
 std::optional<std::string> Trainer::Impl::run_epoch() {
   problem.begin_epoch(context, state.epoch);
-  upload_records();
-  if (rows > 0) {
-    random_permutation(context, context.seed(), RandomStream::shuffle,
-                       static_cast<std::uint32_t>(state.epoch), order.flat());
-  }
+  rates.upload(context, state.epoch * epoch_steps, epoch_steps, [&](std::int64_t step) {
+    return rate() * schedule_share(options.schedule, step, total_steps, epoch_steps);
+  });
   fill_zero(context, loss.view());
   for (std::int64_t s = 0; s < epoch_steps; ++s) {
     run_step(s);
-    ++steps_of_run;
+    clock.count_step();
     ++state.step;
     if (s + 1 < epoch_steps) report(false, false);
   }
@@ -316,13 +250,9 @@ bool Trainer::Impl::checkpoint_is_due() const {
 
 void Trainer::Impl::save() {
   const auto began = std::chrono::steady_clock::now();
-  train::save_checkpoint(context, options, problem, state);
+  train::save_checkpoint(context, checkpoint, options, problem, state);
   last_save = std::chrono::steady_clock::now();
   save_time = last_save - began;
-}
-
-bool Trainer::Impl::resume() {
-  return train::load_checkpoint(context, options, problem, state);
 }
 
 void Trainer::Impl::report(bool epoch_end, bool done) {
@@ -334,12 +264,9 @@ void Trainer::Impl::report(bool epoch_end, bool done) {
   p.steps = total_steps;
   if (!state.loss.empty()) p.loss = state.loss.back();
   if (!state.held_out_loss.empty()) p.held_out_loss = state.held_out_loss.back();
-  p.rate = last_rate;
-  p.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (steps_of_run > 0) {
-    p.seconds_left = p.seconds / static_cast<double>(steps_of_run) *
-                     static_cast<double>(total_steps - state.step);
-  }
+  p.rate = rates.rate();
+  p.seconds = clock.seconds();
+  p.seconds_left = clock.seconds_left(total_steps - state.step);
   p.epoch_end = epoch_end;
   p.done = done;
   options.progress(p);
@@ -354,7 +281,7 @@ std::optional<std::string> Trainer::Impl::train(bool& saved) {
     if (auto reason = run_epoch()) return reason;
     const bool last = state.epoch == options.epochs || should_stop();
     const bool save_now =
-        !options.checkpoint.empty() &&
+        checkpoint.wanted() &&
         (last || state.epoch % options.checkpoint_every == 0 || checkpoint_is_due());
     if (last || save_now) {
       if (auto reason = parameters_failure()) return reason;
@@ -367,7 +294,7 @@ std::optional<std::string> Trainer::Impl::train(bool& saved) {
     try {
       report(true, last);
     } catch (...) {  // who watches has had enough: what was done is kept
-      if (!saved && !options.checkpoint.empty() && !parameters_failure()) save();
+      if (!saved && checkpoint.wanted() && !parameters_failure()) save();
       throw;
     }
   }
@@ -396,13 +323,12 @@ void Trainer::Impl::begin_again(const std::string& reason) {
 }
 
 TrainingResult Trainer::Impl::run() {
-  start = last_save = std::chrono::steady_clock::now();
-  steps_of_run = 0;
+  clock.start();
+  last_save = std::chrono::steady_clock::now();
   if (!first.empty()) copy<float>(context, problem.parameters(), first.flat());
-  const bool resumed = !options.checkpoint.empty() && resume();
-  bool saved = resumed;
+  bool saved = train::load_checkpoint(context, checkpoint, options, problem, state);
   while (const auto reason = train(saved)) begin_again(*reason);
-  if (!saved && !options.checkpoint.empty()) save();
+  if (!saved && checkpoint.wanted()) save();
   if (!state.best.empty()) copy<float>(context, state.best.flat(), problem.parameters());
   context.synchronize();
 
@@ -416,7 +342,7 @@ TrainingResult Trainer::Impl::run() {
   result.held_out_loss = state.held_out_loss;
   result.restarts = state.restarts;
   result.rate = rate();
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.seconds = clock.seconds();
   return result;
 }
 

@@ -21,7 +21,8 @@ TWINS = {
 GENERATORS = {
     "host/core/random.cpp", "host/cpu/detail/philox-inl.hpp", "host/cpu/random_permutation.hpp",
     "host/cpu/random_permutation.cpp", "host/ops/random_permutation.cpp",
-    "host/models/probes/logistic_selection.cpp", "kernels/detail/portable.cuh", "kernels/random_permutation.cu",
+    "host/models/probes/logistic_selection.cpp", "host/train/shuffled_batches.cpp", "kernels/detail/portable.cuh",
+    "kernels/random_permutation.cu",
 }
 # Calls that draw, up to the end of their statement.
 DRAWS = re.compile(r"\b(?:Random(?:\s+\w+)?|random_blocks?|random_permutation|philox4x32_10)\s*[({][^;]*;")

@@ -5,31 +5,15 @@
 #include <utility>
 
 #include "clipk/models/kmeans.hpp"
-#include "clipk/ops/adam.hpp"
 #include "clipk/ops/gather_rows.hpp"
-#include "clipk/ops/random_permutation.hpp"
-#include "clipk/ops/sgd.hpp"
-#include "core/math.hpp"
 #include "models/rows_digest.hpp"
+#include "train/optimizer.hpp"
 
 namespace clipk {
 namespace {
 
 constexpr const char* kKind = "dec checkpoint";
-constexpr std::uint32_t kVersion = 1;
-
-void add_array(Context& context, ArchiveWriter& archive, const char* name,
-               const Matrix<float>& array) {
-  if (!array.empty()) archive.add(name, array.to_host(context));
-}
-
-void read_array(Context& context, const ArchiveReader& archive, const char* name,
-                Matrix<float>& array) {
-  if (array.empty()) return;
-  Matrix<float> host(1, array.cols());
-  archive.read(name, host.view());
-  copy<float>(context, host, array.view());
-}
+constexpr AdamOptions kAdam;  // its defaults: DecOptions has none
 
 }  // namespace
 
@@ -40,24 +24,22 @@ DecTrainer::DecTrainer(Context& context, MatrixView<const float> rows, const Dec
       options_(options),
       network_(network),
       batch_(std::min(options.batch, rows.rows)),
-      steps_per_epoch_((rows.rows + batch_ - 1) / batch_) {
+      checkpoint_(options.checkpoint, kKind),
+      batches_(context, rows.rows, batch_, RandomStream::dec_shuffle),
+      rates_(context, kAdam, options.update_interval) {
   const std::int64_t n = rows.rows, k = network.k(), size = trained().values.size;
-  if (!options.checkpoint.empty()) {
+  if (checkpoint_.wanted()) {
     const VectorView<float> all = network.networks().parameters().values;
     data_ = rows_digest(context, rows).substr(0, 16) + ", started from " +
             rows_digest(context, MatrixView<const float>(all.data, 1, all.size, all.device))
                 .substr(0, 16);
   }
   network.plan(context, batch_);
-  order_ = Matrix<std::int32_t>(context, 1, n);
-  batch_rows_ = Matrix<std::int32_t>(context, 1, batch_);
   codes_ = Matrix<float>(context, n, network.code());
   q_ = Matrix<float>(context, n, k);
   p_ = Matrix<float>(context, n, k);
   x_ = Matrix<float>(context, batch_, rows.cols);
   batch_p_ = Matrix<float>(context, batch_, k);
-  rates_table_ = Matrix<float>(context, options.update_interval, 3);
-  rates_ = Matrix<float>(context, 1, 3);
   column_sums_ = Matrix<double>(context, 1, k);
   loss_ = Matrix<double>(context, 1, 1);
   divergence_ = Matrix<double>(context, 1, 1);
@@ -77,8 +59,8 @@ ParameterSlice DecTrainer::trained() {
 }
 
 DecState DecTrainer::run() {
-  started_ = std::chrono::steady_clock::now();
-  if (!options_.checkpoint.empty() && load_checkpoint()) {
+  clock_.start();
+  if (load_checkpoint()) {
     put_back();
   } else {
     start();
@@ -163,7 +145,7 @@ void DecTrainer::update() {
     }
   }
   const auto updates = static_cast<std::int64_t>(state_.history.size());
-  if (!options_.checkpoint.empty() && (state_.done || updates % options_.checkpoint_every == 0)) {
+  if (checkpoint_.wanted() && (state_.done || updates % options_.checkpoint_every == 0)) {
     save_checkpoint();
   }
   if (options_.on_update) options_.on_update(state_.history.back());
@@ -189,59 +171,34 @@ void DecTrainer::put_back() {
 
 double DecTrainer::rate_of(std::int64_t step) const {
   return options_.rate * state_.rate_cut *
-         schedule_share(options_.schedule, step, options_.max_steps, steps_per_epoch_);
+         schedule_share(options_.schedule, step, options_.max_steps, batches_.steps_per_epoch());
 }
 
 void DecTrainer::train(std::int64_t steps) {
-  Matrix<float> rates(steps, 3);
-  for (std::int64_t s = 0; s < steps; ++s) {
-    const auto correction = [&](float beta) {
-      return static_cast<float>(
-          1 - math::pow(static_cast<double>(beta), static_cast<double>(step_ + s + 1)));
-    };
-    const AdamOptions adam;
-    rates(s, 0) = static_cast<float>(rate_of(step_ + s));
-    rates(s, 1) = correction(adam.beta1);
-    rates(s, 2) = correction(adam.beta2);
-  }
-  copy<float>(context_, rates, rates_table_.view().row_range(0, steps));
+  rates_.upload(context_, step_, steps, [&](std::int64_t step) { return rate_of(step); });
   fill_zero(context_, loss_.view());
   for (std::int64_t s = 0; s < steps; ++s) {
-    copy<float>(context_, rates_table_.view().row_range(s, 1), rates_.view());
-    one_step(step_);
+    rates_.select(context_, s);
+    one_step();
     ++step_;
-    ++steps_of_run_;
+    clock_.count_step();
     if (s + 1 < steps) report(false);
   }
 }
 
-void DecTrainer::one_step(std::int64_t step) {
-  const std::int64_t epoch = step / steps_per_epoch_, first = step % steps_per_epoch_ * batch_;
-  if (epoch != order_epoch_) {
-    random_permutation(context_, context_.seed(), RandomStream::dec_shuffle,
-                       static_cast<std::uint32_t>(epoch), order_.flat());
-    order_epoch_ = epoch;
-  }
-  const std::int64_t count = std::min(batch_, rows_.rows - first);
-  const VectorView<std::int32_t> chosen = batch_rows_.flat().slice(0, count);
-  copy<std::int32_t>(context_, order_.flat().slice(first, count), chosen);
+void DecTrainer::one_step() {
+  const VectorView<const std::int32_t> chosen = batches_.select(context_, step_);
   const auto work = [&] {
-    const MatrixView<float> x = x_.view().row_range(0, count);
-    const MatrixView<float> p = batch_p_.view().row_range(0, count);
+    const MatrixView<float> x = x_.view().row_range(0, chosen.size);
+    const MatrixView<float> p = batch_p_.view().row_range(0, chosen.size);
     gather_rows(context_, rows_, chosen, x);
     gather_rows(context_, p_, chosen, p);
     network_.step(context_, x, p, static_cast<float>(options_.gamma),
                   static_cast<float>(options_.reconstruction), loss_.flat());
-    const ParameterSlice slice = trained();
-    if (options_.optimizer == Optimizer::adam) {
-      adam(context_, {}, rates_.flat(), slice.gradients, slice.values, first_moment_.flat(),
-           second_moment_.flat());
-    } else {
-      sgd(context_, {.momentum = options_.momentum}, rates_.flat().slice(0, 1), slice.gradients,
-          slice.values, first_moment_.flat());
-    }
+    train::update_parameters(context_, options_.optimizer, kAdam, {.momentum = options_.momentum},
+                             rates_, trained(), first_moment_.flat(), second_moment_.flat());
   };
-  if (count == batch_) {
+  if (batches_.full(step_)) {
     graph_.run(context_, work);
   } else {
     work();
@@ -257,11 +214,8 @@ void DecTrainer::report(bool update_end) {
   p.steps = options_.max_steps;
   p.loss = state_.history.back().loss;
   p.rate = state_.history.back().rate;
-  p.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
-  if (steps_of_run_ > 0) {
-    p.seconds_left = p.seconds / static_cast<double>(steps_of_run_) *
-                     static_cast<double>(options_.max_steps - step_);
-  }
+  p.seconds = clock_.seconds();
+  p.seconds_left = clock_.seconds_left(options_.max_steps - step_);
   p.epoch_end = update_end;
   p.done = state_.done;
   options_.progress(p);
@@ -292,27 +246,26 @@ std::string DecTrainer::fingerprint() const {
 }
 
 void DecTrainer::save_checkpoint() const {
-  ArchiveWriter archive(kKind, kVersion);
-  archive.add("fingerprint", fingerprint());
-  archive.add("step", state_.step);
-  archive.add("alarms", state_.alarms);
-  archive.add("rate_cut", state_.rate_cut);
-  archive.add("done", static_cast<std::int32_t>(state_.done));
-  archive.add("stop", static_cast<std::int32_t>(state_.stop));
-  archive.add("labels", state_.labels);
-  archive.add("start_labels", state_.start_labels);
-  save_history(archive, state_.history);
-  add_array(context_, archive, "parameters", state_.parameters);
-  add_array(context_, archive, "first_moment", state_.first_moment);
-  add_array(context_, archive, "second_moment", state_.second_moment);
-  archive.write(options_.checkpoint);
+  checkpoint_.write(fingerprint(), [&](ArchiveWriter& archive) {
+    archive.add("step", state_.step);
+    archive.add("alarms", state_.alarms);
+    archive.add("rate_cut", state_.rate_cut);
+    archive.add("done", static_cast<std::int32_t>(state_.done));
+    archive.add("stop", static_cast<std::int32_t>(state_.stop));
+    archive.add("labels", state_.labels);
+    archive.add("start_labels", state_.start_labels);
+    save_history(archive, state_.history);
+    train::add_array(context_, archive, "parameters", state_.parameters);
+    train::add_array(context_, archive, "first_moment", state_.first_moment);
+    train::add_array(context_, archive, "second_moment", state_.second_moment);
+  });
 }
 
 bool DecTrainer::load_checkpoint() {
-  std::error_code error;  // a file that cannot be looked at is left to the reader to complain of
-  if (!std::filesystem::exists(options_.checkpoint, error) && !error) return false;
-  const ArchiveReader archive(options_.checkpoint, kKind, kVersion);
-  archive.expect_fingerprint(fingerprint());
+  if (!checkpoint_.wanted()) return false;
+  const std::optional<ArchiveReader> found = checkpoint_.read(fingerprint());
+  if (!found) return false;
+  const ArchiveReader& archive = *found;
   const auto last = static_cast<std::int32_t>(network_.k() - 1);
   state_.step = archive.number<std::int64_t>("step", 0, options_.max_steps);
   state_.alarms = archive.number<std::int64_t>("alarms", 0, options_.guard.most_alarms);
@@ -324,9 +277,9 @@ bool DecTrainer::load_checkpoint() {
   archive.expect_within("labels", state_.labels, 0, last);
   archive.expect_within("start_labels", state_.start_labels, 0, last);
   state_.history = load_history(archive, network_.k());
-  read_array(context_, archive, "parameters", state_.parameters);
-  read_array(context_, archive, "first_moment", state_.first_moment);
-  read_array(context_, archive, "second_moment", state_.second_moment);
+  train::read_array(context_, archive, "parameters", state_.parameters);
+  train::read_array(context_, archive, "first_moment", state_.first_moment);
+  train::read_array(context_, archive, "second_moment", state_.second_moment);
   alarm_.emplace(options_.guard, state_.history[0]);
   return true;
 }

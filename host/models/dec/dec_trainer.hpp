@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +9,10 @@
 #include "clipk/models/dec.hpp"
 #include "models/dec/dec_monitor.hpp"
 #include "models/dec/dec_network.hpp"
+#include "train/checkpoint_file.hpp"
+#include "train/progress_clock.hpp"
+#include "train/rate_table.hpp"
+#include "train/shuffled_batches.hpp"
 #include "train/step_graph.hpp"
 
 namespace clipk {
@@ -41,7 +44,7 @@ class DecTrainer {
   void update();
   DecView look();
   void train(std::int64_t steps);
-  void one_step(std::int64_t step);
+  void one_step();
   void keep_state(std::vector<std::int32_t> labels);
   void put_back();
   double rate_of(std::int64_t step) const;
@@ -54,21 +57,20 @@ class DecTrainer {
   MatrixView<const float> rows_;
   const DecOptions& options_;
   DecNetwork& network_;
-  std::int64_t batch_, steps_per_epoch_;
+  std::int64_t batch_;
+  train::CheckpointFile checkpoint_;
   std::string data_;  // digests of rows and start
 
   DecState state_;
   std::optional<CollapseAlarm> alarm_;
   std::int64_t step_ = 0;  // of the network, which may be ahead of the state
-  std::int64_t order_epoch_ = -1;
-  Matrix<std::int32_t> order_, batch_rows_;
+  train::ShuffledBatches batches_;
+  train::RateTable rates_;
   Matrix<float> codes_, q_, p_, x_, batch_p_;
-  Matrix<float> first_moment_, second_moment_, rates_table_, rates_;
+  Matrix<float> first_moment_, second_moment_;
   Matrix<double> column_sums_, loss_, divergence_;
   train::StepGraph graph_{true};
-
-  std::chrono::steady_clock::time_point started_;
-  std::int64_t steps_of_run_ = 0;
+  train::ProgressClock clock_;
 };
 
 }  // namespace clipk

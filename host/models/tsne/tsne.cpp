@@ -1,9 +1,9 @@
 #include "clipk/models/tsne.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -20,6 +20,8 @@
 #include "core/math.hpp"
 #include "models/rows_digest.hpp"
 #include "models/tsne/tsne_affinities.hpp"
+#include "train/checkpoint_file.hpp"
+#include "train/progress_clock.hpp"
 
 namespace clipk {
 namespace {
@@ -31,12 +33,6 @@ constexpr std::uint32_t kVersion = 1;
 constexpr std::int64_t kReportInterval = 50;
 constexpr std::int64_t kExactKlRows = 100'000;  // some seconds of all pairs on two cores
 constexpr double kStartDeviation = 1e-4;
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 template <class T>
 std::string text_of(T value) {
@@ -154,36 +150,30 @@ std::string fingerprint(Context& context, const TsneOptions& o, float rate,
   return text.str();
 }
 
-void save_checkpoint(Context& context, const TsneOptions& options, const std::string& print,
+// The parts of a descent that go on, as a checkpoint names them.
+constexpr std::pair<const char*, Matrix<float> Descent::*> kParts[] = {
+    {"map", &Descent::y}, {"velocity", &Descent::velocity}, {"gains", &Descent::gains}};
+
+void save_checkpoint(Context& context, const train::CheckpointFile& file, const std::string& print,
                      const Descent& descent, std::int64_t iteration) {
-  ArchiveWriter archive(kCheckpointKind, kVersion);
-  archive.add("fingerprint", print);
-  archive.add("iteration", iteration);
-  archive.add("map", descent.y.to_host(context));
-  archive.add("velocity", descent.velocity.to_host(context));
-  archive.add("gains", descent.gains.to_host(context));
-  archive.write(options.checkpoint);
+  file.write(print, [&](ArchiveWriter& archive) {
+    archive.add("iteration", iteration);
+    for (const auto& [name, part] : kParts) train::add_array(context, archive, name, descent.*part);
+  });
 }
 
 // The iteration to go on from; 0 where there is no checkpoint.
-std::int64_t load_checkpoint(Context& context, const TsneOptions& options, const std::string& print,
-                             Descent& descent) {
-  std::error_code error;  // a file that cannot be looked at is left to the reader to complain of
-  if (!std::filesystem::exists(options.checkpoint, error) && !error) return 0;
-  const ArchiveReader archive(options.checkpoint, kCheckpointKind, kVersion);
-  archive.expect_fingerprint(print);
-  const auto iteration = archive.number<std::int64_t>("iteration", 0, options.iterations);
-  const std::pair<const char*, Matrix<float>*> parts[] = {
-      {"map", &descent.y}, {"velocity", &descent.velocity}, {"gains", &descent.gains}};
-  for (const auto& [name, part] : parts) {
-    Matrix<float> host(part->rows(), 2);
-    archive.read(name, host.view());
-    copy<float>(context, host, part->view());
+std::int64_t load_checkpoint(Context& context, const train::CheckpointFile& file,
+                             const std::string& print, std::int64_t iterations, Descent& descent) {
+  const std::optional<ArchiveReader> archive = file.read(print);
+  if (!archive) return 0;
+  const auto iteration = archive->number<std::int64_t>("iteration", 0, iterations);
+  for (const auto& [name, part] : kParts) {
+    train::read_array(context, *archive, name, descent.*part);
   }
   return iteration;
 }
 
-// KL(P || Q) but for the terms of P alone and Z.
 double read_number(Context& context, const Matrix<double>& number) {
   return number.to_host(context)(0, 0);
 }
@@ -191,7 +181,7 @@ double read_number(Context& context, const Matrix<double>& number) {
 }  // namespace
 
 Tsne Tsne::fit(Context& context, MatrixView<const float> rows, const TsneOptions& options) {
-  const Clock::time_point began = Clock::now();
+  train::ProgressClock clock;
   const std::int64_t n = rows.rows;
   check_options(options, n);
   require(rows.cols >= 1, "rows of at least 1 column", rows.cols);
@@ -218,15 +208,14 @@ Tsne Tsne::fit(Context& context, MatrixView<const float> rows, const TsneOptions
                          : std::max(200.0F, static_cast<float>(n) / options.exaggeration);
 
   Descent descent(context, p, start_of(context, host), 1);
-  const std::string print =
-      options.checkpoint.empty() ? "" : fingerprint(context, options, rate, host);
-  const std::int64_t first =
-      options.checkpoint.empty() ? 0 : load_checkpoint(context, options, print, descent);
+  const train::CheckpointFile file(options.checkpoint, kCheckpointKind);
+  const std::string print = file.wanted() ? fingerprint(context, options, rate, host) : "";
+  const std::int64_t first = load_checkpoint(context, file, print, options.iterations, descent);
   const auto kl = [&] {
     return p_log_p + read_number(context, descent.loss) +
            mass * math::log(read_number(context, descent.z));
   };
-  const Clock::time_point descent_began = Clock::now();
+  clock.start_steps();
   for (std::int64_t iteration = first; iteration < options.iterations; ++iteration) {
     const bool early = iteration < options.exaggeration_iterations;
     const bool report = options.progress != nullptr && (iteration + 1) % kReportInterval == 0;
@@ -242,11 +231,11 @@ Tsne Tsne::fit(Context& context, MatrixView<const float> rows, const TsneOptions
                 descent.attraction, descent.repulsion, std::as_const(descent.z).flat(), descent.y,
                 descent.velocity, descent.gains);
     const std::int64_t done = iteration + 1;
-    const bool saved = !options.checkpoint.empty() &&
-                       (done % options.checkpoint_interval == 0 || done == options.iterations);
-    if (saved) save_checkpoint(context, options, print, descent, done);
+    clock.count_step();
+    const bool saved =
+        file.wanted() && (done % options.checkpoint_interval == 0 || done == options.iterations);
+    if (saved) save_checkpoint(context, file, print, descent, done);
     if (!report) continue;
-    const double pace = seconds_since(descent_began) / static_cast<double>(done - first);
     try {
       options.progress({.epoch = done,
                         .epochs = options.iterations,
@@ -254,12 +243,12 @@ Tsne Tsne::fit(Context& context, MatrixView<const float> rows, const TsneOptions
                         .steps = options.iterations,
                         .loss = loss,
                         .rate = rate,
-                        .seconds = seconds_since(began),
-                        .seconds_left = pace * static_cast<double>(options.iterations - done),
+                        .seconds = clock.seconds(),
+                        .seconds_left = clock.seconds_left(options.iterations - done),
                         .epoch_end = true});
     } catch (...) {  // who watches has had enough: what was done is kept
-      if (!saved && !options.checkpoint.empty()) {
-        save_checkpoint(context, options, print, descent, done);
+      if (!saved && file.wanted()) {
+        save_checkpoint(context, file, print, descent, done);
       }
       throw;
     }
@@ -274,7 +263,7 @@ Tsne Tsne::fit(Context& context, MatrixView<const float> rows, const TsneOptions
   model.map_ = descent.y.to_host(context);
   check_finite(model.map(), "tsne map");
   model.iterations_ = options.iterations;
-  model.seconds_ = seconds_since(began);
+  model.seconds_ = clock.seconds();
   if (options.progress) {
     options.progress({.epoch = options.iterations,
                       .epochs = options.iterations,
