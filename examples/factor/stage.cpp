@@ -35,24 +35,26 @@ FirstStage FirstStage::fit(Context& context, MatrixView<const float> rows,
             settings.latent};
   }
   if (settings.kind == "autoencoder") {
-    AutoencoderOptions options{.hidden = settings.hidden,
-                               .code = settings.latent,
-                               .scaling = RowScaling::none,
-                               .code_whitening = 1,
-                               .epochs = settings.epochs,
-                               .optimizer = Optimizer::adam,
-                               .rate = kAutoencoderRate,
-                               .schedule = {.kind = Schedule::cosine},
-                               .checkpoint = settings.checkpoint,
-                               .progress = settings.progress};
+    AutoencoderOptions options;
+    options.hidden = settings.hidden;
+    options.code = settings.latent;
+    options.scaling = RowScaling::none;
+    options.code_whitening = 1;
+    options.epochs = settings.epochs;
+    options.optimizer = Optimizer::adam;
+    options.rate = kAutoencoderRate;
+    options.schedule = {.kind = Schedule::cosine};
+    options.checkpoint = settings.checkpoint;
+    options.progress = settings.progress;
     return {Autoencoder::fit(context, rows, options), settings.latent};
   }
-  VaeOptions options{.hidden = settings.hidden,
-                     .code = settings.latent,
-                     .sigma = static_cast<float>(settings.sigma),
-                     .epochs = settings.epochs,
-                     .checkpoint = settings.checkpoint,
-                     .progress = settings.progress};
+  VaeOptions options;
+  options.hidden = settings.hidden;
+  options.code = settings.latent;
+  options.sigma = static_cast<float>(settings.sigma);
+  options.epochs = settings.epochs;
+  options.checkpoint = settings.checkpoint;
+  options.progress = settings.progress;
   return {Vae::fit(context, rows, options), settings.latent};
 }
 

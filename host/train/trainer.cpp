@@ -6,10 +6,11 @@
 #include <sstream>
 #include <utility>
 
-#include "clipk/core/error.hpp"
 #include "clipk/core/matrix.hpp"
 #include "clipk/core/random.hpp"
 #include "clipk/ops/clip_norm.hpp"
+#include "core/check.hpp"
+#include "train/check_training.hpp"
 #include "train/checkpoint.hpp"
 #include "train/optimizer.hpp"
 #include "train/progress_clock.hpp"
@@ -20,11 +21,12 @@
 namespace clipk {
 namespace {
 
+constexpr const char* kName = "trainer";
 constexpr auto kBetweenSaves = std::chrono::seconds(5);
 constexpr int kShareOfSaves = 20;  // saving takes one part in so many of the time
 
 void require(bool holds, const std::string& expected, const std::string& got) {
-  if (!holds) throw Error("trainer: expected " + expected + ", got " + got);
+  if (!holds) check::fail(kName, expected, got);
 }
 
 // Of the rate, at a restart: a training that diverges is soon over, and one at a rate just below
@@ -41,19 +43,14 @@ std::string text_of(double value) {
 
 void check_options(const TrainerOptions& o) {
   const auto at_least = [](const char* name, std::int64_t least, std::int64_t value) {
-    require(value >= least, std::string(name) + " of at least " + std::to_string(least),
-            std::to_string(value));
+    train::check_at_least(kName, name, least, value);
   };
-  at_least("epochs", 0, o.epochs);
+  train::check_training(kName, o);
   at_least("batch", 0, o.batch);
   at_least("steps_per_epoch", 1, o.steps_per_epoch);
   at_least("restarts", 0, o.restarts);
   at_least("checkpoint_every", 1, o.checkpoint_every);
-  at_least("schedule.warmup_steps", 0, o.schedule.warmup_steps);
-  at_least("schedule.every", 1, o.schedule.every);
   at_least("early_stopping.patience", 0, o.early_stopping.patience);
-  require(o.rate >= 0 && std::isfinite(o.rate), "a finite rate of at least 0",
-          std::to_string(o.rate));
   require(o.clip_norm >= 0, "clip_norm of at least 0", std::to_string(o.clip_norm));
 }
 

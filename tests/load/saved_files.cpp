@@ -57,7 +57,12 @@ AutoencoderOptions autoencoder_options() {
 }
 
 VaeOptions vae_options() {
-  return {.hidden = {3}, .code = 2, .epochs = 2, .batch = 8};
+  VaeOptions options;
+  options.hidden = {3};
+  options.code = 2;
+  options.epochs = 2;
+  options.batch = 8;
+  return options;
 }
 
 DecOptions dec_options() {

@@ -62,10 +62,12 @@ const Registered kFactorSizesSizes = one("models/factor_sizes/sizes", [](Run& ru
 });
 
 IinOptions small() {
-  return {.flow = {.blocks = 2, .width = 33, .depth = 1},
-          .sizing = {.pairs = 1000},
-          .epochs = 2,
-          .batch = 64};
+  IinOptions options;
+  options.flow = {.blocks = 2, .width = 33, .depth = 1};
+  options.sizing = {.pairs = 1000};
+  options.epochs = 2;
+  options.batch = 64;
+  return options;
 }
 
 void interpreted(Run& run, const Iin& iin, const Matrix<float>& rows) {

@@ -116,8 +116,13 @@ const Registered kAutoencoderNetworkStep =
 
 const Registered kVaeFit = one("models/vae/fit", [](Run& run) {
   const auto rows = run.inputs.clustered(301, 37, 5);
-  const Vae vae = Vae::fit(run.context, rows,
-                           {.hidden = {33}, .code = 5, .sigma = 0.3F, .epochs = 3, .batch = 64});
+  VaeOptions options;
+  options.hidden = {33};
+  options.code = 5;
+  options.sigma = 0.3F;
+  options.epochs = 3;
+  options.batch = 64;
+  const Vae vae = Vae::fit(run.context, rows, options);
   const VaePosterior codes = vae.posterior(run.context, rows);
   run.add(vae.losses(), codes.mean, codes.log_variance, vae.sample_codes(run.context, rows, 2),
           vae.decode(run.context, codes.mean), vae.reconstruction_error(run.context, rows),

@@ -82,19 +82,23 @@ void trained(Run& run, const TrainerOptions& options) {
 }
 
 const Registered kTrainerAdam = one("train/trainer/adam", [](Run& run) {
-  trained(run, {.epochs = 5,
-                .batch = 64,
-                .adam = {.weight_decay = 0.01F},
-                .schedule = {.kind = Schedule::cosine, .warmup_steps = 3},
-                .clip_norm = 0.05F});
+  TrainerOptions options;
+  options.epochs = 5;
+  options.batch = 64;
+  options.adam = {.weight_decay = 0.01F};
+  options.schedule = {.kind = Schedule::cosine, .warmup_steps = 3};
+  options.clip_norm = 0.05F;
+  trained(run, options);
 });
 
 const Registered kTrainerSgd = one("train/trainer/sgd", [](Run& run) {
-  trained(run, {.epochs = 5,
-                .batch = 64,
-                .optimizer = Optimizer::sgd,
-                .rate = 0.1,
-                .schedule = {.kind = Schedule::step, .every = 2, .factor = 0.3}});
+  TrainerOptions options;
+  options.epochs = 5;
+  options.batch = 64;
+  options.optimizer = Optimizer::sgd;
+  options.rate = 0.1;
+  options.schedule = {.kind = Schedule::step, .every = 2, .factor = 0.3};
+  trained(run, options);
 });
 
 const Registered kScheduleShare = one("train/schedule/share", [](Run& run) {

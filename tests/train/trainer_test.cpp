@@ -35,11 +35,23 @@ class TemporaryFile {
 
 class TrainerTest : public DeviceTest {};
 
+// Each step is run as it is: a Recorder reads back from the device.
+TrainerOptions without_graph(std::int64_t epochs, std::int64_t batch = 256) {
+  TrainerOptions options;
+  options.epochs = epochs;
+  options.batch = batch;
+  options.graph = false;
+  return options;
+}
+
 TEST_P(TrainerTest, ARegressionConverges) {
   for (const Optimizer optimizer : {Optimizer::adam, Optimizer::sgd}) {
     Regression problem(context());
     if (simt() && optimizer == Optimizer::sgd) continue;
-    TrainerOptions options{.epochs = simt() ? 3 : 60, .batch = 16, .optimizer = optimizer};
+    TrainerOptions options;
+    options.epochs = simt() ? 3 : 60;
+    options.batch = 16;
+    options.optimizer = optimizer;
     options.rate = optimizer == Optimizer::adam ? 0.01 : 0.05;
     options.schedule.kind = Schedule::cosine;
     options.clip_norm = 5;
@@ -53,7 +65,7 @@ TEST_P(TrainerTest, ARegressionConverges) {
 
 TEST_P(TrainerTest, EveryRowIsInOneBatchOfAnEpoch) {
   Recorder problem(context(), 45);
-  Trainer(context(), problem, {.epochs = 3, .batch = 10, .graph = false}).run();
+  Trainer(context(), problem, without_graph(3, 10)).run();
   ASSERT_EQ(problem.batches.size(), 15u);
   std::vector<std::vector<std::int32_t>> epochs(3);
   for (std::size_t s = 0; s < 15; ++s) {
@@ -74,17 +86,16 @@ TEST_P(TrainerTest, EveryRowIsInOneBatchOfAnEpoch) {
 TEST_P(TrainerTest, TheMeanLossWeighsTheShortBatchByItsRows) {
   Recorder problem(context(), 45);
   problem.loss_of = [](std::size_t rows) { return rows == 10 ? 1.0 : 10.0; };
-  const TrainingResult result =
-      Trainer(context(), problem, {.epochs = 2, .batch = 10, .graph = false}).run();
+  const TrainingResult result = Trainer(context(), problem, without_graph(2, 10)).run();
   EXPECT_DOUBLE_EQ(result.loss[0], 2);
   EXPECT_DOUBLE_EQ(result.loss[1], 2);
 }
 
 TEST_P(TrainerTest, AllRowsAtOnceComeInTheirOrder) {
   Recorder problem(context(), 45);
-  const TrainingResult result =
-      Trainer(context(), problem, {.epochs = 2, .batch = 0, .steps_per_epoch = 3, .graph = false})
-          .run();
+  TrainerOptions options = without_graph(2, 0);
+  options.steps_per_epoch = 3;
+  const TrainingResult result = Trainer(context(), problem, options).run();
   EXPECT_EQ(result.steps, 6);
   for (const auto& batch : problem.batches) EXPECT_TRUE(batch.empty());
 }
@@ -92,7 +103,10 @@ TEST_P(TrainerTest, AllRowsAtOnceComeInTheirOrder) {
 // With a gradient of 1 and no momentum, every step lowers the parameter by its rate.
 TEST_P(TrainerTest, RatesFollowTheSchedule) {
   Recorder problem(context(), 0);
-  TrainerOptions options{.epochs = 4, .steps_per_epoch = 3, .optimizer = Optimizer::sgd};
+  TrainerOptions options;
+  options.epochs = 4;
+  options.steps_per_epoch = 3;
+  options.optimizer = Optimizer::sgd;
   options.sgd.momentum = 0;
   options.rate = 0.5;
   options.graph = false;
@@ -109,7 +123,9 @@ TEST_P(TrainerTest, RatesFollowTheSchedule) {
 TEST_P(TrainerTest, EarlyStoppingRestoresTheBest) {
   Recorder problem(context(), 0);
   problem.held_out = {9, 7, 4, 4.5, 3.95, 6, 1};  // 3.95 is no better than 4 by 0.1
-  TrainerOptions options{.epochs = 20, .optimizer = Optimizer::sgd, .rate = 1, .graph = false};
+  TrainerOptions options = without_graph(20);
+  options.optimizer = Optimizer::sgd;
+  options.rate = 1;
   options.sgd.momentum = 0;
   options.early_stopping = {.patience = 3, .min_delta = 0.1};
   const TrainingResult result = Trainer(context(), problem, options).run();
@@ -124,7 +140,9 @@ TEST_P(TrainerTest, EarlyStoppingRestoresTheBest) {
 TEST_P(TrainerTest, TheStartItselfMayBeBest) {
   Recorder problem(context(), 0);
   problem.held_out = {1, 2, 3, 4, 5};
-  TrainerOptions options{.epochs = 3, .optimizer = Optimizer::sgd, .rate = 1, .graph = false};
+  TrainerOptions options = without_graph(3);
+  options.optimizer = Optimizer::sgd;
+  options.rate = 1;
   options.early_stopping.patience = 10;
   const TrainingResult result = Trainer(context(), problem, options).run();
   EXPECT_FALSE(result.stopped_early);
@@ -134,7 +152,10 @@ TEST_P(TrainerTest, TheStartItselfMayBeBest) {
 }
 
 TrainerOptions full_options() {
-  TrainerOptions options{.epochs = 6, .batch = 16, .rate = 0.02};
+  TrainerOptions options;
+  options.epochs = 6;
+  options.batch = 16;
+  options.rate = 0.02;
   options.adam.weight_decay = 0.01F;
   options.schedule = {.kind = Schedule::cosine, .warmup_steps = 7};
   options.clip_norm = 1;
@@ -234,7 +255,10 @@ TEST_P(TrainerTest, ThreadsDoNotChangeTheBytes) {
 
 TEST_P(TrainerTest, AForeignCheckpointIsRefused) {
   TemporaryFile file;
-  TrainerOptions options{.epochs = 1, .batch = 10, .checkpoint = file.path()};
+  TrainerOptions options;
+  options.epochs = 1;
+  options.batch = 10;
+  options.checkpoint = file.path();
   Recorder problem(context(), 20), other(context(), 21);
   Trainer(context(), problem, options).run();
   const std::string rest =
@@ -253,7 +277,9 @@ TEST_P(TrainerTest, AForeignCheckpointIsRefused) {
 
 TEST_P(TrainerTest, AHalfWrittenCheckpointIsRefused) {
   TemporaryFile file;
-  const TrainerOptions options{.epochs = 1, .checkpoint = file.path()};
+  TrainerOptions options;
+  options.epochs = 1;
+  options.checkpoint = file.path();
   Recorder problem(context(), 20);
   Trainer(context(), problem, options).run();
   fs::resize_file(file.path(), fs::file_size(file.path()) / 2);
@@ -293,7 +319,9 @@ TEST_P(TrainerTest, AStepThatCannotBeCapturedIsRun) {
   if (on_cpu()) GTEST_SKIP() << "graphs are CUDA's";
   Recorder problem(context(), 20);
   problem.capture = true;
-  Trainer trainer(context(), problem, {.epochs = 3, .batch = 10});
+  TrainerOptions options = without_graph(3, 10);
+  options.graph = true;
+  Trainer trainer(context(), problem, options);
   const TrainingResult result = trainer.run();
   EXPECT_EQ(trainer.graph_steps(), 0);
   EXPECT_EQ(result.loss, (std::vector<double>{0.5, 0.5, 0.5}));
@@ -302,7 +330,7 @@ TEST_P(TrainerTest, AStepThatCannotBeCapturedIsRun) {
 TEST_P(TrainerTest, ProgressCountsStepsAndEpochs) {
   Recorder problem(context(), 30);
   std::vector<Progress> seen;
-  TrainerOptions options{.epochs = 2, .batch = 10, .graph = false};
+  TrainerOptions options = without_graph(2, 10);
   options.progress = [&](const Progress& p) { seen.push_back(p); };
   Trainer(context(), problem, options).run();
   ASSERT_EQ(seen.size(), 6u);
@@ -320,8 +348,7 @@ TEST_P(TrainerTest, ATrainingThatFailsBeginsAgain) {
   Recorder problem(context(), 30);
   int calls = 0;
   problem.loss_of = [&](std::size_t) { return ++calls == 5 || calls == 7 ? NAN : 0.5; };
-  const TrainingResult result =
-      Trainer(context(), problem, {.epochs = 3, .batch = 10, .graph = false}).run();
+  const TrainingResult result = Trainer(context(), problem, without_graph(3, 10)).run();
   EXPECT_EQ(result.restarts, 2);
   EXPECT_EQ(result.rate, 1e-3 / 16);
   EXPECT_EQ(result.loss, (std::vector<double>{0.5, 0.5, 0.5}));
@@ -348,7 +375,7 @@ class Picky : public Recorder {
 
 TEST_P(TrainerTest, AProblemMayCallItsParametersUseless) {
   Picky problem(context(), 30);
-  TrainerOptions options{.epochs = 2, .batch = 10, .graph = false};
+  TrainerOptions options = without_graph(2, 10);
   EXPECT_EQ(Trainer(context(), problem, options).run().restarts, 1);  // 0.006, 0.0015
   options.restarts = 0;
   Picky other(context(), 30);
@@ -379,7 +406,7 @@ TEST_P(TrainerTest, WithEarlyStoppingTheBestEpochIsJudged) {
     if (!better) problem.held_out.insert(problem.held_out.end(), {9, 4, 20, 30});
     int calls = 0;
     problem.loss_of = [&](std::size_t) { return ++calls <= 2 ? 0.5 : calls <= 6 ? 5.0 : 0.5; };
-    TrainerOptions options{.epochs = 3, .batch = 10, .graph = false};
+    TrainerOptions options = without_graph(3, 10);
     options.early_stopping.patience = 5;
     const TrainingResult result = Trainer(context(), problem, options).run();
     EXPECT_EQ(result.restarts, better ? 0 : 1);
@@ -389,7 +416,8 @@ TEST_P(TrainerTest, WithEarlyStoppingTheBestEpochIsJudged) {
 
 // The loss of the last step is that of the parameters before it.
 TEST_P(TrainerTest, ParametersThatAreNotFiniteBeginAgain) {
-  TrainerOptions options{.epochs = 3, .batch = 10, .optimizer = Optimizer::sgd, .graph = false};
+  TrainerOptions options = without_graph(3, 10);
+  options.optimizer = Optimizer::sgd;
   options.sgd.momentum = 0;
   options.rate = 1e38;  // three steps reach -3e38, and four are too many
   const auto train = [&](std::int64_t stop_after) {
@@ -423,7 +451,7 @@ TEST_P(TrainerTest, ParametersThatAreNotFiniteBeginAgain) {
 
 TEST_P(TrainerTest, ACheckpointOfMoreRestartsIsRefused) {
   TemporaryFile file;
-  TrainerOptions options{.epochs = 2, .batch = 10, .graph = false};
+  TrainerOptions options = without_graph(2, 10);
   options.checkpoint = file.path();
   Recorder problem(context(), 20);
   int calls = 0;
@@ -439,7 +467,7 @@ TEST_P(TrainerTest, ACheckpointOfMoreRestartsIsRefused) {
 TEST_P(TrainerTest, BadTrainingsAreNamed) {
   Recorder problem(context(), 20);
   const auto with = [&](auto&& change) {
-    TrainerOptions options{.epochs = 1, .graph = false};
+    TrainerOptions options = without_graph(1);
     change(options);
     return error_of([&] { Trainer(context(), problem, options).run(); });
   };
@@ -456,7 +484,7 @@ TEST_P(TrainerTest, BadTrainingsAreNamed) {
       with([](TrainerOptions& o) { o.restarts = 2; }),
       "trainer: expected a finite loss, got nan in epoch 1: did not converge at any rate from "
       "0.001 down to 6.25e-05");
-  EXPECT_THROW(Trainer(context(), problem, {.epochs = 1, .graph = false}).run(), NotConverged);
+  EXPECT_THROW(Trainer(context(), problem, without_graph(1)).run(), NotConverged);
   EXPECT_EQ(with([](TrainerOptions& o) { o.restarts = -1; }),
             "trainer: expected restarts of at least 0, got -1");
   EXPECT_EQ(error_of([] { optimizer_named("lbfgs"); }),

@@ -14,6 +14,7 @@
 #include "models/autoencoder/conditioned_rows.hpp"
 #include "models/autoencoder/reconstruction.hpp"
 #include "models/autoencoder/scaled_rows.hpp"
+#include "train/check_training.hpp"
 
 namespace clipk {
 namespace {
@@ -30,7 +31,8 @@ void check_options(const AutoencoderOptions& options, std::int64_t dim) {
     check::fail(kName, "a code of 1 to " + std::to_string(dim) + " (the columns of the rows)",
                 std::to_string(options.code));
   }
-  if (options.batch < 1) check::fail(kName, "a batch of at least 1", std::to_string(options.batch));
+  train::check_training(kName, options);
+  train::check_batch(kName, options.batch);
   for (const float dropout : {options.dropout, options.layer_dropout}) {
     if (!(dropout >= 0 && dropout < 1)) {
       check::fail(kName, "dropout from 0, below 1", std::to_string(dropout));
@@ -42,9 +44,7 @@ void check_options(const AutoencoderOptions& options, std::int64_t dim) {
   if (!(options.code_whitening >= 0 && options.code_whitening <= 1)) {
     check::fail(kName, "code_whitening from 0 to 1", std::to_string(options.code_whitening));
   }
-  if (options.layer_epochs < 0) {
-    check::fail(kName, "at least 0 epochs a layer", std::to_string(options.layer_epochs));
-  }
+  train::check_at_least(kName, "layer_epochs", 0, options.layer_epochs);
 }
 
 void check_rows(Context& context, MatrixView<const float> rows) {

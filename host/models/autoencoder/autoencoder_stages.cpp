@@ -18,14 +18,12 @@ std::filesystem::path layer_file(const AutoencoderOptions& options, int layer) {
 TrainerOptions trainer_options(const AutoencoderOptions& options, std::int64_t rows, int stage,
                                int layers) {
   const bool whole = stage == layers;
-  TrainerOptions trainer;
-  trainer.epochs = whole ? options.epochs : options.layer_epochs;
+  TrainerOptions trainer{options};
+  if (!whole) trainer.epochs = options.layer_epochs;
   trainer.batch = options.batch;
   trainer.optimizer = options.optimizer;
   trainer.sgd.momentum = options.momentum;
-  trainer.rate = options.rate;
-  trainer.schedule = options.schedule;
-  trainer.checkpoint = whole ? options.checkpoint : layer_file(options, stage);
+  if (!whole) trainer.checkpoint = layer_file(options, stage);
   trainer.checkpoint_every = options.checkpoint_every;
   if (!options.progress) return trainer;
   // Counted over all stages; the time that is left is known in the last one only.

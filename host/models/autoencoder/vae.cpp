@@ -13,6 +13,7 @@
 #include "models/autoencoder/reconstruction.hpp"
 #include "models/autoencoder/scaled_rows.hpp"
 #include "models/autoencoder/vae_problem.hpp"
+#include "train/check_training.hpp"
 
 namespace clipk {
 namespace {
@@ -30,22 +31,18 @@ void check_options(const VaeOptions& options, std::int64_t dim) {
     check::fail(kName, "a code of 1 to " + std::to_string(dim) + " (the columns of the rows)",
                 std::to_string(options.code));
   }
-  if (options.batch < 1) check::fail(kName, "a batch of at least 1", std::to_string(options.batch));
+  train::check_training(kName, options);
+  train::check_batch(kName, options.batch);
   if (!(options.sigma > 0 && std::isfinite(options.sigma))) {
     check::fail(kName, "a finite sigma above 0", std::to_string(options.sigma));
   }
 }
 
 TrainerOptions trainer_options(const VaeOptions& options) {
-  TrainerOptions trainer;
-  trainer.epochs = options.epochs;
+  TrainerOptions trainer{options};
   trainer.batch = options.batch;
   trainer.adam = options.adam;
-  trainer.rate = options.rate;
-  trainer.schedule = options.schedule;
-  trainer.checkpoint = options.checkpoint;
   trainer.checkpoint_every = options.checkpoint_every;
-  trainer.progress = options.progress;
   return trainer;
 }
 

@@ -11,6 +11,7 @@
 #include "models/dec/dec_monitor.hpp"
 #include "models/dec/dec_network.hpp"
 #include "models/dec/dec_trainer.hpp"
+#include "train/check_training.hpp"
 
 namespace clipk {
 namespace {
@@ -21,23 +22,21 @@ constexpr std::uint32_t kVersion = 1;
 
 void check_options(const DecOptions& o) {
   const auto at_least = [](const char* what, std::int64_t least, std::int64_t value) {
-    if (value < least) {
-      check::fail(kName, std::string(what) + " of at least " + std::to_string(least),
-                  std::to_string(value));
-    }
+    train::check_at_least(kName, what, least, value);
   };
   const auto not_below_0 = [](const char* what, double value) {
     if (!(value >= 0)) check::fail(kName, std::string(what) + " from 0", std::to_string(value));
   };
   at_least("k", 2, o.k);
-  at_least("batch", 1, o.batch);
+  train::check_batch(kName, o.batch);
+  train::check_rate(kName, o.rate);
+  train::check_schedule(kName, o.schedule);
   at_least("update_interval", 1, o.update_interval);
   at_least("max_steps", 0, o.max_steps);
   at_least("denoising.iterations", 0, o.denoising.iterations);
   at_least("checkpoint_every", 1, o.checkpoint_every);
   at_least("guard.most_alarms", 1, o.guard.most_alarms);
   not_below_0("tolerance", o.tolerance);
-  not_below_0("rate", o.rate);
   not_below_0("gamma", o.gamma);
   not_below_0("reconstruction", o.reconstruction);
   not_below_0("guard.least_mass", o.guard.least_mass);

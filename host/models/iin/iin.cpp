@@ -12,6 +12,7 @@
 #include "core/math.hpp"
 #include "models/autoencoder/scaled_rows.hpp"
 #include "models/iin/iin_problem.hpp"
+#include "train/check_training.hpp"
 
 namespace clipk {
 namespace {
@@ -33,7 +34,8 @@ void check_options(const IinOptions& o) {
   if (!(o.rho_warmup >= 0 && o.rho_warmup <= 1)) {
     check::fail(kName, "rho_warmup from 0 to 1", std::to_string(o.rho_warmup));
   }
-  if (o.batch < 1) check::fail(kName, "a batch of at least 1", std::to_string(o.batch));
+  train::check_training(kName, o);
+  train::check_batch(kName, o.batch);
   if (o.pairs_per_epoch < 0) {
     check::fail(kName, "at least 0 pairs an epoch", std::to_string(o.pairs_per_epoch));
   }
@@ -104,16 +106,11 @@ void initialize(Context& context, const IinRows& rows, Flow& flow) {
 }
 
 TrainerOptions trainer_options(const IinOptions& options) {
-  TrainerOptions trainer;
-  trainer.epochs = options.epochs;
+  TrainerOptions trainer{options};
   trainer.batch = options.batch;
   trainer.adam = options.adam;
-  trainer.rate = options.rate;
-  trainer.schedule = options.schedule;
   trainer.clip_norm = options.clip_norm;
-  trainer.checkpoint = options.checkpoint;
   trainer.checkpoint_every = options.checkpoint_every;
-  trainer.progress = options.progress;
   return trainer;
 }
 

@@ -12,6 +12,7 @@
 #include "core/check.hpp"
 #include "models/neural_mds/mds_network.hpp"
 #include "models/neural_mds/mds_problem.hpp"
+#include "train/check_training.hpp"
 
 namespace clipk {
 namespace {
@@ -25,14 +26,12 @@ constexpr std::uint32_t kVersion = 1;
 constexpr double kLeastGain = 0.03;
 
 void check_options(const NeuralMdsOptions& options, std::int64_t dim) {
+  train::check_training(kName, options);
   if (options.dim < 1 || options.dim > dim) {
     check::fail(kName, "a dimension from 1 to " + std::to_string(dim), std::to_string(options.dim));
   }
   if (options.hidden < 0)
     check::fail(kName, "a hidden width from 0", std::to_string(options.hidden));
-  if (options.epochs < 0) {
-    check::fail(kName, "at least 0 epochs", std::to_string(options.epochs));
-  }
   if (!(options.margin >= 0)) {
     check::fail(kName, "a margin from 0", std::to_string(options.margin));
   }
@@ -102,19 +101,15 @@ MdsNetwork started_network(Context& context, const MdsPairs& pairs,
   return MdsNetwork(context, options, start, std::move(means), rms);
 }
 
-TrainingResult train(Context& context, const MdsPairs& pairs, const MdsPairs& held_out,
-                     const NeuralMdsOptions& options, const std::filesystem::path& checkpoint,
-                     MdsNetwork& network) {
+TrainingResult train_map(Context& context, const MdsPairs& pairs, const MdsPairs& held_out,
+                         const NeuralMdsOptions& options, const std::filesystem::path& checkpoint,
+                         MdsNetwork& network) {
   MdsProblem problem(context, pairs, held_out, options, network);
-  TrainerOptions trainer;
-  trainer.epochs = options.epochs;
+  TrainerOptions trainer{options};
   trainer.batch = 0;
   trainer.steps_per_epoch = options.steps_per_epoch;
-  trainer.rate = options.rate;
-  trainer.schedule.kind = Schedule::cosine;
   trainer.checkpoint = checkpoint;
   trainer.checkpoint_every = std::max<std::int64_t>(1, options.epochs / 20);
-  trainer.progress = options.progress;
   if (held_out.images.rows > 0) {
     trainer.early_stopping = {.patience = options.patience, .min_delta = kLeastGain};
   }
@@ -147,7 +142,8 @@ std::int64_t chosen_epochs(Context& context, const MdsPairs& pairs,
   MdsNetwork network = started_network(context, inner, options);
   std::filesystem::path checkpoint = options.checkpoint;
   if (!checkpoint.empty()) checkpoint += ".inner";
-  return train(context, inner, {out_images, out_texts}, options, checkpoint, network).best_epoch;
+  return train_map(context, inner, {out_images, out_texts}, options, checkpoint, network)
+      .best_epoch;
 }
 
 }  // namespace
@@ -187,7 +183,7 @@ NeuralMds NeuralMds::fit(Context& context, MatrixView<const float> images,
   }
   TrainingResult result;
   if (final.epochs > 0) {
-    result = train(context, pairs, {}, final, options.checkpoint, network);
+    result = train_map(context, pairs, {}, final, options.checkpoint, network);
   }
   return NeuralMds(
       std::make_unique<Impl>(Impl{std::move(network), final.epochs, std::move(result.loss)}));

@@ -17,6 +17,7 @@
 #include "core/host_rows.hpp"
 #include "models/autoencoder/reconstruction.hpp"
 #include "models/probes/probe_targets.hpp"
+#include "train/check_training.hpp"
 
 namespace clipk {
 namespace {
@@ -136,7 +137,7 @@ void check_options(const ProbeOptions& options) {
   for (const std::int64_t width : options.hidden) {
     if (width < 1) check::fail(kName, "layers of at least 1", std::to_string(width));
   }
-  if (options.batch < 1) check::fail(kName, "a batch of at least 1", std::to_string(options.batch));
+  train::check_batch(kName, options.batch);
   if (options.least_steps < 0) {
     check::fail(kName, "least_steps of at least 0", std::to_string(options.least_steps));
   }

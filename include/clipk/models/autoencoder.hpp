@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -11,9 +10,8 @@
 #include "clipk/core/matrix.hpp"
 #include "clipk/core/view.hpp"
 #include "clipk/models/autoencoder_network.hpp"
-#include "clipk/train/progress.hpp"
-#include "clipk/train/schedule.hpp"
 #include "clipk/train/trainer.hpp"
+#include "clipk/train/training_options.hpp"
 
 namespace clipk {
 
@@ -33,7 +31,14 @@ const char* to_string(RowScaling scaling);
 RowScaling row_scaling_named(std::string_view name);
 
 /// How an autoencoder is built and trained.
-struct AutoencoderOptions {
+struct AutoencoderOptions : TrainingOptions {
+  /// Defaults: 5 epochs, for tens of thousands of rows (fewer rows need more of them); a rate of 1,
+  /// for the loss as a mean over rows and columns, that falls to 0 along a line. Where a training
+  /// fails at its rate, lower ones are tried (TrainerOptions::restarts). While layers are trained
+  /// alone, files CHECKPOINT.layer0, ... lie beside the checkpoint.
+  AutoencoderOptions()
+      : TrainingOptions{.epochs = 5, .rate = 1, .schedule = {.kind = Schedule::linear}} {}
+
   std::vector<std::int64_t> hidden = {500, 500, 2000};  ///< of the encoder; the decoder mirrors it
   std::int64_t code = 10;                               ///< columns of a code
   Activation activation = Activation::relu;             ///< of the hidden layers
@@ -57,20 +62,10 @@ struct AutoencoderOptions {
   float code_whitening = 0.5F;
 
   // Training, of each layer and of the whole net.
-  std::int64_t epochs = 5;   ///< for tens of thousands of rows; fewer rows need more of them
-  std::int64_t batch = 256;  ///< rows a step
+  std::int64_t batch = 256;              ///< rows a step
   Optimizer optimizer = Optimizer::sgd;  ///< of every stage
-  /// For the loss as a mean over rows and columns. Where a training fails at it, lower ones are
-  /// tried (TrainerOptions::restarts).
-  double rate = 1;
-  float momentum = 0.9F;                                  ///< of sgd
-  ScheduleOptions schedule = {.kind = Schedule::linear};  ///< of the learning rate
-
-  /// Where it exists, the training goes on from it, to the same bytes. Removed by the caller.
-  /// While layers are trained alone, FILE.layer0, ... lie beside it.
-  std::filesystem::path checkpoint;
-  std::int64_t checkpoint_every = 1;              ///< epochs
-  std::function<void(const Progress&)> progress;  ///< called after every step and epoch
+  float momentum = 0.9F;                 ///< of sgd
+  std::int64_t checkpoint_every = 1;     ///< epochs
 };
 
 /// An autoencoder of rows: an encoder to a code of a few columns and a decoder back, trained to

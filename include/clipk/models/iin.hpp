@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,13 +14,19 @@
 #include "clipk/models/factor_sizes.hpp"
 #include "clipk/models/flow.hpp"
 #include "clipk/ops/adam.hpp"
-#include "clipk/train/progress.hpp"
-#include "clipk/train/schedule.hpp"
+#include "clipk/train/training_options.hpp"
 
 namespace clipk {
 
 /// How an Iin is built and trained.
-struct IinOptions {
+struct IinOptions : TrainingOptions {
+  /// Defaults: 20 epochs of pairs_per_epoch pairs; a rate of 3e-3 that rises over 50 steps and then
+  /// falls to 0 along a cosine.
+  IinOptions()
+      : TrainingOptions{.epochs = 20,
+                        .rate = 3e-3,
+                        .schedule = {.kind = Schedule::cosine, .warmup_steps = 50}} {}
+
   FlowOptions flow = {};  ///< layers of T
 
   /// Columns of each factor's block; the residual gets the rest. Empty: estimated by `sizing`.
@@ -45,20 +50,11 @@ struct IinOptions {
   /// that lie on a surface grows without bound.
   double noise = 0;
 
-  std::int64_t epochs = 20;          ///< passes of pairs_per_epoch pairs
   std::int64_t pairs_per_epoch = 0;  ///< 0: as many as rows; without factors half as many
   std::int64_t batch = 256;          ///< pairs a step
   AdamOptions adam = {.beta1 = 0.5F, .beta2 = 0.9F};  ///< moments that forget fast
-  double rate = 3e-3;                                 ///< before the schedule
-  /// Of the learning rate.
-  ScheduleOptions schedule = {.kind = Schedule::cosine, .warmup_steps = 50};
-  float clip_norm = 5;  ///< largest norm of a gradient; 0 for any
-
-  /// Written every `checkpoint_every` epochs; where it exists, the training goes on from it, to the
-  /// same bytes. Removed by the caller.
-  std::filesystem::path checkpoint = {};
-  std::int64_t checkpoint_every = 1;                   ///< epochs
-  std::function<void(const Progress&)> progress = {};  ///< called after every step and epoch
+  float clip_norm = 5;                                ///< largest norm of a gradient; 0 for any
+  std::int64_t checkpoint_every = 1;                  ///< epochs
 };
 
 /// Columns of a code that carry one factor, or none (the residual, the last block).

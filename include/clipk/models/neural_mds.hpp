@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <vector>
 
@@ -11,7 +10,7 @@
 #include "clipk/core/view.hpp"
 #include "clipk/models/pca.hpp"
 #include "clipk/ops/quad_hinge_loss.hpp"
-#include "clipk/train/progress.hpp"
+#include "clipk/train/training_options.hpp"
 
 namespace clipk {
 
@@ -40,7 +39,12 @@ struct MdsBlocks {
 };
 
 /// How a map is built and trained.
-struct NeuralMdsOptions {
+struct NeuralMdsOptions : TrainingOptions {
+  /// Defaults: 200 epochs of steps_per_epoch steps; a rate of 4e-3 (of Adam) that falls to 0 along
+  /// a cosine. With an inner split a second file, CHECKPOINT.inner, lies beside the checkpoint.
+  NeuralMdsOptions()
+      : TrainingOptions{.epochs = 200, .rate = 4e-3, .schedule = {.kind = Schedule::cosine}} {}
+
   MdsObjective objective = MdsObjective::isotonic;  ///< what it keeps
   std::int64_t dim = 64;                            ///< D'
   std::int64_t hidden = 512;          ///< width of the hidden layer; 0 leaves a linear map
@@ -56,10 +60,7 @@ struct NeuralMdsOptions {
                           ///< keep more of top-1, more keep more of the order
   float margin = 0.01F;   ///< in units of the distance of two unrelated rows
 
-  // Training. Every step sees all rows.
-  std::int64_t epochs = 200;         ///< passes of steps_per_epoch steps
   std::int64_t steps_per_epoch = 2;  ///< each over all rows
-  double rate = 4e-3;                ///< of Adam; falls to 0 along a cosine
 
   /// For maps of rows that are not seen: the share of the pairs that is set aside to choose the
   /// number of epochs, by the mean reciprocal rank of retrieval among them. The map is then fitted
@@ -67,11 +68,6 @@ struct NeuralMdsOptions {
   /// whose images or texts are equal (equal_row_groups) stay on one side.
   double inner_share = 0;
   std::int64_t patience = 10;  ///< epochs without a better rank after which the choice is made
-
-  /// Where it exists, the training goes on from it, to the same bytes; with an inner split so does
-  /// the choice of epochs, from a second file, FILE.inner. Both are removed by the caller.
-  std::filesystem::path checkpoint;
-  std::function<void(const Progress&)> progress;  ///< called after every step and epoch
 };
 
 /// Neural multidimensional scaling: a network g from the D dimensions of an embedding space to D'

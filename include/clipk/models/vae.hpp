@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <vector>
 
@@ -11,13 +10,16 @@
 #include "clipk/core/view.hpp"
 #include "clipk/ops/adam.hpp"
 #include "clipk/train/mlp.hpp"
-#include "clipk/train/progress.hpp"
-#include "clipk/train/schedule.hpp"
+#include "clipk/train/training_options.hpp"
 
 namespace clipk {
 
 /// How a variational autoencoder is built and trained.
-struct VaeOptions {
+struct VaeOptions : TrainingOptions {
+  /// Defaults: 30 epochs, for tens of thousands of rows (fewer rows need more of them); a rate of
+  /// 1e-3 that falls to 0 along a cosine. Lower rates are tried where a loss is not finite.
+  VaeOptions() : TrainingOptions{.epochs = 30, .schedule = {.kind = Schedule::cosine}} {}
+
   std::vector<std::int64_t> hidden = {512, 256};  ///< of the encoder; the decoder mirrors it
   std::int64_t code = 64;                         ///< columns of a code
   Activation activation = Activation::relu;       ///< of the hidden layers
@@ -28,17 +30,9 @@ struct VaeOptions {
   /// weight beta of the divergence beside a plain sum of squares: beta = 2 sigma^2.)
   float sigma = 0.1F;
 
-  std::int64_t epochs = 30;  ///< for tens of thousands of rows; fewer rows need more of them
-  std::int64_t batch = 128;  ///< rows a step
-  AdamOptions adam = {};     ///< constants of the optimizer
-  double rate = 1e-3;  ///< before the schedule; lower ones are tried where a loss is not finite
-  ScheduleOptions schedule = {.kind = Schedule::cosine};  ///< of the learning rate
-
-  /// Written every `checkpoint_every` epochs; where it exists, the training goes on from it, to the
-  /// same bytes. Removed by the caller.
-  std::filesystem::path checkpoint = {};
-  std::int64_t checkpoint_every = 1;                   ///< epochs
-  std::function<void(const Progress&)> progress = {};  ///< called after every step and epoch
+  std::int64_t batch = 128;           ///< rows a step
+  AdamOptions adam = {};              ///< constants of the optimizer
+  std::int64_t checkpoint_every = 1;  ///< epochs
 };
 
 /// For each row the normal distribution of its code, on the context's device.

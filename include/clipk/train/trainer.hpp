@@ -1,8 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,8 +13,7 @@
 #include "clipk/io/archive.hpp"
 #include "clipk/ops/adam.hpp"
 #include "clipk/ops/sgd.hpp"
-#include "clipk/train/progress.hpp"
-#include "clipk/train/schedule.hpp"
+#include "clipk/train/training_options.hpp"
 
 namespace clipk {
 
@@ -95,33 +92,25 @@ struct EarlyStopping {
 };
 
 /// How a problem is trained.
-struct TrainerOptions {
-  std::int64_t epochs = 100;  ///< passes over the rows, or steps_per_epoch steps
-  std::int64_t batch = 256;   ///< rows a step, the last one of an epoch shorter; 0 takes all rows
+struct TrainerOptions : TrainingOptions {
+  std::int64_t batch = 256;  ///< rows a step, the last one of an epoch shorter; 0 takes all rows
   /// Steps an epoch where a step takes all rows or draws samples of its own.
   std::int64_t steps_per_epoch = 1;
 
   Optimizer optimizer = Optimizer::adam;  ///< of the parameters
   AdamOptions adam = {};                  ///< constants of Adam, where it is the optimizer
   SgdOptions sgd = {};                    ///< constants of SGD, where it is the optimizer
-  double rate = 1e-3;                     ///< before the schedule
-  ScheduleOptions schedule = {};          ///< of the learning rate
   float clip_norm = 0;                    ///< largest norm of a gradient; 0 for any
   /// A training that fails, as a loss or a parameter is not finite or by the problem's word, begins
   /// again from the same parameters at a quarter of the rate: at most so often.
   std::int64_t restarts = 8;
 
   EarlyStopping early_stopping = {};  ///< off by default
-  /// Written every `checkpoint_every` epochs, after an epoch that ends more than some seconds after
-  /// the last time, and at the end; where it exists when run() begins, the training goes on from
-  /// it, to the same bytes as if it had never stopped.
-  std::filesystem::path checkpoint = {};
-  std::int64_t checkpoint_every = 1;  ///< epochs
+  /// Epochs after which the checkpoint is written; also after an epoch that ends more than some
+  /// seconds after the last time, and at the end.
+  std::int64_t checkpoint_every = 1;
 
   bool graph = true;  ///< CUDA: capture the step into a graph
-  /// After every step and every epoch. What it throws ends the training; at the end of an epoch
-  /// the checkpoint is written first.
-  std::function<void(const Progress&)> progress = {};
 };
 
 /// How a training went.

@@ -158,7 +158,7 @@ TEST(Autoencoder, BadInputIsNamed) {
   EXPECT_EQ(message([](auto& o) { o.code_whitening = 2; }),
             "autoencoder: expected code_whitening from 0 to 1, got 2.000000");
   EXPECT_EQ(message([](auto& o) { o.layer_epochs = -1; }),
-            "autoencoder: expected at least 0 epochs a layer, got -1");
+            "autoencoder: expected layer_epochs of at least 0, got -1");
   const std::string diverged = message([](auto& o) {
     o.optimizer = Optimizer::sgd;
     o.rate = 1e12;

@@ -268,7 +268,7 @@ TEST(Vae, BadInputIsNamed) {
   EXPECT_EQ(fit([](auto& o) { o.sigma = 0; }),
             "vae: expected a finite sigma above 0, got 0.000000");
   EXPECT_EQ(fit([](auto& o) { o.sigma = NAN; }), "vae: expected a finite sigma above 0, got nan");
-  EXPECT_EQ(fit([](auto& o) { o.epochs = -1; }), "trainer: expected epochs of at least 0, got -1");
+  EXPECT_EQ(fit([](auto& o) { o.epochs = -1; }), "vae: expected epochs of at least 0, got -1");
   const std::string diverged = fit([](auto& o) {
     o.rate = 1e9;
     o.epochs = 20;

@@ -127,12 +127,12 @@ TEST(Leakage, FindsWhereAFactorIs) {
   make(300, held_out, held_out_factors);
   std::vector<Factor> known;
   known.push_back(select_rows(train_factors[0], every_row(600)));
-  const Iin iin = Iin::fit(context, train, known,
-                           {.flow = {.blocks = 2, .width = 16, .depth = 1},
-                            .sizes = {1},
-                            .epochs = 100,
-                            .batch = 64,
-                            .rate = 3e-3});
+  IinOptions options;
+  options.flow = {.blocks = 2, .width = 16, .depth = 1};
+  options.sizes = {1};
+  options.epochs = 100;
+  options.batch = 64;
+  const Iin iin = Iin::fit(context, train, known, options);
   const Leakage found = leakage(context, iin, train, train_factors, held_out, held_out_factors);
   ASSERT_EQ(found.scores.size(), 2U);
   EXPECT_NEAR(found.chance[0], 2. / 3, 1e-9);
