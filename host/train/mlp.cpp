@@ -9,11 +9,10 @@
 #include "clipk/core/memory.hpp"
 #include "clipk/core/random.hpp"
 #include "core/enum_names.hpp"
+#include "core/row_pieces.hpp"
 
 namespace clipk {
 namespace {
-
-constexpr std::int64_t kTransformRows = 8192;  // of one piece of a large x
 
 void check_options(const MlpOptions& options) {
   const std::vector<std::int64_t>& widths = options.widths;
@@ -338,8 +337,7 @@ void BasicMlp<T>::transform(Context& context, MatrixView<const T> x, MatrixView<
     throw Error("mlp: expected y of " + std::to_string(x.rows) + " rows, got " +
                 std::to_string(y.rows));
   }
-  for (std::int64_t first = 0; first < x.rows; first += kTransformRows) {
-    const std::int64_t rows = std::min(kTransformRows, x.rows - first);
+  for_row_pieces(x.rows, [&](std::int64_t first, std::int64_t rows) {
     Scratch scratch(context);
     const VectorView<T> buffers[] = {scratch.vector<T>(hidden_size(rows)),
                                      scratch.vector<T>(hidden_size(rows))};
@@ -347,7 +345,7 @@ void BasicMlp<T>::transform(Context& context, MatrixView<const T> x, MatrixView<
         context, x.row_range(first, rows),
         [&](int layer) { return hidden(buffers[layer % 2].data, rows, layer); },
         y.row_range(first, rows));
-  }
+  });
 }
 
 template <class T>

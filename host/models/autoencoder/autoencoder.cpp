@@ -8,6 +8,7 @@
 #include "core/check.hpp"
 #include "core/enum_names.hpp"
 #include "core/host_rows.hpp"
+#include "core/row_pieces.hpp"
 #include "models/autoencoder/autoencoder_problem.hpp"
 #include "models/autoencoder/autoencoder_stages.hpp"
 #include "models/autoencoder/code_whitening.hpp"

@@ -5,6 +5,7 @@
 
 #include "clipk/ops/gather_rows.hpp"
 #include "clipk/ops/mse_loss.hpp"
+#include "core/row_pieces.hpp"
 #include "models/autoencoder/reconstruction.hpp"
 #include "models/rows_digest.hpp"
 

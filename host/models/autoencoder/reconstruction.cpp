@@ -1,6 +1,7 @@
 #include "models/autoencoder/reconstruction.hpp"
 
 #include "clipk/ops/mse_loss.hpp"
+#include "core/row_pieces.hpp"
 #include "models/autoencoder/scaled_rows.hpp"
 
 namespace clipk {

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
 #include <functional>
 
 #include "clipk/core/matrix.hpp"
@@ -9,15 +7,6 @@
 #include "clipk/train/mlp.hpp"
 
 namespace clipk {
-
-/// f(first, count) for pieces of many rows, so that what is computed of them need not fit at once.
-template <class F>
-void for_row_pieces(std::int64_t rows, F&& f) {
-  constexpr std::int64_t kPieceRows = 8192;
-  for (std::int64_t first = 0; first < rows; first += kPieceRows) {
-    f(first, std::min(kPieceRows, rows - first));
-  }
-}
 
 /// The mean over all values of (scaled row - decoder(code of it))^2; 0 of no rows.
 /// @param rows [n, d] on any device

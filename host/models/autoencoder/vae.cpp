@@ -9,6 +9,7 @@
 #include "core/check.hpp"
 #include "core/host_rows.hpp"
 #include "core/math.hpp"
+#include "core/row_pieces.hpp"
 #include "models/autoencoder/conditioned_rows.hpp"
 #include "models/autoencoder/reconstruction.hpp"
 #include "models/autoencoder/scaled_rows.hpp"

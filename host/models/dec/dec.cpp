@@ -6,6 +6,7 @@
 #include "clipk/core/check_finite.hpp"
 #include "core/check.hpp"
 #include "core/host_rows.hpp"
+#include "core/row_pieces.hpp"
 #include "models/autoencoder/reconstruction.hpp"
 #include "models/autoencoder/scaled_rows.hpp"
 #include "models/dec/dec_monitor.hpp"

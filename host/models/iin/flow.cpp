@@ -1,21 +1,54 @@
+// What a flow is: its blocks and parameters, drawn anew or read from a file. What it computes is in
+// flow_passes.cpp.
 #include "clipk/models/flow.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <string>
 #include <utility>
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
-#include "clipk/ops/act_norm.hpp"
-#include "clipk/ops/invertible_leaky_relu.hpp"
-#include "clipk/ops/permute.hpp"
-#include "models/iin/flow_halves.hpp"
 
 namespace clipk {
 namespace {
 
 constexpr int kPartsOfABlock = 4;  // shift, log-scale, and the networks of two couplings
+
+std::string of_block(std::string_view prefix, std::size_t block) {
+  return std::string(prefix) + "/block" + std::to_string(block) + "/";
+}
+
+bool is_permutation(const std::vector<std::int32_t>& order, std::int64_t n) {
+  std::vector<std::int32_t> sorted = order;
+  std::sort(sorted.begin(), sorted.end());
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    if (sorted[i] != static_cast<std::int32_t>(i)) return false;
+  }
+  return static_cast<std::int64_t>(order.size()) == n;
+}
+
+template <class T>
+std::vector<T> to_vector(Context& context, VectorView<const T> values) {
+  std::vector<T> host(static_cast<std::size_t>(values.size));
+  copy<T>(context, values, VectorView<T>(host.data(), values.size));
+  return host;
+}
+
+// Whether a file can hold a flow as large as it says, before memory is taken for it. In double,
+// which does not overflow; sizes that make no sense are left to the flow to complain of.
+void check_fits(const ArchiveReader& archive, std::int64_t dim, const FlowOptions& options,
+                std::size_t item) {
+  const auto d = static_cast<double>(dim), width = static_cast<double>(options.width);
+  const auto inner = static_cast<double>(options.depth - 1);
+  const double numbers =
+      static_cast<double>(options.blocks) * (2 * d + d * width + inner * width * width);
+  if (numbers * static_cast<double>(item) > static_cast<double>(archive.size())) {
+    archive.fail("a flow that fits into " + std::to_string(archive.size()) + " bytes",
+                 std::to_string(options.blocks) + " blocks of dimension " + std::to_string(dim) +
+                     ", width " + std::to_string(options.width) + " and depth " +
+                     std::to_string(options.depth));
+  }
+}
 
 }  // namespace
 
@@ -103,121 +136,112 @@ std::int64_t BasicFlow<T>::parameter_count() const {
 }
 
 template <class T>
-void BasicFlow<T>::check_cols(const char* function, const char* name,
-                              MatrixView<const T> rows) const {
-  if (rows.cols == dim_) return;
-  throw Error("flow " + std::string(function) + ": expected " + name + " of " +
-              std::to_string(dim_) + " columns, got " + std::to_string(rows.cols));
-}
-
-template <class T>
-void BasicFlow<T>::check_initialized(const char* function) const {
-  if (initialized_) return;
-  throw Error("flow " + std::string(function) +
-              ": expected a flow that was initialized from a first batch, got one that was not");
-}
-
-// ---- training ----
-
-template <class T>
-BasicFlow<T>::Workspace::Workspace(Context& context, const BasicFlow& flow, std::int64_t rows)
-    : rows_(rows), state_(context, rows, flow.dim_), gradient_(context, rows, flow.dim_) {
-  for (const auto& block : flow.blocks_) {
-    const auto coupling = [&](const BasicMlp<T>& networks) {
-      return Coupling{typename BasicMlp<T>::Workspace(context, networks, rows),
-                      Matrix<T>(context, rows, networks.outputs())};
-    };
-    blocks_.push_back({Matrix<T>(context, rows, flow.dim_),
-                       flow.options_.slope == 1 ? Matrix<T>() : Matrix<T>(context, rows, flow.dim_),
-                       Matrix<T>(context, rows, flow.dim_), coupling(block.first),
-                       coupling(block.second)});
+BasicFlow<double> BasicFlow<T>::to_double(Context& context) const {
+  Context cpu = Context::cpu({.seed = context.seed(), .threads = 1});
+  BasicFlow<double> result(cpu, dim_, options_);
+  const std::vector<T> values = to_vector<T>(context, parameters_.all().values);
+  std::copy(values.begin(), values.end(), result.parameters().values.begin());
+  for (std::size_t b = 0; b < blocks_.size(); ++b) {
+    result.set_order(cpu, result.blocks_[b],
+                     to_vector<std::int32_t>(context, blocks_[b].order.flat()));
   }
+  result.initialized_ = initialized_;
+  return result;
 }
 
 template <class T>
-void BasicFlow<T>::check_step(const char* function, MatrixView<const T> x,
-                              const Workspace& workspace) const {
-  check_initialized(function);
-  check_cols(function, "x", x);
-  if (x.rows > workspace.rows()) {
-    throw Error("flow " + std::string(function) + ": expected x of at most " +
-                std::to_string(workspace.rows()) + " rows, got " + std::to_string(x.rows));
-  }
-}
-
-template <class T>
-void BasicFlow<T>::forward(Context& context, MatrixView<const T> x, Workspace& workspace,
-                           MatrixView<T> z, VectorView<T> log_det) const {
-  check_step("forward", x, workspace);
-  const auto rows = [&](auto& matrix) { return matrix.view().row_range(0, x.rows); };
-  fill_zero(context, log_det);
-  MatrixView<const T> input = x;
+void BasicFlow<T>::save(Context& context, ArchiveWriter& archive, std::string_view prefix) const {
+  const std::string p = std::string(prefix) + "/";
+  archive.add<std::int64_t>(p + "dim", dim_);
+  archive.add<std::int64_t>(p + "blocks", options_.blocks);
+  archive.add<std::int64_t>(p + "width", options_.width);
+  archive.add<std::int64_t>(p + "depth", options_.depth);
+  archive.add(p + "scale", to_string(options_.scale));
+  archive.add<float>(p + "clamp", options_.clamp);
+  archive.add<float>(p + "slope", options_.slope);
+  archive.add<std::uint8_t>(p + "initialized", initialized_ ? 1 : 0);
   for (std::size_t b = 0; b < blocks_.size(); ++b) {
     const Block& block = blocks_[b];
-    typename Workspace::Block& kept = workspace.blocks_[b];
-    const MatrixView<T> normed = rows(kept.normed);
-    const MatrixView<T> coupled = rows(kept.coupled);
-    act_norm(context, input, block.shift.values, block.log_scale.values, normed, log_det);
-    MatrixView<T> bent = normed;
-    if (options_.slope != 1) {
-      bent = rows(kept.bent);
-      invertible_leaky_relu(context, normed, options_.slope, bent, log_det);
-    }
-    const Halves<T> from(bent, half());
-    const Halves<T> to(coupled, half());
-    const CouplingOutputs<T> first(rows(kept.first.outputs)), second(rows(kept.second.outputs));
-    block.first.forward(context, from.first, kept.first.networks, first.all);
-    affine_coupling(context, from.second, first.a, first.t, coupling(), to.second, log_det);
-    block.second.forward(context, to.second, kept.second.networks, second.all);
-    affine_coupling(context, from.first, second.a, second.t, coupling(), to.first, log_det);
-    const bool last = b + 1 == blocks_.size();
-    const MatrixView<T> out = last ? z : rows(workspace.state_);
-    permute(context, coupled, block.order.flat(), out);
-    input = out;
+    const std::string name = of_block(prefix, b);
+    archive.add(name + "order", to_vector<std::int32_t>(context, block.order.flat()));
+    archive.add(name + "shift", to_vector<T>(context, block.shift.values));
+    archive.add(name + "log_scale", to_vector<T>(context, block.log_scale.values));
+    block.first.save(context, archive, name + "first");
+    block.second.save(context, archive, name + "second");
   }
 }
 
 template <class T>
-void BasicFlow<T>::backward(Context& context, MatrixView<const T> x, Workspace& workspace,
-                            MatrixView<const T> grad_z, VectorView<const T> grad_log_det,
-                            MatrixView<T> grad_x) {
-  check_step("backward", x, workspace);
-  check_cols("backward", "grad_z", grad_z);
-  const auto rows = [&](auto& matrix) { return matrix.view().row_range(0, x.rows); };
-  // The gradient of a block's output in state_, that of what its couplings give in gradient_.
-  const MatrixView<T> grad = rows(workspace.gradient_);
-  const MatrixView<T> before = rows(workspace.state_);
-  const Halves<T> grads(grad, half());
-  for (std::size_t b = blocks_.size(); b-- > 0;) {
-    Block& block = blocks_[b];
-    typename Workspace::Block& kept = workspace.blocks_[b];
-    const bool last = b + 1 == blocks_.size();
-    permute_inverse(context, last ? grad_z : MatrixView<const T>(before), block.order.flat(), grad);
-    const MatrixView<T> normed = rows(kept.normed);
-    const MatrixView<T> bent = options_.slope == 1 ? normed : rows(kept.bent);
-    const Halves<T> from(bent, half()), to(rows(kept.coupled), half());
-    // A half that a network read gets a gradient through the network too.
-    const auto couple = [&](BasicMlp<T>& networks, typename Workspace::Coupling& of,
-                            MatrixView<T> read, MatrixView<T> made, MatrixView<T> grad_read,
-                            MatrixView<T> grad_made) {
-      const CouplingOutputs<T> out(rows(of.outputs));
-      affine_coupling_backward(context, made, out.a, out.t, coupling(), grad_made, grad_log_det,
-                               grad_made, out.a, out.t);
-      networks.backward(context, read, of.networks, out.all, grad_read, Gradient::added);
-    };
-    couple(block.second, kept.second, to.second, to.first, grads.second, grads.first);
-    couple(block.first, kept.first, from.first, to.second, grads.first, grads.second);
-    if (options_.slope != 1) {
-      invertible_leaky_relu_backward(context, bent, options_.slope, grad, grad);
-    }
-    const MatrixView<T> out = b > 0 ? before : grad_x.empty() ? grad : grad_x;
-    act_norm_backward(context, normed, block.log_scale.values, grad, grad_log_det, out,
-                      block.shift.gradients, block.log_scale.gradients);
+BasicFlow<T> BasicFlow<T>::load(Context& context, const ArchiveReader& archive,
+                                std::string_view prefix, std::int64_t dim) {
+  const std::string p = std::string(prefix) + "/";
+  const auto saved_dim = archive.number<std::int64_t>(p + "dim");
+  if (dim != 0 && saved_dim != dim) {
+    archive.fail("a flow of dimension " + std::to_string(dim), std::to_string(saved_dim));
   }
+  const std::string scale = archive.text(p + "scale");
+  FlowOptions options{.blocks = archive.number<std::int64_t>(p + "blocks"),
+                      .width = archive.number<std::int64_t>(p + "width"),
+                      .depth = archive.number<std::int64_t>(p + "depth"),
+                      .clamp = archive.number<float>(p + "clamp"),
+                      .slope = archive.number<float>(p + "slope")};
+  check_fits(archive, saved_dim, options, sizeof(T));
+  archive.naming([&] {
+    options.scale = coupling_scale_named(scale);
+    check_options(saved_dim, options);
+  });
+  for (std::int64_t b = 0; b < options.blocks; ++b) {  // before memory is taken
+    const std::string name = of_block(prefix, static_cast<std::size_t>(b));
+    archive.expect_vector<std::int32_t>(name + "order", saved_dim);
+    archive.expect_vector<T>(name + "shift", saved_dim);
+    archive.expect_vector<T>(name + "log_scale", saved_dim);
+    BasicMlp<T>::expect_saved(archive, name + "first", network_options(saved_dim, options, 2 * b));
+    BasicMlp<T>::expect_saved(archive, name + "second",
+                              network_options(saved_dim, options, 2 * b + 1));
+  }
+  BasicFlow flow(context, saved_dim, options);
+  flow.initialized_ = archive.number<std::uint8_t>(p + "initialized", 0, 1) != 0;
+  for (std::size_t b = 0; b < flow.blocks_.size(); ++b) {
+    Block& block = flow.blocks_[b];
+    const std::string name = of_block(prefix, b);
+    const auto order = archive.vector<std::int32_t>(name + "order");
+    if (!is_permutation(order, saved_dim)) {
+      archive.fail(
+          "'" + name + "order' to be a permutation of " + std::to_string(saved_dim) + " columns",
+          "another list of " + std::to_string(order.size()));
+    }
+    flow.set_order(context, block, order);
+    const auto read = [&](const std::string& entry, VectorView<T> to) {
+      const auto values = archive.vector<T>(entry, to.size);
+      copy<T>(context, VectorView<const T>(values.data(), to.size), to);
+    };
+    read(name + "shift", block.shift.values);
+    read(name + "log_scale", block.log_scale.values);
+    block.first.read(context, archive, name + "first");
+    block.second.read(context, archive, name + "second");
+  }
+  return flow;
 }
 
-// The members that are defined here; flow_density.cpp and flow_archive.cpp hold the others.
-template class BasicFlow<float>;
-template class BasicFlow<double>;
+template BasicFlow<float>::BasicFlow(Context&, std::int64_t, FlowOptions);
+template std::int64_t BasicFlow<float>::parameter_count() const;
+template void BasicFlow<float>::check_options(std::int64_t, const FlowOptions&);
+template MlpOptions BasicFlow<float>::network_options(std::int64_t, const FlowOptions&,
+                                                      std::int64_t);
+template void BasicFlow<float>::set_order(Context&, Block&, const std::vector<std::int32_t>&);
+template BasicFlow<double> BasicFlow<float>::to_double(Context&) const;
+template void BasicFlow<float>::save(Context&, ArchiveWriter&, std::string_view) const;
+template BasicFlow<float> BasicFlow<float>::load(Context&, const ArchiveReader&, std::string_view,
+                                                 std::int64_t);
+template BasicFlow<double>::BasicFlow(Context&, std::int64_t, FlowOptions);
+template std::int64_t BasicFlow<double>::parameter_count() const;
+template void BasicFlow<double>::check_options(std::int64_t, const FlowOptions&);
+template MlpOptions BasicFlow<double>::network_options(std::int64_t, const FlowOptions&,
+                                                       std::int64_t);
+template void BasicFlow<double>::set_order(Context&, Block&, const std::vector<std::int32_t>&);
+template BasicFlow<double> BasicFlow<double>::to_double(Context&) const;
+template void BasicFlow<double>::save(Context&, ArchiveWriter&, std::string_view) const;
+template BasicFlow<double> BasicFlow<double>::load(Context&, const ArchiveReader&, std::string_view,
+                                                   std::int64_t);
 
 }  // namespace clipk

@@ -15,7 +15,7 @@
 #include "clipk/train/trainer.hpp"
 #include "core/check.hpp"
 #include "core/host_rows.hpp"
-#include "models/autoencoder/reconstruction.hpp"
+#include "core/row_pieces.hpp"
 #include "models/probes/probe_targets.hpp"
 #include "train/check_training.hpp"
 

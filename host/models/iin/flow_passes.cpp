@@ -1,9 +1,9 @@
-// What a trained flow is asked for: values, inverses, densities, samples.
-
-#include <algorithm>
+// What a flow computes: forward and backward of a training step, and of a trained flow values,
+// inverses, densities and samples.
 #include <cmath>
 #include <numbers>
 #include <string>
+#include <utility>
 
 #include "clipk/core/check_finite.hpp"
 #include "clipk/core/error.hpp"
@@ -13,24 +13,147 @@
 #include "clipk/ops/invertible_leaky_relu.hpp"
 #include "clipk/ops/permute.hpp"
 #include "core/host_rows.hpp"
-#include "models/iin/flow_halves.hpp"
-
 #include "core/math.hpp"
+#include "core/row_pieces.hpp"
 
 namespace clipk {
 namespace {
 
-constexpr std::int64_t kPieceRows = 8192;
+// The two halves of a flow's rows as column ranges; of an odd dimension the second is wider.
+template <class T>
+struct Halves {
+  MatrixView<T> first, second;
 
-// Calls f(first, count) for pieces of rows.
-template <class F>
-void for_pieces_of(std::int64_t rows, F&& f) {
-  for (std::int64_t first = 0; first < rows; first += kPieceRows) {
-    f(first, std::min(kPieceRows, rows - first));
+  template <class Rows>
+  Halves(Rows rows, std::int64_t half)
+      : first(MatrixView<T>(rows).col_range(0, half)),
+        second(MatrixView<T>(rows).col_range(half, rows.cols - half)) {}
+};
+
+// What the two networks of a coupling give, side by side: a of the log-scale, and t.
+template <class T>
+struct CouplingOutputs {
+  MatrixView<T> all, a, t;
+
+  explicit CouplingOutputs(MatrixView<T> outputs)
+      : all(outputs),
+        a(outputs.col_range(0, outputs.cols / 2)),
+        t(outputs.col_range(outputs.cols / 2, outputs.cols / 2)) {}
+};
+
+}  // namespace
+
+template <class T>
+void BasicFlow<T>::check_cols(const char* function, const char* name,
+                              MatrixView<const T> rows) const {
+  if (rows.cols == dim_) return;
+  throw Error("flow " + std::string(function) + ": expected " + name + " of " +
+              std::to_string(dim_) + " columns, got " + std::to_string(rows.cols));
+}
+
+template <class T>
+void BasicFlow<T>::check_initialized(const char* function) const {
+  if (initialized_) return;
+  throw Error("flow " + std::string(function) +
+              ": expected a flow that was initialized from a first batch, got one that was not");
+}
+
+template <class T>
+BasicFlow<T>::Workspace::Workspace(Context& context, const BasicFlow& flow, std::int64_t rows)
+    : rows_(rows), state_(context, rows, flow.dim_), gradient_(context, rows, flow.dim_) {
+  for (const auto& block : flow.blocks_) {
+    const auto coupling = [&](const BasicMlp<T>& networks) {
+      return Coupling{typename BasicMlp<T>::Workspace(context, networks, rows),
+                      Matrix<T>(context, rows, networks.outputs())};
+    };
+    blocks_.push_back({Matrix<T>(context, rows, flow.dim_),
+                       flow.options_.slope == 1 ? Matrix<T>() : Matrix<T>(context, rows, flow.dim_),
+                       Matrix<T>(context, rows, flow.dim_), coupling(block.first),
+                       coupling(block.second)});
   }
 }
 
-}  // namespace
+template <class T>
+void BasicFlow<T>::check_step(const char* function, MatrixView<const T> x,
+                              const Workspace& workspace) const {
+  check_initialized(function);
+  check_cols(function, "x", x);
+  if (x.rows > workspace.rows()) {
+    throw Error("flow " + std::string(function) + ": expected x of at most " +
+                std::to_string(workspace.rows()) + " rows, got " + std::to_string(x.rows));
+  }
+}
+
+template <class T>
+void BasicFlow<T>::forward(Context& context, MatrixView<const T> x, Workspace& workspace,
+                           MatrixView<T> z, VectorView<T> log_det) const {
+  check_step("forward", x, workspace);
+  const auto rows = [&](auto& matrix) { return matrix.view().row_range(0, x.rows); };
+  fill_zero(context, log_det);
+  MatrixView<const T> input = x;
+  for (std::size_t b = 0; b < blocks_.size(); ++b) {
+    const Block& block = blocks_[b];
+    typename Workspace::Block& kept = workspace.blocks_[b];
+    const MatrixView<T> normed = rows(kept.normed);
+    const MatrixView<T> coupled = rows(kept.coupled);
+    act_norm(context, input, block.shift.values, block.log_scale.values, normed, log_det);
+    MatrixView<T> bent = normed;
+    if (options_.slope != 1) {
+      bent = rows(kept.bent);
+      invertible_leaky_relu(context, normed, options_.slope, bent, log_det);
+    }
+    const Halves<T> from(bent, half());
+    const Halves<T> to(coupled, half());
+    const CouplingOutputs<T> first(rows(kept.first.outputs)), second(rows(kept.second.outputs));
+    block.first.forward(context, from.first, kept.first.networks, first.all);
+    affine_coupling(context, from.second, first.a, first.t, coupling(), to.second, log_det);
+    block.second.forward(context, to.second, kept.second.networks, second.all);
+    affine_coupling(context, from.first, second.a, second.t, coupling(), to.first, log_det);
+    const bool last = b + 1 == blocks_.size();
+    const MatrixView<T> out = last ? z : rows(workspace.state_);
+    permute(context, coupled, block.order.flat(), out);
+    input = out;
+  }
+}
+
+template <class T>
+void BasicFlow<T>::backward(Context& context, MatrixView<const T> x, Workspace& workspace,
+                            MatrixView<const T> grad_z, VectorView<const T> grad_log_det,
+                            MatrixView<T> grad_x) {
+  check_step("backward", x, workspace);
+  check_cols("backward", "grad_z", grad_z);
+  const auto rows = [&](auto& matrix) { return matrix.view().row_range(0, x.rows); };
+  // The gradient of a block's output in state_, that of what its couplings give in gradient_.
+  const MatrixView<T> grad = rows(workspace.gradient_);
+  const MatrixView<T> before = rows(workspace.state_);
+  const Halves<T> grads(grad, half());
+  for (std::size_t b = blocks_.size(); b-- > 0;) {
+    Block& block = blocks_[b];
+    typename Workspace::Block& kept = workspace.blocks_[b];
+    const bool last = b + 1 == blocks_.size();
+    permute_inverse(context, last ? grad_z : MatrixView<const T>(before), block.order.flat(), grad);
+    const MatrixView<T> normed = rows(kept.normed);
+    const MatrixView<T> bent = options_.slope == 1 ? normed : rows(kept.bent);
+    const Halves<T> from(bent, half()), to(rows(kept.coupled), half());
+    // A half that a network read gets a gradient through the network too.
+    const auto couple = [&](BasicMlp<T>& networks, typename Workspace::Coupling& of,
+                            MatrixView<T> read, MatrixView<T> made, MatrixView<T> grad_read,
+                            MatrixView<T> grad_made) {
+      const CouplingOutputs<T> out(rows(of.outputs));
+      affine_coupling_backward(context, made, out.a, out.t, coupling(), grad_made, grad_log_det,
+                               grad_made, out.a, out.t);
+      networks.backward(context, read, of.networks, out.all, grad_read, Gradient::added);
+    };
+    couple(block.second, kept.second, to.second, to.first, grads.second, grads.first);
+    couple(block.first, kept.first, from.first, to.second, grads.first, grads.second);
+    if (options_.slope != 1) {
+      invertible_leaky_relu_backward(context, bent, options_.slope, grad, grad);
+    }
+    const MatrixView<T> out = b > 0 ? before : grad_x.empty() ? grad : grad_x;
+    act_norm_backward(context, normed, block.log_scale.values, grad, grad_log_det, out,
+                      block.shift.gradients, block.log_scale.gradients);
+  }
+}
 
 // All of a block but ActNorm and the permutation, in place.
 template <class T>
@@ -91,7 +214,7 @@ void BasicFlow<T>::transform(Context& context, MatrixView<const T> x, MatrixView
   check_initialized("transform");
   check_cols("transform", "x", x);
   if (!log_det.empty()) fill_zero(context, log_det);
-  for_pieces_of(x.rows, [&](std::int64_t first, std::int64_t count) {
+  for_row_pieces(x.rows, [&](std::int64_t first, std::int64_t count) {
     Scratch scratch(context);
     const MatrixView<T> state = scratch.matrix<T>(count, dim_),
                         next = scratch.matrix<T>(count, dim_);
@@ -139,7 +262,7 @@ void BasicFlow<T>::inverse(Context& context, MatrixView<const T> z, MatrixView<T
   check_initialized("inverse");
   check_cols("inverse", "z", z);
   check_scales(context);
-  for_pieces_of(z.rows, [&](std::int64_t first, std::int64_t count) {
+  for_row_pieces(z.rows, [&](std::int64_t first, std::int64_t count) {
     Scratch scratch(context);
     const MatrixView<T> state = scratch.matrix<T>(count, dim_),
                         next = scratch.matrix<T>(count, dim_);
@@ -158,7 +281,7 @@ void BasicFlow<T>::inverse(Context& context, MatrixView<const T> z, MatrixView<T
 template <class T>
 std::vector<double> BasicFlow<T>::log_density(Context& context, MatrixView<const T> x) const {
   std::vector<double> density(static_cast<std::size_t>(x.rows));
-  for_pieces_of(x.rows, [&](std::int64_t first, std::int64_t count) {
+  for_row_pieces(x.rows, [&](std::int64_t first, std::int64_t count) {
     Matrix<T> z(context, count, dim_), log_det(context, 1, count);
     transform(context, x.row_range(first, count), z.view(), log_det.flat());
     const Matrix<T> host_z = z.to_host(context), host_log_det = log_det.to_host(context);
@@ -186,29 +309,8 @@ Matrix<T> BasicFlow<T>::sample(Context& context, std::int64_t n, std::uint32_t d
   return rows;
 }
 
-template void BasicFlow<float>::initialize(Context&, MatrixView<const float>);
-template void BasicFlow<float>::transform(Context&, MatrixView<const float>, MatrixView<float>,
-                                          VectorView<float>) const;
-template void BasicFlow<float>::inverse(Context&, MatrixView<const float>, MatrixView<float>) const;
-template std::vector<double> BasicFlow<float>::log_density(Context&, MatrixView<const float>) const;
-template Matrix<float> BasicFlow<float>::sample(Context&, std::int64_t, std::uint32_t) const;
-template void BasicFlow<float>::couple(Context&, const Block&, MatrixView<float>,
-                                       VectorView<float>) const;
-template void BasicFlow<float>::block_inverse(Context&, const Block&, MatrixView<float>,
-                                              MatrixView<float>) const;
-template void BasicFlow<float>::check_scales(Context&) const;
-template void BasicFlow<double>::initialize(Context&, MatrixView<const double>);
-template void BasicFlow<double>::transform(Context&, MatrixView<const double>, MatrixView<double>,
-                                           VectorView<double>) const;
-template void BasicFlow<double>::inverse(Context&, MatrixView<const double>,
-                                         MatrixView<double>) const;
-template std::vector<double> BasicFlow<double>::log_density(Context&,
-                                                            MatrixView<const double>) const;
-template Matrix<double> BasicFlow<double>::sample(Context&, std::int64_t, std::uint32_t) const;
-template void BasicFlow<double>::couple(Context&, const Block&, MatrixView<double>,
-                                        VectorView<double>) const;
-template void BasicFlow<double>::block_inverse(Context&, const Block&, MatrixView<double>,
-                                               MatrixView<double>) const;
-template void BasicFlow<double>::check_scales(Context&) const;
+// Of the members that are defined here; flow.cpp has the others.
+template class BasicFlow<float>;
+template class BasicFlow<double>;
 
 }  // namespace clipk
