@@ -12,6 +12,7 @@
 #include "core/math.hpp"
 #include "models/autoencoder/scaled_rows.hpp"
 #include "models/iin/iin_problem.hpp"
+#include "models/iin/typical_range.hpp"
 #include "train/check_training.hpp"
 
 namespace clipk {
@@ -21,7 +22,6 @@ constexpr const char* kName = "iin";
 constexpr const char* kKind = "iin model";
 constexpr std::uint32_t kVersion = 1;
 constexpr const char* kResidual = "residual";
-constexpr double kUnlikely = 0.001;       // share of the rows that are less likely still
 constexpr std::size_t kFirstRows = 8192;  // that ActNorm starts from
 
 void check_options(const IinOptions& o) {
@@ -114,17 +114,6 @@ TrainerOptions trainer_options(const IinOptions& options) {
   return trainer;
 }
 
-// What typicality compares with.
-struct Range {
-  std::vector<double> log_density;     // of the fitted rows, upwards
-  std::vector<float> lowest, highest;  // of each component of their codes
-
-  double unlikely() const {
-    return log_density[static_cast<std::size_t>(kUnlikely *
-                                                static_cast<double>(log_density.size()))];
-  }
-};
-
 }  // namespace
 
 struct Iin::Impl {
@@ -132,7 +121,7 @@ struct Iin::Impl {
   std::vector<IinBlock> blocks;
   FactorSizes estimated;
   std::vector<double> losses;
-  Range range;
+  TypicalRange range;
 
   void check_width(MatrixView<const float> rows) const {
     if (rows.cols != flow.dim()) {
@@ -213,28 +202,10 @@ Iin Iin::fit(Context& context, MatrixView<const float> rows, MatrixView<const fl
   }
   blocks.push_back({kResidual, first, rows.cols - first, 0});
 
-  auto impl = std::make_unique<Impl>(
-      Impl{std::move(flow), std::move(blocks), std::move(estimated), std::move(losses), Range{}});
-  Range& range = impl->range;
-  range.log_density = impl->log_density(context, means);
-  for (const double density : range.log_density) {
-    if (!std::isfinite(density)) {
-      check::fail(kName, "finite log-densities of the rows at the end of the training",
-                  std::to_string(density));
-    }
-  }
-  std::sort(range.log_density.begin(), range.log_density.end());
-  const Matrix<float> codes = impl->codes(context, means).to_host(context);
-  range.lowest.assign(codes.data(), codes.data() + codes.cols());
-  range.highest = range.lowest;
-  for (std::int64_t i = 1; i < codes.rows(); ++i) {
-    for (std::int64_t j = 0; j < codes.cols(); ++j) {
-      float& low = range.lowest[static_cast<std::size_t>(j)];
-      float& high = range.highest[static_cast<std::size_t>(j)];
-      low = std::min(low, codes(i, j));
-      high = std::max(high, codes(i, j));
-    }
-  }
+  auto impl = std::make_unique<Impl>(Impl{std::move(flow), std::move(blocks), std::move(estimated),
+                                          std::move(losses), TypicalRange{}});
+  impl->range = TypicalRange::of(impl->log_density(context, means),
+                                 impl->codes(context, means).to_host(context));
   return Iin(std::move(impl));
 }
 
@@ -322,24 +293,8 @@ std::vector<double> Iin::log_density(Context& context, MatrixView<const float> r
 }
 
 IinTypicality Iin::typicality(Context& context, MatrixView<const float> rows) const {
-  const Range& range = impl_->range;
-  IinTypicality result{impl_->log_density(context, rows), {}, {}};
-  const Matrix<float> codes = impl_->codes(context, rows).to_host(context);
-  for (std::int64_t i = 0; i < rows.rows; ++i) {
-    const double density = result.log_density[static_cast<std::size_t>(i)];
-    const auto below =
-        std::lower_bound(range.log_density.begin(), range.log_density.end(), density) -
-        range.log_density.begin();
-    result.share.push_back(static_cast<double>(below) /
-                           static_cast<double>(range.log_density.size()));
-    bool outside = !(density >= range.unlikely());
-    for (std::int64_t j = 0; j < codes.cols(); ++j) {
-      const auto c = static_cast<std::size_t>(j);
-      outside |= !(codes(i, j) >= range.lowest[c] && codes(i, j) <= range.highest[c]);
-    }
-    result.outside.push_back(outside ? 1 : 0);
-  }
-  return result;
+  return impl_->range.typicality(impl_->log_density(context, rows),
+                                 impl_->codes(context, rows).to_host(context));
 }
 
 void Iin::save(Context& context, const std::filesystem::path& path) const {
@@ -354,9 +309,7 @@ void Iin::save(Context& context, const std::filesystem::path& path) const {
   archive.add("sizes", sizes);
   archive.add("rho", rho);
   archive.add("losses", impl_->losses);
-  archive.add("log_density", impl_->range.log_density);
-  archive.add("lowest", impl_->range.lowest);
-  archive.add("highest", impl_->range.highest);
+  impl_->range.save(archive);
   impl_->flow.save(context, archive, "flow");
   archive.write(path);
 }
@@ -368,23 +321,7 @@ Iin Iin::load(Context& context, const std::filesystem::path& path) {
   const auto sizes = archive.vector<std::int64_t>("sizes");
   const auto rho = archive.vector<double>("rho", static_cast<std::int64_t>(sizes.size()));
   archive.expect_within("rho", rho, 0, 1);
-  Range range{archive.vector<double>("log_density"), archive.vector<float>("lowest", flow.dim()),
-              archive.vector<float>("highest", flow.dim())};
-  if (range.log_density.empty()) archive.fail("densities of rows", "none");
-  for (std::size_t i = 1; i < range.log_density.size(); ++i) {
-    const double density = range.log_density[i];
-    if (density < range.log_density[i - 1]) {
-      archive.fail("densities of rows that rise",
-                   std::to_string(density) + " in place " + std::to_string(i));
-    }
-  }
-  for (std::size_t j = 0; j < range.lowest.size(); ++j) {
-    if (range.lowest[j] > range.highest[j]) {
-      archive.fail("lowest values, none above the highest one of its column",
-                   std::to_string(range.lowest[j]) + " and " + std::to_string(range.highest[j]) +
-                       " of column " + std::to_string(j));
-    }
-  }
+  TypicalRange range = TypicalRange::load(archive, flow.dim());
   std::vector<IinBlock> blocks;
   std::int64_t first = 0;
   for (std::size_t f = 0; f < sizes.size(); ++f) {
