@@ -15,6 +15,7 @@
 #include "core/parallel.hpp"
 #include "linalg/gemm.hpp"
 #include "linalg/householder.hpp"
+#include "linalg/matrix_algebra.hpp"
 #include "linalg/symmetric_eigen.hpp"
 
 namespace clipk {
@@ -134,16 +135,10 @@ struct Basis {
   double total = 0;             // of the squares of all centred rows
 };
 
-double trace(const Matrix<double>& a) {
-  double sum = 0;
-  for (std::int64_t i = 0; i < a.rows(); ++i) sum += a(i, i);
-  return sum;
-}
-
 Basis basis_from_scatter(int threads, const Sets& data, std::int64_t components) {
   const Matrix<double> scatter = scatter_of(threads, data);
   const cpu::SymmetricEigen eigen = cpu::symmetric_eigen(threads, scatter);
-  Basis basis{Matrix<double>(components, data.dim()), {}, trace(scatter)};
+  Basis basis{Matrix<double>(components, data.dim()), {}, cpu::trace(scatter)};
   for (std::int64_t c = 0; c < components; ++c) {
     const std::int64_t from = data.dim() - 1 - c;  // the largest come last
     std::copy_n(eigen.vectors.view().row(from), data.dim(), basis.rows.view().row(c));
@@ -163,7 +158,7 @@ Basis basis_from_gram(int threads, const Sets& data, std::int64_t components) {
   const cpu::SymmetricEigen eigen = cpu::symmetric_eigen(threads, gram);
   const double floor =
       eigen.values.back() * static_cast<double>(dim) * std::numeric_limits<double>::epsilon();
-  Basis basis{{}, {}, trace(gram)};
+  Basis basis{{}, {}, cpu::trace(gram)};
   for (auto value = eigen.values.rbegin(); value != eigen.values.rend() && *value > floor;
        ++value) {
     if (static_cast<std::int64_t>(basis.squares.size()) == components) break;

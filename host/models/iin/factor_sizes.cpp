@@ -8,12 +8,15 @@
 
 #include "clipk/core/check_finite.hpp"
 #include "clipk/core/random.hpp"
+#include "clipk/core/select_rows.hpp"
+#include "clipk/core/check_finite.hpp"
 #include "core/check.hpp"
 #include "core/enum_names.hpp"
 #include "core/host_rows.hpp"
 #include "core/math.hpp"
 #include "core/parallel.hpp"
 #include "linalg/gemm.hpp"
+#include "linalg/matrix_algebra.hpp"
 #include "linalg/symmetric_eigen.hpp"
 #include "linalg/triangular.hpp"
 
@@ -26,34 +29,11 @@ constexpr std::int64_t kKnownPairs = 4000;  // that neighbours are sought among
 constexpr std::int64_t kNeighbours = 40;
 constexpr std::int64_t kRowsAFeature = 10;  // at least: with fewer, torn pairs correlate as others
 
+using cpu::cast;
+using cpu::product;
+using cpu::trace;
 using cpu::Transpose;
-
-template <class T>
-Matrix<T> product(int threads, Transpose a_transposed, const Matrix<T>& a, Transpose b_transposed,
-                  const Matrix<T>& b) {
-  const std::int64_t m = a_transposed == Transpose::yes ? a.cols() : a.rows();
-  const std::int64_t k = a_transposed == Transpose::yes ? a.rows() : a.cols();
-  const std::int64_t n = b_transposed == Transpose::yes ? b.rows() : b.cols();
-  Matrix<T> result(m, n);
-  cpu::gemm(threads, a_transposed, b_transposed, m, n, k, T{1}, a.data(), a.cols(), b.data(),
-            b.cols(), T{0}, result.data(), n);
-  return result;
-}
-
-template <class To, class From>
-Matrix<To> cast(MatrixView<const From> rows) {
-  Matrix<To> result(rows.rows, rows.cols);
-  for (std::int64_t i = 0; i < rows.rows; ++i) {
-    for (std::int64_t j = 0; j < rows.cols; ++j) result(i, j) = static_cast<To>(rows(i, j));
-  }
-  return result;
-}
-
-double trace(const Matrix<double>& a) {
-  double sum = 0;
-  for (std::int64_t i = 0; i < a.rows(); ++i) sum += a(i, i);
-  return sum;
-}
+using cpu::transposed;
 
 struct Moments {
   Matrix<double> rows;  // [n, D] less their mean
@@ -88,15 +68,6 @@ Moments moments_of(int threads, Matrix<double> rows) {
   return m;
 }
 
-Matrix<float> chosen(const Matrix<float>& rows, const std::vector<std::int32_t>& indices) {
-  Matrix<float> result(static_cast<std::int64_t>(indices.size()), rows.cols());
-  for (std::int64_t p = 0; p < result.rows(); ++p) {
-    std::copy_n(rows.view().row(indices[static_cast<std::size_t>(p)]), rows.cols(),
-                result.view().row(p));
-  }
-  return result;
-}
-
 // `weight` times the mean of x x^T, summed in float32.
 Matrix<double> second_moments(int threads, const Matrix<float>& rows, double weight) {
   Matrix<float> sums(rows.cols(), rows.cols());
@@ -115,8 +86,8 @@ struct DistanceBlock {
   Matrix<double> covariance;
 
   DistanceBlock(int threads, const Matrix<float>& rows, const FactorPairs::Draw& draw)
-      : first(chosen(rows, draw.first)),
-        second(chosen(rows, draw.second)),
+      : first(select_rows(rows, draw.first)),
+        second(select_rows(rows, draw.second)),
         covariance(second_moments(threads, first, .5)) {
     const Matrix<double> other = second_moments(threads, second, .5);
     for (std::int64_t i = 0; i < other.rows() * other.cols(); ++i) {
@@ -185,14 +156,6 @@ struct Variates {
   std::vector<double> correlations;
   Matrix<double> axes;
 };
-
-Matrix<double> transposed(const Matrix<double>& a) {
-  Matrix<double> result(a.cols(), a.rows());
-  for (std::int64_t i = 0; i < a.rows(); ++i) {
-    for (std::int64_t j = 0; j < a.cols(); ++j) result(j, i) = a(i, j);
-  }
-  return result;
-}
 
 // apart v = (1 - correlation) (covariance + ridge) v, by the Cholesky factor L of the right side:
 // the eigenvectors u of L^-1 apart L^-T give v = L^-T u.
@@ -361,7 +324,7 @@ FactorSizes factor_sizes(Context& context, MatrixView<const float> rows, const F
     double threshold = 0;
     for (std::int64_t s = 0; s < options.shuffles; ++s) {
       for (std::size_t i = torn.size(); i > 1; --i) std::swap(torn[i - 1], torn[random.below(i)]);
-      const Matrix<double> of_torn = rows_of_pairs.apart(threads, chosen(points, torn));
+      const Matrix<double> of_torn = rows_of_pairs.apart(threads, select_rows(points, torn));
       threshold = std::max(
           threshold, variates_of(threads, of_torn, covariance, options.ridge).correlations[0]);
     }

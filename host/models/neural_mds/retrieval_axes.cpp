@@ -11,6 +11,7 @@
 #include "linalg/fixed_dot.hpp"
 #include "linalg/gemm.hpp"
 #include "linalg/householder.hpp"
+#include "linalg/matrix_algebra.hpp"
 #include "linalg/symmetric_eigen.hpp"
 
 namespace clipk {
@@ -19,15 +20,9 @@ namespace {
 constexpr const char* kName = "retrieval_axes";
 using cpu::Transpose;
 
-Matrix<double> product(Transpose a_transposed, const Matrix<double>& a, const Matrix<double>& b,
+Matrix<double> product(const Matrix<double>& a, const Matrix<double>& b,
                        Transpose b_transposed = Transpose::no) {
-  const std::int64_t m = a_transposed == Transpose::yes ? a.cols() : a.rows();
-  const std::int64_t k = a_transposed == Transpose::yes ? a.rows() : a.cols();
-  const std::int64_t n = b_transposed == Transpose::yes ? b.rows() : b.cols();
-  Matrix<double> result(m, n);
-  cpu::gemm(1, a_transposed, b_transposed, m, n, k, 1.0, a.data(), a.cols(), b.data(), b.cols(),
-            0.0, result.data(), n);
-  return result;
+  return cpu::product(1, Transpose::no, a, b_transposed, b);
 }
 
 // a + factor b, element by element.
@@ -40,15 +35,11 @@ Matrix<double> sum(const Matrix<double>& a, double factor, const Matrix<double>&
 
 // The covariance of centred rows, over its trace.
 Matrix<double> covariance(MatrixView<const float> centred) {
-  Matrix<double> rows(centred.rows, centred.cols);
-  for (std::int64_t i = 0; i < centred.rows; ++i) {
-    std::copy_n(centred.row(i), centred.cols, rows.view().row(i));
-  }
+  const Matrix<double> rows = cpu::cast<double>(centred);
   Matrix<double> result(rows.cols(), rows.cols());
   cpu::gemm_symmetric(1, Transpose::yes, rows.cols(), rows.rows(), 1.0, rows.data(), rows.cols(),
                       0.0, result.data(), rows.cols());
-  double trace = 0;
-  for (std::int64_t i = 0; i < result.rows(); ++i) trace += result(i, i);
+  const double trace = cpu::trace(result);
   if (!(trace > 0)) check::fail(kName, "rows that differ", "equal ones");
   for (std::int64_t i = 0; i < result.rows() * result.cols(); ++i) result.data()[i] /= trace;
   return result;
@@ -65,7 +56,7 @@ Matrix<double> soft_inverse_root(const Matrix<double>& images, const Matrix<doub
     const double scale = 1 / std::sqrt(value + floor);
     for (std::int64_t j = 0; j < d; ++j) scaled(i, j) = scale * eigen.vectors(i, j);
   }
-  return product(Transpose::yes, eigen.vectors, scaled);
+  return cpu::product(1, Transpose::yes, eigen.vectors, Transpose::no, scaled);
 }
 
 // [dim, D], of any length and sign.
@@ -75,8 +66,7 @@ Matrix<double> axes_of_many(MatrixView<const float> x, MatrixView<const float> y
   const Matrix<double> images = covariance(x), texts = covariance(y);
   const Matrix<double> half =
       soft_inverse_root(images, texts, options.whitening / static_cast<double>(d));
-  const Matrix<double> wanted = product(
-      Transpose::no, product(Transpose::no, half, sum(texts, options.images, images)), half);
+  const Matrix<double> wanted = product(product(half, sum(texts, options.images, images)), half);
   Matrix<double> symmetric(d, d);
   for (std::int64_t i = 0; i < d; ++i) {
     for (std::int64_t j = 0; j < d; ++j) symmetric(i, j) = (wanted(i, j) + wanted(j, i)) / 2;
@@ -86,7 +76,7 @@ Matrix<double> axes_of_many(MatrixView<const float> x, MatrixView<const float> y
   for (std::int64_t c = 0; c < dim; ++c) {
     std::copy_n(eigen.vectors.view().row(d - 1 - c), d, largest.view().row(c));
   }
-  return product(Transpose::no, largest, half);
+  return product(largest, half);
 }
 
 // Rows of one modality over the root of twice the trace of their scatter.
@@ -160,10 +150,10 @@ Matrix<double> axes_of_few(MatrixView<const float> x, MatrixView<const float> y,
       combined(c, i) = scale * root_weight(i) * eigen.vectors(n - 1 - c, i);
     }
   }
-  combined = product(Transpose::no, combined, u, Transpose::yes);
+  combined = product(combined, u, Transpose::yes);
   // Each of them through U^T's columns, scaled by factor_of, to the rows.
   const auto of_rows = [&](const Matrix<double>& in, auto&& factor_of) {
-    return product(Transpose::no, product(Transpose::no, in, scaled_rows(u, factor_of)), rows);
+    return product(product(in, scaled_rows(u, factor_of)), rows);
   };
   // Small directions are orthogonal to the others only to rounding: reflectors make them so, and
   // complete them by such in which nothing that counts varies.
@@ -171,13 +161,11 @@ Matrix<double> axes_of_few(MatrixView<const float> x, MatrixView<const float> y,
       1, of_rows(combined, [&](std::int64_t i) { return 1 / std::sqrt(value(i) + floor); }), dim);
   // H = f^(-1/2) + A^T U^T ((L + f)^(-1/2) - f^(-1/2)) / L U A.
   const double outside = 1 / std::sqrt(floor);
-  Matrix<double> axes =
-      of_rows(product(Transpose::no, product(Transpose::no, basis, rows, Transpose::yes), u,
-                      Transpose::yes),
-              [&](std::int64_t i) {
-                const double inside = std::sqrt(value(i) + floor);
-                return -outside / (inside * (inside + std::sqrt(floor)));
-              });
+  Matrix<double> axes = of_rows(product(product(basis, rows, Transpose::yes), u, Transpose::yes),
+                                [&](std::int64_t i) {
+                                  const double inside = std::sqrt(value(i) + floor);
+                                  return -outside / (inside * (inside + std::sqrt(floor)));
+                                });
   for (std::int64_t i = 0; i < dim * d; ++i) axes.data()[i] += outside * basis.data()[i];
   return axes;
 }
