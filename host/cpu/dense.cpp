@@ -8,6 +8,7 @@
 #include <hwy/contrib/math/math-inl.h>
 
 #include "core/parallel.hpp"
+#include "core/row_lanes-inl.hpp"
 #include "linalg/gemm.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -50,25 +51,14 @@ HWY_INLINE V through_activation(D d, V y, V grad) {
   }
 }
 
-// Calls step(tag, i) for whole vectors, then for one lane at a time.
-template <class T, class Step>
-HWY_INLINE void for_lanes(std::int64_t n, Step&& step) {
-  const hn::ScalableTag<T> vector;
-  const hn::CappedTag<T, 1> scalar;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(vector));
-  std::int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) step(vector, i);
-  for (; i < n; ++i) step(scalar, i);
-}
-
 template <Activation kActivation, class T>
 void finish_rows(const T* bias, MatrixView<T> y) {
   for (std::int64_t i = 0; i < y.rows; ++i) {
     T* row = y.row(i);
-    for_lanes<T>(y.cols, [&](auto d, std::int64_t j) HWY_ATTR {
-      auto z = hn::LoadU(d, row + j);
-      if (bias != nullptr) z = hn::Add(z, hn::LoadU(d, bias + j));
-      hn::StoreU(activate<kActivation>(d, z), d, row + j);
+    for_row<T>(y.cols, [&](auto place, std::int64_t j) HWY_ATTR {
+      auto z = place.load(row + j);
+      if (bias != nullptr) z = hn::Add(z, place.load(bias + j));
+      place.store(activate<kActivation>(hn::ScalableTag<T>(), z), row + j);
     });
   }
 }
@@ -77,18 +67,15 @@ void finish_rows(const T* bias, MatrixView<T> y) {
 template <Activation kActivation, class T>
 void gradient_rows(MatrixView<const T> y, MatrixView<const T> grad_y, MatrixView<T> grad_z,
                    T* sums) {
-  if (sums != nullptr) {
-    for_lanes<T>(y.cols,
-                 [&](auto d, std::int64_t j) HWY_ATTR { hn::StoreU(hn::Zero(d), d, sums + j); });
-  }
+  if (sums != nullptr) std::fill_n(sums, y.cols, T{0});
   for (std::int64_t i = 0; i < y.rows; ++i) {
-    for_lanes<T>(y.cols, [&](auto d, std::int64_t j) HWY_ATTR {
-      auto g = hn::LoadU(d, grad_y.row(i) + j);
+    for_row<T>(y.cols, [&](auto place, std::int64_t j) HWY_ATTR {
+      auto g = place.load(grad_y.row(i) + j);
       if constexpr (kActivation != Activation::identity) {
-        g = through_activation<kActivation>(d, hn::LoadU(d, y.row(i) + j), g);
-        hn::StoreU(g, d, grad_z.row(i) + j);
+        g = through_activation<kActivation>(hn::ScalableTag<T>(), place.load(y.row(i) + j), g);
+        place.store(g, grad_z.row(i) + j);
       }
-      if (sums != nullptr) hn::StoreU(hn::Add(hn::LoadU(d, sums + j), g), d, sums + j);
+      if (sums != nullptr) place.store(hn::Add(place.load(sums + j), g), sums + j);
     });
   }
 }
