@@ -14,25 +14,23 @@ namespace {
 
 constexpr const char* kName = "logistic_probe";
 
-using Rows = std::vector<std::size_t>;
+// Rows in an order that the seed draws.
+std::vector<std::int64_t> shuffled(const Context& context, std::size_t rows, RandomStream stream) {
+  return Random(context.seed(), stream).permutation(static_cast<std::int64_t>(rows));
+}
 
-// The rows of each class in random order; of a class, at least two.
-std::map<std::int32_t, Rows> shuffled_classes(const Context& context,
-                                              std::span<const std::int32_t> labels,
-                                              RandomStream stream) {
-  std::map<std::int32_t, Rows> classes;
-  const auto order =
-      Random(context.seed(), stream).permutation(static_cast<std::int64_t>(labels.size()));
-  for (const std::int64_t i : order) {
-    const auto row = static_cast<std::size_t>(i);
-    if (labels[row] >= 0) classes[labels[row]].push_back(row);
+// How many rows each class has: at least two.
+std::map<std::int32_t, std::int64_t> class_sizes(std::span<const std::int32_t> labels) {
+  std::map<std::int32_t, std::int64_t> sizes;
+  for (const std::int32_t label : labels) {
+    if (label >= 0) ++sizes[label];
   }
-  for (const auto& [label, rows] : classes) {
-    if (rows.size() < 2) {
+  for (const auto& [label, size] : sizes) {
+    if (size < 2) {
       check::fail(kName, "at least 2 rows of each class", "1 of label " + std::to_string(label));
     }
   }
-  return classes;
+  return sizes;
 }
 
 void check_size(MatrixView<const float> rows, std::span<const std::int32_t> labels) {
@@ -44,25 +42,62 @@ void check_size(MatrixView<const float> rows, std::span<const std::int32_t> labe
 
 }  // namespace
 
+std::vector<std::int32_t> stratified_folds(std::span<const std::int32_t> labels,
+                                           std::span<const std::int64_t> order,
+                                           const FoldOptions& options) {
+  constexpr const char* kFolds = "stratified_folds";
+  const auto check_size = [&](const char* what, std::size_t size) {
+    if (size == labels.size()) return;
+    check::fail(kFolds, std::string(what) + " of size " + std::to_string(labels.size()),
+                std::to_string(size));
+  };
+  check_size("an order", order.size());
+  if (!options.groups.empty()) check_size("groups", options.groups.size());
+  if (options.folds < 2) check::fail(kFolds, "at least 2 folds", std::to_string(options.folds));
+
+  std::map<std::int32_t, std::int64_t> dealt;  // of each class, and where its dealing begins
+  for (const std::int32_t label : labels) {
+    if (label >= 0) ++dealt[label];
+  }
+  std::int64_t before = 0;
+  for (auto& [label, next] : dealt) {
+    const std::int64_t size = next;
+    next = options.begin == FoldBegin::next ? before : 0;
+    before += size;
+  }
+  std::vector<std::int32_t> fold(labels.size(), -1);
+  std::map<std::int64_t, std::int32_t> of_group;
+  for (const std::int64_t i : order) {
+    const auto row = static_cast<std::size_t>(i);
+    if (labels[row] < 0) continue;
+    if (!options.groups.empty()) {
+      const auto found = of_group.find(options.groups[row]);
+      if (found != of_group.end()) {
+        fold[row] = found->second;
+        continue;
+      }
+    }
+    fold[row] = static_cast<std::int32_t>(dealt.at(labels[row])++ % options.folds);
+    if (!options.groups.empty()) of_group[options.groups[row]] = fold[row];
+  }
+  return fold;
+}
+
 LogisticCrossValidation cross_validate(Context& context, MatrixView<const float> rows,
                                        std::span<const std::int32_t> labels, std::int64_t folds,
                                        const LogisticProbeOptions& options) {
   check_size(rows, labels);
   if (folds < 2) check::fail(kName, "at least 2 folds", std::to_string(folds));
   LogisticCrossValidation result;
-  result.fold.assign(labels.size(), -1);
   result.predictions.assign(labels.size(), -1);
   std::int64_t dealt = 0;
-  for (const auto& [label, members] :
-       shuffled_classes(context, labels, RandomStream::probe_folds)) {
-    for (const std::size_t row : members) {
-      result.fold[row] = static_cast<std::int32_t>(dealt++ % folds);
-    }
-  }
+  for (const auto& [label, size] : class_sizes(labels)) dealt += size;
   if (dealt < folds) {
     check::fail(kName, "at most as many folds as rows with a label: " + std::to_string(dealt),
                 std::to_string(folds));
   }
+  result.fold = stratified_folds(
+      labels, shuffled(context, labels.size(), RandomStream::probe_folds), {.folds = folds});
   std::int64_t right = 0;
   for (std::int32_t fold = 0; fold < folds; ++fold) {
     std::vector<std::int32_t> known(labels.begin(), labels.end()), judged = known;
@@ -96,16 +131,15 @@ LogisticChoice choose_c(Context& context, MatrixView<const float> rows,
   LogisticChoice choice;
   std::vector<std::int32_t> known(labels.begin(), labels.end());
   std::vector<std::int32_t> judged(labels.size(), -1);
-  for (const auto& [label, members] :
-       shuffled_classes(context, labels, RandomStream::probe_choice)) {
-    const auto size = static_cast<std::int64_t>(members.size());
-    const std::int64_t judges = std::clamp<std::int64_t>(
-        std::llround(search.held_out * static_cast<double>(size)), 1, size - 1);
-    for (std::int64_t i = 0; i < judges; ++i) {
-      const std::size_t row = members[static_cast<std::size_t>(i)];
-      std::swap(known[row], judged[row]);
-    }
-    choice.held_out += judges;
+  std::map<std::int32_t, std::int64_t> judges = class_sizes(labels);  // of each class
+  for (auto& [label, size] : judges) {
+    size = std::clamp<std::int64_t>(std::llround(search.held_out * static_cast<double>(size)), 1,
+                                    size - 1);
+    choice.held_out += size;
+  }
+  for (const std::int64_t i : shuffled(context, labels.size(), RandomStream::probe_choice)) {
+    const auto row = static_cast<std::size_t>(i);
+    if (labels[row] >= 0 && judges.at(labels[row])-- > 0) std::swap(known[row], judged[row]);
   }
   double best = -1;
   for (const double c : search.candidates) {

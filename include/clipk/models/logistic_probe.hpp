@@ -79,6 +79,29 @@ class LogisticProbe {
   std::unique_ptr<Impl> impl_;
 };
 
+/// Where the dealing of a class begins.
+enum class FoldBegin : std::uint8_t {
+  next,   ///< where the class before it ended: folds differ by at most one row
+  first,  ///< at the first fold: a class's folds do not depend on the other classes
+};
+
+/// How rows are dealt to the folds of a cross-validation.
+struct FoldOptions {
+  std::int64_t folds = 5;                     ///< how many
+  std::span<const std::int64_t> groups = {};  ///< [n]: rows of a group share a fold; or empty
+  FoldBegin begin = FoldBegin::next;          ///< of each class
+};
+
+/// Stratified folds: the rows of each class go to the folds in turn. A group goes where its first
+/// row does.
+/// @param labels [n] a class from 0 each, or below 0 for a row that is left out
+/// @param order [n] of the rows, by which each class is dealt: a random permutation
+/// @returns [n] the fold of each row; -1 without a label
+/// @throws Error if sizes differ or there are fewer than 2 folds.
+std::vector<std::int32_t> stratified_folds(std::span<const std::int32_t> labels,
+                                           std::span<const std::int64_t> order,
+                                           const FoldOptions& options = {});
+
 /// What cross-validation found. Every row with a label is predicted once, by a probe that did not
 /// see it.
 struct LogisticCrossValidation {
@@ -88,9 +111,8 @@ struct LogisticCrossValidation {
   std::vector<std::int32_t> predictions;  ///< [n]; -1 without a label
 };
 
-/// Cross-validated accuracy. Folds are stratified and drawn by the context's seed: the rows of a
-/// class, in random order, go to the folds in turn, each class from where the last one ended.
-/// Equal rows are dealt like all others: of repeated rows the accuracy is too high.
+/// Cross-validated accuracy, by stratified_folds in an order that the context's seed draws. Equal
+/// rows are dealt like all others: of repeated rows the accuracy is too high.
 /// @param rows [n, d] on any device  @param labels [n], as in LogisticProbe::fit
 /// @throws Error as LogisticProbe::fit, for folds below 2 or above the rows with a label, or a
 /// class
