@@ -5,6 +5,7 @@
 #include <map>
 
 #include "clipk/core/error.hpp"
+#include "clipk/core/select_rows.hpp"
 
 namespace clipk {
 
@@ -16,20 +17,16 @@ bool Factor::known(std::int64_t row) const {
 
 Factor select_rows(const Factor& factor, const std::vector<std::int64_t>& rows) {
   Factor result{.name = factor.name, .class_names = factor.class_names};
-  const auto n = static_cast<std::int64_t>(rows.size());
-  if (!factor.categorical()) result.values = Matrix<float>(n, factor.values.cols());
-  for (std::int64_t i = 0; i < n; ++i) {
-    const std::int64_t row = rows[static_cast<std::size_t>(i)];
+  for (const std::int64_t row : rows) {
     if (row < 0 || row >= factor.rows()) {
       throw Error("factor " + factor.name + ": expected a row in [0, " +
                   std::to_string(factor.rows()) + "), got " + std::to_string(row));
     }
     if (factor.categorical()) {
       result.classes.push_back(factor.classes[static_cast<std::size_t>(row)]);
-    } else {
-      std::copy_n(factor.values.view().row(row), factor.values.cols(), result.values.view().row(i));
     }
   }
+  if (!factor.categorical()) result.values = select_rows(factor.values, rows);
   return result;
 }
 

@@ -5,22 +5,33 @@
 #include <cstdint>
 #include <numeric>
 
+// Sums along a row of float32 in float64. A fixed order of additions, whatever the processor: the
+// same rows always give the same bits. (linalg/fixed_dot.hpp is for rows of double; its order is
+// another one, which the bytes of eigenvectors rest on.)
 namespace clipk {
 
-/// The product of two float32 rows in float64: eight lanes, added in a fixed order, so that the
-/// same rows always give the same bits.
-inline double row_dot(const float* a, const float* b, std::int64_t n) {
+/// The sum of term(k) for k = 0 ... n - 1: eight lanes, added one after the other, then the rest.
+template <class Term>
+double lane_sum(std::int64_t n, Term&& term) {
   std::array<double, 8> lanes{};
   std::int64_t k = 0;
   for (; k + 8 <= n; k += 8) {
-    for (std::size_t l = 0; l < 8; ++l) {
-      lanes[l] += static_cast<double>(a[k + static_cast<std::int64_t>(l)]) *
-                  static_cast<double>(b[k + static_cast<std::int64_t>(l)]);
-    }
+    for (std::size_t l = 0; l < 8; ++l) lanes[l] += term(k + static_cast<std::int64_t>(l));
   }
   double sum = std::accumulate(lanes.begin(), lanes.end(), 0.0);
-  for (; k < n; ++k) sum += static_cast<double>(a[k]) * static_cast<double>(b[k]);
+  for (; k < n; ++k) sum += term(k);
   return sum;
+}
+
+/// The product of two rows.
+inline double row_dot(const float* a, const float* b, std::int64_t n) {
+  return lane_sum(
+      n, [&](std::int64_t k) { return static_cast<double>(a[k]) * static_cast<double>(b[k]); });
+}
+
+/// The sum of a row.
+inline double row_sum(const float* values, std::int64_t n) {
+  return lane_sum(n, [&](std::int64_t k) { return static_cast<double>(values[k]); });
 }
 
 }  // namespace clipk

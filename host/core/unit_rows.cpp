@@ -10,11 +10,14 @@
 
 namespace clipk {
 
+bool is_zero_row(const float* row, std::int64_t n) {
+  return std::all_of(row, row + n, [](float value) { return value == 0; });
+}
+
 void check_nonzero_rows(MatrixView<const float> rows, const char* name, std::int64_t first_row) {
   check_finite(rows, name, first_row);
   for (std::int64_t i = 0; i < rows.rows; ++i) {
-    const float* row = rows.row(i);
-    if (std::all_of(row, row + rows.cols, [](float value) { return value == 0; })) {
+    if (is_zero_row(rows.row(i), rows.cols)) {
       check::fail(name, "rows of length above 0",
                   "a zero vector in row " + std::to_string(first_row + i));
     }

@@ -6,6 +6,8 @@
 #include "clipk/ops/pairwise_distance.hpp"
 #include "core/check.hpp"
 #include "core/host_rows.hpp"
+#include "core/unit_rows.hpp"
+#include "linalg/matrix_algebra.hpp"
 
 namespace clipk {
 namespace {
@@ -16,17 +18,13 @@ Matrix<double> in_double(Context& context, const char* op, const std::string& na
                          MatrixView<const float> rows, Metric metric) {
   const HostRows<float> host(context, rows);
   check_finite(host.view(), std::string(op) + " " + name);
-  Matrix<double> result(rows.rows, rows.cols);
   for (std::int64_t i = 0; i < rows.rows; ++i) {
-    const float* from = host.view().row(i);
-    std::copy(from, from + rows.cols, result.view().row(i));
-    if (metric == Metric::cosine &&
-        std::all_of(from, from + rows.cols, [](float value) { return value == 0; })) {
+    if (metric == Metric::cosine && is_zero_row(host.view().row(i), rows.cols)) {
       check::fail(op, name + " of length above 0 under cosine",
                   "a zero vector in row " + std::to_string(i));
     }
   }
-  return result;
+  return cpu::cast<double>(host.view());
 }
 
 }  // namespace

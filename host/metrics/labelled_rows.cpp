@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <string>
 
+#include "clipk/core/select_rows.hpp"
 #include "clipk/core/check_finite.hpp"
 #include "core/check.hpp"
 #include "core/host_rows.hpp"
+#include "core/unit_rows.hpp"
 
 namespace clipk {
 
@@ -22,9 +24,7 @@ LabelledRows labelled_rows(Context& context, const char* op, MatrixView<const fl
   for (std::int64_t i = 0; i < labels.size; ++i) {
     if (labels[i] < 0) continue;
     kept.push_back(i);
-    const float* row = host.view().row(i);
-    if (metric == Metric::cosine &&
-        std::all_of(row, row + rows.cols, [](float value) { return value == 0; })) {
+    if (metric == Metric::cosine && is_zero_row(host.view().row(i), rows.cols)) {
       check::fail(op, "rows of length above 0 under cosine",
                   "a zero vector in row " + std::to_string(i));
     }
@@ -33,12 +33,8 @@ LabelledRows labelled_rows(Context& context, const char* op, MatrixView<const fl
     std::stable_sort(kept.begin(), kept.end(),
                      [&](std::int64_t i, std::int64_t j) { return labels[i] < labels[j]; });
   }
-  LabelledRows result{Matrix<float>(static_cast<std::int64_t>(kept.size()), rows.cols), {}};
-  for (std::size_t i = 0; i < kept.size(); ++i) {
-    const float* from = host.view().row(kept[i]);
-    std::copy(from, from + rows.cols, result.rows.view().row(static_cast<std::int64_t>(i)));
-    result.labels.push_back(labels[kept[i]]);
-  }
+  LabelledRows result{select_rows(host.view(), kept), {}};
+  for (const std::int64_t i : kept) result.labels.push_back(labels[i]);
   return result;
 }
 

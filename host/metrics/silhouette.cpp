@@ -1,16 +1,18 @@
 #include "clipk/metrics/silhouette.hpp"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <numeric>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "clipk/core/random.hpp"
+#include "clipk/core/select_rows.hpp"
 #include "clipk/ops/pairwise_distance.hpp"
 #include "core/check.hpp"
 #include "core/parallel.hpp"
+#include "core/row_dot.hpp"
 #include "metrics/labelled_rows.hpp"
 
 namespace clipk {
@@ -19,20 +21,6 @@ namespace {
 constexpr const char* kName = "silhouette";
 constexpr std::int64_t kBlockRows = 256;
 constexpr std::int64_t kBlockCols = 4096;
-
-// In eight lanes, added in a fixed order.
-double sum(const float* values, std::int64_t n) {
-  std::array<double, 8> lanes{};
-  std::int64_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    for (std::size_t l = 0; l < 8; ++l) {
-      lanes[l] += static_cast<double>(values[i + static_cast<std::int64_t>(l)]);
-    }
-  }
-  double total = std::accumulate(lanes.begin(), lanes.end(), 0.0);
-  for (; i < n; ++i) total += static_cast<double>(values[i]);
-  return total;
-}
 
 // Clusters as ranges of the sorted rows: cluster c is starts[c] ... starts[c + 1] - 1.
 std::vector<std::int64_t> cluster_starts(const std::vector<std::int32_t>& labels) {
@@ -56,7 +44,7 @@ void add_sums(const std::vector<std::int64_t>& starts, std::int64_t left, std::i
   for (std::size_t c = cluster_of(starts, left); c + 1 < starts.size() && starts[c] < right; ++c) {
     const std::int64_t from = std::max(starts[c], left);
     const std::int64_t to = std::min(starts[c + 1], right);
-    sums[c] += sum(distances + from - left, to - from);
+    sums[c] += row_sum(distances + from - left, to - from);
   }
 }
 
@@ -99,21 +87,19 @@ double silhouette(Context& context, MatrixView<const float> rows,
   const auto count = static_cast<std::int64_t>(chosen.size());
 
   Context cpu = Context::cpu({.threads = context.threads()});
-  Matrix<float> block(std::min(kBlockRows, count), x.cols);
-  Matrix<float> tile(block.rows(), std::min(kBlockCols, x.rows));
-  Matrix<double> sums(block.rows(), clusters);
+  const std::int64_t block_rows = std::min(kBlockRows, count);
+  Matrix<float> tile(block_rows, std::min(kBlockCols, x.rows));
+  Matrix<double> sums(block_rows, clusters);
   std::vector<double> values(chosen.size());
   for (std::int64_t first = 0; first < count; first += kBlockRows) {
     const std::int64_t size = std::min(kBlockRows, count - first);
     std::fill(sums.data(), sums.data() + size * clusters, 0.0);
-    for (std::int64_t r = 0; r < size; ++r) {
-      const float* from = x.row(chosen[static_cast<std::size_t>(first + r)]);
-      std::copy(from, from + x.cols, block.view().row(r));
-    }
+    const Matrix<float> block =
+        select_rows(x, std::span<const std::int64_t>(chosen).subspan(
+                           static_cast<std::size_t>(first), static_cast<std::size_t>(size)));
     for (std::int64_t left = 0; left < x.rows; left += kBlockCols) {
       const std::int64_t right = std::min(left + kBlockCols, x.rows);
-      pairwise_distance(cpu, std::as_const(block).view().row_range(0, size),
-                        x.row_range(left, right - left), options.metric,
+      pairwise_distance(cpu, block, x.row_range(left, right - left), options.metric,
                         tile.view().row_range(0, size).col_range(0, right - left));
       cpu::parallel_chunks(context.threads(), size, 32, [&](std::int64_t top, std::int64_t height) {
         for (std::int64_t r = top; r < top + height; ++r) {

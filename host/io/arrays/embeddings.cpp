@@ -9,6 +9,8 @@
 #include "clipk/core/check_finite.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/io/array_file.hpp"
+#include "clipk/core/check_finite.hpp"
+#include "core/unit_rows.hpp"
 #include "io/arrays/npy_header.hpp"
 
 namespace clipk {
@@ -19,7 +21,7 @@ void check_modality(MatrixView<const float> rows, const std::string& name) {
   bool all_equal = true;
   for (std::int64_t i = 0; i < rows.rows; ++i) {
     const float* row = rows.row(i);
-    if (std::all_of(row, row + rows.cols, [](float value) { return value == 0; })) {
+    if (is_zero_row(row, rows.cols)) {
       throw Error(name + ": expected vectors with a direction, got a zero vector in row " +
                   std::to_string(i));
     }
@@ -162,16 +164,11 @@ void check_pairs(const EmbeddingPairs& pairs, const std::string& images_name,
 void normalize_embeddings(MatrixView<float> rows, const std::string& name) {
   for (std::int64_t i = 0; i < rows.rows; ++i) {
     float* row = rows.row(i);
-    double squared = 0;
-    for (std::int64_t j = 0; j < rows.cols; ++j) {
-      squared += static_cast<double>(row[j]) * static_cast<double>(row[j]);
-    }
+    const double squared = scale_to_unit_length(row, rows.cols, row);
     if (!(squared > 0) || !std::isfinite(squared)) {
       throw Error(name + ": expected a row of finite length above 0, got length " +
                   std::to_string(std::sqrt(squared)) + " in row " + std::to_string(i));
     }
-    const double scale = 1 / std::sqrt(squared);
-    for (std::int64_t j = 0; j < rows.cols; ++j) row[j] = static_cast<float>(row[j] * scale);
   }
 }
 

@@ -42,13 +42,7 @@ std::int64_t distinct_of(Context& context, MatrixView<const float> rows, bool sp
                          std::int64_t most) {
   const HostRows<float> host(context, rows);
   if (!spherical) return distinct_rows(host.view(), most);
-  Matrix<float> unit(rows.rows, rows.cols);
-  Matrix<double> row(1, rows.cols);
-  for (std::int64_t i = 0; i < rows.rows; ++i) {
-    std::copy_n(host.view().row(i), rows.cols, row.data());
-    to_unit_length(row, unit.view().row_range(i, 1));
-  }
-  return distinct_rows(unit, most);
+  return distinct_rows(row_directions(host.view()), most);
 }
 
 // The clusters of all rows by one sample of them. Of fewer distinct rows than k each is a cluster.

@@ -9,12 +9,14 @@
 #include <unordered_map>
 #include <utility>
 
+#include "clipk/core/select_rows.hpp"
 #include "clipk/core/check_finite.hpp"
 #include "clipk/io/archive.hpp"
 #include "clipk/ops/kmeans_step.hpp"
 #include "core/check.hpp"
 #include "core/host_rows.hpp"
 #include "core/parallel.hpp"
+#include "core/unit_rows.hpp"
 #include "models/kmeans/kmeans_lloyd.hpp"
 #include "models/kmeans/kmeans_start.hpp"
 
@@ -89,19 +91,15 @@ double mean_variance(int threads, MatrixView<const float> rows) {
   return total / static_cast<double>(d);
 }
 
-Matrix<float> unit_rows(MatrixView<const float> rows) {
-  Matrix<float> unit(rows.rows, rows.cols);
-  Matrix<double> row(1, rows.cols);
+// Rows of unit length, none of them 0.
+Matrix<float> directions_of(MatrixView<const float> rows) {
   for (std::int64_t i = 0; i < rows.rows; ++i) {
-    std::copy_n(rows.row(i), rows.cols, row.data());
-    to_unit_length(row, unit.view().row_range(i, 1));
-    if (std::all_of(unit.view().row(i), unit.view().row(i) + rows.cols,
-                    [](float value) { return value == 0; })) {
+    if (is_zero_row(rows.row(i), rows.cols)) {
       check::fail(kName, "rows with a length above 0 (spherical)",
                   "length 0 in row " + std::to_string(i));
     }
   }
-  return unit;
+  return row_directions(rows);
 }
 
 // Rows on the host and on the context's device, of unit length where that is wanted.
@@ -111,7 +109,7 @@ class Rows {
       : fetched_(context, rows), host_(fetched_.view()), device_(rows) {
     check_finite(host_, std::string(kName) + " rows");
     if (spherical) {
-      unit_ = unit_rows(host_);
+      unit_ = directions_of(host_);
       host_ = std::as_const(unit_).view();
       device_ = host_;
     }
@@ -141,11 +139,7 @@ std::vector<Matrix<float>> starts_of(Context& context, const Rows& rows,
   }
   for (const auto& chosen :
        kmeans_start(context, rows.host(), rows.device(), options.k, first, count)) {
-    starts.emplace_back(options.k, rows.host().cols);
-    for (std::int64_t c = 0; c < options.k; ++c) {
-      std::copy_n(rows.host().row(chosen[static_cast<std::size_t>(c)]), rows.host().cols,
-                  starts.back().view().row(c));
-    }
+    starts.push_back(select_rows(rows.host(), chosen));
   }
   return starts;
 }
@@ -159,19 +153,19 @@ void renumber(Matrix<float>& centres, std::vector<std::int32_t>& labels) {
     ++size[label];
     first[label] = static_cast<std::int64_t>(i);
   }
-  std::vector<std::size_t> order(k);
+  std::vector<std::int64_t> order(k);
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return std::pair(-size[a], first[a]) < std::pair(-size[b], first[b]);
-  });
-  Matrix<float> sorted(centres.rows(), centres.cols());
+  const auto rank = [&](std::int64_t c) {
+    const auto at = static_cast<std::size_t>(c);
+    return std::pair(-size[at], first[at]);
+  };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::int64_t a, std::int64_t b) { return rank(a) < rank(b); });
   std::vector<std::int32_t> place(k);
   for (std::size_t p = 0; p < k; ++p) {
-    place[order[p]] = static_cast<std::int32_t>(p);
-    std::copy_n(centres.view().row(static_cast<std::int64_t>(order[p])), centres.cols(),
-                sorted.view().row(static_cast<std::int64_t>(p)));
+    place[static_cast<std::size_t>(order[p])] = static_cast<std::int32_t>(p);
   }
-  centres = std::move(sorted);
+  centres = select_rows(centres, order);
   for (std::int32_t& label : labels) label = place[static_cast<std::size_t>(label)];
 }
 

@@ -6,6 +6,7 @@
 
 #include "clipk/ops/kmeans_step.hpp"
 #include "core/host_rows.hpp"
+#include "core/unit_rows.hpp"
 
 namespace clipk {
 namespace {
@@ -162,7 +163,9 @@ class Lloyd {
         centres(c, j) = static_cast<float>(means(c, j));
       }
     }
-    if (options_.spherical) to_unit_length(means, centres);
+    for (std::int64_t c = 0; c < k_ && options_.spherical; ++c) {
+      scale_to_unit_length(means.view().row(c), d_, centres.view().row(c));
+    }
     double moved = 0;
     for (std::int64_t c = 0; c < k_; ++c) {
       double square = 0;
@@ -257,15 +260,12 @@ class Lloyd {
 
 }  // namespace
 
-void to_unit_length(MatrixView<const double> rows, MatrixView<float> out) {
+Matrix<float> row_directions(MatrixView<const float> rows) {
+  Matrix<float> result(rows.rows, rows.cols);
   for (std::int64_t i = 0; i < rows.rows; ++i) {
-    double square = 0;
-    for (std::int64_t j = 0; j < rows.cols; ++j) square += rows(i, j) * rows(i, j);
-    const double scale = square > 0 ? 1 / std::sqrt(square) : 0;
-    for (std::int64_t j = 0; j < rows.cols; ++j) {
-      out(i, j) = static_cast<float>(rows(i, j) * scale);
-    }
+    scale_to_unit_length(rows.row(i), rows.cols, result.view().row(i));
   }
+  return result;
 }
 
 std::vector<LloydResult> run_lloyd(Context& context, MatrixView<const float> host,

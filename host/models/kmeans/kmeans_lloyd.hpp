@@ -29,7 +29,7 @@ std::vector<LloydResult> run_lloyd(Context& context, MatrixView<const float> hos
                                    MatrixView<const float> rows, std::vector<Matrix<float>> starts,
                                    const LloydOptions& options);
 
-/// Scales rows to unit length, in float64; one of length zero stays.
-void to_unit_length(MatrixView<const double> rows, MatrixView<float> out);
+/// Host rows scaled to unit length as run_lloyd scales centres (scale_to_unit_length).
+Matrix<float> row_directions(MatrixView<const float> rows);
 
 }  // namespace clipk

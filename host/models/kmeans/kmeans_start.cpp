@@ -5,6 +5,7 @@
 #include <string>
 
 #include "clipk/core/random.hpp"
+#include "clipk/core/select_rows.hpp"
 #include "clipk/ops/pairwise_distance.hpp"
 #include "core/check.hpp"
 #include "core/host_rows.hpp"
@@ -65,7 +66,7 @@ std::vector<std::vector<std::int64_t>> kmeans_start(Context& context, MatrixView
                                                     MatrixView<const float> rows, std::int64_t k,
                                                     std::int64_t first_restart,
                                                     std::int64_t restarts) {
-  const std::int64_t n = host.rows, d = host.cols;
+  const std::int64_t n = host.rows;
   const auto trials = static_cast<std::int64_t>(2 + math::log(static_cast<double>(k)));
   std::vector<Start> starts;
   for (std::int64_t r = 0; r < restarts; ++r) {
@@ -78,19 +79,16 @@ std::vector<std::vector<std::int64_t>> kmeans_start(Context& context, MatrixView
         static_cast<std::int64_t>(start.random.below(static_cast<std::uint64_t>(n)))};
     starts.push_back(std::move(start));
   }
-  Matrix<float> candidates(restarts * trials, d);
   Matrix<float> distances(context, restarts * trials, n);
   std::vector<double> potentials(static_cast<std::size_t>(restarts * trials));
   for (std::int64_t step = 0; step < k; ++step) {
     const std::int64_t each = step == 0 ? 1 : trials;
     const std::int64_t count = restarts * each;
-    for (std::int64_t row = 0; row < count; ++row) {
-      const Start& start = starts[static_cast<std::size_t>(row / each)];
-      std::copy_n(host.row(start.candidates[static_cast<std::size_t>(row % each)]), d,
-                  candidates.view().row(row));
+    std::vector<std::int64_t> candidates;
+    for (const Start& start : starts) {
+      candidates.insert(candidates.end(), start.candidates.begin(), start.candidates.end());
     }
-    const Matrix<float> on_device =
-        Matrix<float>::copy_of(context, candidates.view().row_range(0, count));
+    const Matrix<float> on_device = select_rows(host, candidates).to_device(context);
     pairwise_distance(context, on_device, rows, Metric::squared_euclidean,
                       distances.view().row_range(0, count));
     const HostRows<float> found(context, distances.view().row_range(0, count));

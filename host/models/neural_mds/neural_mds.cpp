@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <string>
 #include <utility>
 
 #include "clipk/core/equal_rows.hpp"
 #include "clipk/core/random.hpp"
+#include "clipk/core/select_rows.hpp"
 #include "clipk/models/pca.hpp"
 #include "clipk/models/retrieval_axes.hpp"
 #include "core/check.hpp"
@@ -52,16 +54,6 @@ void check_options(const NeuralMdsOptions& options, std::int64_t dim) {
   if (!(options.inner_share >= 0 && options.inner_share < 1)) {
     check::fail(kName, "an inner share from 0, below 1", std::to_string(options.inner_share));
   }
-}
-
-Matrix<float> chosen_rows(MatrixView<const float> rows, const std::vector<std::int64_t>& order,
-                          std::int64_t first, std::int64_t count) {
-  Matrix<float> result(count, rows.cols);
-  for (std::int64_t i = 0; i < count; ++i) {
-    std::copy_n(rows.row(order[static_cast<std::size_t>(first + i)]), rows.cols,
-                result.view().row(i));
-  }
-  return result;
 }
 
 // The untrained network: means and scale of the rows, and the start's map.
@@ -134,10 +126,13 @@ std::int64_t chosen_epochs(Context& context, const MdsPairs& pairs,
   if (aside == 0 || std::none_of(order.begin() + aside, order.end(), differs)) {
     return options.epochs;
   }
-  const Matrix<float> out_images = chosen_rows(pairs.images, order, 0, aside);
-  const Matrix<float> out_texts = chosen_rows(pairs.texts, order, 0, aside);
-  const Matrix<float> in_images = chosen_rows(pairs.images, order, aside, n - aside);
-  const Matrix<float> in_texts = chosen_rows(pairs.texts, order, aside, n - aside);
+  const std::span<const std::int64_t> all = order;
+  const auto out = all.first(static_cast<std::size_t>(aside));
+  const auto in = all.subspan(static_cast<std::size_t>(aside));
+  const Matrix<float> out_images = select_rows(pairs.images, out);
+  const Matrix<float> out_texts = select_rows(pairs.texts, out);
+  const Matrix<float> in_images = select_rows(pairs.images, in);
+  const Matrix<float> in_texts = select_rows(pairs.texts, in);
   const MdsPairs inner{in_images, in_texts};
   MdsNetwork network = started_network(context, inner, options);
   std::filesystem::path checkpoint = options.checkpoint;

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
 #include "clipk/core/check_finite.hpp"
 #include "clipk/core/equal_rows.hpp"
 #include "clipk/core/random.hpp"
+#include "clipk/core/select_rows.hpp"
+#include "clipk/core/check_finite.hpp"
 #include "clipk/ops/gather_rows.hpp"
 #include "clipk/ops/mse_loss.hpp"
 #include "clipk/train/mlp.hpp"
@@ -67,11 +70,10 @@ struct ProbeData {
   Matrix<float> x, target;  // [n, d], [n, t]
 
   ProbeData(Context& context, MatrixView<const float> rows, const Standardization& standardization,
-            MatrixView<const float> targets, const std::int64_t* chosen, std::int64_t count) {
-    Matrix<float> host_x(count, rows.cols), host_target(count, targets.cols);
-    for (std::int64_t i = 0; i < count; ++i) {
-      standardization.apply(rows.row(chosen[i]), host_x.view().row(i));
-      std::copy_n(targets.row(chosen[i]), targets.cols, host_target.view().row(i));
+            MatrixView<const float> targets, std::span<const std::int64_t> chosen) {
+    Matrix<float> host_x = select_rows(rows, chosen), host_target = select_rows(targets, chosen);
+    for (std::int64_t i = 0; i < host_x.rows(); ++i) {
+      standardization.apply(host_x.view().row(i), host_x.view().row(i));
     }
     const auto there = [&](Matrix<float>& host) {
       return context.device() == Device::cpu ? std::move(host) : host.to_device(context);
@@ -192,9 +194,10 @@ Probe Probe::fit(Context& context, MatrixView<const float> rows, const std::vect
   const std::int64_t held_out = set_groups_aside(
       order, static_cast<std::int64_t>(options.held_out * static_cast<double>(rows.rows)),
       same_row_groups(host.view()));
-  const ProbeData train(context, host.view(), standardization, encoded, order.data() + held_out,
-                        rows.rows - held_out);
-  const ProbeData judge(context, host.view(), standardization, encoded, order.data(), held_out);
+  const std::span<const std::int64_t> all = order;
+  const auto aside = static_cast<std::size_t>(held_out);
+  const ProbeData train(context, host.view(), standardization, encoded, all.subspan(aside));
+  const ProbeData judge(context, host.view(), standardization, encoded, all.first(aside));
 
   // At first it says what is known without looking: the means.
   MlpOptions shape{
