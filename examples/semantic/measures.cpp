@@ -54,21 +54,12 @@ RetrievalScores by_bank(Context& context, MatrixView<const float> queries,
 }
 
 // Folds of the rows of known class, each class dealt evenly; equal rows into the fold of the first.
-std::vector<std::int64_t> deal_folds(const std::vector<std::int32_t>& classes,
+std::vector<std::int32_t> deal_folds(const std::vector<std::int32_t>& classes,
                                      const std::vector<std::int64_t>& equal, std::int64_t folds,
                                      std::uint64_t seed) {
-  std::vector<std::int64_t> fold(classes.size());
-  std::vector<std::int64_t> seen, of_group(static_cast<std::size_t>(group_count(equal)), -1);
   const auto n = static_cast<std::int64_t>(classes.size());
-  for (const std::int64_t row : Random(seed, RandomStream::class_folds).permutation(n)) {
-    const auto at = static_cast<std::size_t>(row);
-    const auto c = static_cast<std::size_t>(classes[at]);
-    if (c >= seen.size()) seen.resize(c + 1);
-    std::int64_t& group = of_group[static_cast<std::size_t>(equal[at])];
-    if (group < 0) group = seen[c]++ % folds;
-    fold[at] = group;
-  }
-  return fold;
+  return stratified_folds(classes, Random(seed, RandomStream::class_folds).permutation(n),
+                          {.folds = folds, .groups = equal, .begin = FoldBegin::first});
 }
 
 // What is predicted of images that nothing was fitted to.
@@ -108,11 +99,11 @@ struct LabelledRows {
 template <class Predict, class LeaveOut>
 std::optional<Interval> by_folds(Context& context, MatrixView<const float> known,
                                  MatrixView<const float> images, const LabelledRows& labelled,
-                                 const std::vector<std::int64_t>& fold, const Predict& predict,
+                                 const std::vector<std::int32_t>& fold, const Predict& predict,
                                  const LeaveOut& leave_out) {
   const std::size_t n = labelled.rows.size();
   std::vector<double> hits(n, NAN);  // NaN: cannot be told
-  for (std::int64_t f = 0; f <= *std::max_element(fold.begin(), fold.end()); ++f) {
+  for (std::int32_t f = 0; f <= *std::max_element(fold.begin(), fold.end()); ++f) {
     std::vector<std::int64_t> train, test;
     std::vector<std::int32_t> train_classes;
     std::vector<bool> there(labelled.class_names.size());
