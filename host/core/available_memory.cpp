@@ -25,7 +25,7 @@ std::optional<std::uint64_t> entry(const std::filesystem::path& file, const std:
   return std::nullopt;
 }
 
-// What a group may still take; the page cache that it holds can be given up.
+// The memory that a group may still take. Its page cache counts as free, as it can be given up.
 std::optional<std::uint64_t> left_in(const std::filesystem::path& group, const char* limit,
                                      const char* usage, const char* cache) {
   const auto most = number_in(group / limit), used = number_in(group / usage);
@@ -43,8 +43,8 @@ std::optional<std::uint64_t> available_memory(const std::filesystem::path& root)
     if (bytes) result = std::min(*bytes, result.value_or(*bytes));
   };
   if (const auto kib = entry(root / "proc/meminfo", "MemAvailable:")) limit(*kib * 1024);
-  // Lines "0::/path" (version 2) and "4:memory:/path" (version 1). A group is bound by those above
-  // it as well; a container sees its own one as the uppermost.
+  // Lines "0::/path" (version 2) and "4:memory:/path" (version 1). The limits of the groups above a
+  // group hold for it as well; a container sees its own group as the topmost.
   std::ifstream groups(root / "proc/self/cgroup");
   for (std::string line; std::getline(groups, line);) {
     const std::size_t second = line.find(':', line.find(':') + 1);

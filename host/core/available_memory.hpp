@@ -6,9 +6,9 @@
 
 namespace clipk {
 
-/// Bytes of host memory that can still be taken without swapping: what the system has to spare, and
-/// no more than the control groups of this process (containers) leave it. Nothing where that cannot
-/// be read. The allocator grants more than that, and the process is then killed when it is used.
+/// Bytes of host memory that can still be taken without swapping: the system's available memory,
+/// limited by the control groups of this process (containers). Nothing where that cannot be read.
+/// The allocator grants more than that; the process is then killed when it uses the memory.
 /// @param root of /proc and /sys
 std::optional<std::uint64_t> available_memory(const std::filesystem::path& root = "/");
 

@@ -36,7 +36,7 @@ void optional_matrix(const char* op, const char* name, const Context& context, M
   if (m.data != nullptr) matrix(op, name, context, m, rows, cols);
 }
 
-/// A batch of so many matrices of this shape.
+/// A batch of `count` matrices of this shape.
 template <class T>
 void batch(const char* op, const char* name, const Context& context, BatchView<T> x,
            std::int64_t count, std::int64_t rows, std::int64_t cols) {
@@ -62,7 +62,7 @@ void optional_vector(const char* op, const char* name, const Context& context, V
   if (v.data != nullptr) vector(op, name, context, v, size);
 }
 
-/// Double precision is for checks and small data, and runs on the CPU alone.
+/// Double precision is for checks and small data; it runs on the CPU only.
 void cpu_only(const char* op, const Context& context);
 
 }  // namespace clipk::check

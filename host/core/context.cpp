@@ -73,13 +73,14 @@ Context Context::best(const ContextOptions& options) {
 #if CLIPK_HAS_CUDA
 
 bool Context::cuda_available() {
-  // Without a driver this is cudaErrorInsufficientDriver, not cudaErrorNoDevice: any error is a no.
+  // Without a driver this is cudaErrorInsufficientDriver, not cudaErrorNoDevice: any error means
+  // that there is no device.
   int count = 0;
   if (cudaGetDeviceCount(&count) != cudaSuccess || count == 0) {
     cudaGetLastError();
     return false;
   }
-  int major = 0;  // the kernels are built for Ampere and what came after
+  int major = 0;  // the kernels are built for Ampere and later
   return cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) == cudaSuccess &&
          major >= 8;
 }

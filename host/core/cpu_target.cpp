@@ -24,7 +24,7 @@ std::int64_t lowest_bit(std::int64_t bits) {
   return bits & -bits;
 }
 
-// What the library is compiled for and the processor has, before any limit.
+// The targets that the library is compiled for and the processor supports, before any limit.
 std::int64_t all_targets() {
   static const std::int64_t all = HWY_SUPPORTED_TARGETS & HWY_TARGETS;
   return all;
@@ -35,7 +35,7 @@ std::int64_t limited_target() {
   const char* const value = std::getenv(kVariable);
   const std::string_view name = value == nullptr ? "" : value;
   const std::int64_t best = best_target(all_targets(), name);
-  // Where something was dispatched before, Highway chooses anew.
+  // Makes Highway choose again where it has dispatched before.
   if (!name.empty()) hwy::DisableTargets(best - 1);
   return best;
 }

@@ -7,14 +7,14 @@
 
 namespace clipk {
 
-/// The bits of Highway's targets that are promised the same results: those with a fused
-/// multiply-add. x86 below AVX2 and plain C++ have none.
+/// The bits of the Highway targets that promise the same results: those with a fused multiply-add.
+/// x86 below AVX2 and plain C++ have none.
 std::int64_t fused_targets(std::int64_t targets);
 
-/// Their names, the best first: Highway's lower bits are better.
+/// Their names, best first: a lower bit is a better target in Highway.
 std::vector<std::string> target_names(std::int64_t targets);
 
-/// The bit of the target that `name` allows at best; the best of all for an empty name.
+/// The bit of the best target that `name` allows; of the best of all for an empty name.
 /// @param targets of this build and processor
 /// @throws Error as limit_cpu_target
 std::int64_t best_target(std::int64_t targets, std::string_view name);

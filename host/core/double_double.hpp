@@ -4,7 +4,7 @@
 
 namespace clipk {
 
-/// high + low, of about 106 bits: long double is of another size on every processor.
+/// high + low, about 106 bits. long double would not do: its size differs by processor.
 struct DoubleDouble {
   double high = 0, low = 0;
 

@@ -8,7 +8,7 @@
 
 namespace clipk {
 
-/// The value that to_string names so. Throws
+/// The value of which `name` is the to_string. Throws
 ///   "schedule: expected constant, linear, cosine or step, got 'cubic'".
 template <class Enum>
 Enum named(const char* what, std::string_view name, std::initializer_list<Enum> values) {

@@ -9,9 +9,9 @@
 namespace clipk {
 namespace {
 
-constexpr double kRounding = 1e-6;  // of a row's length: some ten steps of float32
+constexpr double kRounding = 1e-6;  // part of a row's length: some ten steps of float32
 
-// Sets that are joined; of each set the lowest member stands for it.
+// Disjoint sets that can be joined (union-find). The lowest member represents its set.
 class Sets {
  public:
   explicit Sets(std::size_t count) : parent_(count) {
@@ -53,8 +53,9 @@ bool near(const float* a, const float* b, std::int64_t columns, double most) {
 }  // namespace
 
 std::vector<std::int64_t> equal_row_groups(MatrixView<const float> rows) {
-  // Equal rows have equal projections on any direction, so only rows that are near on one are
-  // compared. Its entries are as irregular as multiples of the golden ratio.
+  // Equal rows have equal projections on any direction, so only rows whose projections on one
+  // direction are near are compared. The direction's entries are the fractional parts of multiples
+  // of the golden ratio (minus 0.5), which follow no pattern that data have.
   std::vector<double> direction(static_cast<std::size_t>(rows.cols));
   double norm = 0;
   for (std::size_t j = 0; j < direction.size(); ++j) {
@@ -83,9 +84,9 @@ std::vector<std::int64_t> equal_row_groups(MatrixView<const float> rows) {
     return a.at != b.at ? a.at < b.at : a.row < b.row;
   });
   Sets sets(static_cast<std::size_t>(rows.rows));
-  std::vector<Projected> firsts;  // of the groups so far
+  std::vector<Projected> firsts;  // the first rows of the groups so far
   for (const Projected& now : order) {
-    // A little more, for the rounding of the projections themselves.
+    // The search reaches a little further, because the projections are rounded too.
     const double most = kRounding * now.length;
     const double reach = 1.1 * norm * most;
     bool known = false;
@@ -101,7 +102,7 @@ std::vector<std::int64_t> equal_row_groups(MatrixView<const float> rows) {
 }
 
 std::vector<std::int64_t> same_row_groups(MatrixView<const float> rows) {
-  // Below 0, 0 or above: where the first difference of two rows points.
+  // The sign of the first difference of two rows; 0 if they are equal.
   const auto compare = [&](std::size_t a, std::size_t b) {
     const float* const x = rows.row(static_cast<std::int64_t>(a));
     const float* const y = rows.row(static_cast<std::int64_t>(b));
@@ -163,7 +164,7 @@ std::int64_t set_groups_aside(std::vector<std::int64_t>& order, std::int64_t asi
   enum class Side : char { open, aside, others };
   std::vector<Side> side(groups.size(), Side::open);
   std::vector<std::int64_t> first, others;
-  std::int64_t taken = 0;  // with the rows of a group that are yet to come
+  std::int64_t taken = 0;  // rows on that side, with the later rows of their groups
   for (const std::int64_t row : order) {
     const auto group = static_cast<std::size_t>(groups[static_cast<std::size_t>(row)]);
     if (side[group] == Side::open) {

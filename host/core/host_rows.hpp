@@ -6,7 +6,7 @@
 
 namespace clipk {
 
-/// Rows where the host can read them: the view itself, or a copy of what lies on a GPU.
+/// Rows that the host can read: the view itself, or a copy of rows on a GPU.
 template <class T>
 class HostRows {
  public:

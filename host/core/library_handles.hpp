@@ -6,10 +6,11 @@
 
 namespace clipk {
 
-/// Slots of a context in which operations keep what other libraries, or their own FFT, make once.
+/// Slots of a context in which operations keep objects of other libraries, or of their own FFT,
+/// that are made once.
 struct LibraryHandles {
   static std::shared_ptr<void>& blas(Context& context);
-  /// Plans, and what is computed with them once.
+  /// Plans, and results that are computed with them once.
   static std::shared_ptr<void>& fft(Context& context);
 };
 

@@ -9,9 +9,9 @@
 #include "core/double_double.hpp"
 
 // Arguments are reduced to a small interval, where a Taylor series has converged after the terms
-// given. What a sum rounds is carried along where it would show. No fused multiply-adds on the
-// paths that are called often: without the instruction they are slow, and with it some compilers
-// would take them.
+// given. The rounding error of a sum is carried along where it matters. The paths that are called
+// often use no fused multiply-adds, which are slow without the instruction; -ffp-contract=off keeps
+// the compiler from forming them.
 namespace clipk::math {
 namespace {
 
@@ -39,7 +39,7 @@ double scaled(double x, int k) {
   return x * power_of_two(half) * power_of_two(k - half);
 }
 
-// x + low = k log 2 + r + rest, |r| < .35.
+// x + low = k log 2 + r + rest, |r| < 0.35.
 struct Reduced {
   int k;
   double r, rest;
@@ -79,8 +79,8 @@ Split split(double x) {
     x *= 0x1p54;
     k = -54;
   }
-  // The exponent rises by one where the mantissa passes sqrt(2).
-  constexpr std::uint64_t kRoot = 0x3FE6A09E667F3BCDu;  // of 1/2
+  // The exponent is one higher where the mantissa exceeds sqrt(2).
+  constexpr std::uint64_t kRoot = 0x3FE6A09E667F3BCDu;  // the bits of sqrt(1/2)
   const std::uint64_t bits = std::bit_cast<std::uint64_t>(x);
   const auto up = static_cast<std::int64_t>(bits - kRoot) >> 52;
   const double m = std::bit_cast<double>(bits - (static_cast<std::uint64_t>(up) << 52));

@@ -5,11 +5,11 @@
 
 #include "core/math.hpp"
 
-// sin and cos: x less a multiple of pi / 2, and then Taylor series up to pi / 4.
+// sin and cos: a multiple of pi / 2 is subtracted from x, then Taylor series serve up to pi / 4.
 namespace clipk::math {
 namespace {
 
-// x = quarter pi / 2 + r + rest, |r| < .8.
+// x = quarter pi / 2 + r + rest, |r| < 0.8.
 struct Angle {
   std::int64_t quarter;
   double r, rest;

@@ -14,8 +14,8 @@ double polynomial(double x, std::initializer_list<double> from_highest) {
 
 }  // namespace
 
-// Wichura, The percentage points of the normal distribution (AS 241, PPND16), 1988: rational
-// functions by region, to 1e-16 of the result.
+// Wichura, The percentage points of the normal distribution (AS 241, PPND16), 1988: a rational
+// function for each region, with relative errors of 1e-16.
 double normal_quantile_from_half(double q) {
   if (std::fabs(q) <= .425) {
     const double r = .180625 - q * q;

@@ -20,8 +20,8 @@ namespace {
 
 constexpr std::size_t kHostAlignment = 64;  // a cache line, and the widest vector load
 constexpr std::size_t kScratchAlignment = 256;
-// Large arrays are read at random places (pairs of a quadruple, rows of a gather): pages of this
-// size, where the system grants them, spare most of the address translation.
+// Large arrays are read at random places (entries of a quadruple, rows of a gather). Pages of this
+// size, where the system grants them, save most of the address translation.
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 std::align_val_t host_alignment(std::size_t bytes) {
@@ -31,7 +31,7 @@ std::align_val_t host_alignment(std::size_t bytes) {
 void* host_allocate(std::size_t bytes) {
   void* const data = ::operator new(bytes, host_alignment(bytes), std::nothrow);
 #ifdef MADV_HUGEPAGE
-  // Only advice: it may be refused.
+  // This is only advice; the system may refuse it.
   if (data != nullptr && bytes >= 2 * kHugePage) {
     madvise(data, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
   }
@@ -114,8 +114,9 @@ Scratch::~Scratch() {
   }
   arena_.chunk_ = chunk_;
   if (--arena_.depth_ > 0 || arena_.chunks_.size() < 2) return;
-  // Merge, so that the next step finds one chunk that holds all it took. The stream may still use
-  // the old chunks: cudaFree waits for the device, and the new chunk is not handed out before.
+  // Merges the chunks, so that the next step finds one chunk that holds all it needs. The stream
+  // may still use the old chunks: cudaFree waits for the device, and the new chunk is handed out
+  // only after that.
   const std::size_t total = arena_.capacity();
   arena_.chunks_.clear();
   arena_.chunk_ = 0;
@@ -124,7 +125,7 @@ Scratch::~Scratch() {
     ++arena_.allocations_;
     arena_.chunks_.back().used = aligned_start(arena_.chunks_.back());
   } catch (const Error&) {
-    arena_.chunks_.clear();  // a destructor must not throw: the next take() will say it
+    arena_.chunks_.clear();  // a destructor must not throw: the next take() reports it
   }
 }
 

@@ -9,17 +9,17 @@
 
 namespace clipk::cpu {
 
-/// Runs f(0) ... f(tasks - 1) on up to `threads` threads, in any order; called by one of several
-/// tasks, on the calling thread alone. Where a sum crosses tasks, callers cut the work by its size
-/// and never by the number of threads: that keeps results the same for any number. The first
-/// exception is thrown again here.
+/// Runs f(0) ... f(tasks - 1) on up to `threads` threads, in any order; on the calling thread alone
+/// if the caller is itself one of several tasks. Where a sum crosses tasks, callers cut the work by
+/// its size and never by the number of threads, so that results are the same for any number of
+/// threads. The first exception is rethrown here.
 template <class F>
 void parallel_for(int threads, std::int64_t tasks, F&& f) {
   if (tasks <= 0) return;
   std::exception_ptr error;
   std::atomic<bool> failed = false;
-  // All threads or one, never a number between: libgomp ends the threads that a smaller team leaves
-  // over, and the next larger one would have to start them again.
+  // Either all threads or one: libgomp ends the threads that a smaller team does not use, and the
+  // next larger team would have to start them again.
   const int team = tasks == 1 ? 1 : threads;
 #pragma omp parallel for schedule(dynamic) num_threads(team)
   for (std::int64_t task = 0; task < tasks; ++task) {

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <numeric>
 
-// Sums along a row of float32 in float64. A fixed order of additions, whatever the processor: the
-// same rows always give the same bits. (linalg/fixed_dot.hpp is for rows of double; its order is
-// another one, which the bytes of eigenvectors rest on.)
+// Sums along a row of float32 in float64. The order of additions is fixed on every processor: the
+// same rows always give the same bits. (linalg/fixed_dot.hpp is for rows of double. It adds in
+// another order, on which the bytes of eigenvectors depend.)
 namespace clipk {
 
 /// The sum of term(k) for k = 0 ... n - 1: eight lanes, added one after the other, then the rest.
@@ -23,7 +23,7 @@ double lane_sum(std::int64_t n, Term&& term) {
   return sum;
 }
 
-/// The product of two rows.
+/// The dot product of two rows.
 inline double row_dot(const float* a, const float* b, std::int64_t n) {
   return lane_sum(
       n, [&](std::int64_t k) { return static_cast<double>(a[k]) * static_cast<double>(b[k]); });

@@ -1,4 +1,5 @@
-// Element-wise work on the rows of a matrix, a vector at a time; included once a Highway target.
+// Element-wise work on the rows of a matrix, one vector at a time; included once per
+// Highway target.
 #if defined(CLIPK_ROW_LANES_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef CLIPK_ROW_LANES_INL
 #undef CLIPK_ROW_LANES_INL
@@ -22,13 +23,13 @@ struct WholeVector {
   static HWY_INLINE void store(hn::Vec<Tag> v, T* to) { hn::StoreU(v, Tag(), to); }
 };
 
-/// What is left at a row's end: lanes past it load as zero and are not stored.
+/// The partial vector at a row's end: lanes past the end load as zero and are not stored.
 template <class T>
 struct PartVector {
   using Tag = hn::ScalableTag<T>;
   std::size_t count;
 
-#if HWY_MEM_OPS_MIGHT_FAULT  // masked accesses touch what lies past the end
+#if HWY_MEM_OPS_MIGHT_FAULT  // masked accesses touch memory past the end
   HWY_INLINE hn::Vec<Tag> load(const T* from) const {
     HWY_ALIGN T buffer[HWY_MAX_BYTES / sizeof(T)] = {};
     for (std::size_t i = 0; i < count; ++i) buffer[i] = from[i];
@@ -56,7 +57,7 @@ HWY_INLINE hn::Vec<hn::ScalableTag<T>> load_some(const T* from, std::int64_t cou
   if (count >= static_cast<std::int64_t>(hn::Lanes(d))) return hn::LoadU(d, from);
   return PartVector<T>{static_cast<std::size_t>(count)}.load(from);
 }
-/// The way back: nothing past them is written.
+/// Stores `count` elements, or a whole vector where there are more; nothing past them is written.
 template <class T>
 HWY_INLINE void store_some(hn::Vec<hn::ScalableTag<T>> v, T* to, std::int64_t count) {
   const hn::ScalableTag<T> d;

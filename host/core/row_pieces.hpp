@@ -5,8 +5,8 @@
 
 namespace clipk {
 
-/// Calls f(first, count) for pieces of at most 8192 of many rows, so that what is computed of them
-/// need not fit into memory at once.
+/// Calls f(first, count) for pieces of at most 8192 rows each, so that results computed from all
+/// rows need not fit into memory at once.
 template <class F>
 void for_row_pieces(std::int64_t rows, F&& f) {
   constexpr std::int64_t kPieceRows = 8192;

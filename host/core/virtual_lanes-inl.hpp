@@ -1,6 +1,6 @@
 // Sums along a row that are the same on every target: element j is added to lane j mod 16 (8 for
-// doubles), or a multiple of it, and the lanes are added by halves. A lane may lie in one of
-// several vectors; included once a Highway target.
+// doubles), or mod a multiple of that, and the lanes are added by halves. The lanes may be spread
+// over several vectors. Included once per Highway target.
 #if defined(CLIPK_VIRTUAL_LANES_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef CLIPK_VIRTUAL_LANES_INL
 #undef CLIPK_VIRTUAL_LANES_INL
@@ -22,11 +22,11 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// Lanes of a block: one vector of AVX-512, two of AVX2, four of NEON.
 template <class T>
 inline constexpr std::int64_t kBlockLanes = 64 / sizeof(T);
-/// Lanes of a vector. By the macro: GCC 14 does not evaluate hn::MaxLanes here when a template is
-/// the first to ask.
+/// Lanes of a vector, by the macro: GCC 14 does not evaluate hn::MaxLanes here when a template is
+/// the first to use it.
 template <class T>
 inline constexpr std::int64_t kVectorLanes = HWY_LANES(T);
-/// Vectors of so many blocks.
+/// The number of vectors in `blocks` blocks.
 template <class T, int kBlocks = 1>
 inline constexpr int kBlockVectors = kBlocks* kBlockLanes<T> / kVectorLanes<T>;
 
@@ -47,7 +47,7 @@ HWY_INLINE hn::TFromD<D> sum_of_lanes(D, V v) {
   }
 }
 #endif
-/// The same as if all these vectors were one.
+/// The sum of all lanes, as if these vectors were one.
 template <class D, class V, int kVectors>
 HWY_INLINE hn::TFromD<D> sum_of_vectors(D d, const V (&vectors)[kVectors]) {
   V sum[kVectors];
@@ -58,7 +58,7 @@ HWY_INLINE hn::TFromD<D> sum_of_vectors(D d, const V (&vectors)[kVectors]) {
   return sum_of_lanes(d, sum[0]);
 }
 
-/// A sum in the lanes of one or more blocks: more of them have more additions under way.
+/// A sum in the lanes of one or more blocks; with more blocks, more additions are in flight.
 template <class T, int kBlocks = 1>
 struct LaneSum {
   static_assert(kBlockLanes<T> % kVectorLanes<T> == 0);
@@ -91,8 +91,8 @@ struct WholePlace {
   HWY_INLINE hn::Vec<Tag> inside(hn::Vec<Tag> v, T) const { return v; }
 };
 
-/// A vector at a row's end, which may reach beyond it: lanes past the end load as zero and are not
-/// stored.
+/// A vector at a row's end, which may reach beyond it: lanes past the end load as zero and are
+/// not stored.
 template <class T>
 struct LastPlace {
   using Tag = hn::ScalableTag<T>;
@@ -125,7 +125,7 @@ struct LastPlace {
 };
 
 /// Calls step(place, j, v) along a row of n elements: the vector at j, which is vector v of a
-/// LaneSum of so many blocks.
+/// LaneSum of `blocks` blocks.
 template <class T, int kBlocks = 1, class Step>
 HWY_INLINE void for_lanes(std::int64_t n, Step&& step) {
   constexpr int kVectors = kBlockVectors<T, kBlocks>;

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::int64_t kMomentBlocks = 1024;  // partial sums at most
 constexpr std::int64_t kMomentRows = 512;     // rows of a partial sum at least
-constexpr std::int64_t kRows = 1024;          // of a block of centred rows
+constexpr std::int64_t kRows = 1024;          // rows per block of centred rows
 constexpr std::int64_t kCols = 4096;          // columns of it
 
 // Adds term(row, sums) of every row to sums [width]: partial sums of fixed blocks, in their order.
@@ -35,7 +35,7 @@ std::vector<double> sum_rows(int threads, std::int64_t n, std::int64_t width, F&
   return total;
 }
 
-// Columns first_col... of rows first... less their means, in panels.
+// Columns first_col... of rows first..., minus the column means, in panels.
 template <class Panels>
 void centre(int threads, const ChosenRows& rows, const std::vector<double>& means,
             std::int64_t first, std::int64_t count, std::int64_t first_col, std::int64_t cols,
@@ -63,7 +63,7 @@ ColumnSpread column_spread(int threads, const ChosenRows& rows, const char* name
     const float* row = rows.row(i);
     for (std::int64_t j = 0; j < cols; ++j) partial[j] += static_cast<double>(row[j]);
   });
-  // A sum of float32 values cannot overflow float64: it is finite where all of them are.
+  // A sum of float32 values cannot overflow float64: it is finite if all values are.
   if (!std::all_of(sums.begin(), sums.end(), [](double sum) { return std::isfinite(sum); })) {
     check_finite(rows.matrix, name);
   }

@@ -21,11 +21,11 @@ struct ChosenRows {
   }
 };
 
-/// Rows that the functions below take at most. So many equal float32 values have an exact sum and
-/// mean in float64: a constant column has squares of exactly 0.
+/// The most rows that the functions below take. Up to this many equal float32 values have an exact
+/// sum and mean in float64, so the squares of a constant column are exactly 0.
 inline constexpr std::int64_t kMostRows = std::int64_t{1} << 29;
 
-/// What the columns of a matrix have each, in float64.
+/// Statistics of each column of a matrix, in float64.
 struct ColumnSpread {
   std::vector<double> means;
   std::vector<double> squares;  ///< sum of squared deviations from the mean

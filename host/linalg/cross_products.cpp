@@ -7,7 +7,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "linalg/cross_products.cpp"
-#include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
+#include <hwy/foreach_target.h>  // compiles this file once per target; must come before highway.h
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -19,10 +19,10 @@ constexpr int kRight = RightPanels::width();
 
 using Tag = hn::CappedTag<double, 8>;
 constexpr int kVectors = 3;
-// Accumulators and the vectors of a step stay in registers: 32 of them with AVX-512, else 16.
+// The accumulators and the vectors of a step stay in registers, of which AVX-512 has 32, others 16.
 constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 ? 8 : 4;
 
-// c += of two panels, kTileRows by three vectors at a time; c is [8, 24].
+// Adds the product of two panels to c [8, 24], kTileRows by three vectors at a time.
 void panel_product(const double* a, const double* b, std::int64_t rows, double* c,
                    std::int64_t stride) {
   const Tag d;

@@ -6,8 +6,8 @@
 
 namespace clipk::cpu {
 
-/// Columns of a block of rows, as cross_products reads them: in panels of kWidth columns, each row
-/// after row. What fills up the last panel does not count.
+/// Columns of a block of rows, as cross_products reads them: in panels of kWidth columns, each
+/// stored row after row. The padding of the last panel does not affect the result.
 template <int kWidth>
 class Panels {
  public:
@@ -25,8 +25,8 @@ using LeftPanels = Panels<8>;
 using RightPanels = Panels<24>;
 
 /// c [m, n] += a^T b over `rows` rows, in float64: a holds m columns, b n. Each element is a sum in
-/// the order of rows (by fused multiply-add where the CPU has it) of pieces of 256: the same bits
-/// for any number of threads.
+/// the order of rows (by fused multiply-add where the CPU has it) in pieces of 256, so the bits are
+/// the same for any number of threads.
 void cross_products(int threads, const LeftPanels& a, const RightPanels& b, std::int64_t rows,
                     MatrixView<double> c);
 

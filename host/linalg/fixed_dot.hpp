@@ -4,9 +4,9 @@
 
 namespace clipk::cpu {
 
-/// x . y in eight sums, whatever the processor; for work that is small beside a matrix product. The
-/// sums are added by halves, unlike those of core/row_dot.hpp (of float32 rows): either order is
-/// part of what the golden bytes hold.
+/// x . y in eight partial sums on every processor, for work that is small beside a matrix product.
+/// The sums are added by halves, unlike those of core/row_dot.hpp (for float32 rows); the golden
+/// bytes depend on either order.
 inline double fixed_dot(const double* x, const double* y, std::int64_t n) {
   double sums[8] = {};
   std::int64_t i = 0;

@@ -9,7 +9,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "linalg/gemm.cpp"
-#include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
+#include <hwy/foreach_target.h>  // compiles this file once per target; must come before highway.h
 #include <hwy/highway.h>
 // after highway.h
 #include <hwy/cache_control.h>
@@ -18,35 +18,35 @@
 #include "linalg/gemm_pack-inl.hpp"
 
 // Blocks of B [kDepth, some columns] are packed into panels as wide as a tile of C and stay in the
-// cache; rows of A go past them, a tile's height at a time. A tile takes its blocks of k one after
-// another while it is in L1, so that C is written once for every kDepth of k.
+// cache; rows of A stream past them, a tile's height at a time. A tile takes its blocks of k one
+// after another while it is in L1, so that C is written once per kDepth values of k.
 //
 // Ladder, AVX-512 (5000 x 5000 x 512 and 5000 x 5000 x 64, shares of the peak)
-//   1  a panel of B in L1, rows of A past it      .80 .70   C is written in narrow columns
-//   2  rows of A in L1, panels of B past them     .86 .83
-//   3  two blocks of k a visit to a tile          .87 .83   C leaves the cache half as often
-//   4  the next rows of A are prefetched          .88 .85
+//   1  a panel of B in L1, rows of A past it      0.80 0.70   C is written in narrow columns
+//   2  rows of A in L1, panels of B past them     0.86 0.83
+//   3  two blocks of k per visit to a tile        0.87 0.83   C leaves the cache half as often
+//   4  the next rows of A are prefetched          0.88 0.85
 //   5  more of B, in L3; C is prefetched to write  2 % and 1 % faster than 4   <- this one
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Of k that is packed at a time.
+// Values of k that are packed at a time.
 constexpr std::int64_t kDepth = 2 * kGemmBlock;
-// Of B that is packed at a time: about half of L2. Many rows go past more, which stays in L3: A is
-// then read less often.
+// Bytes of B that are packed at a time: about half of L2. For many rows of A, more is packed and
+// stays in L3, so that A is read less often.
 constexpr std::int64_t kPackedBytes = std::int64_t{1} << 19;
 constexpr std::int64_t kManyRows = 2048;
 constexpr std::int64_t kPackedForManyRows = std::int64_t{5} << 19;
-// Rows up to which B, if it need not be transposed, is read where it lies.
+// Up to this many rows, B is read in place (not packed) if it need not be transposed.
 constexpr std::int64_t kRowsInPlace = HWY_TARGET <= HWY_AVX3 ? 256 : 64;
-// Columns up to which A is.
+// Up to this many columns, A is read in place.
 constexpr std::int64_t kColsInPlace = 64;
-// Tiles whose rows of A are packed together: where they lie across, they share cache lines.
+// Tiles whose rows of A are packed together: if A is transposed, they share cache lines.
 constexpr std::int64_t kPackedTiles = 8;
 constexpr std::int64_t kLineBytes = 64;
-// Of k: how far ahead A is prefetched where it lies across.
+// Prefetch distance in values of k, if A is transposed.
 constexpr std::int64_t kAhead = 16;
 
 template <class T>
@@ -64,7 +64,7 @@ constexpr std::array<std::array<Kernel<T>, kTileRows>, sizeof...(kV)> kernels_of
   return {kernels_of_width<T, kV + 1>(std::make_integer_sequence<int, kTileRows>())...};
 }
 
-/// Rows cut into tiles of nearly the same height: those of few rows are slower.
+/// Cuts rows into tiles of nearly the same height, because tiles of few rows are slower.
 struct RowTiles {
   explicit RowTiles(std::int64_t rows)
       : count((rows + kTileRows - 1) / kTileRows), height(rows / count), higher(rows % count) {}
@@ -86,7 +86,7 @@ class BlockedProduct {
   explicit BlockedProduct(const Product<T>& p)
       : p_(p),
         tiles_(p.m),
-        // Rows a multiple of a page apart would drive one another out of L1.
+        // Rows that are a multiple of a page apart would evict each other from L1.
         pack_a_(p.n > kColsInPlace && (p.a == Transpose::yes || p.lda * kBytes % 4096 == 0)),
         depth_(std::min(p.k, pack_a_ ? kGemmBlock : kDepth)),
         pack_b_(p.b == Transpose::yes || p.m > kRowsInPlace || p.n % kLanes != 0),
@@ -145,7 +145,7 @@ class BlockedProduct {
                   packed_tile(t));
     }
   }
-  // The tiles lie side by side in a row of A as it is stored: the row is read once for all.
+  // The tiles lie side by side in a stored row of A, which is read once for all of them.
   void pack_columns_of_a(std::int64_t first, std::int64_t last, std::int64_t k,
                          std::int64_t depth) {
     const hn::ScalableTag<T> d;
@@ -194,7 +194,7 @@ class BlockedProduct {
     const std::int64_t b_step = pack_b_ ? kCols : p_.ldb;
     const bool prefetch = !pack_a_ && p_.a == Transpose::no && t + 1 < tiles_.count;
     const std::int64_t lines = (depth * kBytes + kLineBytes - 1) / kLineBytes;
-    const std::int64_t share = (lines * kCols + cols - 1) / cols;  // of a tile's
+    const std::int64_t share = (lines * kCols + cols - 1) / cols;  // of a tile's lines
     for (std::int64_t c = 0; c < cols; c += kCols) {
       if (prefetch) {
         const std::int64_t first = c / kCols * share;
@@ -247,9 +247,9 @@ HWY_EXPORT(product_double);
 
 namespace {
 
-// Tiles of less work than this (.1 ms) are not worth a thread's while.
+// Tiles of less work than this (0.1 ms) do not pay for a thread.
 constexpr std::int64_t kTileWork = std::int64_t{1} << 24;  // multiply-adds
-// Enough for a thread, so that none waits long for the others.
+// Enough tiles per thread, so that none waits long for the others.
 constexpr std::int64_t kTilesOfThread = 4;
 constexpr std::int64_t kLeastTileCols = 128;
 
@@ -289,7 +289,7 @@ void tiled(int threads, const Product<T>& p) {
                [&](std::int64_t task) { serial(part_of(p, grid.tile(task))); });
 }
 
-// Strips of columns down to the diagonal, the longest first; then what lies below it.
+// Computes strips of columns down to the diagonal, the longest first, then the part below it.
 template <class T>
 void symmetric(int threads, const Product<T>& p) {
   const std::int64_t strips = (p.n + kLeastTileCols - 1) / kLeastTileCols;
@@ -317,7 +317,7 @@ GemmGrid gemm_grid(int threads, std::int64_t m, std::int64_t n, std::int64_t k) 
   };
   const std::int64_t wanted =
       threads == 1 ? 1 : std::min(kTilesOfThread * threads, m * n * k / kTileWork);
-  // Columns first: a tile packs its columns of B once, for all its rows.
+  // The loop over columns is outside: a tile packs its columns of B once, for all its rows.
   GemmGrid grid{m, n, 1, cut(n, std::min(wanted, n / kLeastTileCols), 64)};
   grid.tile_rows = cut(m, wanted / std::max<std::int64_t>(1, grid.col_tiles()), 1);
   return grid;

@@ -3,22 +3,22 @@
 #include <algorithm>
 #include <cstdint>
 
-// The matrix product of all CPU twins: C [m, n] = alpha op(A) op(B) + beta C, row-major; op(A) is
-// [m, k], op(B) is [k, n].
+// The matrix product of all CPU backends: C [m, n] = alpha op(A) op(B) + beta C, row-major; op(A)
+// is [m, k], op(B) is [k, n].
 //
 // Every element is computed by one rule, on every processor, so that it depends on its row of
-// op(A), its column of op(B) and its old value alone: not on m, n, the strides, the transposes, the
-// threads or the tiles. k is cut into blocks of kGemmBlock values. The sum of a block is a chain of
-// fused multiply-adds that begins with 0 and runs upwards over k; block after block it is added to
-// c:
+// op(A), its column of op(B) and its old value alone: not on m, n, the strides, the transposes,
+// the threads or the tiles. k is cut into blocks of kGemmBlock values. The sum of a block is a
+// chain of fused multiply-adds that begins with 0 and runs upwards over k; block after block it is
+// added to c:
 //
 //   sum = 0;  sum = fma(a_k, b_k, sum) for each k of the block
 //   first block:  c = alpha * sum                 if beta is 0 (c is not read)
 //                 c = fma(alpha, sum, beta * c)   otherwise
 //   the others:   c = fma(alpha, sum, c)
 //
-// So equal rows have equal products, A A^T is exactly symmetric, and NaN and infinity go where the
-// plain loop lets them go. Without any block (k = 0) c becomes beta * c, or 0 if beta is 0.
+// So equal rows have equal products, A A^T is exactly symmetric, and NaN and infinity propagate as
+// in the plain loop. Without any block (k = 0) c becomes beta * c, or 0 if beta is 0.
 namespace clipk::cpu {
 
 /// Values of k that one chain of multiply-adds runs over.
@@ -30,9 +30,9 @@ struct GemmTile {
   std::int64_t row, rows, col, cols;
 };
 
-/// Refers to a function that takes parts of C that are done, on the thread that made them and while
-/// they are in cache: for biases, activations and the like. It must not call gemm: the thread's
-/// panels are in use.
+/// Refers to a function that receives finished parts of C, on the thread that computed them and
+/// while they are in cache: for biases, activations and the like. It must not call gemm, because
+/// the thread's panels are in use.
 class GemmEpilogue {
  public:
   GemmEpilogue() = default;
@@ -51,7 +51,7 @@ class GemmEpilogue {
   const void* object_ = nullptr;
 };
 
-/// Called by one of several tasks of parallel_for it runs on the calling thread alone.
+/// If called by one of several tasks of parallel_for, it runs on the calling thread alone.
 void gemm(int threads, Transpose a, Transpose b, std::int64_t m, std::int64_t n, std::int64_t k,
           float alpha, const float* A, std::int64_t lda, const float* B, std::int64_t ldb,
           float beta, float* C, std::int64_t ldc);
@@ -59,15 +59,15 @@ void gemm(int threads, Transpose a, Transpose b, std::int64_t m, std::int64_t n,
           double alpha, const double* A, std::int64_t lda, const double* B, std::int64_t ldb,
           double beta, double* C, std::int64_t ldc);
 
-/// The product of op(A) [m, k] with its transpose, by the same rule, at nearly half the cost: C
-/// must be symmetric where beta counts, and is then.
+/// The product of op(A) [m, k] with its transpose, by the same rule, at nearly half the cost.
+/// Unless beta is 0, C must be symmetric; the result is symmetric.
 void gemm_symmetric(int threads, Transpose a, std::int64_t m, std::int64_t k, float alpha,
                     const float* A, std::int64_t lda, float beta, float* C, std::int64_t ldc);
 void gemm_symmetric(int threads, Transpose a, std::int64_t m, std::int64_t k, double alpha,
                     const double* A, std::int64_t lda, double beta, double* C, std::int64_t ldc);
 
-/// gemm on the calling thread, for a caller that is itself a task of parallel_for: it shares
-/// the threads between several products, or looks at one tile after another.
+/// gemm on the calling thread, for a caller that is itself a task of parallel_for because it shares
+/// the threads between several products or processes one tile after another.
 void gemm_serial(Transpose a, Transpose b, std::int64_t m, std::int64_t n, std::int64_t k,
                  float alpha, const float* A, std::int64_t lda, const float* B, std::int64_t ldb,
                  float beta, float* C, std::int64_t ldc, GemmEpilogue epilogue = {});
@@ -90,7 +90,7 @@ struct GemmGrid {
   }
 };
 
-/// The tiles that gemm shares among so many threads.
+/// The tiles that gemm shares among `threads` threads.
 GemmGrid gemm_grid(int threads, std::int64_t m, std::int64_t n, std::int64_t k);
 
 }  // namespace clipk::cpu

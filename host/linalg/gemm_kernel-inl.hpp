@@ -1,4 +1,4 @@
-// The innermost loops of the matrix product; included once a Highway target.
+// The innermost loops of the matrix product; included once per Highway target.
 #if defined(CLIPK_GEMM_KERNEL_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef CLIPK_GEMM_KERNEL_INL
 #undef CLIPK_GEMM_KERNEL_INL
@@ -27,18 +27,18 @@ constexpr int kTileRows = 6, kTileVectors = 2;
 constexpr int kTileRows = 6, kTileVectors = 4;
 #endif
 
-/// Where a tile is written and how.
+/// Where and how a tile is written.
 template <class T>
 struct TileOut {
   T* data;
   std::int64_t stride;
-  std::int64_t cols;  ///< that are written: up to the tile's vectors
+  std::int64_t cols;  ///< columns that are written: up to the tile's vectors
   T alpha, beta;
-  bool read;  ///< whether beta counts
+  bool read;  ///< whether beta is not 0
 };
 
-// Calls f with each of 0 ... kCount - 1 as a constant: only arrays with constant indices surely
-// stay in registers.
+// Calls f with each of 0 ... kCount - 1 as a constant: only arrays with constant indices are sure
+// to stay in registers.
 template <int kCount, class F>
 HWY_INLINE void unrolled(F&& f) {
   [&]<int... kI>(std::integer_sequence<int, kI...>) HWY_ATTR {

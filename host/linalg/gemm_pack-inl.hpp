@@ -1,4 +1,4 @@
-// Panels of the matrix product's operands; included once a Highway target.
+// Panels of the matrix product's operands; included once per Highway target.
 #if defined(CLIPK_GEMM_PACK_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef CLIPK_GEMM_PACK_INL
 #undef CLIPK_GEMM_PACK_INL
@@ -54,7 +54,7 @@ HWY_INLINE void transpose_block(const double* const* rows, std::int64_t k, doubl
 }
 
 /// A panel [k, width] of `count` rows that lie along k: panel[k * width + r] = from[r * ld + k].
-/// Places past `count` are filled with the last row.
+/// The padding past `count` repeats the last row.
 template <class T>
 void pack_across(const T* from, std::int64_t ld, std::int64_t count, std::int64_t k,
                  std::int64_t width, T* panel) {
@@ -74,8 +74,8 @@ void pack_across(const T* from, std::int64_t ld, std::int64_t count, std::int64_
   }
 }
 
-/// A panel [k, width] of `count` columns: panel[k * width + c] = from[k * ld + c], and 0 past
-/// `count`.
+/// A panel [k, width] of `count` columns: panel[k * width + c] = from[k * ld + c], and 0
+/// past `count`.
 template <class T>
 HWY_INLINE void pack_along(const T* from, std::int64_t ld, std::int64_t count, std::int64_t k,
                            std::int64_t width, T* panel) {

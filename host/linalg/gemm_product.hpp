@@ -32,7 +32,7 @@ struct Product {
   }
 };
 
-/// Memory for packed panels: a thread keeps it for its next product.
+/// Memory for packed panels; a thread keeps it for its next product.
 template <class T>
 T* panel_scratch(std::int64_t size) {
   thread_local hwy::AlignedFreeUniquePtr<T[]> memory;

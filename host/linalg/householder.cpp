@@ -22,7 +22,8 @@ double make_reflector(double* x, std::int64_t n, double& value) {
   value = x[0];
   const double rest = fixed_dot(x + 1, x + 1, n - 1);
   x[0] = 1;
-  // Squares below have lost their digits; what they stand for is nothing beside values near 1.
+  // Smaller sums of squares have lost digits to underflow. Beside values near 1 such elements count
+  // as 0.
   if (rest < 1e-290) {
     std::fill(x + 1, x + n, 0.0);
     return 0;
@@ -50,7 +51,8 @@ Matrix<double> orthonormal_rows(int threads, MatrixView<const double> rows, std:
   Matrix<double> result(count, d);
   parallel_chunks(threads, count, 16, [&](std::int64_t first, std::int64_t size) {
     for (std::int64_t i = first; i < first + size; ++i) result(i, i) = 1;
-    // Reflector by reflector, while it is in cache. Those after row i leave its 1 where it is.
+    // Applies one reflector at a time, while it is in cache. The reflectors after row i do not
+    // change its 1.
     for (std::int64_t r = std::min(rows.rows, first + size) - 1; r >= 0; --r) {
       for (std::int64_t i = std::max(first, r); i < first + size; ++i) {
         turn(r, result.view().row(i));

@@ -7,12 +7,13 @@
 namespace clipk::cpu {
 
 /// The reflector I - tau v v^T that turns x [n] into (value, 0, ...); v, whose first element is 1,
-/// takes x's place. Returns tau. x belongs to a matrix whose largest values are near 1: elements
-/// below 1e-145 count as 0.
+/// replaces x. Returns tau. x belongs to a matrix whose largest values are near 1: elements below
+/// 1e-145 count as 0.
 double make_reflector(double* x, std::int64_t n, double& value);
 
 /// `count` orthonormal rows: the first ones span what as many rows of `rows` [r, d] do, where those
-/// are independent; past r they complete the basis. Signs mean nothing. r <= count <= d.
+/// are independent; past r they complete the basis. The signs of the rows are arbitrary.
+/// r <= count <= d.
 /// Deterministic: the same bytes for any number of threads and on every processor.
 Matrix<double> orthonormal_rows(int threads, MatrixView<const double> rows, std::int64_t count);
 

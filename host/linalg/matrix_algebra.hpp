@@ -5,7 +5,7 @@
 #include "clipk/core/matrix.hpp"
 #include "linalg/gemm.hpp"
 
-// Whole host matrices in, a new one out: for models that solve small systems.
+// Functions of whole host matrices that return a new one, for models that solve small systems.
 namespace clipk::cpu {
 
 /// op(A) op(B), by gemm.

@@ -2,7 +2,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "linalg/row_combination.cpp"
-#include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
+#include <hwy/foreach_target.h>  // compiles this file once per target; must come before highway.h
 #include <hwy/highway.h>
 
 #include "core/parallel.hpp"
@@ -14,7 +14,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 void combine(const double* factors, MatrixView<const double> rows, double* out) {
   const hn::ScalableTag<double> d;
-  constexpr std::int64_t kRows = 8;  // read at once: `out` is loaded and stored once for all
+  constexpr std::int64_t kRows = 8;  // rows read at once, for one load and store of `out`
   std::int64_t r = 0;
   for (; r + kRows <= rows.rows; r += kRows) {
     const double* const from = rows.row(r);
@@ -35,8 +35,8 @@ void combine(const double* factors, MatrixView<const double> rows, double* out) 
   }
 }
 
-// Rotations of one QR step follow each other down the rows: the row that two of them share stays in
-// registers.
+// Rotations of one QR step follow each other down the rows: the row that two of them share stays
+// in registers.
 template <int kVectors, class Place>
 HWY_INLINE void rotate_columns(const Rotation* rotations, std::int64_t count, double* data,
                                std::int64_t stride, Place place) {
@@ -98,9 +98,9 @@ HWY_EXPORT(rotate);
 
 namespace {
 
-constexpr std::int64_t kColumns = 256;         // of a task
-constexpr std::int64_t kSerialWork = 1 << 18;  // multiply-adds that are not worth a second thread
-constexpr std::int64_t kRotatedColumns = 64;   // of a task: their part of the matrix stays in L2
+constexpr std::int64_t kColumns = 256;         // per task
+constexpr std::int64_t kSerialWork = 1 << 18;  // least multiply-adds for a second thread
+constexpr std::int64_t kRotatedColumns = 64;   // per task: their part of the matrix stays in L2
 
 }  // namespace
 

@@ -4,7 +4,7 @@
 
 #include "clipk/core/matrix.hpp"
 
-// What an eigenvalue solver does to the rows of a matrix, a vector of columns at a time.
+// Operations of an eigenvalue solver on the rows of a matrix, one vector of columns at a time.
 namespace clipk::cpu {
 
 /// out[c] += sum over r of factors[r] rows(r, c), as one chain of fused multiply-adds over r.
@@ -12,7 +12,7 @@ namespace clipk::cpu {
 void add_row_combination(int threads, const double* factors, MatrixView<const double> rows,
                          double* out);
 
-/// Turns rows `row` and `row + 1` of a matrix: (c x + s y, c y - s x).
+/// Rotates rows `row` and `row + 1` of a matrix to (c x + s y, c y - s x).
 struct Rotation {
   std::int64_t row;
   double c, s;

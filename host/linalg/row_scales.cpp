@@ -5,7 +5,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "linalg/row_scales.cpp"
-#include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
+#include <hwy/foreach_target.h>  // compiles this file once per target; must come before highway.h
 #include <hwy/highway.h>
 
 #include "core/virtual_lanes-inl.hpp"
@@ -13,7 +13,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 
-// Sum of squares in double: it may neither overflow nor cost the distance a digit.
+// The sum of squares is in double, so that it neither overflows nor costs the distance accuracy.
 template <class T>
 double squared_length(const T* x, std::int64_t d) {
   return sum_of_squares<double>(

@@ -15,8 +15,8 @@
 namespace clipk::cpu {
 namespace {
 
-constexpr std::int64_t kPanel = 32;                       // reflectors that are applied together
-constexpr std::size_t kRotations = std::size_t{1} << 16;  // that are applied together
+constexpr std::int64_t kPanel = 32;                       // reflectors applied together
+constexpr std::size_t kRotations = std::size_t{1} << 16;  // applied together
 
 // A's tridiagonal form T = Q^T A Q, Q the product of the reflectors H_k = I - tau_k v_k v_k^T.
 struct Tridiagonal {
@@ -31,7 +31,7 @@ Tridiagonal tridiagonal_of(int threads, Matrix<double>& a) {
   Tridiagonal t{std::vector<double>(static_cast<std::size_t>(n)),
                 std::vector<double>(static_cast<std::size_t>(std::max<std::int64_t>(n - 1, 0))),
                 Matrix<double>(n, n), std::vector<double>(static_cast<std::size_t>(n))};
-  Matrix<double> update(kPanel, n);  // w_k: A less the panel's reflectors is A - v w^T - w v^T
+  Matrix<double> update(kPanel, n);  // w_k: applying the panel's reflectors gives A - v w^T - w v^T
   double products[2 * kPanel];
   for (std::int64_t panel = 0; panel < n; panel += kPanel) {
     const std::int64_t last = std::min(n, panel + kPanel);
@@ -39,7 +39,7 @@ Tridiagonal tridiagonal_of(int threads, Matrix<double>& a) {
       const std::int64_t done = k - panel, rest = n - k - 1;
       const MatrixView<const double> v = t.reflectors.view().row_range(panel, done);
       const MatrixView<const double> w = update.view().row_range(0, done);
-      // Row k, as the panel's reflectors so far left it.
+      // Row k after the panel's reflectors so far.
       double* const row = a.view().row(k) + k;
       for (std::int64_t j = 0; j < done; ++j) {
         products[j] = -w(j, k);
@@ -55,7 +55,7 @@ Tridiagonal tridiagonal_of(int threads, Matrix<double>& a) {
       const double tau = make_reflector(reflector, rest, t.below[static_cast<std::size_t>(k)]);
       t.tau[static_cast<std::size_t>(k)] = tau;
 
-      // w = tau (A - v w^T - w v^T) reflector, less its part along the reflector.
+      // w = tau (A - v w^T - w v^T) reflector, minus its component along the reflector.
       double* const out = update.view().row(done) + k + 1;
       std::fill_n(out, rest, 0.0);
       add_row_combination(
@@ -207,7 +207,7 @@ SymmetricEigen symmetric_eigen(int threads, MatrixView<const double> a) {
       largest = std::max(largest, std::abs(a(i, j)));
     }
   }
-  // By a power of two, so that no square overflows and nothing is rounded.
+  // Scales by a power of two, so that no square overflows and nothing is rounded.
   int exponent = 0;
   if (largest > 0) std::frexp(largest, &exponent);
   Matrix<double> scaled(n, n);

@@ -8,8 +8,8 @@ namespace clipk::cpu {
 
 /// A = sum_i values[i] v_i v_i^T, where v_i is row i of vectors.
 struct SymmetricEigen {
-  std::vector<double> values;  ///< [n], upwards
-  Matrix<double> vectors;      ///< [n, n], orthonormal rows; their signs mean nothing
+  std::vector<double> values;  ///< [n], ascending
+  Matrix<double> vectors;      ///< [n, n], orthonormal rows; their signs are arbitrary
 };
 
 /// Eigenvalues and eigenvectors of a symmetric matrix [n, n]: Householder's tridiagonal form, then

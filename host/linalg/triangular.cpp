@@ -11,7 +11,7 @@
 namespace clipk::cpu {
 namespace {
 
-constexpr std::int64_t kRows = 16;  // of a task
+constexpr std::int64_t kRows = 16;  // per task
 
 }  // namespace
 

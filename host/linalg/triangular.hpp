@@ -6,8 +6,8 @@
 // on every processor.
 namespace clipk::cpu {
 
-/// A = L L^T of a symmetric A, whose lower triangle is read: L takes its place, zeros above it.
-/// Returns false, with A in pieces, where A is not positive definite.
+/// A = L L^T of a symmetric A, whose lower triangle is read. L replaces it, with zeros above.
+/// Returns false, with A partly overwritten, if A is not positive definite.
 bool cholesky(MatrixView<double> a);
 
 /// Each row x of `rows` [n, d] becomes L^-1 x, L [d, d] lower triangular.
