@@ -52,7 +52,7 @@ std::string number_text(T value) {
   return std::to_string(value);
 }
 
-// Text of a file as part of a message: one line, and not of any length.
+// Text of a file as part of a message: one line of limited length.
 std::string in_message(std::string_view text) {
   constexpr std::size_t kMost = 2000;
   std::string line(text.substr(0, kMost));
@@ -82,8 +82,8 @@ void put_text(std::string& out, std::string_view text) {
   out.append(text);
 }
 
-// Takes values from the front of bytes that have passed their checksum. It still checks every
-// bound: whoever wrote the checksum may have been wrong about the rest.
+// Reads values from the front of bytes that have passed their checksum. It still checks every
+// bound: a writer with a fault may have written a valid checksum.
 class Cursor {
  public:
   Cursor(const ArchiveReader& reader, std::string_view bytes) : reader_(reader), bytes_(bytes) {}
@@ -395,7 +395,7 @@ void ArchiveReader::expect_within(std::string_view name, const std::vector<T>& v
                                   std::type_identity_t<T> least,
                                   std::type_identity_t<T> most) const {
   for (std::size_t i = 0; i < values.size(); ++i) {
-    if (values[i] >= least && values[i] <= most) continue;  // no NaN is
+    if (values[i] >= least && values[i] <= most) continue;  // false for a NaN
     fail_range(name, least, most, number_text(values[i]) + " in place " + std::to_string(i));
   }
 }

@@ -13,9 +13,9 @@
 namespace clipk {
 namespace {
 
-constexpr int kMaximumWriters = 100;  // of one target at one time
+constexpr int kMaximumWriters = 100;  // of one target at the same time
 
-// A rename would replace a directory's or a device's entry, so that only a regular file may lie at
+// A rename would replace the entry of a directory or a device, so only a regular file may be
 // the target.
 std::filesystem::path resolved(const std::filesystem::path& path) {
   std::error_code error;
@@ -58,15 +58,16 @@ void AtomicFile::open_temporary() {
     if (!made) {
       if (errno != EEXIST) fail(errno);
       descriptor = ::open(temporary_.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-      if (descriptor < 0) continue;  // gone again, or nothing that we may write to
+      if (descriptor < 0) continue;  // gone again, or not writable for us
     }
-    // The lock tells a live writer's temporary from one that a killed process left. A writer that
-    // ended between our open and our lock has renamed or removed the file that we hold.
+    // The lock distinguishes the temporary file of a live writer from one that a killed process
+    // left. A writer that ended between our open and our lock has renamed or removed the file that
+    // we hold.
     struct stat held {};
     struct stat named {};
-    // Some network file systems know no locks; there we trust that nobody else writes this file.
+    // Some network file systems have no locks; there we assume that nobody else writes this file.
     const bool locked = ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
-    // Of what was there before, no link or pipe and no file of somebody else is written to.
+    // Never writes to a link, a pipe or another user's file that was there before.
     const bool ours =
         locked && ::fstat(descriptor, &held) == 0 &&
         (made || (S_ISREG(held.st_mode) && held.st_uid == ::geteuid() && held.st_nlink == 1)) &&
@@ -114,7 +115,8 @@ void AtomicFile::commit() {
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail(errno);
   ::close(descriptor_);
   descriptor_ = -1;
-  // The rename itself is made durable too; a file system that cannot is no reason to fail.
+  // The rename itself is made durable too; a file system that does not support this is no reason
+  // to fail.
   const std::filesystem::path folder = path_.has_parent_path() ? path_.parent_path() : ".";
   const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory >= 0) {

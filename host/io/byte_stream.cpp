@@ -30,7 +30,7 @@ ByteStream::~ByteStream() {
   if (compressed_) inflateEnd(&inflate_);
 }
 
-// Keeps what is unused and fills the rest of the buffer.
+// Keeps the unused bytes and fills the rest of the buffer.
 void ByteStream::refill() {
   std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
   end_ -= begin_;

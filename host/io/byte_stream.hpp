@@ -11,8 +11,8 @@
 
 namespace clipk::io {
 
-/// The content of a regular file, inflated where the file is compressed by gzip, which its first
-/// bytes say. Front to back, in memory that does not depend on the file.
+/// The content of a regular file, inflated where its first bytes are those of gzip. Read front to
+/// back, in memory that does not depend on the file's size.
 class ByteStream {
  public:
   /// @param what names the kind of file in messages, as "an IDX file".
@@ -24,7 +24,7 @@ class ByteStream {
   /// For messages, and the size on disk.
   const InputFile& file() const { return file_; }
   bool compressed() const { return compressed_; }
-  /// Reads up to so many bytes; fewer only at the end. The end of a gzip stream is reached, and its
+  /// Reads up to `size` bytes; fewer only at the end. The end of a gzip stream is reached, and its
   /// checksum compared, when a read gives fewer.
   std::size_t read(void* data, std::size_t bytes);
 
@@ -35,7 +35,7 @@ class ByteStream {
   InputFile file_;
   std::int64_t left_;                  // bytes not yet read from the file
   std::vector<unsigned char> buffer_;  // as they are in the file
-  std::size_t begin_ = 0, end_ = 0;    // of what is unused in the buffer
+  std::size_t begin_ = 0, end_ = 0;    // of the unused bytes in the buffer
   bool compressed_ = false;
   bool ended_ = false;  // the last gzip member
   z_stream inflate_{};

@@ -59,7 +59,7 @@ constexpr std::array<Magic, 30> kMagics{{
 
 bool begins(std::string_view text, std::string_view magic) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  // Of web pages either case and blanks before it will do.
+  // Web pages may begin in either case and after blanks.
   if (magic.front() == '<') {
     const std::size_t first = text.find_first_not_of(" \t\r\n");
     text.remove_prefix(std::min(first, text.size()));
@@ -79,7 +79,7 @@ std::string described(const Magic& magic) {
   return magic.way == nullptr ? magic.kind : std::string(magic.kind) + " (" + magic.way + ")";
 }
 
-// A character may be cut at the end.
+// The last character may be cut off.
 bool is_text(std::string_view text) {
   if (text.empty()) return false;
   while (!text.empty()) {

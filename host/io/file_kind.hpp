@@ -5,18 +5,19 @@
 #include <string>
 #include <string_view>
 
-// What a file is that is not what was expected, for messages. Often its first bytes tell, and then
-// what it takes to convert it can be said, too.
+// Tells for messages what an unexpected file is. Often its first bytes show the kind, and the
+// message can then say how to convert it.
 namespace clipk::io {
 
-/// First bytes that are enough for file_kind.
+/// The number of first bytes that file_kind needs.
 constexpr std::size_t kKindBytes = 512;
 
-/// The kind of a file that begins so, and in brackets how to get from it to a kind that is read; as
-/// "an HDF5 file (h5py reads it, numpy.save writes its arrays)". None where they do not tell.
+/// The kind of a file with these first bytes, and in brackets how to convert it to a kind that is
+/// read; as "an HDF5 file (h5py reads it, numpy.save writes its arrays)". None where the bytes do
+/// not show it.
 std::optional<std::string> file_kind(std::string_view start);
 
-/// The same of a file that is text, where it is a text of a kind that says so.
+/// The same for a text file whose first characters show its kind.
 std::optional<std::string> kind_of_text(std::string_view start);
 
 /// As file_kind, or else "text" or "other bytes".

@@ -11,7 +11,7 @@
 namespace clipk::io {
 
 InputFile::InputFile(const std::filesystem::path& path, const char* what) : Source(path.string()) {
-  // Not blocking, so that a pipe without a writer is refused and not waited for.
+  // Opens without blocking, so that a pipe without a writer is refused instead of waited for.
   descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor_ < 0) fail(what, std::strerror(errno));
   struct stat status {};

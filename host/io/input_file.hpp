@@ -8,7 +8,7 @@
 
 namespace clipk::io {
 
-/// A regular file; its size is that of when it was opened.
+/// A regular file; its size is the one when it was opened.
 class InputFile : public Source {
  public:
   /// @param what names the kind of file in messages, as "a .npy file".
@@ -18,7 +18,7 @@ class InputFile : public Source {
   void read(void* data, std::size_t bytes) override;
   /// The next byte read is the one at `offset` from the start.
   void seek(std::int64_t offset);
-  /// Another descriptor of the open file, with the same place in it. Whoever asks closes it.
+  /// Another descriptor of the open file, at the same position. The caller closes it.
   int duplicate() const;
 
  private:

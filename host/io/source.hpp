@@ -9,8 +9,8 @@
 
 namespace clipk::io {
 
-/// Bytes of a known number that are read front to back: a file, or a part of one. Every failure is
-/// an Error with name and reason.
+/// A known number of bytes that are read front to back: a file, or a part of one. Every failure
+/// throws an Error with name and reason.
 class Source {
  public:
   Source(const Source&) = delete;
@@ -18,10 +18,10 @@ class Source {
   virtual ~Source() = default;
 
   const std::string& name() const { return name_; }  ///< for messages
-  std::int64_t size() const { return size_; }        ///< in bytes, as is known before reading
-  /// Reads exactly so many bytes.
+  std::int64_t size() const { return size_; }        ///< in bytes, known before reading
+  /// Reads exactly `size` bytes.
   virtual void read(void* data, std::size_t bytes) = 0;
-  /// To be called when size() bytes were read: checks what only the end can tell (checksums).
+  /// To be called after size() bytes were read: checks what is known only at the end (checksums).
   virtual void finish() {}
   /// Throws "NAME: expected EXPECTED, got GOT".
   [[noreturn]] void fail(const std::string& expected, const std::string& got) const {

@@ -16,9 +16,9 @@ namespace {
 
 constexpr double kGround = 0.06;
 constexpr double kEdge = 2;
-constexpr double kSide = 32;  // that lengths are given for
+constexpr double kSide = 32;  // side of the image in which lengths are given
 
-// All are wider than high, so that a rotation means the same of each.
+// All are wider than high, so that a rotation means the same for each.
 const std::vector<std::string> kShapes{"bar", "chevron", "half disc"};
 
 // The distance of (u, v) to a shape of radius about 1, negative inside.
@@ -26,7 +26,7 @@ double distance_to(std::int32_t shape, double u, double v) {
   switch (shape) {
     case 0:
       return std::max(std::abs(u) - 1, std::abs(v) - .36);
-    case 1: {  // two arms at right angles, up from (0, -.5)
+    case 1: {  // two arms at right angles, up from (0, -0.5)
       const double across = v + .5 - std::abs(u), along = v + .5 + std::abs(u);
       return std::max({std::abs(across) / std::numbers::sqrt2 - .3,
                        along / std::numbers::sqrt2 - 1.25, -.35 - (v + .5)});

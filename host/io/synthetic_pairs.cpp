@@ -12,7 +12,7 @@
 namespace clipk {
 namespace {
 
-// Of COCO-500: lengths and cosine of the means, and variances about them.
+// Values of COCO-500: lengths and cosine of the means, and the variances about them.
 constexpr double kImageMean = .7297;
 constexpr double kTextMean = .7184;
 constexpr double kMeanCosine = .3088;

@@ -31,7 +31,7 @@ ArrayFormat known_format(const std::filesystem::path& file) {
   return *format;
 }
 
-// The name of the only array of numbers.
+// The name of the array of numbers, where there is just one.
 std::string only_name(const std::filesystem::path& file) {
   const std::vector<ArrayEntry> entries = list_arrays(file);
   const auto readable = [](const ArrayEntry& entry) { return entry.problem.empty(); };
@@ -78,10 +78,9 @@ std::optional<ArrayFormat> array_format(const std::filesystem::path& file) {
   if (begins("\x93N"sv)) return ArrayFormat::npy;
   if (begins("PK\3\4"sv) || begins("PK\5\6"sv)) return ArrayFormat::npz;
   if (begins("\x1F\x8B"sv)) return ArrayFormat::idx;
-  // A header's length in 8 bytes (the last of them 0, which no text has), and its JSON, which may
-  // stand after blanks. IDX labels
-  // may have that byte there too, but of their 8 bytes before it the last 4 are a count, above 0,
-  // and as a length it would be vast.
+  // A header's length in 8 bytes (the last of them 0, which text does not contain) and its JSON,
+  // perhaps after blanks. IDX labels may have the same byte there, but the last 4 of their first 8
+  // bytes are a count above 0, which would make the length enormous.
   const bool json = opened.size() >= 9 && start[7] == 0 &&
                     std::strchr("{ \t\r\n", start[8]) != nullptr && start[8] != 0;
   const bool vast = std::any_of(start + 4, start + 8, [](unsigned char byte) { return byte != 0; });

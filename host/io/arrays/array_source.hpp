@@ -11,9 +11,9 @@
 
 namespace clipk::io {
 
-/// An array in a file of whatever kind: what is said of its elements, and these.
+/// An array in a file of any kind: the description of its elements, and the elements.
 struct ArraySource {
-  std::unique_ptr<Source> elements;  ///< stands at the first; keeps its file open
+  std::unique_ptr<Source> elements;  ///< at the first element; keeps its file open
   NpyHeader header;                  ///< type, byte order, order of the axes, shape and size
 
   /// All elements, to be called once.
@@ -21,7 +21,7 @@ struct ArraySource {
   NpyArray<T> array() const {
     return read_array<T>(*elements, header);
   }
-  /// The same of an array of two axes, or one.
+  /// The same for an array of two axes, or one.
   template <class T>
   Matrix<T> matrix() const {
     return read_matrix<T>(*elements, header);
@@ -32,13 +32,13 @@ struct ArraySource {
   }
 };
 
-/// One array of a file of a known kind.
+/// One array from a file of a known kind.
 ArraySource open_npy(const std::filesystem::path& path);
 ArraySource open_npz(const std::filesystem::path& path, const std::string& name);
 ArraySource open_safetensors(const std::filesystem::path& path, const std::string& name);
 ArraySource open_idx(const std::filesystem::path& path);
 
-/// One array of a file of any kind, as clipk::read_array takes it: "FILE" or "FILE:NAME".
+/// One array from a file of any kind, as clipk::read_array takes it: "FILE" or "FILE:NAME".
 ArraySource open_array(const std::filesystem::path& path);
 
 }  // namespace clipk::io

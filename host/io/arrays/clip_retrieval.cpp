@@ -115,7 +115,7 @@ Matrix<float> read_clip_retrieval(const fs::path& folder, Modality modality) {
       if (said && *said != here) other_rows(path, here, known->second, *said);
     }
     cols = width;
-    // Of rows without columns a file may say any number.
+    // A file may claim any number of rows without columns.
     if (__builtin_add_overflow(rows, here, &rows)) {
       throw Error(path.string() + ": expected fewer than 2^63 rows of all parts, got more");
     }

@@ -84,8 +84,8 @@ constexpr DType dtype_of() {
   if constexpr (std::is_same_v<T, std::uint64_t>) return DType::uint64;
 }
 
-// The value in the type To. False where To has no such value: an integer type holds it exactly or
-// not at all, a float type rounds but does not turn a finite value into an infinite one.
+// Converts to the type To. False where To cannot hold the value: an integer type must hold it
+// exactly, a float type rounds but does not turn a finite value into an infinite one.
 template <class To, class From>
 bool convert(From from, To& to) {
   if constexpr (kIs16Bit<From>) {
@@ -168,7 +168,7 @@ void reorder(const std::vector<std::int64_t>& shape, const T* in, T* out, bool t
   const std::int64_t count = element_count(shape);
   if (count == 0) return;  // strides are products of extents above 0, which overflow nowhere
   const std::size_t rank = shape.size();
-  std::vector<std::int64_t> stride(rank, 1);  // of the Fortran order
+  std::vector<std::int64_t> stride(rank, 1);  // in Fortran order
   for (std::size_t k = 1; k < rank; ++k) stride[k] = stride[k - 1] * shape[k - 1];
   std::vector<std::int64_t> index(rank, 0);
   std::int64_t fortran = 0;

@@ -12,8 +12,8 @@ namespace clipk {
 class AtomicFile;
 }
 
-// Elements of arrays as files hold them, to and from those in memory: byte order, type and order of
-// the axes. Of the header only these and the shape count; the source stands at the first element.
+// Converts elements of arrays between files and memory: byte order, type and order of the axes.
+// Only these and the shape are used of the header; the source stands at the first element.
 namespace clipk::io {
 
 /// All elements, in C order, converted as read_npy says. The source is then at its end.
@@ -25,14 +25,14 @@ Matrix<T> read_matrix(Source& source, const NpyHeader& header);
 /// The same for rank 1. Axes of length 1 beyond one do not count.
 template <class T>
 std::vector<T> read_vector(Source& source, const NpyHeader& header);
-/// The same of any rank as clipk::read_features takes it: one row for each index of the first axis,
-/// bytes (uint8) divided by 255.
+/// The same for any rank, as clipk::read_features takes it: one row for each index of the first
+/// axis, bytes (uint8) divided by 255.
 Matrix<float> read_rows(Source& source, const NpyHeader& header);
 
 /// A shape without its axes of length 1, as long as two are left: (n, 1, d) is (n, d).
 std::vector<std::int64_t> matrix_shape(std::vector<std::int64_t> shape);
 
-/// The type that elements T are written as.
+/// The type as which elements of type T are written.
 template <class T>
 DType stored_type(const NpyFormat& format);
 

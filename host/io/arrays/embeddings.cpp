@@ -33,7 +33,7 @@ void check_modality(MatrixView<const float> rows, const std::string& name) {
   }
 }
 
-// Of unit rows: rows that differ in length alone are one point under cosine.
+// Of unit rows: rows that differ only in length are the same point under cosine.
 void check_directions(MatrixView<const float> rows, const std::string& name) {
   constexpr float kRounding = 1e-6F;
   for (std::int64_t i = 1; i < rows.rows; ++i) {
@@ -54,9 +54,9 @@ EmbeddingPairs prepared(EmbeddingPairs pairs, const std::string& images, const s
   return pairs;
 }
 
-// What may be behind rows of one modality that are a multiple of the other's.
+// Possible reasons for rows of one modality that are a multiple of the other's.
 std::string several_of_each(std::int64_t images, std::int64_t texts) {
-  constexpr std::int64_t kMost = 100;  // that anybody writes
+  constexpr std::int64_t kMost = 100;  // more captions per image are implausible
   if (images < 2 || texts < 2 || std::max(texts / images, images / texts) > kMost) return "";
   if (texts % images == 0) {
     return " (" + std::to_string(texts / images) + " texts an image? Keep one of each)";
@@ -76,7 +76,7 @@ struct PairNames {
   const char* images;
   const char* texts;
 };
-// Of the arrays in a file that holds both modalities under names people use.
+// The arrays of a file that holds both modalities under common names.
 std::optional<PairNames> names_of_both(const std::filesystem::path& path) {
   const ArrayPath parts = split_array_path(path);
   if (!parts.name.empty()) return std::nullopt;

@@ -24,8 +24,8 @@ std::uint16_t double_to_half(double value) {
   if (magnitude >= 65520) return static_cast<std::uint16_t>(sign | 0x7C00u);
   int exponent = -14;
   if (magnitude >= 0x1p-14) exponent = std::ilogb(magnitude);
-  // Steps of 2^(exponent - 10); nearbyint rounds ties to even, and a carry into the next binade is
-  // a carry into the exponent's bits.
+  // Steps of 2^(exponent - 10). nearbyint rounds ties to even; a carry out of the fraction
+  // correctly increments the exponent.
   const auto steps =
       static_cast<std::uint32_t>(std::nearbyint(std::ldexp(magnitude, 10 - exponent)));
   return static_cast<std::uint16_t>(sign + (static_cast<std::uint32_t>(exponent + 14) << 10) +
@@ -38,8 +38,8 @@ float bfloat16_to_float(std::uint16_t value) {
 
 std::uint16_t double_to_bfloat16(double value) {
   if (std::isnan(value)) return std::signbit(value) ? 0xFFC0u : 0x7FC0u;
-  // First to odd in float32 (towards zero, with the last bit set where anything was lost), so that
-  // the second rounding sees on which side of a tie the value was.
+  // Rounds to odd in float32 first (towards zero, with the last bit set where anything was lost),
+  // so that the second rounding knows on which side of a tie the value was.
   const auto nearest = static_cast<float>(value);
   auto bits = std::bit_cast<std::uint32_t>(nearest);
   if (std::isfinite(value) && static_cast<double>(nearest) != value) {

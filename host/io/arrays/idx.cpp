@@ -120,7 +120,7 @@ IdxFile read_idx(const std::filesystem::path& path) {
     check_packed_size(file.name(), static_cast<std::uint64_t>(bytes),
                       static_cast<std::uint64_t>(file.size()));
   }
-  // What a gzip stream holds is known at its end only: memory grows with what has come.
+  // The size of a gzip stream's content is known only at its end: memory grows with the bytes read.
   const auto wanted = static_cast<std::size_t>(bytes - header);
   while (idx.bytes.size() < wanted) {
     const std::size_t had = idx.bytes.size();

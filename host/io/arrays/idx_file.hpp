@@ -9,17 +9,17 @@
 
 namespace clipk::io {
 
-/// An IDX file as it is: its elements are big-endian.
+/// An IDX file as stored: its elements are big-endian.
 struct IdxFile {
   DType dtype = DType::uint8;
   std::vector<std::int64_t> shape;
   std::vector<unsigned char> bytes;
 };
 
-/// @throws Error as read_idx_images, but for what it asks of the shape.
+/// @throws Error as read_idx_images, except for its conditions on the shape.
 IdxFile read_idx(const std::filesystem::path& path);
 
-/// One row an image.  @param path for messages
+/// One row per image.  @param path for messages
 Matrix<float> idx_images(const std::filesystem::path& path, const IdxFile& idx, float divisor);
 
 }  // namespace clipk::io

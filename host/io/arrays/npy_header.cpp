@@ -46,7 +46,7 @@ namespace io {
 namespace {
 
 constexpr std::string_view kMagic{"\x93NUMPY", 6};
-// A real one has some hundred bytes, NumPy takes 10,000; an archive may have many.
+// A real header has some hundred bytes, NumPy accepts 10,000; an archive may hold many headers.
 constexpr std::int64_t kMaximumHeader = 1 << 16;
 constexpr std::size_t kMaximumRank = 64;  // as NumPy
 
@@ -138,7 +138,7 @@ class Dictionary {
       if (error == std::errc::result_out_of_range) file_.fail("extents below 2^63", "a larger one");
       if (error != std::errc{} || extent < 0) malformed("an extent of at least 0");
       at_ += static_cast<std::size_t>(end - begin);
-      take_word("L");  // Python 2 wrote long integers so
+      take_word("L");  // Python 2 wrote long integers this way
       shape.push_back(extent);
       if (shape.size() > kMaximumRank) file_.fail("at most 64 dimensions", "more");
       if (!next_is(')')) take(',');
@@ -253,7 +253,7 @@ std::string header_bytes(DType dtype, bool big_endian, bool fortran_order,
                                      : '<') +
                      type.code + "', 'fortran_order': " + (fortran_order ? "True" : "False") +
                      ", 'shape': " + shape_text(shape) + ", }";
-  // 10 bytes go before the text; the data start at a multiple of 64, after a newline.
+  // 10 bytes precede the text; the data start at a multiple of 64, after a newline.
   constexpr std::size_t kPrefix = 10;
   text.append(63 - (kPrefix + text.size()) % 64, ' ');
   text += '\n';

@@ -18,8 +18,8 @@ std::string header_bytes(DType dtype, bool big_endian, bool fortran_order,
 /// "(2, 500, 512)", as Python writes a tuple.
 std::string shape_text(const std::vector<std::int64_t>& shape);
 
-/// The number of elements, or -1 where that of the extents above 0 overflows: NumPy, too, has no
-/// empty array of such a shape, and products of some of the extents need no check.
+/// The number of elements, or -1 where the product of the extents above 0 overflows. NumPy has no
+/// empty array of such a shape either, and products of some of the extents then need no check.
 std::int64_t element_count(const std::vector<std::int64_t>& shape);
 
 }  // namespace clipk::io

@@ -43,7 +43,7 @@ struct Npz {
     archive.file().fail("an array called " + io::printable(name), io::name_list(names));
   }
 
-  // Other files that are zip archives, which a member of theirs tells.
+  // Other kinds of files that are zip archives; each is recognised by one of its members.
   void refuse_kin(const std::string& member) const {
     constexpr const char* kArrays = "a zip archive of .npy files";
     if (member == "data.pkl" || member.ends_with("/data.pkl")) {

@@ -5,9 +5,9 @@
 namespace clipk::io {
 namespace {
 
-// Deflate packs 258 bytes into 2 bits at best.
+// Deflate packs at most 258 bytes into 2 bits.
 constexpr std::uint64_t kMostDeflate = 1032;
-// What few data do, such as one-hot rows; of a gibibyte and less it does no harm.
+// Few data exceed this, such as one-hot rows; up to 1 GiB it does no harm.
 constexpr std::uint64_t kMostRatio = 200;
 constexpr std::uint64_t kSmall = std::uint64_t{1} << 30;
 

@@ -5,10 +5,10 @@
 
 namespace clipk::io {
 
-/// Refuses what would be inflated to a size out of all proportion: more than deflate can pack, or
-/// more than 1 GiB of which every packed byte makes more than 200.
+/// Refuses data that would inflate out of all proportion: to more than deflate can pack, or to more
+/// than 1 GiB at over 200 bytes per packed byte.
 /// @param name for messages  @param size after inflation, as the file claims
-/// @param packed bytes, that are really there
+/// @param packed bytes that are present
 /// @throws Error
 void check_packed_size(const std::string& name, std::uint64_t size, std::uint64_t packed);
 

@@ -11,14 +11,14 @@
 namespace clipk::io {
 namespace {
 
-// Thrift's compact protocol, as far as it takes to skip what comes before a field:
+// Thrift's compact protocol, as far as needed to skip the fields before the wanted one:
 // https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
-// FileMetaData of Parquet is 1: version, 2: the schema, 3: num_rows (int64), and more.
+// FileMetaData of Parquet has fields 1: version, 2: the schema, 3: num_rows (int64), and more.
 class CompactReader {
  public:
   explicit CompactReader(std::string_view bytes) : bytes_(bytes) {}
 
-  /// The value of an integer field of the struct that begins here.
+  /// The value of an integer field in the struct that begins here.
   std::optional<std::int64_t> integer_field(int wanted) {
     std::int64_t id = 0;
     while (true) {
@@ -72,7 +72,7 @@ class CompactReader {
     const std::uint64_t value = varint();
     return static_cast<std::int64_t>(value >> 1) ^ -static_cast<std::int64_t>(value & 1);
   }
-  // The type of the next field; its number counts on from the last one, or is said in full.
+  // The type of the next field; its number is a difference to the last one, or is given in full.
   int field(std::int64_t& id) {
     const unsigned head = byte();
     const int type = static_cast<int>(head & 15);
@@ -92,7 +92,7 @@ class CompactReader {
       at_ += count;
     }
   }
-  // Every element takes a byte at least, so no count can hold this up beyond the end.
+  // Every element takes at least one byte, so a false count cannot make this loop past the end.
   void skip_elements(int type, std::uint64_t count, int depth) {
     for (std::uint64_t i = 0; i < count && !failed_; ++i) {
       if (type == kTrue || type == kFalse) {

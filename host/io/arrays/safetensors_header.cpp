@@ -14,9 +14,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::int64_t kMaximumHeader = 100'000'000;  // as the reference implementation
+constexpr std::int64_t kMaximumHeader = 100'000'000;  // as in the reference implementation
 constexpr std::int64_t kMaximumRank = 64;
-constexpr int kMaximumDepth = 127;  // as the reference implementation
+constexpr int kMaximumDepth = 127;  // as in the reference implementation
 constexpr std::int64_t kLengthBytes = 8;
 constexpr const char* kMetadata = "__metadata__";
 
@@ -25,7 +25,7 @@ struct Type {
   std::int64_t bits;
   std::optional<DType> dtype;
 };
-// In the order of the reference implementation, which writes tensors of the last first.
+// In the order of the reference implementation, which writes tensors of the last type first.
 constexpr std::array<Type, 22> kTypes{{{"BOOL", 8, DType::boolean},
                                        {"F4", 4, {}},
                                        {"F6_E2M3", 6, {}},
@@ -64,9 +64,9 @@ const Type* type_named(const std::string& name) {
             "JSON of another form");
 }
 
-// The header as JSON. What no header of tensors has is refused while it is read, before it takes
-// memory: names that come twice, depth, long lists. As the reference implementation does, it leaves
-// out what else is said of a tensor.
+// The header as JSON. Repeated names, deep nesting and long lists occur in no valid header; they
+// are refused while reading, before they take memory. Other fields of a tensor are left out, as in
+// the reference implementation.
 Json parsed(const std::string& text, const Source& file) {
   std::vector<std::set<std::string>> names;
   std::int64_t extents = 0;
@@ -102,7 +102,7 @@ Json parsed(const std::string& text, const Source& file) {
     }
     return true;
   };
-  // The library would take a NUL for the end.
+  // The JSON library would take a NUL for the end.
   if (text.find('\0') != std::string::npos) {
     file.fail("a safetensors header in JSON", "a NUL byte");
   }
@@ -116,7 +116,7 @@ Json parsed(const std::string& text, const Source& file) {
   }
 }
 
-// Reads what the header says of one tensor.
+// Reads the header's entry for one tensor.
 class TensorReader {
  public:
   TensorReader(const Source& file, const std::string& name, const Json& json)
@@ -183,7 +183,7 @@ class TensorReader {
 
 std::map<std::string, std::string> metadata_of(const Source& file, const Json& json) {
   std::map<std::string, std::string> metadata;
-  if (json.is_null()) return metadata;  // as the reference implementation: the same as none
+  if (json.is_null()) return metadata;  // as in the reference implementation: the same as none
   if (!json.is_object()) fail_form(file);
   for (const auto& [key, value] : json.items()) {
     if (!value.is_string()) {

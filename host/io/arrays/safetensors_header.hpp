@@ -10,10 +10,10 @@ namespace clipk::io {
 /// Reads and checks the header.
 SafetensorsHeader read_safetensors_header(InputFile& file);
 
-/// "F32" of float32.
+/// "F32" for float32.
 const char* safetensors_type(DType dtype);
 
-/// The place of a type in the order in which tensors are written: of these the last comes first.
+/// The place of a type in the order of types; tensors of the last type are written first.
 int safetensors_rank(DType dtype);
 
 }  // namespace clipk::io

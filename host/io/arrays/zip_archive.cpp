@@ -12,7 +12,7 @@
 namespace clipk::io {
 namespace {
 
-// Of a member's two records, beside its bytes and its name.
+// Bytes of a member's two records, beside its content and its name.
 constexpr zip_uint64_t kMemberBytes = 30 + 46;
 
 class MemberSource : public Source {
@@ -63,7 +63,7 @@ ZipArchive::ZipArchive(const std::filesystem::path& path) : file_(path, "a .npz 
     file_.fail("a .npz file (a zip archive)", "one that cannot be opened: " + reason);
   }
   const auto file_size = static_cast<zip_uint64_t>(file_.size());
-  zip_uint64_t least = 0;  // bytes that members take side by side
+  zip_uint64_t least = 0;  // bytes that members take if they share none
   const zip_int64_t count = zip_get_num_entries(zip_.get(), 0);
   for (zip_int64_t i = 0; i < count; ++i) {
     const auto index = static_cast<zip_uint64_t>(i);

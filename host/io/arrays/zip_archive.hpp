@@ -25,7 +25,7 @@ class ZipArchive {
 
   const InputFile& file() const { return file_; }
   const std::vector<Member>& members() const { return members_; }
-  /// The unpacked bytes of a member. What the archive says of it was checked.
+  /// The unpacked bytes of a member, whose size in the archive's directory was checked.
   /// @param name for messages
   std::unique_ptr<Source> open(const Member& member, const std::string& name);
 

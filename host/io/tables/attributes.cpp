@@ -20,7 +20,7 @@ namespace {
 
 using io::Cell;
 
-// How software writes a value that is missing: what pandas takes for one.
+// Texts that stand for a missing value: those that pandas takes for one.
 bool is_missing(const std::string& text) {
   static const std::set<std::string_view> kMissing{
       "",     "#N/A",   "#N/A N/A", "#NA",     "-1.#IND", "-1.#QNAN", "-NaN",
@@ -29,7 +29,7 @@ bool is_missing(const std::string& text) {
   return kMissing.contains(text);
 }
 
-// Of a number that float64 does not hold: whether it is too near to 0.
+// For a number outside float64's range: whether it is too near to 0.
 bool is_tiny(std::string_view text) {
   if (text.starts_with('-')) text.remove_prefix(1);
   const std::size_t e = text.find_first_of("eE");
@@ -47,7 +47,7 @@ bool is_tiny(std::string_view text) {
   return __builtin_add_overflow(power, value, &power) ? negative : power < 0;
 }
 
-// A number beyond what float64 holds is an infinite one, and one below is 0.
+// A number beyond float64's range becomes infinite, and one too near to 0 becomes 0.
 std::optional<double> number_in(std::string_view text) {
   if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
   double value = 0;
@@ -65,7 +65,7 @@ std::optional<double> number_with_comma(std::string text) {
   return number_in(text);
 }
 
-// Whether a comma may part thousands as well as it may stand for the point: "1,234".
+// Whether a comma may either separate thousands or be the decimal point: "1,234".
 bool is_ambiguous(const std::string& text) {
   std::string_view digits = text;
   if (digits.starts_with('+') || digits.starts_with('-')) digits.remove_prefix(1);
@@ -73,8 +73,8 @@ bool is_ambiguous(const std::string& text) {
   return comma >= 1 && comma <= 3 && digits[0] != '0' && digits.size() == comma + 4;
 }
 
-// What names something although it is a number, and is equal to others as a number that are not
-// equal: "007", and a whole number of more digits than float64 tells apart.
+// Whether a number is rather a name, because different texts would become the same number: "007",
+// and an integer with more digits than float64 distinguishes.
 bool is_code(std::string_view text) {
   constexpr std::size_t kMostDigits = 15;
   if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
@@ -85,18 +85,18 @@ bool is_code(std::string_view text) {
          (rest.empty() || (rest[0] == '.' && rest.find_first_not_of('0', 1) == rest.npos));
 }
 
-// Digits, points and commas alone, and of these both or several.
+// Only digits, points and commas, with both points and commas or several of one.
 bool looks_like_a_number(const std::string& text) {
   const std::size_t first = text.starts_with('+') || text.starts_with('-') ? 1 : 0;
   return text.size() > first && text.find_first_not_of("0123456789.,", first) == text.npos &&
          text.find_first_of("0123456789", first) == first && text.find(',') != text.npos;
 }
 
-// One column of the file, with its numbers if all that stands there are numbers.
+// One column of the file, with its numbers if all its fields are numbers.
 struct Column {
   std::string name;
   std::vector<const Cell*> cells = {};  // null: missing
-  std::vector<double> numbers = {};     // NaN: missing; empty: these are none
+  std::vector<double> numbers = {};     // NaN: missing; empty: the fields are not numbers
   std::int64_t known = 0;               // fields that are not missing
 
   bool numeric() const { return !numbers.empty(); }
@@ -105,7 +105,7 @@ struct Column {
       return std::isnan(number) || (std::isfinite(number) && number == std::floor(number));
     });
   }
-  // Up to `most + 1`.
+  // Counted up to `most + 1`.
   std::int64_t count_different(std::int64_t most) const {
     std::set<double> values;
     std::set<std::string_view> texts;
@@ -128,7 +128,7 @@ std::string class_name_of(double number) {
   return std::to_string(number);
 }
 
-// Numbers by their value, names by the alphabet.
+// Numbers in order of value, names in alphabetical order.
 template <class Key, class KeyOf>
 Factor classes_by(const Column& column, const KeyOf& key_of) {
   Factor factor{.name = column.name};
@@ -171,7 +171,7 @@ class AttributeTable {
     std::set<std::string> names;
     for (std::size_t j = 0; j < table_.names.size(); ++j) {
       const std::string& name = table_.names[j];
-      if (name.empty() || name.starts_with("Unnamed: ")) {  // as pandas calls one without
+      if (name.empty() || name.starts_with("Unnamed: ")) {  // as pandas names one without a name
         add_unnamed(j);
         continue;
       }
@@ -234,7 +234,7 @@ class AttributeTable {
     return column;
   }
 
-  // A column without a name that numbers the rows, as pandas and R write it, is no attribute.
+  // A column without a name that numbers the rows, as pandas and R write, is no attribute.
   void add_unnamed(std::size_t j) {
     const std::string number = std::to_string(j + 1);
     std::string name = "column " + number;
@@ -264,7 +264,8 @@ class AttributeTable {
     if (column.known == 0) return;
     if (!points) {
       if (!look_alike && !commas) return;
-      // What a comma means must be certain: between semicolons it can be no delimiter.
+      // The meaning of a comma must be certain: in a file delimited by semicolons it is
+      // no delimiter.
       if (!commas || table_.delimiter == ',' || (ambiguous && table_.delimiter != ';')) {
         const Cell& odd = **std::find_if(column.cells.begin(), column.cells.end(), [](auto* cell) {
           return cell != nullptr && !number_in(cell->text);
@@ -283,7 +284,7 @@ class AttributeTable {
     }
   }
 
-  // Why a column says nothing of its rows; empty where it does.
+  // Why a column gives no information on its rows; empty where it does.
   std::string uselessness(const Column& column) const {
     if (column.known == 0) return "no values";
     if (column.known < std::min<std::int64_t>(kFewestKnown, rows())) {
@@ -351,7 +352,7 @@ class AttributeTable {
     return factor;
   }
 
-  static constexpr std::int64_t kFewestKnown = 3;  // to be correlated with anything
+  static constexpr std::int64_t kFewestKnown = 3;  // values needed for a correlation
   static constexpr double kMostValue = std::numeric_limits<float>::max();
 
   io::Table table_;

@@ -28,7 +28,7 @@ std::vector<std::string> parts_of(std::string_view text, char separator) {
   }
 }
 
-// In lower case, words parted by single spaces, with one at either end: " a dog s bed ".
+// Lower-case words separated by single spaces, with one at either end: " a dog s bed ".
 std::string words_of(std::string_view text) {
   std::string words = " ";
   for (const char c : text) {

@@ -12,12 +12,12 @@
 namespace clipk {
 namespace {
 
-// `hash(i)` is equal where `equal(i, j)`.
+// hash(i) == hash(j) where equal(i, j).
 std::vector<std::vector<std::int64_t>> groups_of_equals(
     std::int64_t count, const std::function<std::uint64_t(std::int64_t)>& hash,
     const std::function<bool(std::int64_t, std::int64_t)>& equal) {
   struct Chain {
-    std::int64_t next = -1;   // the first of another group under the same hash
+    std::int64_t next = -1;   // the first row of another group with the same hash
     std::int64_t group = -1;  // in `groups`, once there are two
   };
   std::vector<Chain> chains(static_cast<std::size_t>(count));
@@ -71,7 +71,7 @@ std::vector<std::string> read_captions(const std::filesystem::path& path, std::i
 
 std::vector<std::vector<std::int64_t>> find_duplicate_rows(MatrixView<const float> matrix) {
   const auto hash = [&](std::int64_t i) {
-    std::uint64_t value = 0xCBF29CE484222325;  // FNV-1a by words
+    std::uint64_t value = 0xCBF29CE484222325;  // FNV-1a over words
     for (std::int64_t j = 0; j < matrix.cols; ++j) {
       value = (value ^ std::bit_cast<std::uint32_t>(matrix(i, j) + 0.0F)) * 0x100000001B3;
     }

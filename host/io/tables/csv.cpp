@@ -29,7 +29,8 @@ std::string name_of(char delimiter) {
   }
 }
 
-// RFC 4180: fields may stand in quotes, where delimiters and line ends are text and "" is a quote.
+// RFC 4180: fields may be quoted; inside quotes, delimiters and line ends are text and "" is
+// a quote.
 class Parser {
  public:
   Parser(const Table& table, std::string_view text, std::int64_t line)
@@ -114,7 +115,7 @@ class Parser {
   std::int64_t line_;
 };
 
-// Takes "sep=;" and the end of its line off the text.
+// Removes "sep=;" and the end of its line from the text.
 std::optional<char> said_delimiter(std::string_view& text) {
   constexpr std::string_view kSays = "sep=";
   if (!text.starts_with(kSays) || text.size() < 6) return std::nullopt;
@@ -126,7 +127,7 @@ std::optional<char> said_delimiter(std::string_view& text) {
   return said;
 }
 
-// Those that stand in the first line outside quotes. A bar is one only where no other is there.
+// The delimiters in the first line outside quotes. A bar counts only where there is no other.
 std::string delimiters_in_first_line(std::string_view text) {
   std::string found;
   bool in_quotes = false;
@@ -145,7 +146,7 @@ bool is_digits(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == text.npos;
 }
 
-// Whether a comma between two fields may be a decimal one in every row.
+// Whether, in every row, a comma between two fields may be a decimal comma.
 bool may_hold_decimal_commas(const Table& table) {
   for (std::size_t j = 0; j < table.names.size(); ++j) {
     const bool may = std::all_of(table.rows.begin(), table.rows.end(), [&](const Record& row) {
@@ -173,7 +174,7 @@ bool rows_have_names(const Table& table) {
   return false;
 }
 
-// Of rows of one field more than there are names.
+// For rows with one field more than there are names.
 void leave_out_the_field_more(Table& table) {
   const auto all_empty = [&](std::size_t j) {
     return std::all_of(table.rows.begin(), table.rows.end(),
@@ -205,7 +206,7 @@ void parse(Table& table, std::string_view text, std::int64_t line) {
   const std::optional<Record> header = parser.next();
   if (!header) table.fail("a first line of column names", "an empty file");
   for (const Cell& cell : *header) table.names.push_back(cell.text);
-  std::vector<Cell> empty_lines;  // at the end they are no rows
+  std::vector<Cell> empty_lines;  // at the end these are not rows
   std::size_t fields = 0;
   while (std::optional<Record> record = parser.next()) {
     if (record->size() == 1 && record->front().text.empty()) {

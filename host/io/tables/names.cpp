@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::size_t kMostCharacters = 40;
 
-// Whether a terminal shows a character as such: none that controls (C0, DEL, C1), ends a line or
-// turns the direction of text.
+// Whether a terminal shows a character as such. Control characters (C0, DEL, C1), line ends and
+// characters that change the direction of text are not shown.
 bool shows(std::string_view character) {
   if (character.size() == 1) return character[0] >= ' ' && character[0] != 0x7F;
   if (character.size() == 2) return character >= "\u00A0";

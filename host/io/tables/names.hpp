@@ -4,20 +4,21 @@
 #include <string_view>
 #include <vector>
 
-// Names that files give their parts, in messages. They may hold anything, but a message is one line
-// that prints.
+// Prepares names from files for messages. Names may hold any bytes, but a message is one
+// printable line.
 namespace clipk::io {
 
-/// Cut after 40 characters; in UTF-8, with '?' for what is not or does not print.
+/// The name, cut after 40 characters, with '?' for bytes that are not UTF-8 and characters that do
+/// not print.
 std::string shown(std::string_view text);
 
 /// The same in quotes.
 std::string printable(std::string_view text);
 
-/// "FILE:MEMBER", as options name it.
+/// "FILE:MEMBER", as in options.
 std::string member_name(const std::string& file, std::string_view member);
 
-/// "a, b and 3 more", of what prints already.
+/// "a, b and 3 more", from names that are printable already.
 std::string list_of(const std::vector<std::string>& items);
 
 /// "'a', 'b' and 3 more", or "none".

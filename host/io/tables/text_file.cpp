@@ -29,7 +29,7 @@ std::string hexadecimal(unsigned char byte) {
                                          " (iconv -f WINDOWS-1252 -t UTF-8 converts Latin text)");
 }
 
-// A byte order mark may stand before it.
+// A byte order mark may precede it.
 bool begins_with_markup(std::string_view start) {
   if (start.starts_with(kByteOrderMark)) start.remove_prefix(kByteOrderMark.size());
   const std::size_t first = start.find_first_not_of(" \t\r\n");

@@ -19,7 +19,7 @@ std::size_t utf8_length(std::string_view text) {
 }
 
 bool is_blank(std::string_view text) {
-  // White space one after another: no character's bytes stand inside another's.
+  // White-space characters, concatenated: in UTF-8 no character's bytes occur inside another's.
   constexpr std::string_view kBlanks =
       " \t\n\v\f\r\u0085\u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
       "\u200A\u200B\u2028\u2029\u202F\u205F\u3000\uFEFF";
