@@ -15,7 +15,7 @@ namespace {
 
 __extension__ using Wide = __int128;
 
-// Every cluster within one class; every class within one cluster.
+// Whether every cluster lies within one class, and every class within one cluster.
 bool pure_clusters(const Contingency& table) {
   return table.cells.size() == table.col_sums.size();
 }
@@ -31,7 +31,7 @@ double entropy(const std::vector<std::int64_t>& sizes, std::int64_t points) {
   DoubleDouble sum;
   for (const std::int64_t size : sizes) {
     const double p = static_cast<double>(size) / n;
-    // Near 1 the logarithm is that of the small rest.
+    // Near 1 the logarithm is computed from the small difference from 1.
     sum += -p * (p > 0.5 ? math::log1p(-static_cast<double>(points - size) / n) : math::log(p));
   }
   return sum.value();
@@ -56,7 +56,7 @@ Information information(const Contingency& table) {
       const Wide expected = static_cast<Wide>(table.row_sums[static_cast<std::size_t>(cell.row)]) *
                             table.col_sums[static_cast<std::size_t>(cell.col)];
       const Wide excess = static_cast<Wide>(cell.count) * table.points - expected;
-      // Of n x / (a b), which is near 1 where the labelings are independent.
+      // The logarithm of n x / (a b), which is near 1 if the labelings are independent.
       const double log = math::log1p(static_cast<double>(excess) / static_cast<double>(expected));
       sum += exact_product(static_cast<double>(cell.count), log);
     }
@@ -80,13 +80,13 @@ double mean(double a, double b, Normalizer normalizer) {
   return (a + b) / 2;
 }
 
-// To 106 bits.
+// Rounds to 106 bits.
 DoubleDouble rounded(Wide value) {
   const auto high = static_cast<double>(value);
   return {high, static_cast<double>(value - static_cast<Wide>(high))};
 }
 
-// Ordered pairs of different points, by whether the two are together.
+// Numbers of ordered pairs of different points that are together in one or both labelings.
 struct Pairs {
   Wide both = 0;  // in truth and in predicted
   Wide classes = 0;
@@ -203,7 +203,7 @@ double normalized_mutual_info(const Contingency& table, Normalizer normalizer) {
 double adjusted_rand_index(const Contingency& table) {
   if (same_partition(table)) return 1;
   const Pairs count = pairs(table);
-  // Exact up to here: products of pairs need up to 250 bits.
+  // The counts are exact up to here. Their products would need up to 250 bits.
   const DoubleDouble tp = rounded(count.both);
   const DoubleDouble fn = rounded(count.classes - count.both);
   const DoubleDouble fp = rounded(count.clusters - count.both);

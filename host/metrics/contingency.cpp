@@ -11,12 +11,12 @@ namespace {
 constexpr const char* kName = "contingency";
 constexpr std::int64_t kMostPoints = std::int64_t{1} << 62;
 
-// Tables up to this many entries are cheap beside n points.
+// Tables of at most this many entries are cheap beside n points.
 std::int64_t direct_limit(std::int64_t n) {
   return 4 * n + 65536;
 }
 
-// The different labels of a vector, ascending, and the rank of each among them.
+// The distinct labels of a vector, ascending, and the rank of each among them.
 class LabelIndex {
  public:
   explicit LabelIndex(const std::vector<std::int32_t>& labels) {
@@ -48,7 +48,7 @@ class LabelIndex {
   std::vector<std::int32_t> rank_;  // by label; empty where labels are large numbers
 };
 
-// Sums from the cells; every class and every cluster has a cell.
+// Computes the sums from the cells; every class and every cluster has a cell.
 void add_up(Contingency& table) {
   table.row_sums.assign(table.classes.size(), 0);
   table.col_sums.assign(table.clusters.size(), 0);

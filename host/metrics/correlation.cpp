@@ -24,7 +24,7 @@ void check_pair(const char* op, double r, std::int64_t n) {
 
 // 1 / B(a, 1/2) for a multiple a of 1/2.
 double inverse_beta_of_half(double a) {
-  // Gamma(a + 1/2) / Gamma(a) by its asymptotic series, from where that has converged.
+  // Gamma(a + 1/2) / Gamma(a) by its asymptotic series, for a large enough to converge.
   double factor = 1;
   for (; a < 30; ++a) factor *= a / (a + 0.5);
   constexpr double kSeries[] = {-334477. / 128, 39325. / 16, 869. / 16, -399. / 8, -21. / 8,
@@ -59,7 +59,7 @@ double beta_fraction(double x, double a, double b) {
 double correlation_p_value(double r, std::int64_t n) {
   check_pair("correlation_p_value", r, n);
   if (std::isnan(r)) return 1;
-  // I(1 - r^2; n / 2 - 1, 1 / 2), from the side where its fraction converges.
+  // I(1 - r^2; n / 2 - 1, 1 / 2), computed from the side where its fraction converges.
   const double half = static_cast<double>(n) / 2 - 1;
   const double square = r * r, rest = (1 - std::abs(r)) * (1 + std::abs(r));
   if (rest == 0) return 0;
@@ -102,7 +102,7 @@ CorrelationTable chosen_correlations(Context& context, const char* op, const Cho
   cpu::parallel_chunks(threads, c * f, 256, [&](std::int64_t first, std::int64_t count) {
     for (std::int64_t i = first; i < first + count; ++i) {
       double& r = table.r.data()[i];
-      // Squares of float32 columns are far from both ends of float64's range.
+      // Squares of float32 values are far from both ends of float64's range.
       const double square = of_x.squares[static_cast<std::size_t>(i / f)] *
                             of_y.squares[static_cast<std::size_t>(i % f)];
       r = square > 0 ? std::clamp(r / std::sqrt(square), -1.0, 1.0)

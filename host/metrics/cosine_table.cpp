@@ -18,11 +18,11 @@ namespace clipk {
 namespace {
 
 constexpr const char* kTable = "cosine_table";
-constexpr std::int64_t kTileRows = 256;  // of the table, a task
+constexpr std::int64_t kTileRows = 256;  // rows of the table per task
 constexpr std::int64_t kBlockBytes = std::int64_t{16} << 20;
 
-// A block of the table, in tiles that are scaled while they are in cache: no copy of the images,
-// but where their lengths are extreme.
+// Computes a block of the table in tiles that are scaled while they are in cache. The images are
+// copied only if their lengths are extreme.
 void cpu_block(int threads, MatrixView<const float> images, std::int64_t first_row,
                MatrixView<const float> unit_texts, MatrixView<float> table) {
   std::vector<float> scales(static_cast<std::size_t>(images.rows));

@@ -20,11 +20,11 @@ struct DistanceSide {
   DistanceSide(Context& context, const char* op, const char* name, const DistanceBlock& rows);
   bool within() const { return y.rows() == 0; }
   const Matrix<double>& right() const { return within() ? x : y; }
-  /// Of one pair, from the difference of its rows.
+  /// The distance of rows i and j, from their difference.
   double distance(std::int64_t i, std::int64_t j) const;
 };
 
-/// Distances of all pairs of a block in both spaces, some rows of the matrix at a time.
+/// All distances of a block in both spaces, some rows of the distance matrix at a time.
 class DistanceStream {
  public:
   DistanceStream(Context& context, const char* op, const DistanceBlock& high,
@@ -35,8 +35,8 @@ class DistanceStream {
   const DistanceSide& high() const { return high_; }
   const DistanceSide& low() const { return low_; }
 
-  /// f(row, first, d, e, count) for every row: the distances of its pairs (within one set those
-  /// with j > row), which are the pairs first ... first + count - 1 of all. Rows may run at once.
+  /// Calls f(row, first, d, e, count) for every row with its distances (within one set only for
+  /// j > row), which are numbers first ... first + count - 1 of all. Rows may run at the same time.
   template <class F>
   void for_each_row(F&& f) {
     for (std::int64_t row = 0; row < n_; row += block_) {

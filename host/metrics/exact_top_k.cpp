@@ -18,7 +18,7 @@ namespace clipk {
 namespace {
 
 constexpr std::int64_t kBlock = 16384;  // queries at a time
-constexpr std::int64_t kSpare = 8;      // neighbours beyond the k-th that are looked at
+constexpr std::int64_t kSpare = 8;      // extra neighbours beyond the k-th that are searched
 constexpr std::int64_t kGrain = 64;
 
 struct Top {
@@ -57,10 +57,10 @@ void exact_top_k(int threads, MatrixView<const float> queries, MatrixView<const 
   const std::vector<double> lengths = lengths_of(threads, candidates);
   const std::int64_t found = std::min(m, k + kSpare);
   const std::int64_t block = std::min(kBlock, queries.rows);
-  // Twice the worst rounding of a float32 cosine of unit vectors.
+  // Twice the largest rounding error of a float32 cosine of unit vectors.
   const double window = static_cast<double>(d + 8) * std::numeric_limits<float>::epsilon();
   Context context = Context::cpu({.threads = threads});
-  // At length one, so that no float32 product overflows or vanishes.
+  // Rows of length one, so that no float32 product overflows or underflows.
   const Matrix<float> unit = unit_rows(threads, candidates, "candidates");
   Matrix<std::int32_t> near(block, found), indices(block, k);
   Matrix<float> distances(block, found);
@@ -83,7 +83,7 @@ void exact_top_k(int threads, MatrixView<const float> queries, MatrixView<const 
         for (std::int64_t p = 0; p < found; ++p) add(near(i, p));
         std::sort(tops.begin(), tops.end());
         const double last = tops[static_cast<std::size_t>(k - 1)].score / length;
-        // What was not found is at best as near as the last that was.
+        // Rows that were not found are at best as near as the last one that was found.
         if (found < m && 1 - static_cast<double>(distances(i, found - 1)) + window >= last) {
           tops.clear();
           for (std::int64_t j = 0; j < m; ++j) add(static_cast<std::int32_t>(j));

@@ -10,18 +10,18 @@ namespace clipk {
 /// The largest k of exact_top_k.
 inline constexpr std::int64_t kMaxTopK = 120;
 
-/// @throws Error of `op` if k is not from 1 to min(rows, kMaxTopK). @param rows_of what the rows
-/// are that are chosen from
+/// @throws Error of `op` if k is not from 1 to min(rows, kMaxTopK). @param rows_of what the
+/// candidates are, for the message
 void check_top_k(const char* op, std::int64_t k, std::int64_t rows, const char* rows_of);
 
-/// For every host row of queries the k rows of candidates of the largest cosine, largest first,
-/// as float64 arithmetic ranks them; among equals the lower index first. Found in float32, computed
-/// again in float64, and searched as a whole in float64 where that does not settle it. No row may
-/// be zero or hold what is not finite.
+/// For every host row of queries, the k rows of candidates with the largest cosines, largest first,
+/// as float64 arithmetic ranks them; among ties the lower index first. They are searched in float32
+/// and computed again in float64; a query for which that does not settle the order is searched in
+/// float64. No row may be zero or hold a value that is not finite.
 ///
 /// visit(first, indices [rows, k], cosines [rows, k]) is called in the order of the queries, for
-/// some thousand at a time: memory does not grow with them. Beside that it holds a copy of the
-/// candidates.
+/// some thousand at a time, so memory does not grow with their number. A copy of the candidates is
+/// held as well.
 using TopKVisitor = std::function<void(std::int64_t first, MatrixView<const std::int32_t> indices,
                                        MatrixView<const double> cosines)>;
 void exact_top_k(int threads, MatrixView<const float> queries, MatrixView<const float> candidates,

@@ -11,10 +11,10 @@
 //
 // with P(x) = C(a, x) C(n - a, b - x) / C(n, b), the hypergeometric distribution of their overlap.
 //
-// 1. Only sizes matter, so a pair of sizes is computed once, however many clusters have them. At
-//    most sqrt(2 n) sizes differ: for singletons, one does.
+// 1. Only sizes matter, so two sizes (a, b) are computed once, however many clusters have them. At
+//    most sqrt(2 n) sizes are distinct; for singletons there is only one.
 // 2. x P(x; n, a, b) = (a b / n) P(x - 1; n - 1, a - 1, b - 1), from x C(a, x) = a C(a - 1, x - 1)
-//    and b C(n, b) = n C(n - 1, b - 1). A pair therefore gives
+//    and b C(n, b) = n C(n - 1, b - 1). Two sizes therefore contribute
 //      (a b / n^2) L,   L = mean of log((X + 1) n / (a b)) over X hypergeometric (n-1, a-1, b-1),
 //    and since the factors a b / n^2 add up to 1, an error below e in every L is below e in E.
 // 3. P needs no factorials: weights w from the ratios of neighbours,
@@ -22,16 +22,16 @@
 //    with w = 1 at the mode, are proportional to P, and L = sum w log / sum w. With log-gamma,
 //    whose values are of the size n log n, P would lose log10(n log n) digits.
 // 4. Few x matter: r falls as x grows (its numerator falls, its denominator grows), so above the
-//    mode w(x + i) <= w(x) r(x)^i, and all that follows x weighs less than w(x) r / (1 - r); below
-//    the mode the same holds for 1 / r. The sum stops where that is below 1e-22 (1 at the mode):
-//    |log| is below log 2^62 < 43, so that what is left out of L is below 1e-20. As the standard
-//    deviation of X is below sqrt(a b / n), that takes about 20 sqrt(a b / n) terms.
+//    mode w(x + i) <= w(x) r(x)^i, and all terms after x together weigh less than w(x) r / (1 - r);
+//    below the mode the same holds for 1 / r. The sum stops where that is below 1e-22 (1 at the
+//    mode): |log| is below log 2^62 < 43, so that the omitted part of L is below 1e-20. As the
+//    standard deviation of X is below sqrt(a b / n), that takes about 20 sqrt(a b / n) terms.
 namespace clipk {
 namespace {
 
 constexpr double kTail = 1e-22;
 
-// Adds w and w log((x + 1) / mean) while x goes away from the mode by `step`.
+// Adds w and w log((x + 1) / mean) while x moves away from the mode by `step`.
 // ratio(x) = w(x + step) / w(x).
 template <class Ratio>
 void add_side(std::int64_t x, std::int64_t step, std::int64_t last, double mean, Ratio ratio,
@@ -68,7 +68,7 @@ double mean_log(std::int64_t n, std::int64_t a, std::int64_t b) {
   return (middle + up + down) / weights;
 }
 
-// Different values and how often each comes.
+// Distinct values and how often each occurs.
 std::vector<std::pair<std::int64_t, std::int64_t>> histogram(std::vector<std::int64_t> sizes) {
   std::sort(sizes.begin(), sizes.end());
   std::vector<std::pair<std::int64_t, std::int64_t>> result;

@@ -17,7 +17,7 @@
 namespace clipk {
 namespace {
 
-// Sums over the pairs of f(d, e), K values a pair, added row by row in order.
+// Sums of f(d, e) over all distances, K values each, added row by row in order.
 template <std::size_t K, class F>
 std::array<double, K> sum_pairs(DistanceStream& pairs, F&& f) {
   std::vector<std::array<double, K>> rows(static_cast<std::size_t>(pairs.rows()));
@@ -48,7 +48,7 @@ double stress1(Context& context, const DistanceBlock& high, const DistanceBlock&
   if (ee == 0) return 1;
   const double square = 1 - de / dd * (de / ee);
   if (square > 1e-6) return std::sqrt(square);
-  // The short form cancels: sum the residuals themselves.
+  // The short form cancels, so the residuals themselves are summed.
   const double scale = de / ee;
   const auto [residual] = sum_pairs<1>(pairs, [scale](double d, double e) {
     return std::array<double, 1>{(d - scale * e) * (d - scale * e)};
@@ -73,14 +73,15 @@ SampledKendallDistance sampled_kendall_distance(Context& context, const Distance
     if (j >= i) ++j;
     return std::pair{std::min(i, j), std::max(i, j)};
   };
-  // In halves of a quadruple: 2 where the order is opposite, 1 where one of the two ties.
+  // Counted in halves of a quadruple: 2 where the order is opposite, 1 where one of the two is
+  // a tie.
   std::atomic<std::int64_t> halves = 0, squares = 0;
   cpu::parallel_chunks(context.threads(), count, 1024, [&](std::int64_t first, std::int64_t size) {
     std::int64_t sum = 0, square = 0;
     for (std::int64_t q = first; q < first + size; ++q) {
       auto a = std::pair{std::uint32_t{0}, std::uint32_t{0}};
       auto b = a;
-      for (std::uint32_t attempt = 0; a == b; ++attempt) {  // a pair is not compared with itself
+      for (std::uint32_t attempt = 0; a == b; ++attempt) {  // two distances, not one twice
         const auto bits = random_block(seed, RandomStream::kendall_distance, attempt,
                                        static_cast<std::uint64_t>(q));
         a = pair_of(bits[0], bits[1]);
@@ -145,7 +146,7 @@ double trustworthiness(Context& context, MatrixView<const float> high, MatrixVie
       for (std::int64_t near = 0; near < k; ++near) {
         const std::int64_t j = order[static_cast<std::size_t>(near)];
         const std::int64_t rank = 1 + cpu::rank_of(dr, n, j);
-        // The row itself counted as one of those nearer.
+        // `rank` counts the row itself if it is nearer than j.
         const bool self = dr[first + r] < dr[j] || (dr[first + r] == dr[j] && first + r < j);
         sum += std::max<std::int64_t>(0, rank - self - k);
       }

@@ -13,12 +13,12 @@ namespace {
 
 constexpr const char* kName = "hungarian";
 
-// The column matched to every row of weights [n, m], n <= m.
+// Finds the column that is matched to each row of weights [n, m], n <= m.
 //
 // Rows are added one by one, each by a shortest augmenting path over the costs -weight, reduced by
 // potentials: cost(i, j) >= u[i] + v[j], equal where i and j are matched, v <= 0, and v = 0 where j
-// is free. While a column is free that bounds them, with |cost| <= c: u <= c, so v >= -2 c and
-// u >= -c, and no reduced cost leaves [0, 4 c].
+// is free. While a column is free, this bounds the potentials. With |cost| <= c: u <= c, so
+// v >= -2 c and u >= -c, and no reduced cost leaves [0, 4 c].
 std::vector<std::int32_t> match_rows(MatrixView<const std::int64_t> weights) {
   constexpr std::int64_t kFar = std::numeric_limits<std::int64_t>::max();
   const auto n = static_cast<std::int32_t>(weights.rows);
@@ -56,14 +56,14 @@ std::vector<std::int32_t> match_rows(MatrixView<const std::int64_t> weights) {
       column_before = static_cast<std::int32_t>(column);
       row = row_of[column];
     } while (row >= 0);
-    // Potentials move so that the path, and what was seen on the way, has reduced cost 0.
+    // Updates the potentials so that the path, and the tree of the search, have reduced cost 0.
     u[static_cast<std::size_t>(root)] += length;
     for (const std::size_t j : seen) {
       if (row_of[j] < 0) continue;  // the end of the path, still free
       u[static_cast<std::size_t>(row_of[j])] += length - distance[j];
       v[j] -= length - distance[j];
     }
-    for (;;) {  // every column on the path takes the row of the one before
+    for (;;) {  // every column on the path gets the row of the one before
       const std::int32_t before = from[column];
       if (before < 0) break;
       row_of[column] = row_of[static_cast<std::size_t>(before)];
@@ -92,7 +92,7 @@ Assignment hungarian(MatrixView<const std::int64_t> weights) {
   if (weights.empty()) return result;
   check::same_device(kName, "weights", Device::cpu, weights.device);
   check::positive_stride(kName, "weights", weights.stride, cols);
-  // Reduced costs fit with a factor of 16, the total with one of the pairs.
+  // Bounds the weights so that 16 times one, and the sum of all matched ones, fit into int64.
   const std::int64_t limit =
       (std::int64_t{1} << 62) / std::max(std::int64_t{16}, std::min(rows, cols));
   for (std::int64_t i = 0; i < rows; ++i) {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::int64_t kRun = 16;         // sorted by insertion
 constexpr std::int64_t kLeaf = 1 << 15;   // sorted by one task, within the cache
-constexpr std::int64_t kPiece = 1 << 17;  // of the left run of a merge that is one task
+constexpr std::int64_t kPiece = 1 << 17;  // values of the left run that one task merges
 
 template <class T>
 std::uint64_t insertion_sort(T* values, std::int64_t n) {
@@ -26,8 +26,9 @@ std::uint64_t insertion_sort(T* values, std::int64_t n) {
   return inversions;
 }
 
-// Merges [a, a_end) and [b, b_end) to out, ties from the left. Every value taken from the right
-// passes all that are left of the left run. Without branches on the data, which are random.
+// Merges [a, a_end) and [b, b_end) to out, ties from the left. Every value taken from the
+// right passes all remaining values of the left run. The loop has no branches on the data,
+// which are random.
 template <class T>
 std::uint64_t merge(const T* a, const T* a_end, const T* b, const T* b_end, T* out) {
   std::uint64_t inversions = 0;
@@ -44,7 +45,7 @@ std::uint64_t merge(const T* a, const T* a_end, const T* b, const T* b_end, T* o
   return inversions;
 }
 
-// One leaf, from values to values.
+// Sorts one leaf, from `values` to `values`.
 template <class T>
 std::uint64_t sort_leaf(T* values, T* buffer, std::int64_t n) {
   std::uint64_t inversions = 0;
@@ -65,8 +66,8 @@ std::uint64_t sort_leaf(T* values, T* buffer, std::int64_t n) {
   return inversions;
 }
 
-// Piece `piece` of the merge of the runs [first, middle) and [middle, end): the left run is cut at
-// multiples of kPiece, the right one where the cut values belong.
+// Does piece `piece` of the merge of the runs [first, middle) and [middle, end): the left run is
+// cut at multiples of kPiece, the right one at the positions of the cut values.
 template <class T>
 std::uint64_t merge_piece(const T* from, T* to, std::int64_t first, std::int64_t middle,
                           std::int64_t end, std::int64_t piece) {
@@ -78,7 +79,7 @@ std::uint64_t merge_piece(const T* from, T* to, std::int64_t first, std::int64_t
   const std::int64_t right = piece == 0 ? middle : cut(left);
   const std::int64_t right_end = left_end == middle ? end : cut(left_end);
   T* out = to + left + (right - middle);
-  // Values of the right piece pass the later pieces of the left run too.
+  // Values of the right piece also pass the later pieces of the left run.
   const auto later = static_cast<std::uint64_t>(middle - left_end);
   return later * static_cast<std::uint64_t>(right_end - right) +
          merge(from + left, from + left_end, from + right, from + right_end, out);

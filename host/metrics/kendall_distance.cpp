@@ -12,9 +12,9 @@
 #include "metrics/distance_stream.hpp"
 #include "metrics/inversions.hpp"
 
-// Knight's method (1966) for Kendall's tau: sort by (d, e), count the inversions of e. Both
-// distances of a pair are one 64-bit key, since the bits of floats that are not negative sort as
-// the floats do.
+// Knight's method (1966) for Kendall's tau: sort by (d, e), count the inversions of e. Two rows'
+// distances d and e form one 64-bit key: the bits of floats that are not negative sort as the
+// floats do.
 namespace clipk {
 namespace {
 
@@ -24,8 +24,8 @@ std::uint64_t key(float d, float e) {
   return std::uint64_t{std::bit_cast<std::uint32_t>(d)} << 32 | std::bit_cast<std::uint32_t>(e);
 }
 
-// Keys and the room to sort them. The system would grant more than it has, and then end the
-// process.
+// Checks that there is memory for the keys and for sorting them. The system would grant more memory
+// than it has, and then kill the process.
 void check_memory(std::int64_t n) {
   const std::uint64_t needed = 2 * sizeof(std::uint64_t) * static_cast<std::uint64_t>(n);
   const std::optional<std::uint64_t> there = available_memory();
@@ -45,7 +45,7 @@ Buffer key_memory(std::int64_t n) {
   return {Device::cpu, static_cast<std::size_t>(n) * sizeof(std::uint64_t)};
 }
 
-// The pairs within runs of equal values, where value(i) ascends.
+// The number of i < j with equal values, where value(i) ascends.
 template <class F>
 std::uint64_t tied_pairs(std::int64_t n, F&& value) {
   std::uint64_t pairs = 0, run = 0;
@@ -56,7 +56,7 @@ std::uint64_t tied_pairs(std::int64_t n, F&& value) {
   return pairs;
 }
 
-// Sorts the keys in place, and takes as much memory again; n >= 2.
+// Sorts the keys in place, with as much scratch memory; n >= 2.
 double error_of_keys(int threads, std::uint64_t* keys, std::int64_t n) {
   const Buffer memory = key_memory(n);
   auto* const buffer = static_cast<std::uint64_t*>(memory.data());
@@ -64,7 +64,7 @@ double error_of_keys(int threads, std::uint64_t* keys, std::int64_t n) {
   const std::uint64_t tied_d =
       tied_pairs(n, [&](std::int64_t i) { return static_cast<std::uint32_t>(sorted[i] >> 32); });
   const std::uint64_t tied_both = tied_pairs(n, [&](std::int64_t i) { return sorted[i]; });
-  // The array that is free now holds e and the room to sort it.
+  // The array that is now free holds e and the scratch memory to sort it.
   std::uint64_t* other = sorted == keys ? buffer : keys;
   auto* const e = static_cast<std::uint32_t*>(static_cast<void*>(other));
   cpu::parallel_chunks(threads, n, 1 << 16, [&](std::int64_t first, std::int64_t count) {

@@ -8,13 +8,13 @@
 
 namespace clipk {
 
-/// Rows that have a label, on the host.
+/// The rows with a label, on the host.
 struct LabelledRows {
   Matrix<float> rows;
   std::vector<std::int32_t> labels;
 };
 
-/// Checks sizes, places and values (under cosine, lengths too).
+/// Checks sizes, devices and values (under cosine also lengths).
 /// @param sorted by label (stable), so that a cluster is a range of rows; else in their own order
 LabelledRows labelled_rows(Context& context, const char* op, MatrixView<const float> rows,
                            VectorView<const std::int32_t> labels, Metric metric, bool sorted);

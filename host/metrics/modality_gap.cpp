@@ -17,11 +17,11 @@ namespace {
 constexpr const char* kName = "modality_gap";
 constexpr std::int64_t kChunk = 4096;
 
-// Sums over some of the pairs.
+// Sums over a range of the pairs.
 struct Sums {
   std::vector<double> image, text;  // [d] of the unit rows
   double paired = 0;                // of the pairs' cosines
-  double image_squares = 0;  // of the unit rows' own products: their number, but for rounding
+  double image_squares = 0;         // sum of the unit rows' squares: n up to rounding
   double text_squares = 0;
 
   explicit Sums(std::int64_t d)

@@ -13,21 +13,21 @@
 namespace clipk {
 namespace {
 
-// Ranks held at a time: of the outer matrix as many columns as fit in the first, for each of which
-// the columns of the inner one are ranked again, in blocks of the second.
+// Bytes of ranks held at a time. The first bounds a block of columns of the outer matrix. For each
+// such block the columns of the inner matrix are ranked again, in blocks of the second size.
 constexpr std::int64_t kOuterBytes = std::int64_t{1} << 30;
 constexpr std::int64_t kInnerBytes = std::int64_t{1} << 27;
 constexpr std::int64_t kMostCols = 1024;
-constexpr std::int64_t kRows = 1024;  // of a block of ranks as float64
-constexpr std::int64_t kLine = 16;    // columns that are read together: a cache line
+constexpr std::int64_t kRows = 1024;  // rows per block of ranks in float64
+constexpr std::int64_t kLine = 16;    // columns read together: a cache line
 
-// The bits of a float as an integer of the same order; 0 and -0 are equal.
+// Maps a float to an integer of the same order; 0 and -0 are equal.
 std::uint32_t ordered(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value == 0 ? 0.0F : value);
   return (bits >> 31) != 0 ? ~bits : bits | 0x80000000U;
 }
 
-// Entries (key, index) in the order of their keys, by the digits of 11 bits from the lowest.
+// Radix sort of entries (key, index) by their keys, in digits of 11 bits from the lowest.
 void sort_by_key(std::vector<std::uint64_t>& entries, std::vector<std::uint64_t>& spare) {
   constexpr std::size_t kFew = 4096;
   if (entries.size() < kFew) {
@@ -47,8 +47,8 @@ void sort_by_key(std::vector<std::uint64_t>& entries, std::vector<std::uint64_t>
   }
 }
 
-// Columns of ranks [cols, n]: twice the mean rank among equal values less n + 1, which is whole and
-// sums to zero.
+// Columns of ranks [cols, n]: twice the mean rank of equal values minus n + 1, which is an integer
+// and sums to zero.
 class RankBlock {
  public:
   RankBlock(std::int64_t most_cols, std::int64_t n)
@@ -56,7 +56,7 @@ class RankBlock {
 
   void fill(int threads, const ChosenRows& rows, std::int64_t first_col, std::int64_t cols,
             double* squares) {
-    // First the values themselves, each column in one piece.
+    // Copies the values first, each column contiguous.
     cpu::parallel_chunks(threads, n_, 256, [&](std::int64_t first, std::int64_t count) {
       for (std::int64_t j = 0; j < cols; j += kLine) {
         const std::int64_t some = std::min(kLine, cols - j);
@@ -76,7 +76,7 @@ class RankBlock {
     });
   }
 
-  // Ranks first... in panels.
+  // The ranks of rows first..., in panels.
   template <class Panels>
   void convert(int threads, std::int64_t cols, std::int64_t first, std::int64_t count,
                Panels& panels) const {
@@ -124,7 +124,7 @@ class RankBlock {
 std::int64_t block_cols(std::int64_t bytes, std::int64_t n, std::int64_t cols) {
   const std::int64_t most = std::clamp<std::int64_t>(bytes / (4 * n), 1, kMostCols);
   const std::int64_t blocks = std::max<std::int64_t>((cols + most - 1) / most, 1);
-  return (cols + blocks - 1) / blocks;  // blocks of nearly one size
+  return (cols + blocks - 1) / blocks;  // blocks of nearly equal size
 }
 
 }  // namespace

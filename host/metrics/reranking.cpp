@@ -32,7 +32,7 @@ Matrix<float> device_rows(Context& context, MatrixView<const float> rows, const 
   return context.device() == Device::cpu ? std::move(unit) : unit.to_device(context);
 }
 
-// The logarithms of the factors of one side from those of the other: minus
+// The logarithms of one side's factors from those of the other: minus
 // log sum_j exp(beta x_i . y_j + other_j).
 class HalfStep {
  public:
@@ -104,7 +104,7 @@ SinkhornBias sinkhorn_bias(Context& context, MatrixView<const float> bank,
   const Matrix<float> x = device_rows(context, bank, "sinkhorn_bias bank");
   const Matrix<float> y = device_rows(context, candidates, "sinkhorn_bias candidates");
   HalfStep rows(context, x, y, options.beta), columns(context, y, x, options.beta);
-  // Rows are to sum to 1 and columns to b / m.
+  // Scales rows to sum to 1 and columns to b / m.
   const std::int64_t m = y.rows();
   const double share = math::log(static_cast<double>(x.rows()) / static_cast<double>(m));
   std::vector<double> row = rows(std::vector<double>(static_cast<std::size_t>(m))), column;

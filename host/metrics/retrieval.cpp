@@ -52,12 +52,12 @@ Side prepare(const char* op, int threads, MatrixView<const float> rows, const ch
   return side;
 }
 
-// A number a candidate, added to its cosines, and what it is to a float32 tile: from the middle of
-// all, so that little is lost.
+// A bias per candidate, added to its cosines. In float32 tiles the middle of all biases is
+// subtracted first, so that rounding costs little.
 struct Bias {
   std::span<const double> exact;
   std::vector<float> rounded;
-  double window = 0;  // twice the worst rounding that it adds to a similarity
+  double window = 0;  // twice the largest rounding error that it adds to a similarity
 
   explicit Bias(std::span<const double> bias = {}) : exact(bias) {
     if (bias.empty()) return;
@@ -70,21 +70,21 @@ struct Bias {
                  std::numeric_limits<double>::epsilon();
   }
   double of(std::int64_t j) const { return exact.empty() ? 0 : exact[static_cast<std::size_t>(j)]; }
-  // As `rounded` has it.
+  // The unrounded value of `rounded`.
   double centred(std::int64_t j) const { return of(j) - middle_; }
 
  private:
   double middle_ = 0;
 };
 
-// One direction: which candidates are ahead of the partner of a query. A float32 similarity inside
-// the window around the partner's is too close to tell.
+// One direction of retrieval: which candidates rank ahead of a query's partner. A float32
+// similarity inside the window around the partner's is too close to decide.
 class Direction {
  public:
   Direction(const Side& queries, const Side& candidates, const Bias& bias,
             std::span<const std::int32_t> partners)
       : queries_(queries), candidates_(candidates), bias_(bias), partners_(partners) {
-    // Twice the worst rounding of a float32 product of unit vectors: d + 4 half-epsilons.
+    // Twice the largest rounding error of a float32 product of unit vectors: d + 4 half-epsilons.
     const double window =
         static_cast<double>(queries.rows.cols + 4) * std::numeric_limits<float>::epsilon() +
         bias.window;
@@ -103,14 +103,14 @@ class Direction {
   const float* low() const { return low_.data(); }
   const float* high() const { return high_.data(); }
 
-  // The comparison that counts, in double: is candidate j ahead of the partner of query i?
+  // The deciding comparison, in double: is candidate j ahead of the partner of query i?
   bool ahead(std::int64_t i, std::int64_t j) const {
     if (j == partner_of(i)) return false;
     const double other = score(i, j);
     const double partner = score_[static_cast<std::size_t>(i)];
     return other > partner || (other == partner && j < partner_of(i));
   }
-  // The same for a float32 similarity, which settles it unless it is too close.
+  // Whether a float32 similarity is too close to the partner's to decide.
   bool within(float similarity, std::int64_t i) const {
     const auto q = static_cast<std::size_t>(i);
     return similarity >= low_[q] && similarity <= high_[q];
@@ -121,7 +121,7 @@ class Direction {
     return row_dot(queries_.rows.row(i), candidates_.rows.row(j), queries_.rows.cols) /
            candidates_.lengths[static_cast<std::size_t>(j)];
   }
-  // The score times the query's length, which saves a rounding and keeps the order.
+  // The score times the query's length: this saves a rounding and keeps the order.
   double score(std::int64_t i, std::int64_t j) const {
     return product(i, j) + bias_.of(j) * queries_.lengths[static_cast<std::size_t>(i)];
   }
@@ -155,7 +155,7 @@ void count_rows(const Direction& direction, const float* tile, std::int64_t firs
   }
 }
 
-// The same tile by columns: they are the queries of the other direction.
+// The same tile by columns, which are the queries of the other direction.
 void count_columns(const Direction& direction, const float* tile, std::int64_t first_row,
                    std::int64_t rows, std::int64_t first_col, std::int64_t cols,
                    std::int32_t* ranks) {
@@ -176,8 +176,8 @@ void count_columns(const Direction& direction, const float* tile, std::int64_t f
   }
 }
 
-// Runs visit(tile, first_row, rows, first_col, cols) over the table of similarities; the tiles of
-// one row of tiles one after another.
+// Calls visit(tile, first_row, rows, first_col, cols) for all tiles of the table of similarities;
+// the tiles of one row of tiles come one after another.
 template <class Visit>
 void for_tiles(int threads, const Side& queries, const Side& candidates, Visit&& visit) {
   const std::int64_t m = candidates.rows.rows, d = queries.rows.cols;

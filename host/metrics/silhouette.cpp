@@ -22,7 +22,7 @@ constexpr const char* kName = "silhouette";
 constexpr std::int64_t kBlockRows = 256;
 constexpr std::int64_t kBlockCols = 4096;
 
-// Clusters as ranges of the sorted rows: cluster c is starts[c] ... starts[c + 1] - 1.
+// Clusters as ranges of the sorted rows: cluster c has rows starts[c] ... starts[c + 1] - 1.
 std::vector<std::int64_t> cluster_starts(const std::vector<std::int32_t>& labels) {
   std::vector<std::int64_t> starts;
   for (std::size_t i = 0; i < labels.size(); ++i) {
@@ -32,13 +32,14 @@ std::vector<std::int64_t> cluster_starts(const std::vector<std::int32_t>& labels
   return starts;
 }
 
-// The cluster that a sorted row is in.
+// The cluster of a sorted row.
 std::size_t cluster_of(const std::vector<std::int64_t>& starts, std::int64_t row) {
   return static_cast<std::size_t>(std::upper_bound(starts.begin(), starts.end(), row) -
                                   starts.begin() - 1);
 }
 
-// Adds distances of one row to the sorted rows left ... right - 1 to the sums of their clusters.
+// Adds the distances from one row to the sorted rows left ... right - 1 to the sums of
+// their clusters.
 void add_sums(const std::vector<std::int64_t>& starts, std::int64_t left, std::int64_t right,
               const float* distances, double* sums) {
   for (std::size_t c = cluster_of(starts, left); c + 1 < starts.size() && starts[c] < right; ++c) {
@@ -48,7 +49,7 @@ void add_sums(const std::vector<std::int64_t>& starts, std::int64_t left, std::i
   }
 }
 
-// Of one row, from the sums of its distances to every cluster.
+// The silhouette of one row, from the sums of its distances to every cluster.
 double value(const std::vector<std::int64_t>& starts, std::size_t own, const double* sums) {
   const auto size = [&](std::size_t c) { return static_cast<double>(starts[c + 1] - starts[c]); };
   if (size(own) == 1) return 0;
