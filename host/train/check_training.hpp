@@ -4,7 +4,7 @@
 
 #include "clipk/train/training_options.hpp"
 
-// The checks of options that trainings have in common. Messages begin with the model's name.
+// Checks of the options that all trainings share. Messages begin with the model's name.
 namespace clipk::train {
 
 /// Epochs, rate and schedule.

@@ -8,7 +8,7 @@
 namespace clipk::train {
 namespace {
 
-// Problem and options, as far as they decide the bytes of the result.
+// The problem and the options that decide the bytes of the result.
 std::string fingerprint(const Context& context, const TrainerOptions& o,
                         const TrainingProblem& problem) {
   std::ostringstream text;
@@ -45,7 +45,7 @@ MatrixView<T> as_row(VectorView<T> vector) {
   return {vector.data, 1, vector.size, vector.device};
 }
 
-// Moments may have grown past what float32 holds, but none is NaN.
+// Moments may have overflowed float32, but none is NaN.
 void read_moment(Context& context, const ArchiveReader& archive, const char* name, bool squares,
                  Matrix<float>& moment) {
   if (moment.empty()) return;

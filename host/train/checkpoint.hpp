@@ -9,12 +9,12 @@
 
 namespace clipk::train {
 
-/// All that a training needs to go on, beside the problem's parameters. Random numbers are
+/// All that a training needs to resume, beside the problem's parameters. Random numbers are
 /// addressed by seed, epoch and step, so counters are their state.
 struct TrainerState {
-  std::int64_t epoch = 0;     // that have ended
-  std::int64_t step = 0;      // that were taken
-  std::int64_t restarts = 0;  // at a lower rate
+  std::int64_t epoch = 0;     // epochs completed
+  std::int64_t step = 0;      // steps taken
+  std::int64_t restarts = 0;  // restarts at a lower rate
   std::int64_t best_epoch = 0;
   double best_loss = 0;
   std::vector<double> loss, held_out_loss;
@@ -22,7 +22,7 @@ struct TrainerState {
   Matrix<float> best;  // parameters of best_epoch; empty without early stopping
 };
 
-/// What the file is, as messages say it.
+/// The kind of the file in messages.
 inline constexpr const char* kTrainerCheckpoint = "trainer checkpoint";
 
 /// Writes the state to the file.

@@ -7,7 +7,7 @@
 namespace clipk::train {
 namespace {
 
-constexpr std::uint32_t kVersion = 1;  // of all kinds
+constexpr std::uint32_t kVersion = 1;  // for all kinds
 
 }  // namespace
 
@@ -21,7 +21,7 @@ void CheckpointFile::write(const std::string& fingerprint,
 
 std::optional<ArchiveReader> CheckpointFile::read(const std::string& fingerprint) const {
   if (!wanted()) return std::nullopt;
-  std::error_code error;  // a file that cannot be looked at is left to the reader to complain of
+  std::error_code error;  // the reader reports a file that cannot be accessed
   if (!std::filesystem::exists(path_, error) && !error) return std::nullopt;
   ArchiveReader archive(path_, kind_, kVersion);
   archive.expect_fingerprint(fingerprint);

@@ -12,16 +12,16 @@
 
 namespace clipk::train {
 
-/// The file that a training writes and goes on from. It holds a fingerprint: all that decides the
-/// bytes of the result. A file of another fingerprint is refused.
+/// The file that a training writes and resumes from. It holds a fingerprint of all that decides the
+/// bytes of the result. A file with another fingerprint is refused.
 class CheckpointFile {
  public:
   /// @param path empty for a training without a checkpoint
-  /// @param kind what the file is, as messages say it: "trainer checkpoint"
+  /// @param kind of the file in messages: "trainer checkpoint"
   CheckpointFile(std::filesystem::path path, const char* kind)
       : path_(std::move(path)), kind_(kind) {}
 
-  /// Whether there is to be a file.
+  /// Whether a checkpoint is wanted.
   bool wanted() const { return !path_.empty(); }
   /// Writes the fingerprint and what `add` adds, atomically.
   void write(const std::string& fingerprint, const std::function<void(ArchiveWriter&)>& add) const;
@@ -34,7 +34,7 @@ class CheckpointFile {
   const char* kind_;
 };
 
-/// Adds an array of any device as an entry of this shape. Of an empty one there is no entry.
+/// Adds an array on any device as an entry of this shape. An empty array gets no entry.
 void add_array(Context& context, ArchiveWriter& archive, const char* name,
                MatrixView<const float> array);
 

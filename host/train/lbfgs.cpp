@@ -14,9 +14,9 @@ namespace clipk {
 namespace {
 
 constexpr const char* kName = "lbfgs";
-constexpr double kDecrease = 1e-4;  // of the slope at the start, that a step must go down
-constexpr double kSlope = 0.9;      // of it, that may be left at a step's end
-constexpr int kMaxTrials = 50;      // of a step's length
+constexpr double kDecrease = 1e-4;  // sufficient decrease, as a share of the first slope
+constexpr double kSlope = 0.9;      // largest slope at a step's end, as a share of the first
+constexpr int kMaxTrials = 50;      // step lengths tried
 
 using Values = std::vector<double>;
 
@@ -31,7 +31,7 @@ void add(double factor, const Values& from, Values& to) {
 double largest(const Values& values) {
   double result = 0;
   for (const double v : values) {
-    if (!(std::fabs(v) <= result)) result = std::fabs(v);  // NaN stays
+    if (!(std::fabs(v) <= result)) result = std::fabs(v);  // keeps NaN
   }
   return result;
 }
@@ -51,7 +51,7 @@ class History {
     add(-1, from.x, pair.step);
     add(-1, from.gradient, pair.change);
     pair.curvature = dot(pair.step, pair.change);
-    if (!(pair.curvature > 0)) return;  // rounding; the directions before still go down
+    if (!(pair.curvature > 0)) return;  // rounding; earlier steps still give a descent
     scale_ = pair.curvature / dot(pair.change, pair.change);
     pairs_.push_back(std::move(pair));
     if (pairs_.size() > memory_) pairs_.pop_front();
@@ -95,7 +95,7 @@ class Search {
     ++evaluations_;
   }
 
-  // The point that a step along the direction leads to; false if none is better.
+  // Finds the point of a step along the direction; false if no point is better.
   bool step(const Point& from, const Values& direction, double length, Point& to) {
     const double slope = dot(from.gradient, direction);
     if (!(slope < 0)) return false;
@@ -151,12 +151,12 @@ LbfgsResult minimize_lbfgs(const SmoothFunction& function, std::span<double> x,
   }
   History history(options.memory);
   while (result.gradient > options.tolerance && result.iterations < options.max_iterations) {
-    // The first direction has no scale: it is made as long as 1.
+    // The first direction has no scale, so the first step gets length 1.
     const double length =
         history.empty() ? 1 / std::max(std::sqrt(dot(at.gradient, at.gradient)), 1e-300) : 1;
     if (!search.step(at, history.direction(at.gradient), length, next)) {
       if (history.empty()) break;
-      history.clear();  // once more, straight down
+      history.clear();  // try again along the negative gradient
       continue;
     }
     history.add_step(at, next);

@@ -1,5 +1,5 @@
-// What an MLP is: its layers and parameters, drawn anew or read from a file. What it computes is in
-// mlp_passes.cpp.
+// The layers and parameters of an MLP, initialised at random or read from a file. The computations
+// are in mlp_passes.cpp.
 #include "clipk/train/mlp.hpp"
 
 #include <cmath>
@@ -27,7 +27,7 @@ void check_options(const MlpOptions& options) {
   }
 }
 
-// What a file keeps of the options.
+// The options that a file keeps, as text.
 std::string describe(const MlpOptions& options) {
   std::string text = std::to_string(options.towers) + (options.towers == 1 ? " tower" : " towers");
   for (std::size_t l = 0; l < options.widths.size(); ++l) {

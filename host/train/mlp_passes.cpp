@@ -1,4 +1,4 @@
-// What an MLP computes: forward and backward of a training step, and values of many rows.
+// The computations of an MLP: forward and backward of a training step, and values of many rows.
 #include <algorithm>
 #include <string>
 
@@ -10,7 +10,7 @@
 namespace clipk {
 namespace {
 
-// Rows of weights, one tower after the other, as the batch that they are.
+// Rows of weights, one tower after the other, as a batch.
 template <class T>
 BatchView<T> as_batch(MatrixView<T> rows, std::int64_t towers) {
   if (rows.data == nullptr) return {};
@@ -32,7 +32,7 @@ MatrixView<T> as_batch(VectorView<T> numbers, std::int64_t towers) {
 
 }  // namespace
 
-// Numbers that the widest hidden layer of all towers takes.
+// The size of the widest hidden layer of all towers, in values.
 template <class T>
 std::int64_t BasicMlp<T>::hidden_size(std::int64_t rows) const {
   std::int64_t widest = 0;
@@ -40,8 +40,9 @@ std::int64_t BasicMlp<T>::hidden_size(std::int64_t rows) const {
   return options_.towers * rows * widest;
 }
 
-// [towers, rows, width] of a hidden layer. The first one's towers lie side by side, so that the
-// gradient of their common input is one product; the others one after the other.
+// [towers, rows, width] of a hidden layer. The towers of the first layer lie side by side, so
+// that the gradient of their common input is one product; those of the other layers lie one after
+// the other.
 template <class T>
 BatchView<T> BasicMlp<T>::hidden(T* data, std::int64_t rows, int layer) const {
   BatchView<T> towers(data, options_.towers, rows, width(layer), device_);

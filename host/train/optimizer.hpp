@@ -6,8 +6,7 @@
 
 namespace clipk::train {
 
-/// An update of parameters by their gradients, at the rates of the step that the table has
-/// selected.
+/// Updates parameters by their gradients, at the rates of the step that the table has selected.
 /// @param first_moment [p], sgd's velocity  @param second_moment [p]; empty for sgd
 void update_parameters(Context& context, Optimizer optimizer, const AdamOptions& adam_options,
                        const SgdOptions& sgd_options, const RateTable& table,

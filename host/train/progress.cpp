@@ -65,7 +65,7 @@ void ProgressBar::operator()(const Progress& p) {
                      std::string(static_cast<std::size_t>(kCells - full), ' ') +
                      format("] %3d%%  ", static_cast<int>(100 * share)) + figures(p);
   const std::size_t length = line.size();
-  if (length < width_) line.append(width_ - length, ' ');  // covers a longer line before
+  if (length < width_) line.append(width_ - length, ' ');  // covers a longer previous line
   width_ = length;
   *out_ << '\r' << line << (p.done ? "\n" : "") << std::flush;
 }

@@ -10,22 +10,22 @@ namespace clipk::train {
 class ProgressClock {
  public:
   ProgressClock() { start(); }
-  /// A run begins, and its first step.
+  /// Starts the run and its first step.
   void start() {
     began_ = Clock::now();
     start_steps();
   }
-  /// The first step begins here, for a run that prepares something before it.
+  /// Starts the first step, for a run that prepares something before it.
   void start_steps() {
     steps_began_ = Clock::now();
     steps_ = 0;
   }
-  /// A step has ended.
+  /// Marks the end of a step.
   void count_step() { ++steps_; }
 
-  /// Since the run began.
+  /// Seconds since the run began.
   double seconds() const { return since(began_); }
-  /// For so many steps; NaN before the first step has ended.
+  /// Seconds for `steps` steps; NaN before the first step has ended.
   double seconds_left(std::int64_t steps) const {
     if (steps_ == 0) return std::numeric_limits<double>::quiet_NaN();
     return since(steps_began_) / static_cast<double>(steps_) * static_cast<double>(steps);

@@ -19,8 +19,8 @@ RateTable::RateTable(Context& context, const AdamOptions& adam, std::int64_t mos
   static_assert(sizeof(Record) == 24);
 }
 
-// Adam's corrections come from powers in double, so that they do not depend on where a training was
-// resumed.
+// Adam's corrections are computed by powers in double, so that they do not depend on the step at
+// which a training was resumed.
 void RateTable::upload(Context& context, std::int64_t first, std::int64_t count,
                        const std::function<double(std::int64_t)>& rate) {
   std::vector<Record> records;

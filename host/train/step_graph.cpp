@@ -28,7 +28,7 @@ bool StepGraph::capture(Context& context, const std::function<void()>& step) {
   try {
     step();
   } catch (const Error&) {
-    whole = false;  // a call that capture forbids; a true error comes again when the step is run
+    whole = false;  // a call that capture forbids; a real error recurs when the step is run
   }
   cudaGraph_t graph = nullptr;
   const cudaError_t ended = cudaStreamEndCapture(context.stream(), &graph);
@@ -43,8 +43,8 @@ bool StepGraph::capture(Context& context, const std::function<void()>& step) {
 
 void StepGraph::run(Context& context, const std::function<void()>& step) {
   const std::int64_t arena_state = context.scratch().allocations();
-  // The first step plans scratch and compiles products; scratch that has moved since is planned
-  // again.
+  // The first step plans scratch memory and compiles products; scratch memory that has moved since
+  // is planned again.
   if (!enabled_ || context.device() == Device::cpu || arena_state != arena_state_) {
     executable_.reset();
     step();

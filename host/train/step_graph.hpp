@@ -8,14 +8,14 @@
 
 namespace clipk::train {
 
-/// A training step as a CUDA graph. It is captured once its scratch memory is at rest, again
-/// whenever that has moved, and given up where the step cannot be captured. On the CPU it only
-/// calls the step.
+/// A training step as a CUDA graph. It is captured once its scratch memory stays in place and
+/// again whenever that has moved. A step that cannot be captured, and any step on the CPU, is
+/// called directly.
 class StepGraph {
  public:
   explicit StepGraph(bool enabled);
   ~StepGraph();
-  /// Runs `step` once: by replay where that is possible.
+  /// Runs `step` once, by replay where possible.
   void run(Context& context, const std::function<void()>& step);
   std::int64_t replays() const { return replays_; }
 

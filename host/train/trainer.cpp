@@ -23,17 +23,17 @@ namespace {
 
 constexpr const char* kName = "trainer";
 constexpr auto kBetweenSaves = std::chrono::seconds(5);
-constexpr int kShareOfSaves = 20;  // saving takes one part in so many of the time
+constexpr int kShareOfSaves = 20;  // saving may take 1 / 20 of the time
 
 void require(bool holds, const std::string& expected, const std::string& got) {
   if (!holds) check::fail(kName, expected, got);
 }
 
-// Of the rate, at a restart: a training that diverges is soon over, and one at a rate just below
-// that is no good either.
+// Factor of the rate at a restart. It is small because a training that diverges ends soon, and one
+// at a rate just below a diverging one is poor too.
 constexpr double kRateFactor = 0.25;
 
-// Without the sign of a NaN, which is the processor's affair.
+// Omits the sign of a NaN, which depends on the processor.
 std::string text_of(double value) {
   if (std::isnan(value)) return "nan";
   std::ostringstream text;
@@ -88,15 +88,15 @@ struct Trainer::Impl {
   TrainingProblem& problem;
   TrainerOptions options;
 
-  std::optional<train::ShuffledBatches> batches;  // none: steps without a batch of rows
+  std::optional<train::ShuffledBatches> batches;  // empty: steps without a batch of rows
   std::int64_t epoch_steps = 0;
   std::int64_t total_steps = 0;
 
-  train::TrainerState state;  // what a checkpoint holds, moments and best parameters included
+  train::TrainerState state;  // content of a checkpoint, with moments and best parameters
   train::CheckpointFile checkpoint;
   train::RateTable rates;
   Matrix<float> first;  // the parameters that a restart begins from; empty without restarts
-  Matrix<double> loss;  // sums over the full steps, and of the shorter one
+  Matrix<double> loss;  // sum over the full steps, and that of the shorter one
   train::StepGraph graph;
   train::ProgressClock clock;
   std::chrono::steady_clock::time_point last_save;
@@ -192,8 +192,8 @@ std::optional<std::string> Trainer::Impl::run_epoch() {
   return evaluate();
 }
 
-// The held-out loss now, and whether it is the best so far. Returns why the training has failed, or
-// nothing.
+// Computes the held-out loss and whether it is the best so far. Returns why the training has
+// failed, or nothing.
 std::optional<std::string> Trainer::Impl::evaluate() {
   const std::optional<double> value = problem.held_out_loss(context);
   if (!value) {
@@ -214,8 +214,8 @@ std::optional<std::string> Trainer::Impl::evaluate() {
   return std::nullopt;
 }
 
-// The last step of an epoch may spoil parameters that its loss never sees. Once not finite, they
-// stay so: asked late or often, a training fails alike.
+// The last step of an epoch may make parameters not finite without any loss showing it. Such
+// parameters stay not finite, so the training fails in the same way whenever this is checked.
 std::optional<std::string> Trainer::Impl::parameters_failure() {
   Matrix<float> values(1, problem.parameters().size);
   copy<float>(context, problem.parameters(), values.flat());
@@ -238,7 +238,7 @@ bool Trainer::Impl::should_stop() const {
   return patience > 0 && state.epoch - state.best_epoch >= patience;
 }
 
-// A long epoch is worth a file of its own, but for what writing the file costs.
+// A checkpoint is due after a long epoch, unless writing files takes too large a share of the time.
 bool Trainer::Impl::checkpoint_is_due() const {
   const auto now = std::chrono::steady_clock::now();
   return now - last_save >
@@ -269,7 +269,7 @@ void Trainer::Impl::report(bool epoch_end, bool done) {
   options.progress(p);
 }
 
-// From where the state stands to the end. Returns why it has failed, or nothing.
+// Trains from the current state to the end. Returns why it has failed, or nothing.
 std::optional<std::string> Trainer::Impl::train(bool& saved) {
   if (state.step == 0 && state.held_out_loss.empty()) {
     if (auto reason = evaluate()) return reason;
@@ -290,7 +290,7 @@ std::optional<std::string> Trainer::Impl::train(bool& saved) {
     if (saved) save();
     try {
       report(true, last);
-    } catch (...) {  // who watches has had enough: what was done is kept
+    } catch (...) {  // the progress callback ends the training: the state is kept
       if (!saved && checkpoint.wanted() && !parameters_failure()) save();
       throw;
     }
@@ -298,7 +298,7 @@ std::optional<std::string> Trainer::Impl::train(bool& saved) {
   return std::nullopt;
 }
 
-// At a lower rate, or not at all.
+// Restarts at a lower rate, or throws.
 void Trainer::Impl::begin_again(const std::string& reason) {
   if (state.restarts >= options.restarts) {
     std::ostringstream text;

@@ -12,7 +12,7 @@
 
 namespace clipk {
 
-/// Uniform in [-bound, bound]; biases start at 0.
+/// How weights are drawn: uniform in [-bound, bound]; biases start at 0.
 enum class Init : std::uint8_t {
   kaiming_uniform,  ///< bound sqrt(6 / in) (He et al. 2015), for relu
   glorot_uniform,   ///< bound sqrt(6 / (in + out)) (Glorot and Bengio 2010), for tanh and sigmoid
@@ -24,7 +24,7 @@ enum class Init : std::uint8_t {
 /// BasicMlp::skip_weight (to PCA's axes, for example).
 enum class MlpSkip : std::uint8_t {
   none,     ///< the layers alone
-  fixed,    ///< P is not among the parameters: weight decay pulls y to x P^T
+  fixed,    ///< P is no parameter: weight decay pulls y to x P^T
   trained,  ///< P is a parameter
 };
 
@@ -32,11 +32,11 @@ enum class MlpSkip : std::uint8_t {
 const char* to_string(Init init);
 /// The name that files and options use.
 const char* to_string(MlpSkip skip);
-/// By the name that to_string gives. @throws Error that lists the names.
+/// The value of a name of to_string. @throws Error that lists the names.
 Init init_named(std::string_view name);
-/// The same of a skip path.
+/// The same for a skip path.
 MlpSkip mlp_skip_named(std::string_view name);
-/// The same of an activation.
+/// The same for an activation.
 Activation activation_named(std::string_view name);
 
 /// Layers of a network and how they start.
@@ -47,42 +47,42 @@ struct MlpOptions {
   bool zero_last = false;                    ///< the last layer starts at 0
   MlpSkip skip = MlpSkip::none;              ///< a linear path beside the layers
   std::uint32_t network =
-      0;  ///< tells the networks of one model apart: each draws weights of its own
-  /// So many networks of these widths side by side on one input, whose outputs lie side by side:
-  /// each layer is one batched product.
+      0;  ///< distinguishes the networks of one model: each draws its own weights
+  /// Number of networks of these widths that share one input and whose outputs lie side by side.
+  /// Each layer is one batched product.
   std::int64_t towers = 1;
 };
 
 /// A multi-layer perceptron with a linear output. All parameters lie in one array on the device
-/// (each weight and bias starts on a multiple of 16 elements; what lies between stays 0), and their
-/// gradients in another of the same form, so that one call updates or clips them all. The arrays
-/// are its own, or a slice of those that a model of several parts shares.
+/// (each weight and bias starts on a multiple of 16 elements; the padding between stays 0), and
+/// their gradients in another of the same layout, so that one call updates or clips them all. The
+/// network owns the arrays, or uses a slice of those that a model of several parts shares.
 template <class T>
 class BasicMlp {
  public:
   /// Weights are drawn from the context's seed, the same on every device.
   /// @throws Error if there are fewer than two widths, or one or the number of towers is below 1.
   BasicMlp(Context& context, MlpOptions options);
-  /// The same on parameters of somebody else, who keeps them alive: weights are drawn into them.
+  /// The same on parameters that the caller owns and keeps alive: weights are drawn into them.
   /// @throws Error also if the slice is not of parameter_size(options) numbers.
   BasicMlp(Context& context, MlpOptions options, BasicParameterSlice<T> parameters);
-  /// Numbers that the parameters take, padding included.
+  /// Size of the parameters with padding.
   static std::int64_t parameter_size(const MlpOptions& options);
 
   /// As they were given.
   const MlpOptions& options() const { return options_; }
   std::int64_t inputs() const { return options_.widths.front(); }  ///< columns of x
-  /// Columns of y, of all towers.
+  /// Columns of y, over all towers.
   std::int64_t outputs() const { return options_.towers * options_.widths.back(); }
-  /// Hidden ones and the output.
+  /// Hidden layers and the output layer.
   int layers() const { return static_cast<int>(options_.widths.size()) - 1; }
-  /// Trained numbers, without padding.
+  /// Number of trained parameters, without padding.
   std::int64_t parameter_count() const;
 
-  /// Everything that is trained, padding included.
+  /// All trained parameters, with padding.
   VectorView<T> parameters() { return slice_.values; }
   VectorView<const T> parameters() const { return slice_.values; }
-  VectorView<T> gradients() { return slice_.gradients; }  ///< of parameters(), in the same form
+  VectorView<T> gradients() { return slice_.gradients; }  ///< of parameters(), in the same layout
 
   /// [towers * out, in]: one tower's rows after the other's
   MatrixView<T> weight(int layer) { return weight_in(slice_.values, layer); }
@@ -90,9 +90,9 @@ class BasicMlp {
   VectorView<T> bias(int layer) { return bias_in(slice_.values, layer); }  ///< [towers * out]
   VectorView<const T> bias(int layer) const { return bias_in(slice_.values, layer); }  ///< to read
   MatrixView<T> skip_weight();  ///< P [outputs, inputs]; empty without a skip path
-  /// In the form of weight(layer).
+  /// The gradient of weight(layer), in its shape.
   MatrixView<T> weight_gradient(int layer) { return weight_in(slice_.gradients, layer); }
-  /// In the form of bias(layer).
+  /// The gradient of bias(layer), in its shape.
   VectorView<T> bias_gradient(int layer) { return bias_in(slice_.gradients, layer); }
   MatrixView<T> skip_gradient();  ///< empty unless the path is trained
 
@@ -103,25 +103,24 @@ class BasicMlp {
     Workspace() = default;
     /// For at most `rows` rows of this network.
     Workspace(Context& context, const BasicMlp& mlp, std::int64_t rows);
-    /// The most rows that it is for.
+    /// The most rows that it holds.
     std::int64_t rows() const { return rows_; }
 
    private:
     friend class BasicMlp;
     std::int64_t rows_ = 0;
-    std::vector<Matrix<T>> values_;  // one a hidden layer, [towers * rows, width]
+    std::vector<Matrix<T>> values_;  // one per hidden layer, [towers * rows, width]
   };
 
-  /// y = MLP(x), keeping in the workspace what backward needs.
+  /// y = MLP(x); the workspace keeps the values that backward needs.
   /// @param x [n, inputs], n at most workspace.rows()  @param[out] y [n, outputs]
   void forward(Context& context, MatrixView<const T> x, Workspace& workspace,
                MatrixView<T> y) const;
 
   /// Gradients of all parameters (overwritten) and, unless empty, of x. Follows forward with the
-  /// same x and workspace. Inputs of several kinds go through as rows of one x. Scratch: what
-  /// dense_backward takes, and gradients of two hidden layers.
-  /// @param grad_y [n, outputs]  @param[out] grad_x [n, inputs] or empty; added to where of_x says
-  /// so
+  /// same x and workspace. Inputs of several kinds are passed as rows of one x. Scratch: that of
+  /// dense_backward, and gradients of two hidden layers.
+  /// @param grad_y [n, outputs]  @param[out] grad_x [n, inputs] or empty; added to if of_x says so
   void backward(Context& context, MatrixView<const T> x, Workspace& workspace,
                 MatrixView<const T> grad_y, MatrixView<T> grad_x = {},
                 Gradient of_x = Gradient::overwritten);
@@ -129,17 +128,18 @@ class BasicMlp {
   /// y = MLP(x) alone, for any number of rows. Scratch: at most 8192 rows of two hidden layers.
   void transform(Context& context, MatrixView<const T> x, MatrixView<T> y) const;
 
-  /// As entries PREFIX/widths, PREFIX/weight0, ... of an archive.
+  /// Saves as entries PREFIX/widths, PREFIX/weight0, ... of an archive.
   void save(Context& context, ArchiveWriter& archive, std::string_view prefix) const;
   /// @throws Error that names file and entry where one is missing, of another shape or not finite.
   static BasicMlp load(Context& context, const ArchiveReader& archive, std::string_view prefix);
-  /// What of the options a file keeps: widths, activation, skip and towers. That the file has all
-  /// weights of them is checked: making such a network takes no more memory than the file allows.
+  /// The options that a file keeps: widths, activation, skip and towers. It checks that the
+  /// file has all their weights, so making such a network takes no more memory than the file's
+  /// size suggests.
   static MlpOptions saved_options(const ArchiveReader& archive, std::string_view prefix);
-  /// Checks that what a file keeps is as in these options. @throws Error as load does.
+  /// Checks that the options in a file equal these. @throws Error as load does.
   static void expect_saved(const ArchiveReader& archive, std::string_view prefix,
                            const MlpOptions& options);
-  /// Replaces this network's values by those of a file. @throws Error as load does, also if the
+  /// Replaces this network's parameters by those of a file. @throws Error as load does, also if the
   /// file's network has other widths, activation, skip or towers.
   void read(Context& context, const ArchiveReader& archive, std::string_view prefix);
 
@@ -164,9 +164,9 @@ class BasicMlp {
 
   MlpOptions options_;
   std::vector<Place> places_;    // of each layer in the slice
-  std::int64_t skip_place_ = 0;  // of a trained P
+  std::int64_t skip_place_ = 0;  // of P, if trained
   Device device_ = Device::cpu;
-  BasicParameters<T> own_;        // empty where somebody else's are used
+  BasicParameters<T> own_;        // empty if the caller owns the parameters
   BasicParameterSlice<T> slice_;  // the parameters, whoever owns them
   Matrix<T> fixed_skip_;
 };

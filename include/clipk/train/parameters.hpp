@@ -7,27 +7,28 @@
 
 namespace clipk {
 
-/// Trained numbers and their gradients, of the same size, owned by somebody else.
+/// A view of parameters and their gradients, of the same size.
 template <class T>
 struct BasicParameterSlice {
-  VectorView<T> values;     ///< the numbers
+  VectorView<T> values;     ///< the parameters
   VectorView<T> gradients;  ///< of a loss, in the same places
 };
 
-/// The parameters of the parts of a model (networks, cluster centres) in one array on the device,
-/// and their gradients in another of the same form: a Trainer, an optimizer or clip_norm takes all
-/// of them at once, or parts that are neighbours. All zero when made. Moving it keeps slices valid.
+/// The parameters of the parts of a model (networks, cluster centres) in one array on the
+/// device, and their gradients in another of the same layout: a Trainer, an optimizer or
+/// clip_norm takes all of them at once, or adjacent parts. All are zero at first. Moving the
+/// object keeps slices valid.
 template <class T>
 class BasicParameters {
  public:
   BasicParameters() = default;
   /// @param sizes of the parts, in the order in which they lie. Each part starts on a multiple of
-  ///   16 elements; what lies between belongs to no part and stays 0.
+  ///   16 elements; the padding between belongs to no part and stays 0.
   BasicParameters(Context& context, const std::vector<std::int64_t>& sizes);
 
-  int parts() const { return static_cast<int>(sizes_.size()); }  ///< how many there are
+  int parts() const { return static_cast<int>(sizes_.size()); }  ///< number of parts
   BasicParameterSlice<T> part(int index) const;                  ///< without the padding after it
-  /// Parts first ... first + count - 1 and what lies between.
+  /// Parts first ... first + count - 1 and the padding between.
   BasicParameterSlice<T> parts(int first, int count) const;
   /// With the padding between the parts.
   BasicParameterSlice<T> all() const { return slice(0, values_.cols()); }

@@ -5,7 +5,7 @@
 
 namespace clipk {
 
-/// How the learning rate falls once it is warm; u runs from 0 to 1 over the rest of the training.
+/// How the learning rate falls after the warm-up; u runs from 0 to 1 over the rest of the training.
 enum class Schedule : std::uint8_t {
   constant,  ///< 1
   linear,    ///< 1 - (1 - final) u
@@ -15,13 +15,13 @@ enum class Schedule : std::uint8_t {
 
 /// The name that files and options use.
 const char* to_string(Schedule schedule);
-/// By the name that to_string gives. @throws Error that lists the names.
+/// The value of a name of to_string. @throws Error that lists the names.
 Schedule schedule_named(std::string_view name);
 
 /// How the learning rate changes over a training.
 struct ScheduleOptions {
   Schedule kind = Schedule::constant;  ///< after the warm-up
-  /// The first steps climb evenly: step t (from 0) of w uses the share (t + 1) / w.
+  /// Steps of linear warm-up: step t (from 0) of w uses the share (t + 1) / w of the rate.
   std::int64_t warmup_steps = 0;
   double final_share = 0;   ///< of the rate, at the end of linear and cosine
   std::int64_t every = 30;  ///< epochs between two drops of step
