@@ -19,12 +19,13 @@ namespace clipk {
 namespace {
 
 constexpr const char* kName = "cluster_names";
-// What is shorter than this, of unit vectors, is what rounding leaves of zero.
+// A mean of unit vectors that is shorter than this is zero up to rounding.
 constexpr double kZero = 1e-6;
-// Cosines of permutations are float32: one this close below the observed counts as a hit.
+// Cosines of permutations are float32: one that is this close below the observed one counts as
+// a hit.
 constexpr float kClose = 4e-6F;
 
-// The mean that was given, or that of so many rows of `unit`.
+// The mean in the options, or the mean of the rows of `unit`.
 std::vector<double> mean_of(const Matrix<float>& unit, const std::vector<std::int64_t>& rows,
                             VectorView<const float> given, const char* name) {
   std::vector<double> mean(static_cast<std::size_t>(unit.cols()));
@@ -73,7 +74,7 @@ Matrix<double> centred_texts(const Matrix<float>& unit, VectorView<const float> 
   return texts;
 }
 
-// Centres of clusters of unit rows: their mean less that of the images, scaled to length one.
+// Centres of clusters of unit rows: their mean minus that of the images, scaled to length one.
 class Centres {
  public:
   Centres(const Matrix<float>& images, std::vector<double> mean, std::vector<std::int64_t> rows,
@@ -134,11 +135,11 @@ std::vector<float> best_cosines(const std::vector<float>& centres, std::int64_t 
   return best;
 }
 
-// For each cluster: how many permutations of the labels find a text as near.
+// For each cluster, the number of label permutations that find a text as near.
 std::vector<std::int64_t> permutation_hits(Context& context, const Centres& centres,
                                            const std::vector<std::int32_t>& clusters,
                                            const Matrix<double>& texts, std::int64_t permutations) {
-  constexpr std::int64_t kBatch = 8;  // permutations of one product
+  constexpr std::int64_t kBatch = 8;  // permutations per product
   const std::int64_t k = centres.clusters(), d = centres.dim();
   Matrix<float> narrow(texts.rows(), d);
   std::copy_n(texts.data(), texts.rows() * d, narrow.data());

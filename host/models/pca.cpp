@@ -28,10 +28,10 @@ constexpr std::int64_t kBlockRows = 512;  // of double-precision rows held at a 
 
 using cpu::Transpose;
 
-// Rows as they enter the fit: one set, or images and then texts.
+// The rows of the fit: one set, or images and then texts.
 struct Sets {
   std::vector<MatrixView<const float>> sets;
-  std::vector<const double*> means;  // [D] a set
+  std::vector<const double*> means;  // [D] per set
 
   std::int64_t dim() const { return sets[0].cols; }
   std::int64_t rows() const {
@@ -61,7 +61,7 @@ void add_rows(int threads, MatrixView<const float> rows, double* sums) {
   });
 }
 
-// [2, D]: what is subtracted, by modality. One set counts as both.
+// The means [2, D] that are subtracted, by modality. One set counts as both.
 std::vector<double> means_of(int threads, const std::vector<MatrixView<const float>>& sets,
                              Centering centering) {
   const std::int64_t dim = sets[0].cols;
@@ -89,7 +89,8 @@ std::vector<double> means_of(int threads, const std::vector<MatrixView<const flo
   return means;
 }
 
-// Exactly equal rows, within each set that has a mean of its own: nothing is left to reduce.
+// Whether the rows of each set with its own mean are exactly equal, so that nothing is left
+// to reduce.
 bool all_equal(const std::vector<MatrixView<const float>>& sets, Centering centering) {
   const float* first = sets[0].row(0);
   for (const auto& set : sets) {
@@ -147,8 +148,8 @@ Basis basis_from_scatter(int threads, const Sets& data, std::int64_t components)
   return basis;
 }
 
-// For fewer rows than dimensions: eigenvectors u of the Gram matrix give v = rows^T u / |.|. What
-// the rows do not span is completed.
+// For fewer rows than dimensions: eigenvectors u of the Gram matrix give v = rows^T u / |.|. Other
+// directions complete the basis.
 Basis basis_from_gram(int threads, const Sets& data, std::int64_t components) {
   const Matrix<double> rows = stacked(threads, data);
   const std::int64_t n = rows.rows();
@@ -171,7 +172,8 @@ Basis basis_from_gram(int threads, const Sets& data, std::int64_t components) {
   }
   cpu::gemm(threads, Transpose::no, Transpose::no, rank, dim, n, 1.0, vectors.data(), n,
             rows.data(), dim, 0.0, directions.data(), dim);
-  // The small directions are orthogonal to the others only to rounding: reflectors make them so.
+  // The small directions are orthogonal to the others only up to rounding; reflectors make them
+  // exactly so.
   basis.rows = cpu::orthonormal_rows(threads, directions, components);
   basis.squares.resize(static_cast<std::size_t>(components));
   return basis;

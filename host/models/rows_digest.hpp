@@ -7,7 +7,7 @@
 
 namespace clipk {
 
-/// SHA-256 of the values row by row, in hex: what a checkpoint knows its data by.
+/// SHA-256 of the values row by row, in hex, by which a checkpoint identifies its data.
 std::string rows_digest(Context& context, MatrixView<const float> rows);
 
 }  // namespace clipk

@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* kName = "zero_shot";
 constexpr std::int64_t kBlockRows = 4096;
-// An ensemble shorter than this is what rounding leaves of prompts that cancel.
+// The prompts of an ensemble shorter than this cancel up to rounding.
 constexpr double kCancelled = 1e-6;
 
 }  // namespace
@@ -33,7 +33,8 @@ ZeroShot::ZeroShot(Context& context, MatrixView<const float> prompts,
   }
   if (names_.empty()) {
     const std::int32_t last = *std::max_element(classes.begin(), classes.end());
-    // Each class needs a prompt, so that a stray large number is no reason to allocate.
+    // Each class needs a prompt, so that a wrong large class index does not cause a
+    // large allocation.
     if (last >= prompts.rows) {
       check::fail(
           kName, "a prompt for each class",
@@ -89,7 +90,7 @@ void ZeroShot::scores(Context& context, MatrixView<const float> images,
     normalize_rows(context, images.row_range(first, count), rows, {});
     dense(context, rows, ensembles, {}, Activation::identity, out.row_range(first, count));
   }
-  context.synchronize();  // the block's memory goes
+  context.synchronize();  // frees the block's memory
 }
 
 ZeroShotPredictions ZeroShot::predict(Context& context, MatrixView<const float> images) const {

@@ -12,23 +12,25 @@
 namespace clipk {
 namespace {
 
-// Places of corruption: each draws numbers of its own.
+// Sites of corruption; each draws its own random numbers.
 constexpr std::uint32_t kInputDropout = 0;
 constexpr std::uint32_t kInputNoise = 1;
-constexpr std::uint32_t kLayers = 2;  // two a layer follow
+constexpr std::uint32_t kLayers = 2;  // two per layer follow
 
-// From so many steps on a training is judged by what it has come to.
+// After this many steps a training is judged by its result.
 constexpr std::int64_t kJudgedSteps = 200;
-constexpr double kRounding = 1e-6;  // of a mean squared error
-constexpr double kMostLoss = 100;   // of a first epoch, in variances
-// A loss has risen by so much, and no training that is only slow does that.
+constexpr double kRounding = 1e-6;  // relative error of a mean squared error
+constexpr double kMostLoss = 100;   // largest loss of a first epoch, in variances
+// A loss that rises by this factor has diverged: a training that is merely slow does not rise
+// as much.
 constexpr double kRise = 1.1;
 
 std::int64_t batch_size(const AutoencoderOptions& options, const AutoencoderRows& rows) {
   return std::min(options.batch, rows.view().rows);
 }
 
-// One layer of the encoder downwards, or its mirror image upwards. Its weights are copied in.
+// A network of one layer of the encoder, or of its mirror image in the decoder, with copies of
+// its weights.
 MlpOptions one_layer(const AutoencoderNetwork& network, int from, int to) {
   const std::vector<std::int64_t>& widths = network.shape().widths;
   return {.widths = {widths[static_cast<std::size_t>(from)], widths[static_cast<std::size_t>(to)]},
@@ -117,10 +119,10 @@ std::optional<std::string> AutoencoderProblem::failure(Context& context,
   const bool fell =
       losses.size() > 1 ? losses.back() < losses.front() : losses.back() < kMostLoss * of_mean;
   if (fell && steps < kJudgedSteps) return std::nullopt;
-  // The loss is that of corrupted rows and of weights on their way.
+  // The training loss is of corrupted rows and of weights that change during the epoch.
   const double error = error_of_rows(context);
   if (error < (1 - kRounding) * of_mean) return std::nullopt;
-  // A training that is only too slow would be slower yet at a lower rate.
+  // A training that is merely slow would be even slower at a lower rate.
   const auto [least, most] = std::minmax_element(losses.begin(), losses.end());
   const bool rose = losses.back() > kRise * *least || *most > kRise * error_at_start(context);
   if (!rose && !gives_one_row_back(context)) return std::nullopt;

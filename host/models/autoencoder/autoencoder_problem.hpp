@@ -12,7 +12,7 @@
 
 namespace clipk {
 
-/// What both problems below train on: scaled rows, and their digest for checkpoints.
+/// The data of both problems below: scaled rows, and their digest for checkpoints.
 class AutoencoderRows {
  public:
   /// @param rows [n, d] on the context's device, kept alive by the caller
@@ -21,7 +21,7 @@ class AutoencoderRows {
       : context_(context), rows_(rows), variance_(variance) {}
   MatrixView<const float> view() const { return rows_; }
   double variance() const { return variance_; }
-  /// "70000 rows 4f0c...": made when it is first asked for.
+  /// "70000 rows 4f0c...": computed at the first call.
   const std::string& description() const;
 
  private:
@@ -34,7 +34,7 @@ class AutoencoderRows {
 /// "784-500-10 relu".
 std::string describe(const AutoencoderShape& shape);
 
-/// As entries of an archive.
+/// Saves the entries of an archive.
 void save_layer_losses(ArchiveWriter& archive, const std::vector<std::vector<double>>& losses);
 std::vector<std::vector<double>> load_layer_losses(const ArchiveReader& archive);
 
@@ -53,9 +53,9 @@ class AutoencoderProblem : public TrainingProblem {
   std::int64_t rows() const override { return rows_.view().rows; }
   void step(Context& context, const Batch& batch, VectorView<double> loss) override;
   std::string fingerprint() const override;
-  /// A network that gives rows back no better than their mean does, after more than a few steps or
-  /// where the loss has not fallen, and that has diverged: the loss has risen above the start's or
-  /// its least one, or units are dead, so that all rows come back alike.
+  /// Fails a network whose reconstructions are no better than the rows' mean, although it had more
+  /// than a few steps or its loss has not fallen, and that has diverged: the loss has risen above
+  /// its start or its minimum, or units are dead, so that all reconstructions are equal.
   std::optional<std::string> failure(Context& context, const std::vector<double>& losses) override;
   void save_state(Context&, ArchiveWriter& archive) const override {
     save_layer_losses(archive, layer_losses_);
@@ -83,15 +83,15 @@ class AutoencoderProblem : public TrainingProblem {
   Matrix<float> clean_, corrupted_;  // [batch, d]; the second is empty where it is not needed
 };
 
-/// One layer of the encoder and its mirror image in the decoder, trained on what the layers before
-/// it give for a batch (computed anew in every step, a quarter more work over all layers: no array
-/// of all rows is stored).
+/// One layer of the encoder and its mirror image in the decoder, trained on the output of the
+/// layers before it for a batch. That output is computed again in every step, a quarter more work
+/// over all layers, so that no array of all rows is stored.
 class LayerProblem : public TrainingProblem {
  public:
   /// Starts from the network's own weights. All that is referred to must outlive the problem.
   LayerProblem(Context& context, const AutoencoderRows& rows, const AutoencoderOptions& options,
                const AutoencoderNetwork& network, int layer);
-  /// The trained weights into the network.
+  /// Copies the trained weights into the network.
   void put_into(Context& context, AutoencoderNetwork& network);
 
   VectorView<float> parameters() override { return parameters_.all().values; }
@@ -112,7 +112,7 @@ class LayerProblem : public TrainingProblem {
   const AutoencoderNetwork& network_;
   int layer_;
   Parameters parameters_;
-  Mlp down_, up_;                            // one layer each
+  Mlp down_, up_;                            // of one layer each
   std::vector<Matrix<float>> inputs_;        // of layers 0 ... layer_, [batch, width]
   Matrix<float> corrupted_;                  // [batch, in]
   Matrix<float> value_, kept_, grad_value_;  // [batch, out]: before and after dropout

@@ -14,7 +14,8 @@ std::filesystem::path layer_file(const AutoencoderOptions& options, int layer) {
   return file;
 }
 
-// Of stage 0 ... layers - 1, a layer each, or of stage `layers`, the whole net.
+// The options of a stage: stages 0 ... layers - 1 train one layer each, stage `layers` the
+// whole network.
 TrainerOptions trainer_options(const AutoencoderOptions& options, std::int64_t rows, int stage,
                                int layers) {
   const bool whole = stage == layers;
@@ -26,7 +27,7 @@ TrainerOptions trainer_options(const AutoencoderOptions& options, std::int64_t r
   if (!whole) trainer.checkpoint = layer_file(options, stage);
   trainer.checkpoint_every = options.checkpoint_every;
   if (!options.progress) return trainer;
-  // Counted over all stages; the time that is left is known in the last one only.
+  // Progress is counted over all stages; the remaining time is known only in the last one.
   const std::int64_t before = stage * options.layer_epochs;
   const std::int64_t epochs = layers * options.layer_epochs + options.epochs;
   const std::int64_t batch = std::min(options.batch, rows);
@@ -50,12 +51,12 @@ AutoencoderTraining train_autoencoder(Context& context, const AutoencoderRows& r
                                       AutoencoderNetwork& network) {
   const int layers = options.layer_epochs > 0 ? network.encoder().layers() : 0;
   AutoencoderTraining result;
-  std::error_code error;  // a file that cannot be looked at is left to the trainer to complain of
+  std::error_code error;  // the trainer reports a file that cannot be accessed
   const bool resumed =
       !options.checkpoint.empty() && std::filesystem::exists(options.checkpoint, error);
   for (int layer = 0; layer < layers; ++layer) {
-    // Of a net that may yet begin again from its layers these are read; of one that is done they
-    // are gone.
+    // The layers' files are needed while the whole network may restart from its layers; they are
+    // removed once it is trained.
     if (resumed && !std::filesystem::exists(layer_file(options, layer), error)) continue;
     LayerProblem problem(context, rows, options, network, layer);
     Trainer trainer(context, problem, trainer_options(options, rows.view().rows, layer, layers));

@@ -10,7 +10,8 @@
 namespace clipk {
 namespace {
 
-// Least variance, as a part of the largest: below it lies rounding, which is not to be blown up.
+// Least variance, as a share of the largest. Smaller ones are rounding errors, which must not
+// be amplified.
 constexpr double kLeastShare = 1e-10;
 
 // z' = F V (z - mean), with V [c, c] the axes as rows and F diagonal.

@@ -8,10 +8,10 @@
 namespace clipk {
 namespace {
 
-// Within these bounds, which images from 0 to 1 and rows of one length (RowScaling) keep, rows
-// stay.
+// Rows within these bounds are used as they are, such as images from 0 to 1 and rows of one
+// length (RowScaling).
 constexpr double kLeastVariance = 1.0 / 128, kMostVariance = 4;
-constexpr double kMostOffset = 16;  // mean square of the columns' means, in variances
+constexpr double kMostOffset = 16;  // mean square of the columns' means, in units of the variance
 
 MatrixView<float> as_row(VectorView<float> vector) {
   return {vector.data, 1, vector.size, vector.device};

@@ -8,10 +8,10 @@
 
 namespace clipk {
 
-/// The mean over all values of (scaled row - decoder(code of it))^2; 0 of no rows.
+/// The mean over all values of (scaled row - decoder(its code))^2; 0 if there are no rows.
 /// @param rows [n, d] on any device
-/// @param encode fills the codes [m, decoder.inputs()] of scaled rows [m, d] of the context's
-/// device
+/// @param encode fills the codes [m, decoder.inputs()] of scaled rows [m, d] on the
+/// context's device
 double reconstruction_error(
     Context& context, MatrixView<const float> rows, RowScaling scaling,
     const std::function<void(MatrixView<const float>, MatrixView<float>)>& encode,

@@ -23,9 +23,9 @@ void scale(MatrixView<float> rows, bool centred) {
       squares += (row[j] - mean) * (row[j] - mean);
       largest = std::max(largest, std::fabs(static_cast<double>(row[j])));
     }
-    // A constant row less its mean is what rounding left of it: zeros.
+    // A constant row minus its mean is only rounding errors, so it becomes zeros.
     const bool flat = std::sqrt(squares / columns) <= kRounding * largest;
-    // Not as a factor in float32: that of tiny rows would overflow.
+    // Not by a factor in float32, which would overflow for tiny rows.
     const double factor = flat ? 0 : length / std::sqrt(squares);
     for (std::int64_t j = 0; j < rows.cols; ++j) {
       row[j] = static_cast<float>((row[j] - mean) * factor);

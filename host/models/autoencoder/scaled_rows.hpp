@@ -5,8 +5,8 @@
 
 namespace clipk {
 
-/// Rows of any device, scaled, as they lie on the context's: the caller's own where nothing is to
-/// be done (he keeps them alive), a copy elsewhere.
+/// Rows on any device, scaled and on the context's device: the caller's own rows where nothing
+/// needs to be done (the caller keeps them alive), else a copy.
 class ScaledRows {
  public:
   ScaledRows(Context& context, MatrixView<const float> rows, RowScaling scaling = RowScaling::none);

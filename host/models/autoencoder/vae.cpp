@@ -60,7 +60,7 @@ struct Vae::Impl {
                   std::to_string(rows.cols));
     }
   }
-  // What the encoder gives of rows of any device: [m, 2 code].
+  // The encoder's output [m, 2 code] for rows on any device.
   Matrix<float> heads(Context& context, MatrixView<const float> rows) const {
     check_width(rows);
     Matrix<float> result(context, rows.rows, 2 * network.code());

@@ -11,7 +11,7 @@ namespace {
 
 MlpOptions encoder_options(const AutoencoderShape& shape) {
   MlpOptions options{.widths = shape.widths, .activation = shape.activation, .init = shape.init};
-  if (!options.widths.empty()) options.widths.back() *= 2;  // none are left to the network
+  if (!options.widths.empty()) options.widths.back() *= 2;  // the network reports missing widths
   return options;
 }
 
@@ -60,7 +60,7 @@ void BasicVaeNetwork<T>::step(Context& context, MatrixView<const T> x, T sigma,
   gaussian_posterior(context, means, log_variances, {}, step, codes, loss);
   decoder_.forward(context, codes, workspace.decoder, output);
   fill_zero(context, grad_output);
-  // mse_loss takes the mean over the columns, the loss is their sum.
+  // mse_loss is the mean over the columns; this loss is their sum.
   const T weight = static_cast<T>(inputs()) / (2 * sigma * sigma);
   mse_loss(context, output, x, weight, loss, grad_output);
   decoder_.backward(context, codes, workspace.decoder, grad_output, grad_codes);

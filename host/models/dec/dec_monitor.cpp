@@ -11,7 +11,7 @@
 namespace clipk {
 namespace {
 
-constexpr std::int64_t kGrain = 1024;  // rows of a task
+constexpr std::int64_t kGrain = 1024;  // rows per task
 
 std::int32_t largest(const float* row, std::int64_t k) {
   return static_cast<std::int32_t>(std::max_element(row, row + k) - row);
@@ -26,7 +26,7 @@ double smallest_distance(MatrixView<const float> centres) {
         const double difference = static_cast<double>(centres(i, t)) - centres(j, t);
         sum += difference * difference;
       }
-      if (!(sum >= smallest)) smallest = sum;  // what is no number is kept
+      if (!(sum >= smallest)) smallest = sum;  // NaN is kept
     }
   }
   return std::sqrt(smallest);
@@ -96,7 +96,7 @@ CollapseAlarm::CollapseAlarm(const DecGuard& guard, const DecUpdate& start) {
 }
 
 bool CollapseAlarm::sounds(const DecUpdate& update) const {
-  // Written so that what is no number sounds it.
+  // Written so that NaN raises an alarm.
   const auto all_above = [](const std::vector<double>& values, double least) {
     return std::all_of(values.begin(), values.end(),
                        [least](double value) { return value >= least; });

@@ -68,7 +68,7 @@ void DecNetwork::step(Context& context, MatrixView<const float> x, MatrixView<co
     normalize_rows_backward(context, unit_centres_, centre_lengths_.flat(), grad_unit_centres_,
                             grad_centres);
     normalize_rows_backward(context, unit, lengths, grad, grad);
-    // grad_codes += grad, as a step of rate -1.
+    // grad_codes += grad, as an sgd step of rate -1.
     const std::int64_t size = x.rows * code();
     sgd(context, {.momentum = 0}, minus_one_.flat(), grad_unit_codes_.flat().slice(0, size),
         workspace_.grad_codes.flat().slice(0, size), velocity_.flat().slice(0, size));

@@ -7,11 +7,11 @@
 namespace clipk {
 
 /// The networks of an autoencoder and k centres among its codes, in one array of parameters:
-/// encoder, centres, decoder. Under von Mises-Fisher codes and centres are used at length one; the
-/// parameters keep the length they have.
+/// encoder, centres, decoder. Under von Mises-Fisher, codes and centres are scaled to length one
+/// when used; the parameters keep their length.
 class DecNetwork {
  public:
-  /// @param network with room for k x code numbers between encoder and decoder
+  /// @param network with room for k x code values between encoder and decoder
   DecNetwork(AutoencoderNetwork network, std::int64_t k, const SoftAssignmentOptions& soft);
 
   AutoencoderNetwork& networks() { return network_; }
@@ -23,7 +23,7 @@ class DecNetwork {
 
   /// [k, code], as parameters.
   MatrixView<float> raw_centres();
-  /// The same as they are compared with codes, on the context's device.
+  /// The centres as they are compared with codes, on the context's device.
   Matrix<float> centres(Context& context);
   /// Codes [m, code] of (scaled) rows, as they are compared with centres.
   void encode(Context& context, MatrixView<const float> rows, MatrixView<float> codes) const;
@@ -31,7 +31,7 @@ class DecNetwork {
   /// Plans the steps of up to `batch` rows.
   void plan(Context& context, std::int64_t batch);
   /// Overwrites the gradients with those of gamma KL(P||Q) + reconstruction * MSE over the rows,
-  /// and adds that loss to `loss` [1]. The decoder's are left alone where reconstruction is 0.
+  /// and adds that loss to `loss` [1]. The decoder's are not changed if reconstruction is 0.
   /// @param x [b, d]  @param p [b, k]
   void step(Context& context, MatrixView<const float> x, MatrixView<const float> p, float gamma,
             float reconstruction, VectorView<double> loss);
@@ -42,7 +42,7 @@ class DecNetwork {
   SoftAssignmentOptions soft_;
 
   AutoencoderNetwork::Workspace workspace_;
-  // Of codes and centres at length one.
+  // For codes and centres at length one.
   Matrix<float> unit_codes_, grad_unit_codes_, code_lengths_, velocity_, minus_one_;
   Matrix<float> unit_centres_, grad_unit_centres_, centre_lengths_;
 };

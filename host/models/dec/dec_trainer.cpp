@@ -72,7 +72,7 @@ DecState DecTrainer::run() {
   return std::move(state_);
 }
 
-// Centres from k-means on the codes, and the first look.
+// Sets the centres by k-means on the codes and computes the first update.
 void DecTrainer::start() {
   network_.encode(context_, rows_, codes_);
   KMeansOptions options;
@@ -84,7 +84,7 @@ void DecTrainer::start() {
       denoises ? denoise_manifold(context_, codes_, options_.denoising) : Matrix<float>();
   const KMeans kmeans = KMeans::fit(context_, denoises ? clear : codes_, options);
   state_.start_labels = kmeans.labels();
-  Matrix<float> means;  // of the codes as they are, where the clusters are of others
+  Matrix<float> means;  // of the original codes, if denoised ones were clustered
   if (denoises) {
     const Matrix<double> exact =
         means_by_label(codes_.to_host(context_), kmeans.labels(), network_.k());
@@ -95,7 +95,7 @@ void DecTrainer::start() {
   update();
 }
 
-// q over all rows, the target from it, and what the host sees.
+// Computes q over all rows, the target from it, and the results on the host.
 DecView DecTrainer::look() {
   network_.encode(context_, rows_, codes_);
   const Matrix<float> centres = network_.centres(context_);

@@ -17,7 +17,7 @@
 
 namespace clipk {
 
-/// Where a training stands at a healthy update: with the seed, all that is needed to go on.
+/// The state of a training at a healthy update: with the seed, all that is needed to resume.
 struct DecState {
   std::int64_t step = 0;
   std::int64_t alarms = 0;
@@ -35,7 +35,7 @@ class DecTrainer {
   /// @param rows [n, d], scaled, on the context's device; all arguments must outlive the trainer
   DecTrainer(Context& context, MatrixView<const float> rows, const DecOptions& options,
              DecNetwork& network);
-  /// Leaves the last healthy state in the network. @returns what else is of it
+  /// Leaves the last healthy state in the network. @returns the rest of that state
   DecState run();
 
  private:

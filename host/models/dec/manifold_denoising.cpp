@@ -14,8 +14,8 @@ namespace clipk {
 namespace {
 
 constexpr const char* kName = "denoise_manifold";
-constexpr std::int64_t kGrain = 1024;         // rows a task
-constexpr std::int64_t kMostNeighbors = 128;  // what `nearest` finds
+constexpr std::int64_t kGrain = 1024;         // rows per task
+constexpr std::int64_t kMostNeighbors = 128;  // the most that `nearest` finds
 
 Matrix<float> averaged(Context& context, const Matrix<float>& rows,
                        const Matrix<std::int32_t>& neighbors) {

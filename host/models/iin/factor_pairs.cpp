@@ -14,7 +14,7 @@ namespace clipk {
 namespace {
 
 constexpr const char* kName = "factors";
-constexpr int kTries = 64;  // of partners that may be near in all columns, before the search widens
+constexpr int kTries = 64;  // partners tried at one tolerance, before it is doubled
 
 std::string named(const std::string& factor) {
   return "factor " + factor;
@@ -28,8 +28,8 @@ std::string class_name(const Factor& factor, std::size_t index) {
   return factor.class_names.empty() ? std::to_string(index) : factor.class_names[index];
 }
 
-// These rows by rising value, and in `ranks` the place of each; equal values share their mean
-// place, other rows have NaN, which is near nothing.
+// Sorts these rows by ascending value and writes the rank of each to `ranks`. Ties share their mean
+// rank; other rows have NaN, which is near nothing.
 std::vector<std::int32_t> rank(MatrixView<const float> values, std::int64_t column,
                                std::vector<std::int32_t> order, std::vector<float>& ranks) {
   std::stable_sort(order.begin(), order.end(), [&](std::int32_t i, std::int32_t j) {

@@ -24,10 +24,10 @@ namespace clipk {
 namespace {
 
 constexpr const char* kName = "factor_sizes";
-constexpr std::int64_t kMostVariates = 8;   // of a factor that are looked at
-constexpr std::int64_t kKnownPairs = 4000;  // that neighbours are sought among
+constexpr std::int64_t kMostVariates = 8;   // examined per factor
+constexpr std::int64_t kKnownPairs = 4000;  // pairs among which neighbours are searched
 constexpr std::int64_t kNeighbours = 40;
-constexpr std::int64_t kRowsAFeature = 10;  // at least: with fewer, torn pairs correlate as others
+constexpr std::int64_t kRowsAFeature = 10;  // at least: else random pairings correlate as pairs do
 
 using cpu::cast;
 using cpu::product;
@@ -36,8 +36,8 @@ using cpu::Transpose;
 using cpu::transposed;
 
 struct Moments {
-  Matrix<double> rows;  // [n, D] less their mean
-  /// [D, D], over the rows; of fewer rows than columns rows rows^T / n [n, n], which has the same
+  Matrix<double> rows;  // [n, D] minus their mean
+  /// [D, D], over the rows; with fewer rows than columns rows rows^T / n [n, n], which has the same
   /// eigenvalues above 0.
   Matrix<double> covariance;
   double mean_variance = 0;
@@ -80,7 +80,7 @@ Matrix<double> second_moments(int threads, const Matrix<float>& rows, double wei
   return result;
 }
 
-// The rows of pairs, and their own covariance.
+// The two rows of each pair, and their covariance.
 struct DistanceBlock {
   Matrix<float> first, second;
   Matrix<double> covariance;
@@ -95,8 +95,8 @@ struct DistanceBlock {
     }
   }
 
-  // Half the covariance of first - second, which is the covariance less what pairs share of it. Of
-  // near rows it is small, and would drown in the rounding of their products.
+  // Half the covariance of first - second, which is the covariance minus the part that pairs share.
+  // It is small for near rows; computed from their products it would be lost in rounding.
   Matrix<double> apart(int threads, const Matrix<float>& partners) const {
     Matrix<float> difference(first.rows(), first.cols());
     std::transform(first.data(), first.data() + first.rows() * first.cols(), partners.data(),
@@ -105,8 +105,8 @@ struct DistanceBlock {
   }
 };
 
-// Principal axes [rank, D], the largest first, each over the root of its variance and a ridge.
-// Directions without variance are none: pairs have nothing there that they could share.
+// Principal axes [rank, D], the largest first, each divided by the root of its variance plus a
+// ridge. Directions without variance are left out: pairs can share nothing there.
 Matrix<double> whitening(int threads, const Moments& moments, double ridge) {
   const cpu::SymmetricEigen eigen = cpu::symmetric_eigen(threads, moments.covariance);
   const std::int64_t size = moments.covariance.rows(), dim = moments.rows.cols();
@@ -119,7 +119,7 @@ Matrix<double> whitening(int threads, const Moments& moments, double ridge) {
     const std::int64_t from = size - 1 - c;
     const double variance = eigen.values[static_cast<std::size_t>(from)];
     double scale = 1 / std::sqrt(variance + ridge * moments.mean_variance);
-    // Of eigenvectors u of rows rows^T / n the axes are u^T rows / sqrt(n variance).
+    // For eigenvectors u of rows rows^T / n, the axes are u^T rows / sqrt(n variance).
     if (moments.few()) scale /= std::sqrt(static_cast<double>(moments.rows.rows()) * variance);
     for (std::int64_t j = 0; j < size; ++j) vectors(c, j) = scale * eigen.vectors(from, j);
   }
@@ -145,13 +145,13 @@ Matrix<double> with_products(int threads, const Moments& moments, std::int64_t p
   return features;
 }
 
-// The rows' own covariance becomes the identity (less what the ridge takes).
+// The covariance of the whitened rows is the identity, except for the ridge.
 Matrix<float> whitened(int threads, const Moments& moments, double ridge) {
   return cast<float>(MatrixView<const double>(product(
       threads, Transpose::no, moments.rows, Transpose::yes, whitening(threads, moments, ridge))));
 }
 
-// Canonical variates of pairs as axes (rows), and their correlations downwards.
+// Canonical variates of pairs as axes (rows), and their correlations in descending order.
 struct Variates {
   std::vector<double> correlations;
   Matrix<double> axes;
@@ -174,8 +174,8 @@ Variates variates_of(int threads, const Matrix<double>& apart, const Matrix<doub
   return {std::move(eigen.values), std::move(eigen.vectors)};
 }
 
-// What of variate `q` of the second rows the `counted` ones of the first rows tell: R^2 of the mean
-// over nearest neighbours, on pairs that are not among them.
+// How well the `counted` variates of the first rows predict variate `q` of the second rows: R^2 of
+// the mean over nearest neighbours, on pairs that are not among the neighbours.
 double told(int threads, const Matrix<double>& first, const Matrix<double>& second,
             const std::vector<std::int64_t>& counted, std::int64_t q) {
   const std::int64_t known = std::min<std::int64_t>(first.rows() * 2 / 3, kKnownPairs);
@@ -212,7 +212,7 @@ double told(int threads, const Matrix<double>& first, const Matrix<double>& seco
   return spread > 0 ? 1 - std::accumulate(errors.begin(), errors.end(), 0.0) / spread : 1;
 }
 
-// How many of the variates count.
+// The number of variates that count.
 std::int64_t count_variates(int threads, const DistanceBlock& pairs, const Variates& variates,
                             double threshold, const FactorSizeOptions& options) {
   const std::vector<double>& correlations = variates.correlations;
@@ -252,7 +252,7 @@ std::vector<std::int64_t> by_softmax(const std::vector<double>& scores, std::int
   return sizes;
 }
 
-// One column at least for each, and no more than there are; the residual is added.
+// Gives each factor at least one column, and all no more than there are; adds the residual.
 std::vector<std::int64_t> fitted(std::vector<std::int64_t> sizes, std::int64_t dim) {
   for (std::int64_t& size : sizes) size = std::max<std::int64_t>(size, 1);
   std::int64_t sum = std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});

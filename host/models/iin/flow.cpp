@@ -1,5 +1,5 @@
-// What a flow is: its blocks and parameters, drawn anew or read from a file. What it computes is in
-// flow_passes.cpp.
+// The blocks and parameters of a flow, initialised at random or read from a file. The computations
+// are in flow_passes.cpp.
 #include "clipk/models/flow.hpp"
 
 #include <algorithm>
@@ -34,8 +34,8 @@ std::vector<T> to_vector(Context& context, VectorView<const T> values) {
   return host;
 }
 
-// Whether a file can hold a flow as large as it says, before memory is taken for it. In double,
-// which does not overflow; sizes that make no sense are left to the flow to complain of.
+// Checks, before memory is taken, that a file can hold a flow as large as it claims. Computed in
+// double, which does not overflow; the flow itself reports sizes that make no sense.
 void check_fits(const ArchiveReader& archive, std::int64_t dim, const FlowOptions& options,
                 std::size_t item) {
   const auto d = static_cast<double>(dim), width = static_cast<double>(options.width);
@@ -76,7 +76,7 @@ void BasicFlow<T>::check_options(std::int64_t dim, const FlowOptions& options) {
 template <class T>
 MlpOptions BasicFlow<T>::network_options(std::int64_t dim, const FlowOptions& options,
                                          std::int64_t index) {
-  // Numbers of their own: an autoencoder beside the flow takes the first ones.
+  // The flow's networks have their own indices: an autoencoder beside the flow uses the first ones.
   constexpr std::int64_t kFirstNetwork = 256;
   const bool first = index % 2 == 0;
   std::vector<std::int64_t> widths(static_cast<std::size_t>(options.depth) + 2, options.width);

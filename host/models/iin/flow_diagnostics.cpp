@@ -23,7 +23,7 @@ double mean_of(const std::vector<double>& values) {
   return sum / static_cast<double>(values.size());
 }
 
-// The normal distribution with the rows' mean and covariance (by n - 1).
+// The normal distribution with the rows' mean and covariance (divided by n - 1).
 struct Gaussian {
   int threads;
   std::vector<double> mean;
@@ -84,13 +84,13 @@ double largest_difference(MatrixView<const float> a, MatrixView<const float> b) 
   for (std::int64_t i = 0; i < a.rows; ++i) {
     for (std::int64_t j = 0; j < a.cols; ++j) {
       const double difference = std::abs(double{a(i, j)} - double{b(i, j)});
-      if (!(difference <= largest)) largest = difference;  // a NaN stays
+      if (!(difference <= largest)) largest = difference;  // keeps a NaN
     }
   }
   return largest;
 }
 
-// The checks in double at one row.
+// The checks in double on one row.
 class DoubleCheck {
  public:
   DoubleCheck(Context& context, const Flow& flow)
@@ -105,7 +105,8 @@ class DoubleCheck {
   }
 
   void add(const float* row, FlowDiagnostics& into) {
-    // One copy of the row an output: the backward pass then gives a row of the Jacobian each.
+    // One copy of the row per output: the backward pass then gives one row of the Jacobian
+    // for each.
     for (std::int64_t i = 0; i < dim_; ++i) {
       for (std::int64_t j = 0; j < dim_; ++j) x_(i, j) = double{row[j]};
     }

@@ -1,5 +1,5 @@
-// What a flow computes: forward and backward of a training step, and of a trained flow values,
-// inverses, densities and samples.
+// The computations of a flow: forward and backward of a training step; values, inverses, densities
+// and samples of a trained flow.
 #include <cmath>
 #include <numbers>
 #include <string>
@@ -19,7 +19,7 @@
 namespace clipk {
 namespace {
 
-// The two halves of a flow's rows as column ranges; of an odd dimension the second is wider.
+// The two halves of a flow's rows as column ranges; with an odd dimension the second is wider.
 template <class T>
 struct Halves {
   MatrixView<T> first, second;
@@ -30,7 +30,7 @@ struct Halves {
         second(MatrixView<T>(rows).col_range(half, rows.cols - half)) {}
 };
 
-// What the two networks of a coupling give, side by side: a of the log-scale, and t.
+// The outputs of a coupling's two networks, side by side: a of the log-scale, and t.
 template <class T>
 struct CouplingOutputs {
   MatrixView<T> all, a, t;
@@ -123,7 +123,7 @@ void BasicFlow<T>::backward(Context& context, MatrixView<const T> x, Workspace& 
   check_step("backward", x, workspace);
   check_cols("backward", "grad_z", grad_z);
   const auto rows = [&](auto& matrix) { return matrix.view().row_range(0, x.rows); };
-  // The gradient of a block's output in state_, that of what its couplings give in gradient_.
+  // The gradient of a block's output is in state_, that of its networks' outputs in gradient_.
   const MatrixView<T> grad = rows(workspace.gradient_);
   const MatrixView<T> before = rows(workspace.state_);
   const Halves<T> grads(grad, half());
@@ -135,7 +135,7 @@ void BasicFlow<T>::backward(Context& context, MatrixView<const T> x, Workspace& 
     const MatrixView<T> normed = rows(kept.normed);
     const MatrixView<T> bent = options_.slope == 1 ? normed : rows(kept.bent);
     const Halves<T> from(bent, half()), to(rows(kept.coupled), half());
-    // A half that a network read gets a gradient through the network too.
+    // A half that a network reads also gets a gradient through the network.
     const auto couple = [&](BasicMlp<T>& networks, typename Workspace::Coupling& of,
                             MatrixView<T> read, MatrixView<T> made, MatrixView<T> grad_read,
                             MatrixView<T> grad_made) {
@@ -155,7 +155,7 @@ void BasicFlow<T>::backward(Context& context, MatrixView<const T> x, Workspace& 
   }
 }
 
-// All of a block but ActNorm and the permutation, in place.
+// Applies all of a block except ActNorm and the permutation, in place.
 template <class T>
 void BasicFlow<T>::couple(Context& context, const Block& block, MatrixView<T> x,
                           VectorView<T> log_det) const {
@@ -309,7 +309,7 @@ Matrix<T> BasicFlow<T>::sample(Context& context, std::int64_t n, std::uint32_t d
   return rows;
 }
 
-// Of the members that are defined here; flow.cpp has the others.
+// Instantiates the members that are defined here; flow.cpp has the others.
 template class BasicFlow<float>;
 template class BasicFlow<double>;
 

@@ -22,7 +22,7 @@ constexpr const char* kName = "iin";
 constexpr const char* kKind = "iin model";
 constexpr std::uint32_t kVersion = 1;
 constexpr const char* kResidual = "residual";
-constexpr std::size_t kFirstRows = 8192;  // that ActNorm starts from
+constexpr std::size_t kFirstRows = 8192;  // for the start of ActNorm
 
 void check_options(const IinOptions& o) {
   if (!(o.rho >= 0 && o.rho < 1)) {
@@ -55,7 +55,7 @@ void check_rows(Context& context, MatrixView<const float> rows,
   check_finite(HostRows<float>(context, log_variance).view(), kName);
 }
 
-// Sizes that were given, as they must be.
+// Checks the sizes in the options.
 std::vector<std::int64_t> checked_sizes(const std::vector<std::int64_t>& sizes,
                                         std::int64_t factors, std::int64_t dim) {
   if (static_cast<std::int64_t>(sizes.size()) != factors) {

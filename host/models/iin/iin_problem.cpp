@@ -14,7 +14,7 @@
 namespace clipk {
 namespace {
 
-constexpr std::int64_t kEstimatePairs = 4096;  // that an estimate of rho is made from
+constexpr std::int64_t kEstimatePairs = 4096;  // for an estimate of rho
 constexpr double kLargestRho = 0.999;
 
 std::int64_t pairs_per_epoch(const IinOptions& options, const FactorPairs& pairs) {
@@ -44,8 +44,8 @@ void IinRows::draw(Context& context, const std::vector<std::int32_t>& rows, std:
 }
 
 double likeliest_correlation(double squares, double products) {
-  // -2 log-likelihood a pair, less a constant: the likelihood has up to three extrema, so the grid
-  // finds the basin and the golden section its bottom.
+  // -2 log-likelihood per pair, up to a constant. It has up to three extrema, so a grid finds the
+  // basin and a golden-section search its minimum.
   const auto cost = [&](double rho) {
     const double rest = 1 - rho * rho;
     return math::log(rest) + 2 * (squares - rho * products) / rest;
@@ -105,7 +105,7 @@ void IinProblem::begin_epoch(Context& context, std::int64_t epoch) {
   if (rho_.empty()) return;
   copy<float>(context, draw.shared, pool_.view().col_range(2 * dim_, pairs_.factors()));
 
-  // What a training that failed has estimated is not this one's.
+  // Discards the estimates of a failed training.
   if (epoch == 0) std::fill(rho_.begin(), rho_.end(), static_cast<float>(options_.rho));
   const double warmup = options_.rho_warmup * static_cast<double>(options_.epochs);
   const double warm = std::min(1.0, static_cast<double>(epoch + 1) / (warmup + 1));

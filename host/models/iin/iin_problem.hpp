@@ -12,20 +12,20 @@
 
 namespace clipk {
 
-/// Where noise is added to rows; of RandomStream::corruption, beyond the sites of first stages.
+/// Where noise is added to rows; sites of RandomStream::corruption, beyond those of first stages.
 enum class IinSite : std::uint32_t { first = 65536, second, start };
 
-/// Rows on the context's device, as means of normal distributions or as they are.
+/// Rows on the context's device, used as means of normal distributions or as they are.
 struct IinRows {
   MatrixView<const float> means;
   MatrixView<const float> log_variance;  ///< or empty
 
-  /// A draw of chosen rows into `out` [b, D]. @param step, site tell the draws apart
+  /// Draws chosen rows into `out` [b, D]. @param step, site distinguish the draws
   void draw(Context& context, const std::vector<std::int32_t>& rows, std::uint64_t step,
             IinSite site, MatrixView<float> out) const;
 };
 
-/// The pair loss of a flow. Pairs and their rows are drawn anew before every epoch and laid out on
+/// The pair loss of a flow. Pairs and their rows are drawn anew before every epoch and stored on
 /// the device; a step gathers some of them.
 class IinProblem : public TrainingProblem {
  public:
@@ -40,7 +40,7 @@ class IinProblem : public TrainingProblem {
   void begin_epoch(Context& context, std::int64_t epoch) override;
   void step(Context& context, const Batch& batch, VectorView<double> loss) override;
   std::string fingerprint() const override;
-  /// By none of its losses: they are log-densities, and change with rho.
+  /// Never fails by its losses: they are log-densities, and change with rho.
   std::optional<std::string> failure(Context&, const std::vector<double>&) override {
     return std::nullopt;
   }
@@ -72,7 +72,7 @@ class IinProblem : public TrainingProblem {
   Matrix<float> shared_;                                   // [batch, F]
 };
 
-/// The likeliest correlation in [0, 1) of pairs of standard normal numbers.
+/// The maximum-likelihood correlation in [0, 1) of two standard normal values a, b.
 /// @param squares mean of (a^2 + b^2) / 2  @param products mean of a b
 double likeliest_correlation(double squares, double products);
 

@@ -7,15 +7,15 @@
 
 namespace clipk {
 
-/// The rows of a fit, as far as Iin::typicality compares others with them.
+/// The values of a fit's rows with which Iin::typicality compares others.
 struct TypicalRange {
-  std::vector<double> log_density;     ///< of each row, upwards
+  std::vector<double> log_density;     ///< of each row, ascending
   std::vector<float> lowest, highest;  ///< of each component of their codes
 
   /// @param log_density of each row  @param codes [n, D] of these, on the host
   /// @throws Error if a density is not finite.
   static TypicalRange of(std::vector<double> log_density, MatrixView<const float> codes);
-  /// The same of other rows, compared with these.
+  /// The typicality of other rows, compared with these.
   IinTypicality typicality(std::vector<double> log_density, MatrixView<const float> codes) const;
 
   void save(ArchiveWriter& archive) const;

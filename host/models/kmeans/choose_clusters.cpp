@@ -27,7 +27,7 @@ void check_options(const ChooseClustersOptions& options) {
   if (!(options.slack >= 0)) check::fail(kName, "a slack from 0", std::to_string(options.slack));
 }
 
-// The same device under the seed of a run.
+// A context on the same device with the seed of a run.
 Context seeded(const Context& context, std::int64_t run) {
   ContextOptions options = context.options();
   const auto block =
@@ -36,8 +36,7 @@ Context seeded(const Context& context, std::int64_t run) {
   return context.device() == Device::cuda ? Context::cuda(options) : Context::cpu(options);
 }
 
-// How many rows k-means tells apart, counted up to `most`: by their directions where it is
-// spherical.
+// How many rows are distinct for k-means, counted up to `most`: by direction if it is spherical.
 std::int64_t distinct_of(Context& context, MatrixView<const float> rows, bool spherical,
                          std::int64_t most) {
   const HostRows<float> host(context, rows);
@@ -45,7 +44,7 @@ std::int64_t distinct_of(Context& context, MatrixView<const float> rows, bool sp
   return distinct_rows(row_directions(host.view()), most);
 }
 
-// The clusters of all rows by one sample of them. Of fewer distinct rows than k each is a cluster.
+// Clusters all rows by one sample of them. If fewer than k rows are distinct, each is a cluster.
 std::vector<std::int32_t> clusters_by(Context& context, const Matrix<float>& sample,
                                       const Matrix<float>& all, KMeansOptions kmeans,
                                       std::int64_t distinct, double& inertia) {
@@ -67,7 +66,7 @@ ClusterChoice choose_clusters(Context& context, MatrixView<const float> rows,
   const auto sample_rows =
       static_cast<std::int64_t>(std::ceil(options.share * static_cast<double>(n)));
   const Matrix<float> all = Matrix<float>::copy_of(context, rows);
-  context.synchronize();  // the runs have streams of their own
+  context.synchronize();  // the runs have their own streams
   const std::int64_t largest =
       *std::max_element(options.candidates.begin(), options.candidates.end());
   const std::int64_t distinct = distinct_of(context, rows, options.spherical, largest);
@@ -94,7 +93,7 @@ ClusterChoice choose_clusters(Context& context, MatrixView<const float> rows,
       choice.candidates[c].inertia += inertia / static_cast<double>(sample_rows * options.runs);
     }
   }
-  double best = -1;  // of those that all rows can be split into
+  double best = -1;  // of the numbers of clusters that the rows allow
   for (std::size_t c = 0; c < choice.candidates.size(); ++c) {
     choice.candidates[c].stability = stability(labelings[c]);
     if (choice.candidates[c].k > distinct) continue;

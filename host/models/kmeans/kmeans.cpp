@@ -26,7 +26,7 @@ namespace {
 constexpr const char* kName = "kmeans";
 constexpr const char* kKind = "kmeans model";
 constexpr std::uint32_t kVersion = 1;  // of the archive
-// Restarts that run side by side: about this many centres share a read of the rows.
+// Restarts run at the same time: about this many centres share one read of the rows.
 constexpr std::int64_t kCentresTogether = 256;
 
 void check_options(MatrixView<const float> rows, const KMeansOptions& options) {
@@ -64,7 +64,7 @@ void check_distinct(MatrixView<const float> rows, std::int64_t k) {
 double mean_variance(int threads, MatrixView<const float> rows) {
   constexpr std::int64_t kGrain = 1024;
   const std::int64_t chunks = (rows.rows + kGrain - 1) / kGrain, d = rows.cols;
-  // Squares about the first row, so that a common offset costs no digits.
+  // Squares of differences from the first row, so that a common offset costs no accuracy.
   Matrix<double> sums(chunks, d), squares(chunks, d);
   cpu::parallel_chunks(threads, rows.rows, kGrain, [&](std::int64_t first, std::int64_t count) {
     double* sum = sums.view().row(first / kGrain);
@@ -91,7 +91,7 @@ double mean_variance(int threads, MatrixView<const float> rows) {
   return total / static_cast<double>(d);
 }
 
-// Rows of unit length, none of them 0.
+// Rows scaled to unit length, none of them 0.
 Matrix<float> directions_of(MatrixView<const float> rows) {
   for (std::int64_t i = 0; i < rows.rows; ++i) {
     if (is_zero_row(rows.row(i), rows.cols)) {
@@ -102,7 +102,7 @@ Matrix<float> directions_of(MatrixView<const float> rows) {
   return row_directions(rows);
 }
 
-// Rows on the host and on the context's device, of unit length where that is wanted.
+// Rows on the host and on the context's device, scaled to unit length if wanted.
 class Rows {
  public:
   Rows(Context& context, MatrixView<const float> rows, bool spherical)
@@ -144,7 +144,7 @@ std::vector<Matrix<float>> starts_of(Context& context, const Rows& rows,
   return starts;
 }
 
-// Clusters by falling size, equal ones by their first row.
+// Orders clusters by descending size, ties by their first row.
 void renumber(Matrix<float>& centres, std::vector<std::int32_t>& labels) {
   const auto k = static_cast<std::size_t>(centres.rows());
   std::vector<std::int64_t> size(k), first(k, static_cast<std::int64_t>(labels.size()));
@@ -175,7 +175,7 @@ std::int64_t distinct_rows(MatrixView<const float> rows, std::int64_t most) {
   std::unordered_multimap<std::size_t, std::int64_t> seen;
   std::vector<float> row(static_cast<std::size_t>(rows.cols));
   for (std::int64_t i = 0; i < rows.rows && static_cast<std::int64_t>(seen.size()) < most; ++i) {
-    // Plus zero: -0 becomes 0, to which it is equal.
+    // Adding zero turns -0 into 0, which compares equal.
     std::transform(rows.row(i), rows.row(i) + rows.cols, row.begin(),
                    [](float value) { return value + 0.0F; });
     const std::size_t hash = std::hash<std::string_view>{}(

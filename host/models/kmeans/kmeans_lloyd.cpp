@@ -11,7 +11,7 @@
 namespace clipk {
 namespace {
 
-// What the steps work on, for the sets that are still under way: the first `active` of each array.
+// The data of the steps for the sets that are still running: the first `active` of each array.
 struct Arrays {
   Arrays(Context& context, std::int64_t sets, std::int64_t n, std::int64_t k, std::int64_t d)
       : centres(context, sets * k, d),
@@ -19,7 +19,7 @@ struct Arrays {
         sums(context, sets * k, d),
         counts(context, sets, k),
         changed(context, 1, sets) {
-    if (context.device() != Device::cpu) return;  // which would not use them
+    if (context.device() != Device::cpu) return;  // the GPU would not use them
     upper = Matrix<float>(sets, n);
     lower = Matrix<float>(sets, n);
     moves = Matrix<double>(sets, k);
@@ -60,10 +60,10 @@ struct Arrays {
   Matrix<double> moves;
 };
 
-// One set of centres under way.
+// One running set of centres.
 struct Set {
   std::size_t result;        // its place among the results
-  bool last_labels = false;  // the centres stay: only their labels are wanted
+  bool last_labels = false;  // the centres are final: only their labels are wanted
 };
 
 class Lloyd {
@@ -148,7 +148,7 @@ class Lloyd {
                        VectorView<std::int32_t>(done.labels.data(), host_.rows));
   }
 
-  // New centres from the sums.
+  // Computes new centres from the sums.
   void update(std::int64_t set) {
     if (empties(set) > 0) reseed(set);
     const HostRows<double> sums(context_, arrays_.sums_of(set));
@@ -170,7 +170,7 @@ class Lloyd {
     for (std::int64_t c = 0; c < k_; ++c) {
       double square = 0;
       for (std::int64_t j = 0; j < d_; ++j) square += centres(c, j) * centres(c, j);
-      // Directions that cancel have no mean: the centre stays.
+      // Directions that cancel have no mean, so the centre stays.
       if (options_.spherical && square == 0)
         std::copy_n(old.view().row(c), d_, centres.view().row(c));
       double move = 0;
@@ -187,8 +187,9 @@ class Lloyd {
     sets_[static_cast<std::size_t>(set)].last_labels = moved <= options_.tolerance;
   }
 
-  // Every empty cluster takes the point farthest from its centre, of those that are not alone in
-  // theirs; the next one the next farthest. Of equal distances the lower row goes first.
+  // Every empty cluster gets the point farthest from its centre, among points that are not alone
+  // in their cluster; the next empty cluster gets the next farthest. Among ties the lower row
+  // goes first.
   void reseed(std::int64_t set) {
     Matrix<double> squared(context_, 1, host_.rows), inertia(context_, 1, 1);
     kmeans_inertia(context_, rows_,
@@ -228,7 +229,7 @@ class Lloyd {
                        arrays_.counts.view().row_range(set, 1));
   }
 
-  // The inertia of all results.
+  // Computes the inertia of all results.
   void measure() {
     const auto sets = static_cast<std::int64_t>(results_.size());
     for (std::int64_t set = 0; set < sets; ++set) {

@@ -22,7 +22,7 @@ struct LloydResult {
 };
 
 /// Lloyd's algorithm from several sets of centres [k, d] on the host, at the same time: they share
-/// every read of the rows. None influences another.
+/// every read of the rows, but do not influence each other.
 ///
 /// @param host the rows on the host  @param rows the same on the context's device
 std::vector<LloydResult> run_lloyd(Context& context, MatrixView<const float> host,

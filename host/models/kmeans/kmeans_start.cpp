@@ -15,7 +15,7 @@
 namespace clipk {
 namespace {
 
-// One restart under way.
+// One running restart.
 struct Start {
   Random random;
   std::vector<std::int64_t> chosen;
@@ -29,8 +29,8 @@ double uniform53(Random& random) {
   return static_cast<double>(high << 26 | low) * 0x1p-53;
 }
 
-// Rows in proportion to their squared distance from those chosen; a chosen row and its duplicates
-// have none.
+// Draws rows in proportion to their squared distance from the chosen ones, which is 0 for a chosen
+// row and its duplicates.
 void draw(Start& start, std::int64_t count) {
   std::vector<std::pair<double, std::size_t>> targets;
   for (std::size_t c = 0; c < static_cast<std::size_t>(count); ++c) {

@@ -9,7 +9,7 @@
 namespace clipk {
 
 /// Greedy k-means++ for several restarts at once: of 2 + log k candidates, drawn in proportion to
-/// their squared distance from the centres chosen before, the one that leaves the least sum of
+/// their squared distance from the centres chosen before, the one that gives the least sum of
 /// squared distances. Restart r draws from step r of the context's seed.
 ///
 /// @param host the rows on the host  @param rows the same on the context's device

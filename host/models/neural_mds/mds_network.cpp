@@ -90,7 +90,8 @@ void MdsNetwork::backward(Context& context, MatrixView<const float> x,
   for (std::size_t i = 0; i < networks_.size(); ++i, first += rows) {
     networks_[i].backward(context, x.row_range(first, rows), workspaces_[i],
                           grad_codes.row_range(first, rows));
-    // The output has no bias: distances do not see it, and Adam would let rounding move it.
+    // The output has no bias: distances do not depend on it, and under Adam rounding errors would
+    // move it.
     fill_zero(context, networks_[i].bias_gradient(networks_[i].layers() - 1));
   }
 }

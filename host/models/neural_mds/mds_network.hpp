@@ -10,8 +10,8 @@
 
 namespace clipk {
 
-/// The map of a NeuralMds: what is taken from a row before, and one network or one a modality with
-/// the parameters of both in one array.
+/// The map of a NeuralMds: the means subtracted from rows, and one network or one per modality,
+/// with the parameters of both in one array.
 class MdsNetwork {
  public:
   /// @param start [dim, D]: P, on the host  @param means [2, D] on the host, by modality
@@ -22,7 +22,7 @@ class MdsNetwork {
   std::int64_t outputs() const { return networks_[0].outputs(); }
   float rms() const { return rms_; }
 
-  /// x' on the context's device, from rows on any.
+  /// x' on the context's device, from rows on any device.
   Matrix<float> prepared(Context& context, MatrixView<const float> rows, Modality modality) const;
   /// g(x) in the units of the rows.
   Matrix<float> transform(Context& context, MatrixView<const float> rows, Modality modality) const;

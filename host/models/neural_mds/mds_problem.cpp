@@ -13,10 +13,9 @@
 namespace clipk {
 namespace {
 
-// A block's distances are stored up to this size, and recomputed from the rows above it.
+// The distances of a block are stored up to this size; larger ones are recomputed from the rows.
 constexpr std::int64_t kStoredPairs = std::int64_t{1} << 28;  // 1 GiB
-constexpr std::int64_t kUniformShare =
-    4;  // quadruples of the image-text block for one of another's
+constexpr std::int64_t kUniformShare = 4;  // image-text quadruples for each of another block
 
 double mean_reciprocal_rank(const RetrievalScores& scores) {
   double sum = 0;
@@ -75,7 +74,7 @@ void MdsProblem::add_block(Context& context, const MdsPairs& pairs, Pairs kind, 
   block.weight = weight;
   const bool across = kind == Pairs::image_text;
   if (options_.objective == MdsObjective::isometric) {
-    // Distances in the scale of the codes; across modalities without the gap.
+    // Distances in the scale of the codes; across modalities without the modality gap.
     block.rows_x = Matrix<float>::copy_of(
         context, half(x_, kind == Pairs::text_text ? Pairs::text_text : Pairs::image_image));
     if (across) block.rows_y = Matrix<float>::copy_of(context, half(x_, Pairs::text_text));
@@ -97,7 +96,7 @@ void MdsProblem::add_block(Context& context, const MdsPairs& pairs, Pairs kind, 
         .margin = options_.margin * std::numbers::sqrt2_v<float>,
         .weight = weight,
         .draw = across ? options_.draw : QuadDraw::all,
-        // Each block draws numbers of its own.
+        // Each block draws its own random numbers.
         .seed = context.seed() ^ (std::uint64_t{static_cast<std::uint8_t>(kind)} << 62)};
     if (across && options_.draw == QuadDraw::query) {
       const std::int64_t near = std::min(options_.near, n_);
@@ -126,7 +125,7 @@ void MdsProblem::add_isotonic(Context& context, const Block& block, const Batch&
   quad_hinge_loss(context, half(units_, Pairs::image_image), half(units_, Pairs::text_text),
                   block.target(), {block.near_rows, block.near_cols}, block.quads, batch.step, loss,
                   half(grad_units_, Pairs::image_image), half(grad_units_, Pairs::text_text));
-  // The first block: the gradient of the codes is overwritten here, and added to afterwards.
+  // The first block overwrites the gradient of the codes; later ones add to it.
   normalize_rows_backward(context, units_, lengths_.flat(), grad_units_, grad_codes_);
 }
 

@@ -11,7 +11,7 @@
 
 namespace clipk {
 
-/// Pairs on the host: what a NeuralMds is fitted to, or chooses its epochs by.
+/// Pairs on the host: those that a NeuralMds is fitted to, or chooses its number of epochs by.
 struct MdsPairs {
   MatrixView<const float> images, texts;
 };
@@ -33,11 +33,11 @@ class MdsProblem : public TrainingProblem {
 
  private:
   enum class Pairs : std::uint8_t { image_image, text_text, image_text };
-  /// One of the three kinds of pairs: where its distances come from, and its draw.
+  /// One of the three blocks of distances: their source, and the draw of quadruples.
   struct Block {
     Pairs pairs;
     float weight = 0;
-    Matrix<float> rows_x, rows_y;  // whose distances are kept; rows_y is empty within one set
+    Matrix<float> rows_x, rows_y;  // rows whose distances are kept; rows_y is empty within one set
     Matrix<float> distances;       // empty where they are recomputed from the rows
     Matrix<std::int32_t> near_rows, near_cols;
     TargetDistances target() const;

@@ -23,8 +23,8 @@ constexpr const char* kName = "neural_mds";
 constexpr const char* kKind = "neural_mds model";
 constexpr std::uint32_t kVersion = 1;
 
-// Of the mean reciprocal rank among the pairs set aside: less may be chance, and training that does
-// not help new pairs soon harms them.
+// Least improvement of the mean reciprocal rank among the pairs set aside. A smaller one may be
+// chance, and training that does not help new pairs soon harms them.
 constexpr double kLeastGain = 0.03;
 
 void check_options(const NeuralMdsOptions& options, std::int64_t dim) {
@@ -108,8 +108,8 @@ TrainingResult train_map(Context& context, const MdsPairs& pairs, const MdsPairs
   return Trainer(context, problem, trainer).run();
 }
 
-// The number of epochs after which retrieval among pairs that were set aside was best; all of them
-// where equal rows leave none to set aside, or none that differ to fit.
+// The number of epochs after which retrieval among the pairs set aside was best; all epochs if
+// equal rows leave no pairs to set aside, or none that differ to fit.
 std::int64_t chosen_epochs(Context& context, const MdsPairs& pairs,
                            const NeuralMdsOptions& options) {
   const std::int64_t n = pairs.images.rows;
@@ -165,7 +165,7 @@ NeuralMds::~NeuralMds() = default;
 NeuralMds NeuralMds::fit(Context& context, MatrixView<const float> images,
                          MatrixView<const float> texts, const NeuralMdsOptions& options) {
   check_options(options, images.cols);
-  // Checked and prepared on the host, whatever the device.
+  // Rows are checked and prepared on the host for every device.
   Matrix<float> host_images(images.rows, images.cols), host_texts(texts.rows, texts.cols);
   copy<float>(context, images, host_images.view());
   copy<float>(context, texts, host_texts.view());

@@ -33,7 +33,7 @@ Matrix<double> sum(const Matrix<double>& a, double factor, const Matrix<double>&
   return result;
 }
 
-// The covariance of centred rows, over its trace.
+// The covariance of centred rows, divided by its trace.
 Matrix<double> covariance(MatrixView<const float> centred) {
   const Matrix<double> rows = cpu::cast<double>(centred);
   Matrix<double> result(rows.cols(), rows.cols());
@@ -45,7 +45,8 @@ Matrix<double> covariance(MatrixView<const float> centred) {
   return result;
 }
 
-// The inverse root of the mean of both covariances, softly: a floor is added to its eigenvalues.
+// The inverse root of the mean of both covariances, after a constant (`floor`) is added to
+// its eigenvalues.
 Matrix<double> soft_inverse_root(const Matrix<double>& images, const Matrix<double>& texts,
                                  double floor) {
   const std::int64_t d = images.rows();
@@ -79,7 +80,7 @@ Matrix<double> axes_of_many(MatrixView<const float> x, MatrixView<const float> y
   return product(largest, half);
 }
 
-// Rows of one modality over the root of twice the trace of their scatter.
+// Rows of one modality, divided by the root of twice the trace of their scatter.
 void add_scaled(MatrixView<const float> rows, MatrixView<double> out) {
   double trace = 0;
   for (std::int64_t i = 0; i < rows.rows; ++i) {
@@ -93,7 +94,7 @@ void add_scaled(MatrixView<const float> rows, MatrixView<double> out) {
   }
 }
 
-// The row of number i times `factor_of(i)`.
+// Row i times `factor_of(i)`.
 template <class F>
 Matrix<double> scaled_rows(const Matrix<double>& rows, F&& factor_of) {
   Matrix<double> result(rows.rows(), rows.cols());
@@ -104,9 +105,9 @@ Matrix<double> scaled_rows(const Matrix<double>& rows, F&& factor_of) {
   return result;
 }
 
-// The same of fewer rows than columns, by matrices [N, N]. Let A [N, D] hold the scaled rows of
+// The same for fewer rows than columns, by matrices [N, N]. Let A [N, D] hold the scaled rows of
 // both modalities, so that the mean of the covariances is A^T A, and E their weights in S_t +
-// images S_i = A^T E A. With A A^T = U^T L U and the floor f,
+// images S_i = A^T E A. With A A^T = U^T L U and the constant f,
 //   A H = U^T (L + f)^(-1/2) U A,   H (S_t + images S_i) H = B^T B,   B = E^(1/2) A H,
 // and an eigenvector w of B B^T of eigenvalue m gives the eigenvector w^T B / sqrt(m) of B^T B.
 Matrix<double> axes_of_few(MatrixView<const float> x, MatrixView<const float> y, std::int64_t dim,
@@ -151,12 +152,12 @@ Matrix<double> axes_of_few(MatrixView<const float> x, MatrixView<const float> y,
     }
   }
   combined = product(combined, u, Transpose::yes);
-  // Each of them through U^T's columns, scaled by factor_of, to the rows.
+  // Maps each of them to the rows by U^T's columns, scaled by factor_of.
   const auto of_rows = [&](const Matrix<double>& in, auto&& factor_of) {
     return product(product(in, scaled_rows(u, factor_of)), rows);
   };
-  // Small directions are orthogonal to the others only to rounding: reflectors make them so, and
-  // complete them by such in which nothing that counts varies.
+  // Small directions are orthogonal to the others only up to rounding. Reflectors make them exactly
+  // so, and complete them by directions of no relevant variance.
   const Matrix<double> basis = cpu::orthonormal_rows(
       1, of_rows(combined, [&](std::int64_t i) { return 1 / std::sqrt(value(i) + floor); }), dim);
   // H = f^(-1/2) + A^T U^T ((L + f)^(-1/2) - f^(-1/2)) / L U A.
@@ -178,7 +179,7 @@ Matrix<float> axes_of(MatrixView<const float> x, MatrixView<const float> y, std:
       few ? axes_of_few(x, y, dim, options) : axes_of_many(x, y, dim, options);
   double squares = 0;
   for (std::int64_t i = 0; i < dim * d; ++i) squares += axes.data()[i] * axes.data()[i];
-  // Lengths near one, as PCA's: codes then have the scale of the rows.
+  // Scales the axes to lengths near one, as PCA's have: codes then have the scale of the rows.
   const double scale = std::sqrt(static_cast<double>(dim)) / std::sqrt(squares);
   Matrix<float> result(dim, d);
   for (std::int64_t c = 0; c < dim; ++c) {

@@ -11,8 +11,8 @@
 namespace clipk {
 namespace {
 
-constexpr std::int64_t kWholeBytes = 512 << 20;  // of rows in double that are kept
-constexpr std::int64_t kCpuBlock = 8 << 20;      // bytes; passes through the last cache
+constexpr std::int64_t kWholeBytes = 512 << 20;  // bytes of rows in double that are kept
+constexpr std::int64_t kCpuBlock = 8 << 20;      // bytes; stays in the last-level cache
 constexpr std::int64_t kGpuBlock = 256 << 20;
 constexpr std::int64_t kLeastRows = 256;
 
@@ -20,7 +20,7 @@ std::int64_t bytes_of(std::int64_t rows, std::int64_t cols, std::size_t item) {
   return rows * cols * static_cast<std::int64_t>(item);
 }
 
-// to += from, of any device.
+// to += from, on any device.
 template <class T>
 void add_to(Context& context, const Matrix<T>& from, double* to) {
   const auto add = [&](const Matrix<T>& host) {

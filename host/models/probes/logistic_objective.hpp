@@ -9,7 +9,7 @@
 
 namespace clipk {
 
-/// What a linear map sees of each column: (x - shift) factor. Empty: x.
+/// The input of a linear map for each column: (x - shift) factor. Empty: x.
 struct ColumnScales {
   std::vector<double> shift, factor;
 
@@ -24,11 +24,11 @@ struct ColumnScales {
 };
 
 /// Scaled rows, block by block, in the type and on the device of the products: double on the CPU
-/// (kept where they are few, made anew for each use where they are many), float on a GPU.
+/// (few rows are kept, many are computed again for each use), float on a GPU.
 template <class T>
 class ScaledBlocks {
  public:
-  /// @param rows [n, d] on the host; kept alive by the caller, as the scales are
+  /// @param rows [n, d] on the host; the caller keeps rows and scales alive
   /// @param classes columns of the logits
   ScaledBlocks(Context& context, MatrixView<const float> rows, const ColumnScales& scales,
                std::int64_t classes);
@@ -53,7 +53,7 @@ class ScaledBlocks {
   const ColumnScales& scales_;
   std::int64_t block_rows_;
   bool whole_;      // all rows are in made_
-  Matrix<T> made_;  // or else one block
+  Matrix<T> made_;  // otherwise one block
 };
 
 /// logits = x W^T + b, of parameters W [k, d] followed by b [k].

@@ -42,7 +42,7 @@ void check_options(const LogisticProbeOptions& options) {
   }
 }
 
-// The labels that occur, upwards.
+// The labels that occur, ascending.
 std::vector<std::int32_t> classes_of(std::span<const std::int32_t> labels) {
   std::vector<std::int32_t> classes;
   for (const std::int32_t label : labels) {
@@ -58,7 +58,7 @@ std::vector<std::int32_t> classes_of(std::span<const std::int32_t> labels) {
   return classes;
 }
 
-// Which of the classes each label is; -1 for none.
+// The index of each label among the classes; -1 for none.
 std::vector<std::int32_t> targets_of(std::span<const std::int32_t> labels,
                                      const std::vector<std::int32_t>& classes) {
   std::vector<std::int32_t> targets;

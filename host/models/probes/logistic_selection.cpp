@@ -1,4 +1,4 @@
-// What a probe's accuracy is on rows it did not see, and which C is best there.
+// The accuracy of a probe on rows that it was not fitted to, and the C that is best there.
 
 #include <algorithm>
 #include <cmath>
@@ -14,7 +14,7 @@ namespace {
 
 constexpr const char* kName = "logistic_probe";
 
-// Rows in an order that the seed draws.
+// Rows in a random order by the seed.
 std::vector<std::int64_t> shuffled(const Context& context, std::size_t rows, RandomStream stream) {
   return Random(context.seed(), stream).permutation(static_cast<std::int64_t>(rows));
 }
@@ -55,7 +55,7 @@ std::vector<std::int32_t> stratified_folds(std::span<const std::int32_t> labels,
   if (!options.groups.empty()) check_size("groups", options.groups.size());
   if (options.folds < 2) check::fail(kFolds, "at least 2 folds", std::to_string(options.folds));
 
-  std::map<std::int32_t, std::int64_t> dealt;  // of each class, and where its dealing begins
+  std::map<std::int32_t, std::int64_t> dealt;  // rows of each class, then where its dealing begins
   for (const std::int32_t label : labels) {
     if (label >= 0) ++dealt[label];
   }

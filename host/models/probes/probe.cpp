@@ -26,10 +26,10 @@ namespace clipk {
 namespace {
 
 constexpr const char* kName = "probe";
-constexpr double kLeastDeviation = 0.1;          // of a column, as a part of the median
-constexpr std::uint32_t kFirstNetwork = 65'536;  // beyond those of the models that are probed
+constexpr double kLeastDeviation = 0.1;          // of a column, as a share of the median
+constexpr std::uint32_t kFirstNetwork = 65'536;  // beyond the networks of the probed models
 
-// Columns as they are given to the network: (x - shift) factor.
+// The network's input for each column: (x - shift) factor.
 struct Standardization {
   std::vector<double> shift, factor;
 
@@ -65,7 +65,7 @@ struct Standardization {
   }
 };
 
-// Rows and what is to be read from them, on the context's device.
+// Rows and their targets, on the context's device.
 struct ProbeData {
   Matrix<float> x, target;  // [n, d], [n, t]
 
@@ -157,7 +157,8 @@ TrainerOptions trainer_options(const ProbeOptions& options, std::int64_t rows, b
   trainer.adam.weight_decay = options.weight_decay;
   trainer.rate = options.rate;
   trainer.schedule = {.kind = Schedule::cosine};
-  // It never stops early, as the rate falls to the last epoch; the best parameters come back.
+  // It never stops early, because the rate falls until the last epoch; the best parameters
+  // are restored.
   if (keep_best) trainer.early_stopping.patience = trainer.epochs;
   trainer.progress = options.progress;
   return trainer;
@@ -199,7 +200,7 @@ Probe Probe::fit(Context& context, MatrixView<const float> rows, const std::vect
   const ProbeData train(context, host.view(), standardization, encoded, all.subspan(aside));
   const ProbeData judge(context, host.view(), standardization, encoded, all.first(aside));
 
-  // At first it says what is known without looking: the means.
+  // At first the network predicts the means, which need no input.
   MlpOptions shape{
       .widths = options.hidden, .zero_last = true, .network = kFirstNetwork + options.network};
   shape.widths.insert(shape.widths.begin(), rows.cols);

@@ -20,7 +20,7 @@ void check_rows(const Factor& factor, std::int64_t rows) {
   }
 }
 
-// Classes of a factor: those that have names, or up to the largest that occurs.
+// The number of classes of a factor: those with names, or up to the largest that occurs.
 std::int64_t count_classes(const Factor& factor) {
   const auto named = static_cast<std::int64_t>(factor.class_names.size());
   std::int64_t most = -1;

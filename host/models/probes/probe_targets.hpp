@@ -9,15 +9,15 @@
 
 namespace clipk {
 
-/// Factors as columns of numbers to be predicted, and back.
+/// Converts factors to columns of values to be predicted, and back.
 class ProbeTargets {
  public:
   /// @throws Error as Probe::fit does.
   ProbeTargets(const std::vector<Factor>& factors, std::int64_t rows);
 
   std::int64_t columns() const { return columns_; }
-  /// [n, columns]: 1 for a row's class and 0 for the others, NaN where it is not known; values
-  /// standardised.
+  /// [n, columns]: 1 for a row's class and 0 for the others, NaN where it is not known. Numeric
+  /// factors are standardised.
   Matrix<float> encode(const std::vector<Factor>& factors) const;
   /// @param outputs [m, columns] on the host
   std::vector<Factor> decode(MatrixView<const float> outputs) const;

@@ -31,7 +31,7 @@ constexpr const char* kModelKind = "tsne model";
 constexpr const char* kCheckpointKind = "tsne checkpoint";
 constexpr std::uint32_t kVersion = 1;
 constexpr std::int64_t kReportInterval = 50;
-constexpr std::int64_t kExactKlRows = 100'000;  // some seconds of all pairs on two cores
+constexpr std::int64_t kExactKlRows = 100'000;  // exact repulsion takes some seconds on two cores
 constexpr double kStartDeviation = 1e-4;
 
 template <class T>
@@ -73,7 +73,8 @@ bool all_equal(MatrixView<const float> rows) {
   return true;
 }
 
-// Two principal components and noise; what the rows do not span is noise alone, as large.
+// Two principal components and noise. A component that the rows do not span is noise alone, of the
+// same size.
 Matrix<float> start_of(Context& context, MatrixView<const float> rows) {
   Matrix<float> start(rows.rows, 2);
   std::int64_t spanned = 0;
@@ -114,7 +115,7 @@ Matrix<T> on_device(Context& context, const std::vector<T>& values) {
       context, MatrixView<const T>(values.data(), 1, static_cast<std::int64_t>(values.size())));
 }
 
-// What moves, and what moves it, on the context's device.
+// The moving points and the state of the descent, on the context's device.
 struct Descent {
   Descent(Context& context, const tsne::Affinities& p, const Matrix<float>& start,
           std::int64_t normalizers)
@@ -150,7 +151,7 @@ std::string fingerprint(Context& context, const TsneOptions& o, float rate,
   return text.str();
 }
 
-// The parts of a descent that go on, as a checkpoint names them.
+// The parts of a descent that a checkpoint keeps, by name.
 constexpr std::pair<const char*, Matrix<float> Descent::*> kParts[] = {
     {"map", &Descent::y}, {"velocity", &Descent::velocity}, {"gains", &Descent::gains}};
 
@@ -162,7 +163,7 @@ void save_checkpoint(Context& context, const train::CheckpointFile& file, const 
   });
 }
 
-// The iteration to go on from; 0 where there is no checkpoint.
+// The iteration to resume from; 0 if there is no checkpoint.
 std::int64_t load_checkpoint(Context& context, const train::CheckpointFile& file,
                              const std::string& print, std::int64_t iterations, Descent& descent) {
   const std::optional<ArchiveReader> archive = file.read(print);
@@ -246,7 +247,7 @@ Tsne Tsne::fit(Context& context, MatrixView<const float> rows, const TsneOptions
                         .seconds = clock.seconds(),
                         .seconds_left = clock.seconds_left(options.iterations - done),
                         .epoch_end = true});
-    } catch (...) {  // who watches has had enough: what was done is kept
+    } catch (...) {  // the progress callback ends the fit: the state is kept
       if (!saved && file.wanted()) {
         save_checkpoint(context, file, print, descent, done);
       }

@@ -18,7 +18,7 @@ namespace {
 constexpr std::int64_t kMostOfNearest = 128;
 constexpr std::int64_t kGrain = 256;
 
-// By blocks of distances and a partial sort, for long lists.
+// Finds long lists of neighbours by blocks of distances and a partial sort.
 void find_many(Context& context, MatrixView<const float> queries, MatrixView<const float> database,
                bool within, Neighbors& found) {
   const std::int64_t n = database.rows, k = found.indices.cols();
@@ -47,7 +47,7 @@ void find_many(Context& context, MatrixView<const float> queries, MatrixView<con
   }
 }
 
-// Weights of one row, which sum to one, for squared distances that ascend.
+// Weights of one row, which sum to one, for ascending squared distances.
 void match_perplexity(const float* distances, std::int64_t k, double perplexity, double* p) {
   const double wanted = math::log(perplexity);
   const double nearest = distances[0];
@@ -55,8 +55,8 @@ void match_perplexity(const float* distances, std::int64_t k, double perplexity,
   for (std::int64_t j = 0; j < k; ++j) mean += (distances[j] - nearest) / static_cast<double>(k);
   double low = 0, high = std::numeric_limits<double>::infinity();
   double beta = mean > 0 ? 1 / mean : 1;
-  // Halving reaches the last bit of a double; more neighbours at one distance than the perplexity
-  // let beta grow instead, to the same effect.
+  // Bisection reaches the last bit of a double. If more neighbours than the perplexity share one
+  // distance, beta grows instead, to the same effect.
   for (int step = 0; step < 200; ++step) {
     double sum = 0, moment = 0;
     for (std::int64_t j = 0; j < k; ++j) {
@@ -134,7 +134,7 @@ Affinities joint_affinities(int threads, const Affinities& conditional) {
   const std::size_t entries = conditional.columns.size();
   using Entry = std::pair<std::int32_t, float>;
 
-  // The transpose, whose rows ascend because rows are dealt out in their order.
+  // The transpose; the columns of its rows ascend because rows are processed in order.
   std::vector<std::int64_t> starts(static_cast<std::size_t>(n + 1));
   for (const std::int32_t j : conditional.columns) ++starts[static_cast<std::size_t>(j) + 1];
   std::partial_sum(starts.begin(), starts.end(), starts.begin());
@@ -150,7 +150,7 @@ Affinities joint_affinities(int threads, const Affinities& conditional) {
     }
   }
 
-  // Both rows merged: once to count, once to write.
+  // Merges both rows, once to count and once to write.
   const auto merge = [&](std::int64_t i, std::vector<Entry>& own, auto&& take) {
     const auto row = static_cast<std::size_t>(i);
     own.clear();

@@ -15,7 +15,7 @@ struct Neighbors {
 };
 
 /// The k nearest of `database` [n, d] for every row of `queries` [m, d], both on the context's
-/// device; with `within` the queries are the database, and a row is not its own neighbour.
+/// device; with `within` the queries are the database and no row is its own neighbour.
 /// 1 <= k <= n - within. Beyond the 128 of `nearest`, from stored blocks of distances.
 Neighbors find_neighbors(Context& context, MatrixView<const float> queries,
                          MatrixView<const float> database, bool within, std::int64_t k);
