@@ -15,25 +15,25 @@
 
 namespace clipk {
 
-/// How rows are scaled before the network sees them.
+/// How rows are scaled before the network.
 enum class RowScaling : std::uint8_t {
   none,  ///< as they are
   /// Rows of one length: each is scaled to a mean square of its values of 0.2 (that of images of
-  /// clothes from 0 to 1). Brightness no longer tells rows apart, and the rows' unit does not
-  /// matter. A row of zeros stays.
+  /// clothes with values from 0 to 1). Rows then do not differ by brightness, and their unit does
+  /// not matter. A row of zeros is not changed.
   equal_length,
   /// The same after subtracting the row's own mean, which also removes the level of its values.
   standardized,
 };
 /// The name that files and options use.
 const char* to_string(RowScaling scaling);
-/// By the name that to_string gives. @throws Error that lists the names.
+/// The value of a name of to_string. @throws Error that lists the names.
 RowScaling row_scaling_named(std::string_view name);
 
 /// How an autoencoder is built and trained.
 struct AutoencoderOptions : TrainingOptions {
   /// Defaults: 5 epochs, for tens of thousands of rows (fewer rows need more of them); a rate of 1,
-  /// for the loss as a mean over rows and columns, that falls to 0 along a line. Where a training
+  /// for the loss as a mean over rows and columns, that falls to 0 along a line. If a training
   /// fails at its rate, lower ones are tried (TrainerOptions::restarts). While layers are trained
   /// alone, files CHECKPOINT.layer0, ... lie beside the checkpoint.
   AutoencoderOptions()
@@ -45,24 +45,24 @@ struct AutoencoderOptions : TrainingOptions {
   Init init = Init::fan_in_uniform;                     ///< of the weights
   RowScaling scaling = RowScaling::standardized;        ///< of the rows
 
-  // Corruption of the input while the whole net is trained; the clean row is what must come back.
-  float dropout = 0;  ///< probability with which a value becomes 0 (and the others are raised)
+  // Corruption of the input while the whole network is trained; the target is the clean row.
+  float dropout = 0;  ///< probability with which a value becomes 0 (the others are scaled up)
   float noise = 0;    ///< standard deviation of Gaussian noise, in units of the scaled rows
 
   /// Greedy start: epochs for which each layer is first trained alone, as a denoising autoencoder
-  /// of one hidden layer on what the layers before it give; 0 leaves that out.
+  /// of one hidden layer on the output of the layers before it; 0: no greedy start.
   std::int64_t layer_epochs = 0;
-  float layer_dropout = 0.2F;  ///< there: of every layer's input and output, rows and code excepted
+  float layer_dropout = 0.2F;  ///< there: of layers' inputs and outputs, except rows and code
 
   /// How strongly the codes are whitened after training: the variance w of a principal axis
   /// becomes w^(1 - code_whitening). Training leaves most of the variance in two or three axes,
-  /// which would alone decide how rows cluster. The map is linear and becomes part of the
+  /// which alone would decide how rows cluster. The map is linear and becomes part of the
   /// encoder's last layer and (its inverse) of the decoder's first, so reconstructions do not
-  /// change. 0 leaves codes as they are.
+  /// change. 0: codes are not changed.
   float code_whitening = 0.5F;
 
-  // Training, of each layer and of the whole net.
-  std::int64_t batch = 256;              ///< rows a step
+  // Training of each layer and of the whole network.
+  std::int64_t batch = 256;              ///< batch size
   Optimizer optimizer = Optimizer::sgd;  ///< of every stage
   float momentum = 0.9F;                 ///< of sgd
   std::int64_t checkpoint_every = 1;     ///< epochs
@@ -74,11 +74,11 @@ struct AutoencoderOptions : TrainingOptions {
 /// Vincent et al., JMLR 2010).
 ///
 /// If the values of (scaled) rows are far from unit size, or their means large beside their
-/// deviations, training uses rows that are centred by column and rescaled; the first and last layer
-/// then undo it. Training fails if its loss or a parameter is not finite. It also fails if
-/// reconstructions are no better than the mean of the rows (although it had 200 steps or the loss
-/// does not fall) and the loss has risen or all reconstructions are alike. A training that is only
-/// slow is returned as it is.
+/// deviations, training uses rows that are centred by column and rescaled; afterwards this becomes
+/// part of the first and last layer. Training fails if its loss or a parameter is not finite. It
+/// also fails if reconstructions are no better than the mean of the rows (although it had 200 steps
+/// or the loss does not fall) and the loss has risen or all reconstructions are equal. The result
+/// of a training that is merely slow is returned.
 ///
 /// Deterministic: yes; the same seed (the context's), data and device give the same bytes for any
 /// number of threads, and after a resume.
@@ -93,7 +93,7 @@ class Autoencoder {
   /// @throws Error for a file that is not a clipk autoencoder model.
   static Autoencoder load(Context& context, const std::filesystem::path& path);
 
-  /// Takes over the model; the other one can then only be assigned to or destroyed.
+  /// Moves the model; the other one can then only be assigned to or destroyed.
   Autoencoder(Autoencoder&&) noexcept;
   /// Like the move constructor.
   Autoencoder& operator=(Autoencoder&&) noexcept;
@@ -101,13 +101,13 @@ class Autoencoder {
 
   std::int64_t input_dim() const;  ///< columns of a row
   std::int64_t code_dim() const;   ///< columns of a code
-  RowScaling scaling() const;      ///< of rows, before the network sees them
-  /// Mean loss of every epoch of the whole net.
+  RowScaling scaling() const;      ///< of rows, before the network
+  /// Mean loss of every epoch of the whole network.
   const std::vector<double>& losses() const;
-  /// The same of each layer's own training; empty without a greedy start.
+  /// The same for each layer's own training; empty without a greedy start.
   const std::vector<std::vector<double>>& layer_losses() const;
 
-  /// What the network sees of rows: scaled, on the context's device.
+  /// The network's input for rows: scaled, on the context's device.
   /// @param rows [m, d] on any device  @throws Error if the width differs.
   Matrix<float> scaled(Context& context, MatrixView<const float> rows) const;
   /// @param rows [m, d], seen or not, on any device
@@ -116,7 +116,7 @@ class Autoencoder {
   Matrix<float> encode(Context& context, MatrixView<const float> rows) const;
   /// @param codes [m, code] on any device  @returns [m, d], scaled rows on the context's device
   Matrix<float> decode(Context& context, MatrixView<const float> codes) const;
-  /// The mean over all values of (scaled row - decode(encode(row)))^2; 0 of no rows.
+  /// The mean over all values of (scaled row - decode(encode(row)))^2; 0 if there are no rows.
   double reconstruction_error(Context& context, MatrixView<const float> rows) const;
 
   /// The trained networks, from scaled rows to codes and back: a model that trains them further

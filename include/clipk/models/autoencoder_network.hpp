@@ -16,24 +16,24 @@ struct AutoencoderShape {
   Init init = Init::glorot_uniform;          ///< of the weights of both
 };
 
-/// An encoder and its mirror image as decoder, and room for parameters of the caller's (cluster
-/// centres) between them. They lie in one array in this order: encoder, between, decoder; so one
-/// trainer serves all, or all but the decoder.
+/// An encoder and its mirror image as decoder, with room between them for parameters of the caller
+/// (cluster centres). They lie in one array in this order: encoder, between, decoder; so one
+/// trainer trains all, or all but the decoder.
 ///
-/// A training step is made of the three calls below:
+/// A training step consists of the three calls below:
 ///   codes = encode(x);  grad_codes = reconstruct(target);  encode_backward(x)
 /// where the caller may add other losses' gradients to grad_codes before the last one, or fill
-/// grad_codes himself in place of the second.
+/// grad_codes instead of the second.
 template <class T>
 class BasicAutoencoderNetwork {
  public:
-  /// Weights are drawn from the context's seed. @param between numbers, 0 at first
+  /// Weights are drawn from the context's seed. @param between size of the room, all 0 at first
   /// @throws Error if there are fewer than two widths or one is below 1.
   BasicAutoencoderNetwork(Context& context, AutoencoderShape shape, std::int64_t between = 0);
-  /// The same networks on parameters of their own, with other room between them (0 at first).
+  /// A copy of the networks with its own parameters and other room between them (0 at first).
   BasicAutoencoderNetwork copy(Context& context, std::int64_t between = 0) const;
 
-  /// As it was made with.
+  /// The shape given to the constructor.
   const AutoencoderShape& shape() const { return shape_; }
   std::int64_t inputs() const { return encoder_.inputs(); }  ///< columns of a row
   std::int64_t code() const { return encoder_.outputs(); }   ///< columns of a code
@@ -48,12 +48,13 @@ class BasicAutoencoderNetwork {
 
   /// [between]
   BasicParameterSlice<T> between() { return parameters_.part(1); }
-  /// Everything: encoder, between, decoder.
+  /// All parameters: encoder, between, decoder.
   BasicParameterSlice<T> parameters() { return parameters_.all(); }
   /// Encoder and between: the front of parameters().
   BasicParameterSlice<T> parameters_without_decoder() { return parameters_.parts(0, 2); }
 
-  /// What a step of up to `rows` rows keeps: planned once by the caller, reused in every step.
+  /// The values that a step of up to `rows` rows keeps: allocated once by the caller, reused in
+  /// every step.
   struct Workspace {
     Workspace() = default;
     /// For steps of at most `rows` rows of this network.
@@ -75,10 +76,11 @@ class BasicAutoencoderNetwork {
   void reconstruct(Context& context, MatrixView<const T> target, T weight, Workspace& workspace,
                    VectorView<double> loss);
   /// The encoder's gradients (overwritten) from the first n rows of workspace.grad_codes.
-  /// @param x [n, inputs]: what encode took
+  /// @param x [n, inputs], the input of encode
   void encode_backward(Context& context, MatrixView<const T> x, Workspace& workspace);
 
-  /// As entries PREFIX/encoder/..., PREFIX/decoder/... of an archive, without what lies between.
+  /// Saves as entries PREFIX/encoder/..., PREFIX/decoder/... of an archive, without the
+  /// part between.
   void save(Context& context, ArchiveWriter& archive, std::string_view prefix) const;
   /// @throws Error that names file and entry where one is missing or of another shape.
   static BasicAutoencoderNetwork load(Context& context, const ArchiveReader& archive,

@@ -11,7 +11,7 @@
 
 namespace clipk {
 
-/// Which factors a pair is marked as sharing.
+/// The factors that a pair is marked as sharing.
 enum class PairMarks : std::uint8_t {
   /// Only the factor it was drawn for, as in the reference implementation. Other factors that it
   /// shares, by chance or because factors are correlated, count as not shared.
@@ -23,20 +23,20 @@ enum class PairMarks : std::uint8_t {
 };
 /// The name that files and options use.
 const char* to_string(PairMarks marks);
-/// By the name that to_string gives. @throws Error that lists the names.
+/// The value of a name of to_string. @throws Error that lists the names.
 PairMarks pair_marks_named(std::string_view name);
 
 /// How pairs are drawn and marked.
 struct FactorPairOptions {
   PairMarks marks = PairMarks::known;  ///< which factors a pair is marked as sharing
-  /// Two rows agree in a factor of values when in each of its columns at most this share of the
-  /// rows lies between them.
+  /// Two rows agree in a factor of values if in each of its columns at most this share of the rows
+  /// lies between them.
   double tolerance = 0.005;
 };
 
 /// Factor pairs: two rows that share a factor, either of one class or with values of nearly equal
-/// rank. Where a row has no near partner, the tolerance is doubled until it has one. A row for
-/// which a factor is not known (class -1, value NaN) is in no pair of that factor.
+/// rank. If a row has no near partner, the tolerance is doubled until it has one. A row for which a
+/// factor is not known (class -1, value NaN) is in no pair of that factor.
 ///
 /// Deterministic: draw() gives the same pairs for the same seed and step, on any machine.
 class FactorPairs {
@@ -61,8 +61,8 @@ class FactorPairs {
   /// Pairs of rows.
   struct Draw {
     std::vector<std::int32_t> first;   ///< [n] rows
-    std::vector<std::int32_t> second;  ///< [n] rows, never the same one
-    Matrix<float> shared;              ///< [n, factors] 1 where the pair shares one, or 0
+    std::vector<std::int32_t> second;  ///< [n] rows; the two of a pair differ
+    Matrix<float> shared;              ///< [n, factors] 1 if the pair shares the factor, else 0
   };
   /// Draws n pairs. Pair p is drawn for factor p mod factors(): its first row is any row where that
   /// factor is known, the second any other row that agrees with it. Without factors, pairs are
@@ -75,7 +75,7 @@ class FactorPairs {
   /// Whether two rows are known to agree in a factor.
   bool agree(std::int64_t factor, std::int32_t i, std::int32_t j) const;
 
-  /// The factors' content, for checkpoints: a SHA-256 in hex.
+  /// A digest of the factors for checkpoints: SHA-256 in hex.
   std::string digest() const;
 
  private:
@@ -84,7 +84,7 @@ class FactorPairs {
     std::vector<std::int32_t> rows;                  // where it is known
     std::vector<std::int32_t> classes;               // [rows_], or
     std::vector<std::vector<std::int32_t>> members;  // of each class
-    std::vector<std::vector<float>> ranks;           // a column, [rows_]: equal values, equal ranks
+    std::vector<std::vector<float>> ranks;           // per column, [rows_]: ties have equal ranks
     std::vector<float> sorted_ranks;                 // of the first column
     std::vector<std::int32_t> order;                 // rows by it
   };

@@ -24,7 +24,7 @@ enum class SizeRule : std::uint8_t {
 };
 /// The name that files and options use.
 const char* to_string(SizeRule rule);
-/// By the name that to_string gives. @throws Error that lists the names.
+/// The value of a name of to_string. @throws Error that lists the names.
 SizeRule size_rule_named(std::string_view name);
 
 /// How factor_sizes counts.
@@ -32,10 +32,10 @@ struct FactorSizeOptions {
   SizeRule rule = SizeRule::correlations;  ///< how the columns are counted
   std::int64_t pairs = 20'000;             ///< of each factor, used for the estimate
 
-  // For `correlations`. A variate takes part while its correlation is above the largest one of
+  // For `correlations`. A variate is examined while its correlation is above the largest one of
   // rows paired at random and above `least_share` of the first one's. It counts if nearest
-  // neighbours, found by the variates that count already, explain less than `most_told` of what
-  // pairs share of it.
+  // neighbours, found by the variates that count already, explain less than `most_told` of the part
+  // of it that pairs share.
   std::int64_t shuffles = 3;  ///< how often rows are paired at random for comparison
   double least_share = 0.5;   ///< see above
   double most_told = 0.5;     ///< see above

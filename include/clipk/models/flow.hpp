@@ -17,7 +17,7 @@ struct FlowOptions {
   std::int64_t blocks = 12;  ///< one after the other
   std::int64_t width = 512;  ///< of the hidden layers of the networks s and t
   std::int64_t depth = 3;    ///< hidden layers, leaky ReLU of slope 0.01 between them
-  CouplingScale scale = CouplingScale::tanh;  ///< what bounds the log-scales
+  CouplingScale scale = CouplingScale::tanh;  ///< the function that bounds the log-scales
   float clamp = 1;                            ///< every coupling scales by e^-clamp ... e^clamp
   float slope = 1;  ///< of an invertible leaky ReLU after every ActNorm; 1 for none
   Init init = Init::fan_in_uniform;  ///< of the networks s and t
@@ -44,26 +44,27 @@ class BasicFlow {
   BasicFlow(Context& context, std::int64_t dim, FlowOptions options = {});
 
   std::int64_t dim() const { return dim_; }  ///< columns of a row
-  /// As they were given.
+  /// The options given to the constructor.
   const FlowOptions& options() const { return options_; }
-  /// Trained numbers, without padding.
+  /// Number of trained parameters, without padding.
   std::int64_t parameter_count() const;
-  /// Everything that is trained, one array on the device (what lies between its parts stays 0).
+  /// All trained parameters, one array on the device (the padding between its parts stays 0).
   BasicParameterSlice<T> parameters() { return parameters_.all(); }
 
   bool initialized() const { return initialized_; }  ///< whether ActNorm has its values
-  /// ActNorm of every block from x [n, dim], n at least 1, such that what leaves it has mean 0 and
+  /// Sets ActNorm of every block from x [n, dim], n at least 1, such that its output has mean 0 and
   /// standard deviation 1 in every column. @throws Error if it was called before, or if x holds
   /// values that are not finite.
   void initialize(Context& context, MatrixView<const T> x);
 
-  /// What forward keeps for backward, for up to `rows` rows: planned once, reused in every step.
+  /// The values that forward keeps for backward, for up to `rows` rows: allocated once, reused in
+  /// every step.
   class Workspace {
    public:
     Workspace() = default;
     /// For at most `rows` rows of this flow.
     Workspace(Context& context, const BasicFlow& flow, std::int64_t rows);
-    /// The most rows that it is for.
+    /// The most rows that it holds.
     std::int64_t rows() const { return rows_; }
 
    private:
@@ -84,8 +85,8 @@ class BasicFlow {
     Matrix<T> gradient_;  // its gradient
   };
 
-  /// z = T(x) and the log-determinant of every row, both overwritten. Captured in a CUDA graph it
-  /// can be replayed: nothing is read back. @throws Error unless initialized.
+  /// z = T(x) and the log-determinant of every row, both overwritten. It can be captured in a CUDA
+  /// graph: nothing is read back. @throws Error unless initialized.
   /// @param x [n, dim], n at most workspace.rows()  @param[out] z [n, dim], not x
   /// @param[out] log_det [n]
   void forward(Context& context, MatrixView<const T> x, Workspace& workspace, MatrixView<T> z,
@@ -112,15 +113,15 @@ class BasicFlow {
   /// log p(x) of every row in nats, summed in float64.
   std::vector<double> log_density(Context& context, MatrixView<const T> x) const;
   /// n rows of the flow's density: T^-1 of standard normal rows that the context's seed and `draw`
-  /// address; another n gives the same first rows, to rounding. @throws Error as inverse does.
+  /// address; another n gives the same first rows, up to rounding. @throws Error as inverse does.
   Matrix<T> sample(Context& context, std::int64_t n, std::uint32_t draw = 0) const;
 
   /// The same flow in double on the CPU (for any context of the CPU): for checks.
   BasicFlow<double> to_double(Context& context) const;
 
-  /// As entries PREFIX/dim, PREFIX/block0/order, ... of an archive.
+  /// Saves as entries PREFIX/dim, PREFIX/block0/order, ... of an archive.
   void save(Context& context, ArchiveWriter& archive, std::string_view prefix) const;
-  /// @param dim what the flow must have, or 0 for any
+  /// @param dim the flow's required dimension, or 0 for any
   /// @throws Error that names the file where an entry is missing or of another shape, the dimension
   ///   is another, an order is no permutation, or a parameter is not finite.
   static BasicFlow load(Context& context, const ArchiveReader& archive, std::string_view prefix,

@@ -12,15 +12,15 @@
 
 namespace clipk {
 
-/// What a trained flow can be held to.
+/// Checks of a trained flow.
 struct FlowDiagnostics {
-  double nll = 0;           ///< -log p of held-out rows, nats a row
-  double nll_gaussian = 0;  ///< the same of a Gaussian with the training rows' mean and covariance
+  double nll = 0;           ///< -log p of held-out rows, nats per row
+  double nll_gaussian = 0;  ///< the same for a Gaussian with the training rows' mean and covariance
   double round_trip_max = 0;         ///< largest |T^-1(T(x)) - x| over held-out rows, in float32
   double round_trip_max_double = 0;  ///< the same flow in double, on the sample
   double logdet_error = 0;  ///< largest |log_det - log |det J|| / max(1, |log |det J||) over the
                             ///< sample, in double, J being the dense Jacobian
-  std::int64_t sample = 0;  ///< held-out rows that the last two are of
+  std::int64_t sample = 0;  ///< held-out rows of the two checks in double
 };
 
 /// @param train [n, D], n > D  @param held_out [m, D], m at least 1, both on any device
@@ -31,7 +31,7 @@ struct FlowDiagnostics {
 FlowDiagnostics flow_diagnostics(Context& context, const Flow& flow, MatrixView<const float> train,
                                  MatrixView<const float> held_out, std::int64_t sample = 16);
 
-/// Whether flow_diagnostics will take these training rows: to be asked before a long training.
+/// Checks that flow_diagnostics will accept these training rows; call it before a long training.
 /// @param train [n, D] on any device
 /// @throws Error as it does, if there are too few rows or their covariance is singular.
 void check_diagnosable(Context& context, MatrixView<const float> train);
@@ -43,7 +43,7 @@ struct Leakage {
   std::vector<double> chance;  ///< [factors] chance_scores of the held-out rows
 };
 
-/// One probe a block, with all factors as its outputs, fitted on training rows.
+/// Fits one probe per block, with all factors as its outputs, on training rows.
 /// @param train [n, D], held_out [m, D]: rows, not codes, on any device
 /// @throws Error as Iin::transform and Probe do. Deterministic: yes.
 Leakage leakage(Context& context, const Iin& iin, MatrixView<const float> train,

@@ -31,29 +31,29 @@ struct IinOptions : TrainingOptions {
 
   /// Columns of each factor's block; the residual gets the rest. Empty: estimated by `sizing`.
   std::vector<std::int64_t> sizes = {};
-  FactorSizeOptions sizing = {};  ///< of blocks, where none are given
+  FactorSizeOptions sizing = {};  ///< how sizes are estimated
   FactorPairOptions pairs = {};   ///< how they are drawn and marked
 
   /// Correlation of a block's columns between two rows that share its factor, in [0, 1). The higher
-  /// it is, the more a factor is worth, and the better its block holds it alone.
+  /// it is, the more weight a factor gets, and the better its block holds it alone.
   double rho = 0.99;
-  /// Share of the epochs over which rho rises evenly to that; for a training that does not get away
-  /// from its start, where the factors' terms are large by 1 / (1 - rho^2).
+  /// Share of the epochs over which rho rises linearly to that value; for a training that makes no
+  /// progress at its start, where the factors' terms are large by 1 / (1 - rho^2).
   double rho_warmup = 0;
-  /// Before every epoch after that, rho of each factor becomes the likeliest for the codes that its
-  /// pairs have. The density is then better and the separation worse: a rho that falls early leaves
-  /// its factor to the residual.
+  /// Before every epoch after that, rho of each factor becomes the maximum-likelihood value for the
+  /// codes of its pairs. The density is then better and the separation worse: a factor whose rho
+  /// falls early moves to the residual.
   bool estimate_rho = false;
 
-  /// Standard deviation of Gaussian noise on the rows in training, in units of theirs (the root of
-  /// the mean variance of their columns). For rows that come without variances: a density of rows
-  /// that lie on a surface grows without bound.
+  /// Standard deviation of Gaussian noise on the rows in training, in units of the root of the mean
+  /// variance of their columns. For rows without variances: a density of rows that lie on a surface
+  /// grows without bound.
   double noise = 0;
 
   std::int64_t pairs_per_epoch = 0;  ///< 0: as many as rows; without factors half as many
-  std::int64_t batch = 256;          ///< pairs a step
-  AdamOptions adam = {.beta1 = 0.5F, .beta2 = 0.9F};  ///< moments that forget fast
-  float clip_norm = 5;                                ///< largest norm of a gradient; 0 for any
+  std::int64_t batch = 256;          ///< batch size, in pairs
+  AdamOptions adam = {.beta1 = 0.5F, .beta2 = 0.9F};  ///< fast decay of the moments
+  float clip_norm = 5;                                ///< largest norm of a gradient; 0: no limit
   std::int64_t checkpoint_every = 1;                  ///< epochs
 };
 
@@ -69,8 +69,8 @@ struct IinBlock {
 struct IinTypicality {
   std::vector<double> log_density;  ///< nats
   std::vector<double> share;        ///< share of the fitted rows that are less likely
-  /// 1 if a row leaves the range of the fitted rows: less likely than 0.1 % of them, or a component
-  /// of its code below their smallest or above their largest.
+  /// 1 if a row is outside the range of the fitted rows: less likely than 0.1 % of them, or a
+  /// component of its code below their smallest or above their largest.
   std::vector<std::uint8_t> outside;
 };
 
@@ -96,7 +96,7 @@ class Iin {
   static Iin fit(Context& context, MatrixView<const float> rows,
                  MatrixView<const float> log_variance, const std::vector<Factor>& factors,
                  const IinOptions& options);
-  /// The same of rows that are not means of anything.
+  /// The same for rows without variances.
   static Iin fit(Context& context, MatrixView<const float> rows, const std::vector<Factor>& factors,
                  const IinOptions& options) {
     return fit(context, rows, {}, factors, options);
@@ -104,7 +104,7 @@ class Iin {
   /// @throws Error for a file that is not a clipk iin model, or is of a newer version.
   static Iin load(Context& context, const std::filesystem::path& path);
 
-  /// Takes over the model; the other one can then only be assigned to or destroyed.
+  /// Moves the model; the other one can then only be assigned to or destroyed.
   Iin(Iin&&) noexcept;
   /// Like the move constructor.
   Iin& operator=(Iin&&) noexcept;
@@ -116,15 +116,15 @@ class Iin {
   const std::vector<IinBlock>& blocks() const;
   /// The place of a block in blocks(). @throws Error that lists the names.
   std::int64_t block_named(std::string_view name) const;
-  /// The estimate behind the sizes; empty where they were given.
+  /// The estimate of the sizes; empty if they were given.
   const FactorSizes& estimated_sizes() const;
-  /// Mean loss of every epoch, in nats per factor pair (factor_pair_loss, with rho as it was
-  /// in that epoch).
+  /// Mean loss of every epoch, in nats per factor pair (factor_pair_loss, with the rho of
+  /// that epoch).
   const std::vector<double>& losses() const;
   const Flow& flow() const;  ///< the map T
 
-  // In all that follows rows are of D columns on any device, results on the context's device, and
-  // an Error is thrown if a width, a number of rows or a block does not fit.
+  // All functions below take rows of D columns on any device, return results on the context's
+  // device, and throw an Error if a width, a number of rows or a block does not fit.
 
   /// Codes T(rows).
   Matrix<float> transform(Context& context, MatrixView<const float> rows) const;
@@ -137,7 +137,7 @@ class Iin {
   /// Rows with one component of a block (from 0) set, in standard deviations.
   Matrix<float> set(Context& context, MatrixView<const float> rows, std::int64_t block,
                     std::int64_t component, float value) const;
-  /// Rows with one block moved towards that of `others`: 0 changes nothing, 1 does what swap does.
+  /// Rows with one block moved towards that of `others`: 0 changes nothing, 1 equals swap.
   Matrix<float> interpolate(Context& context, MatrixView<const float> rows,
                             MatrixView<const float> others, std::int64_t block, float t) const;
 
@@ -146,8 +146,8 @@ class Iin {
   /// How likely rows are, compared with those of the fit.
   IinTypicality typicality(Context& context, MatrixView<const float> rows) const;
 
-  /// Saves flow, blocks, and the figures that typicality compares with. Atomic: after an error an
-  /// older file is untouched.
+  /// Saves flow, blocks, and the values that typicality compares with. Atomic: after an error an
+  /// older file is unchanged.
   void save(Context& context, const std::filesystem::path& path) const;
 
  private:

@@ -13,23 +13,23 @@ namespace clipk {
 /// How k-means is started and when it ends.
 struct KMeansOptions {
   std::int64_t k = 10;                ///< clusters
-  std::int64_t restarts = 10;         ///< starts, of which the lowest inertia wins
+  std::int64_t restarts = 10;         ///< restarts; the one of lowest inertia wins
   std::int64_t max_iterations = 300;  ///< of each run
-  /// A run ends when the squared moves of its centres sum to at most this part of the mean variance
-  /// of the columns (as in scikit-learn), or when no label changes. 0: the latter alone.
+  /// A run ends when the squared moves of its centres sum to at most this share of the mean
+  /// variance of the columns (as in scikit-learn), or when no label changes. 0: only the latter.
   double tolerance = 1e-4;
-  /// Rows and centres are scaled to unit length: clusters of directions. Rows of length zero are
-  /// refused.
+  /// Rows and centres are scaled to unit length: clusters of directions. Rows of length zero
+  /// are refused.
   bool spherical = false;
-  /// Centres [k, d] to start from (on any device), in place of k-means++; there is then one run.
+  /// Initial centres [k, d] (on any device) instead of k-means++; there is then one run.
   MatrixView<const float> start = {};
 };
 
-/// How one restart ended.
+/// The result of one restart.
 struct KMeansRun {
   double inertia = 0;           ///< sum of squared distances to the centres
   std::int64_t iterations = 0;  ///< updates of the centres
-  std::int64_t reseeded = 0;    ///< empty clusters that were given a far point
+  std::int64_t reseeded = 0;    ///< empty clusters that got a far point
   bool converged = false;       ///< within max_iterations
 };
 
@@ -37,18 +37,18 @@ struct KMeansRun {
 /// @param rows [n, d] on the host
 std::int64_t distinct_rows(MatrixView<const float> rows, std::int64_t most);
 
-/// The mean row of each label [k, d], in float64; 0 of one that no row has.
+/// The mean row of each label [k, d], in float64; 0 for a label without rows.
 /// @param rows [n, d] on the host  @param labels [n]
 /// @throws Error if the sizes differ or a label is not in [0, k). Deterministic: yes.
 Matrix<double> means_by_label(MatrixView<const float> rows, std::span<const std::int32_t> labels,
                               std::int64_t k);
 
-/// k-means by Lloyd's algorithm from greedy k-means++ starts; of all restarts the lowest inertia
-/// wins, and among equal ones the first.
+/// k-means by Lloyd's algorithm from greedy k-means++ starts; the restart of lowest inertia wins,
+/// and among ties the first.
 ///
-/// Clusters are numbered by falling size, equal sizes by their first row. An empty cluster takes
-/// the row farthest from its centre, several take several. Deterministic: the same bytes for the
-/// same seed (the context's), data and device, for any number of threads.
+/// Clusters are numbered by descending size, ties by their first row. An empty cluster gets the row
+/// farthest from its centre; several empty ones get the farthest rows. Deterministic: the same
+/// bytes for the same seed (the context's), data and device, for any number of threads.
 /// Sources: Arthur and Vassilvitskii, SODA 2007; Dhillon and Modha, Machine Learning 42 (2001).
 class KMeans {
  public:
@@ -66,15 +66,15 @@ class KMeans {
   const std::vector<std::int32_t>& labels() const { return labels_; }  ///< [n] of the fit's rows
   double inertia() const { return runs_[best_].inertia; }  ///< float64, from plain differences
   std::int64_t iterations() const { return runs_[best_].iterations; }  ///< of the best run
-  const std::vector<KMeansRun>& runs() const { return runs_; }  ///< all restarts, in their order
-  std::size_t best_run() const { return best_; }                ///< its place in runs()
+  const std::vector<KMeansRun>& runs() const { return runs_; }         ///< all restarts, in order
+  std::size_t best_run() const { return best_; }                       ///< its place in runs()
 
-  /// Labels of new rows [n, d], on any device: the nearest centre, of equal ones the lower.
+  /// Labels of new rows [n, d], on any device: the nearest centre, among ties the lower.
   std::vector<std::int32_t> predict(Context& context, MatrixView<const float> rows) const;
 
-  /// Centres and runs; the labels of the fit's rows as well. @throws Error with path and reason.
+  /// Saves centres, runs and the labels of the fit's rows. @throws Error with path and reason.
   void save(const std::filesystem::path& path) const;
-  /// What save wrote. @throws Error for a file that is not a clipk kmeans model.
+  /// Loads a file of save. @throws Error for a file that is not a clipk kmeans model.
   static KMeans load(const std::filesystem::path& path);
 
  private:

@@ -14,18 +14,18 @@ namespace clipk {
 
 /// The penalty of a logistic probe and when its fit ends.
 struct LogisticProbeOptions {
-  double c = 1;  ///< as in scikit-learn: the smaller, the smaller the weights
+  double c = 1;  ///< as in scikit-learn: a smaller C gives smaller weights
   /// Columns are shifted and scaled to mean 0 and deviation 1 over the rows of the fit; those that
-  /// do not vary there count nothing.
+  /// do not vary there have no effect.
   bool standardize = false;
   std::int64_t max_iterations = 1000;  ///< of L-BFGS
   double tolerance = 1e-6;             ///< on the largest derivative of the mean loss
 };
 
-/// How well a linear map tells classes apart: multinomial logistic regression with an L2 penalty,
+/// How well a linear map separates classes: multinomial logistic regression with an L2 penalty,
 ///   sum over rows of -log softmax(W x + b)_label + |W|^2 / (2 C),
-/// the intercepts b free, as scikit-learn's LogisticRegression. Of two classes it is that of one
-/// vector w = W_1 - W_0: the penalty is |w|^2 / (2 C) (that is |W|^2 / C).
+/// with the intercepts b not penalised, as in scikit-learn's LogisticRegression. With two classes
+/// it is that of one vector w = W_1 - W_0: the penalty is |w|^2 / (2 C) (that is |W|^2 / C).
 ///
 /// Minimised by L-BFGS from zero. On the CPU all arithmetic is float64; on a GPU products are
 /// float32 and sums over rows and all state float64. Deterministic: yes; the same data, device and
@@ -40,16 +40,16 @@ class LogisticProbe {
                            std::span<const std::int32_t> labels,
                            const LogisticProbeOptions& options = {});
 
-  /// Takes over the probe; the other one can then only be assigned to or destroyed.
+  /// Moves the probe; the other one can then only be assigned to or destroyed.
   LogisticProbe(LogisticProbe&&) noexcept;
   /// Like the move constructor.
   LogisticProbe& operator=(LogisticProbe&&) noexcept;
   ~LogisticProbe();
 
   std::int64_t input_dim() const;                    ///< columns of a row
-  const std::vector<std::int32_t>& classes() const;  ///< the labels of the fit, upwards: k of them
+  const std::vector<std::int32_t>& classes() const;  ///< the k labels of the fit, ascending
   double c() const;                                  ///< as in the options of the fit
-  double loss() const;              ///< what was minimised, divided by the rows with a label
+  double loss() const;              ///< the objective, divided by the rows with a label
   double gradient() const;          ///< its largest derivative at the end
   std::int64_t iterations() const;  ///< of L-BFGS
   bool converged() const;           ///< the gradient is within the tolerance
@@ -58,13 +58,13 @@ class LogisticProbe {
   Matrix<double> weights() const;
   std::vector<double> intercepts() const;  ///< b [k]
 
-  /// The probability of each class [m, k], on the host, of rows [m, d] of any device.
+  /// The probability of each class [m, k], on the host, for rows [m, d] on any device.
   /// @throws Error if the width differs.
   Matrix<double> probabilities(Context& context, MatrixView<const float> rows) const;
-  /// The likeliest class of each row (a label; of equal ones the lowest).
+  /// The most probable class of each row (a label; among ties the lowest).
   std::vector<std::int32_t> predict(Context& context, MatrixView<const float> rows) const;
-  /// The share of the rows with a label whose class is predicted; a class that the fit did not see
-  /// is a miss. @throws Error also if the sizes differ or no row has a label.
+  /// The share of the rows with a label whose class is predicted; a class that was not in the fit
+  /// counts as wrong. @throws Error also if the sizes differ or no row has a label.
   double accuracy(Context& context, MatrixView<const float> rows,
                   std::span<const std::int32_t> labels) const;
 
@@ -79,65 +79,66 @@ class LogisticProbe {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Where the dealing of a class begins.
+/// The fold where the dealing of a class begins.
 enum class FoldBegin : std::uint8_t {
-  next,   ///< where the class before it ended: folds differ by at most one row
+  next,   ///< where the class before it ended: without groups, fold sizes differ by at most one row
   first,  ///< at the first fold: a class's folds do not depend on the other classes
 };
 
 /// How rows are dealt to the folds of a cross-validation.
 struct FoldOptions {
-  std::int64_t folds = 5;                     ///< how many
+  std::int64_t folds = 5;                     ///< number of folds
   std::span<const std::int64_t> groups = {};  ///< [n]: rows of a group share a fold; or empty
-  FoldBegin begin = FoldBegin::next;          ///< of each class
+  FoldBegin begin = FoldBegin::next;          ///< where each class begins
 };
 
 /// Stratified folds: the rows of each class go to the folds in turn. A group goes where its first
 /// row does.
 /// @param labels [n] a class from 0 each, or below 0 for a row that is left out
-/// @param order [n] of the rows, by which each class is dealt: a random permutation
+/// @param order [n] the order in which rows are dealt: a random permutation
 /// @returns [n] the fold of each row; -1 without a label
 /// @throws Error if sizes differ or there are fewer than 2 folds.
 std::vector<std::int32_t> stratified_folds(std::span<const std::int32_t> labels,
                                            std::span<const std::int64_t> order,
                                            const FoldOptions& options = {});
 
-/// What cross-validation found. Every row with a label is predicted once, by a probe that did not
-/// see it.
+/// The result of cross-validation. Every row with a label is predicted once, by a probe that was
+/// not fitted to it.
 struct LogisticCrossValidation {
-  double accuracy = 0;                    ///< share of these rows that are predicted right
-  std::vector<double> fold_accuracy;      ///< the same of each fold
+  double accuracy = 0;                    ///< share of these rows that are predicted correctly
+  std::vector<double> fold_accuracy;      ///< the same for each fold
   std::vector<std::int32_t> fold;         ///< [n] of each row; -1 without a label
   std::vector<std::int32_t> predictions;  ///< [n]; -1 without a label
 };
 
-/// Cross-validated accuracy, by stratified_folds in an order that the context's seed draws. Equal
-/// rows are dealt like all others: of repeated rows the accuracy is too high.
+/// Cross-validated accuracy, by stratified_folds in a random order by the context's seed. Equal
+/// rows are dealt like all others: if rows are repeated, the accuracy is too high.
 /// @param rows [n, d] on any device  @param labels [n], as in LogisticProbe::fit
-/// @throws Error as LogisticProbe::fit, for folds below 2 or above the rows with a label, or a
-/// class
-///   of a single row (no probe could know it when it is asked for). Deterministic: yes.
+/// @throws Error as LogisticProbe::fit, for folds below 2 or above the rows with a label, or
+///   a class of a single row (it is predicted by a probe that was fitted without it).
+/// Deterministic: yes.
 LogisticCrossValidation cross_validate(Context& context, MatrixView<const float> rows,
                                        std::span<const std::int32_t> labels, std::int64_t folds = 5,
                                        const LogisticProbeOptions& options = {});
 
-/// What a choice of C is made from.
+/// The candidates for C and the rows that decide.
 struct LogisticSearch {
   /// Values of C.
   std::vector<double> candidates = {1e-3, 1e-2, 1e-1, 1, 10, 100, 1000};
-  double held_out = 0.2;  ///< share of each class's rows that judge
+  double held_out = 0.2;  ///< share of each class's rows that are held out
 };
 
-/// The C that was chosen.
+/// The result of the choice of C.
 struct LogisticChoice {
-  double c = 0;                  ///< of the highest accuracy; of equal ones the smallest
+  double c = 0;                  ///< of the highest accuracy; among ties the smallest
   std::vector<double> accuracy;  ///< of each candidate, on the rows held out
-  std::int64_t held_out = 0;     ///< how many these are
+  std::int64_t held_out = 0;     ///< number of these rows
 };
 
-/// C by a validation split, stratified and drawn by the context's seed; of each class at least one
-/// row judges and at least one is learned from. The probe itself is then fitted to all rows.
-/// @param options all but its c
+/// Chooses C by a stratified validation split, drawn by the context's seed; of each class at least
+/// one row is held out and at least one is in the fit. The caller then fits the probe itself to
+/// all rows.
+/// @param options all except its c
 /// @throws Error as LogisticProbe::fit, without candidates, for a share outside (0, 1), or a class
 ///   of a single row. Deterministic: yes.
 LogisticChoice choose_c(Context& context, MatrixView<const float> rows,

@@ -9,12 +9,12 @@ namespace clipk {
 
 /// How denoise_manifold averages.
 struct ManifoldDenoisingOptions {
-  std::int64_t neighbors = 20;   ///< of a row, itself among them: 2 to 128
-  std::int64_t iterations = 30;  ///< of averaging; the neighbours stay those of the rows as given
+  std::int64_t neighbors = 20;   ///< of a row, including itself: 2 to 128
+  std::int64_t iterations = 30;  ///< of averaging; neighbours are always those of the original rows
 };
 
 /// Every row replaced by the mean of its nearest rows (Euclidean, itself included), several times:
-/// what lies between clusters moves into one of them, so that k-means sees them more clearly. Needs
+/// rows between clusters move into one of them, so that k-means separates clusters better. Needs
 /// no labels.
 ///
 /// The search runs on the context's device, the means (float64 sums) on the host.

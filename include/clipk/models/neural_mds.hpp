@@ -14,7 +14,7 @@
 
 namespace clipk {
 
-/// What a map keeps of the high-dimensional distances.
+/// The property of the high-dimensional distances that a map keeps.
 enum class MdsObjective : std::uint8_t {
   isometric,  ///< their values: e(g(i), g(j)) = d(i, j)
   isotonic,   ///< their order: d(i, j) < d(k, l) implies e(g(i), g(j)) < e(g(k), g(l))
@@ -45,35 +45,36 @@ struct NeuralMdsOptions : TrainingOptions {
   NeuralMdsOptions()
       : TrainingOptions{.epochs = 200, .rate = 4e-3, .schedule = {.kind = Schedule::cosine}} {}
 
-  MdsObjective objective = MdsObjective::isotonic;  ///< what it keeps
+  MdsObjective objective = MdsObjective::isotonic;  ///< the property that it keeps
   std::int64_t dim = 64;                            ///< D'
   std::int64_t hidden = 512;          ///< width of the hidden layer; 0 leaves a linear map
-  bool network_per_modality = false;  ///< two maps instead of one for images and texts
-  MdsStart start = MdsStart::pca;     ///< where P starts
+  bool network_per_modality = false;  ///< separate maps for images and texts
+  MdsStart start = MdsStart::pca;     ///< the initial P
   /// Weights of the losses.
   MdsBlocks blocks{.image_image = 0.05F, .text_text = 0.05F, .image_text = 1};
 
   // Quadruples of the isotonic objective.
   std::int64_t quads_per_epoch = 8'000'000;  ///< of the image-text block; the others take a quarter
   QuadDraw draw = QuadDraw::query;  ///< in the image-text block; the others are drawn uniformly
-  std::int64_t near = 5;  ///< the nearer pair of a query is among its nearest so many; fewer
-                          ///< keep more of top-1, more keep more of the order
-  float margin = 0.01F;   ///< in units of the distance of two unrelated rows
+  /// The nearer one of a query's two candidates is among this many nearest. Fewer keep more of
+  /// top-1, more keep more of the order.
+  std::int64_t near = 5;
+  float margin = 0.01F;  ///< in units of the distance of two unrelated rows
 
   std::int64_t steps_per_epoch = 2;  ///< each over all rows
 
-  /// For maps of rows that are not seen: the share of the pairs that is set aside to choose the
-  /// number of epochs, by the mean reciprocal rank of retrieval among them. The map is then fitted
-  /// to all pairs for that number, which may be 0 (the start). 0 fits the rows themselves. Pairs
-  /// whose images or texts are equal (equal_row_groups) stay on one side.
+  /// For maps of new rows: the share of the pairs that is set aside to choose the number of epochs,
+  /// by the mean reciprocal rank of retrieval among them. The map is then fitted to all pairs for
+  /// that number, which may be 0 (the start). 0 fits the rows themselves. Pairs whose images or
+  /// texts are equal (equal_row_groups) stay on the same side.
   double inner_share = 0;
   std::int64_t patience = 10;  ///< epochs without a better rank after which the choice is made
 };
 
 /// Neural multidimensional scaling: a network g from the D dimensions of an embedding space to D'
-/// that keeps its distances (isometric) or their order (isotonic), and maps rows it has not seen:
+/// that keeps its distances (isometric) or their order (isotonic), and maps new rows:
 ///   g(x) = P x' + B relu(A x' + a),   x' = (x - mean of its modality) / rms,
-/// with P the start and B = 0 at first, so that training begins at the start's quality.
+/// with P the start and B = 0 at first, so that training begins with the quality of the start.
 ///
 /// Losses, on a step's codes g of all rows:
 /// - isotonic, image-text: quad_hinge_loss on unit codes, as retrieval compares them by cosine;
@@ -86,8 +87,8 @@ struct NeuralMdsOptions : TrainingOptions {
 /// number of threads, and after a resume.
 class NeuralMds {
  public:
-  /// @param images [n, D]  @param texts [n, D]: unit rows, paired row by row; the pairing
-  ///   serves the inner split alone
+  /// @param images [n, D]  @param texts [n, D]: unit rows, paired row by row; only the inner split
+  ///   uses the pairing
   /// @throws Error if the shapes differ, there are fewer than two pairs, a value is not finite, all
   ///   points are equal, dim is not in 1 ... D, or the checkpoint is of another model; NotConverged
   ///   if the loss stays finite at no rate.
@@ -96,7 +97,7 @@ class NeuralMds {
   /// @throws Error for a file that is not a clipk neural_mds model.
   static NeuralMds load(Context& context, const std::filesystem::path& path);
 
-  /// Takes over the map; the other one can then only be assigned to or destroyed.
+  /// Moves the map; the other one can then only be assigned to or destroyed.
   NeuralMds(NeuralMds&&) noexcept;
   /// Like the move constructor.
   NeuralMds& operator=(NeuralMds&&) noexcept;
@@ -104,7 +105,7 @@ class NeuralMds {
 
   std::int64_t input_dim() const;  ///< D, columns of a row
   std::int64_t dim() const;        ///< D', columns of a code
-  /// Epochs behind the weights: options.epochs, or what the inner split chose.
+  /// Epochs that the weights were trained for: options.epochs, or the choice of the inner split.
   std::int64_t epochs() const;
   /// Mean loss of every epoch.
   const std::vector<double>& losses() const;
@@ -113,7 +114,7 @@ class NeuralMds {
   /// @returns [m, D'] on the context's device, in the units of the rows; not normalised
   /// @throws Error if the width differs. Deterministic: yes.
   Matrix<float> transform(Context& context, MatrixView<const float> rows, Modality modality) const;
-  /// Atomic: after an error an older file is untouched.
+  /// Saves the map. Atomic: after an error an older file is unchanged.
   void save(Context& context, const std::filesystem::path& path) const;
 
  private:

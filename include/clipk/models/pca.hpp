@@ -11,11 +11,11 @@
 
 namespace clipk {
 
-/// What is subtracted from rows before a linear map. The two modalities of CLIP lie apart by a
-/// constant offset; `pooled` keeps it, and it then takes the first component.
+/// The mean that is subtracted from rows before a linear map. The two modalities of CLIP differ by
+/// a constant offset; `pooled` keeps it, and it then becomes the first component.
 enum class Centering : std::uint8_t {
-  per_modality,  ///< from each modality its own mean
-  pooled,        ///< from both the mean of all rows
+  per_modality,  ///< each modality's own mean
+  pooled,        ///< the mean of all rows from both modalities
   none,          ///< nothing is subtracted
 };
 
@@ -24,7 +24,7 @@ const char* to_string(Centering centering);
 
 /// How the axes are found.
 struct PcaOptions {
-  Centering centering = Centering::per_modality;  ///< what is subtracted first
+  Centering centering = Centering::per_modality;  ///< the mean that is subtracted
   std::int64_t components = 0;                    ///< to keep; 0 keeps all D
 };
 
@@ -47,17 +47,17 @@ class Pca {
   std::int64_t input_dim() const { return dim_; }  ///< columns of a row
   /// Of at most input_dim().
   std::int64_t components_kept() const { return static_cast<std::int64_t>(variance_.size()); }
-  Centering centering() const { return centering_; }  ///< what was subtracted
-  /// [components, D]: orthonormal rows, by falling variance.
+  Centering centering() const { return centering_; }  ///< the mean that was subtracted
+  /// [components, D]: orthonormal rows, by descending variance.
   MatrixView<const double> components() const;
-  /// [D]: what is subtracted from the rows of a modality.
+  /// [D]: the mean that is subtracted from the rows of a modality.
   VectorView<const double> mean(Modality modality) const;
   /// Variance along each component: eigenvalue / (N - 1) for N stacked rows.
   const std::vector<double>& explained_variance() const { return variance_; }
   /// Its share of the variance of all D dimensions.
   std::vector<double> explained_variance_ratio() const;
 
-  /// The first D' = out.cols components of any rows, seen in the fit or not: (row - mean) V^T.
+  /// The first D' = out.cols components of any rows, from the fit or new: (row - mean) V^T.
   /// @param rows [m, D], on any device  @param[out] out [m, D'], on the context's
   /// @throws Error if D' is 0 or more than the components kept, or a shape differs.
   void transform(Context& context, MatrixView<const float> rows, Modality modality,

@@ -11,8 +11,8 @@ namespace clipk {
 /// Gaussian random projection, the control that a method which learns from data must beat:
 /// out = x R^T / sqrt(D'), with R [D', D] standard normal from Philox.
 ///
-/// Row r of R depends on the seed, r and D alone: the projection to fewer dimensions is the start
-/// of the one to more, up to the factor. Source: Johnson and Lindenstrauss 1984.
+/// Row r of R depends only on the seed, r and D: a projection to fewer dimensions is the beginning
+/// of one to more, up to the factor. Source: Johnson and Lindenstrauss 1984.
 class RandomProjection {
  public:
   /// @throws Error if a dimension is below 1 or output_dim > input_dim.

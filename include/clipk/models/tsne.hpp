@@ -12,13 +12,13 @@
 
 namespace clipk {
 
-/// How a map is made.
+/// How a map is computed.
 struct TsneOptions {
   /// Effective number of neighbours; 3 perplexity + 1 are searched, which is fast up to the 128 of
   /// `nearest` (42), and above from stored blocks of distances.
   double perplexity = 30;
   std::int64_t iterations = 1000;  ///< in all
-  /// So many iterations first, with attraction exaggerated and little momentum.
+  /// Number of first iterations with exaggerated attraction and little momentum.
   std::int64_t exaggeration_iterations = 250;
   float exaggeration = 12;      ///< factor of the attraction at first
   float early_momentum = 0.5F;  ///< of the velocity at first
@@ -27,15 +27,15 @@ struct TsneOptions {
   float max_step = 5;  ///< of a point in one iteration, in units of the map; 0 for any length
   TsneMethod method = TsneMethod::automatic;  ///< of the repulsion
 
-  /// Where it exists the fit goes on from it, to the same bytes; the caller removes it.
+  /// If it exists the fit resumes from it and gives the same bytes; the caller removes it.
   std::filesystem::path checkpoint{};
-  std::int64_t checkpoint_interval = 100;  ///< iterations from one write to the next
-  /// Called every 50 iterations and at the end: epochs are iterations, loss is KL(P || Q). What it
-  /// throws ends the fit.
+  std::int64_t checkpoint_interval = 100;  ///< iterations between two writes
+  /// Called every 50 iterations and at the end: epochs are iterations, loss is KL(P || Q). An
+  /// exception from it ends the fit.
   std::function<void(const Progress&)> progress{};
 };
 
-/// How new rows are put onto a map.
+/// How new rows are placed on a map.
 struct TsneTransformOptions {
   double perplexity = 5;          ///< of the new rows among the fitted ones
   std::int64_t neighbors = 25;    ///< whose median is the start
@@ -46,7 +46,7 @@ struct TsneTransformOptions {
   float max_step = 0.25F;         ///< of a point in one iteration, in units of the map
 };
 
-/// A map of rows in two dimensions by t-SNE: neighbours stay neighbours.
+/// A map of rows in two dimensions by t-SNE, which keeps neighbours.
 ///
 /// p_j|i is a Gaussian over the 3 perplexity + 1 nearest rows (Euclidean, exact), its width found
 /// by bisection in float64 so that the entropy is log(perplexity); P = (p + p^T) / 2n. Starts at
@@ -55,11 +55,11 @@ struct TsneTransformOptions {
 /// gradient descent by tsne_attraction, tsne_repulsion and tsne_update.
 ///
 /// Deterministic: yes; the same seed, data and device give the same bytes for any number of
-/// threads, and after a resume. Equal rows and constant columns are fine.
+/// threads, and after a resume. Equal rows and constant columns are allowed.
 class Tsne {
  public:
-  /// @param rows [n, d], on any device; of many columns it is faster, and about as good, to give 50
-  ///   principal components (Pca)
+  /// @param rows [n, d], on any device; for many columns, 50 principal components (Pca) are faster
+  ///   and about as good
   /// @throws Error if n - 1 < 3 perplexity, perplexity < 1, a value is not finite, an option is out
   ///   of range, or the checkpoint is of other rows or options.
   static Tsne fit(Context& context, MatrixView<const float> rows, const TsneOptions& options = {});
@@ -70,23 +70,24 @@ class Tsne {
   MatrixView<const float> map() const { return map_.view(); }
   /// KL(P || Q) of the map, without exaggeration, in nats.
   double kl() const { return kl_; }
-  /// Whether kl() is from all pairs (up to 100,000 rows); else Z is that of the grid (3e-5).
+  /// Whether kl() is computed from all i, j (up to 100,000 rows); else Z is that of the grid
+  /// (error 3e-5).
   bool kl_exact() const { return kl_exact_; }
-  double perplexity() const { return perplexity_; }        ///< as the fit was asked for
-  std::int64_t iterations() const { return iterations_; }  ///< that the fit took
+  double perplexity() const { return perplexity_; }        ///< as in the options of the fit
+  std::int64_t iterations() const { return iterations_; }  ///< of the fit
   double seconds() const { return seconds_; }              ///< of the fit
 
   /// Places new rows on the finished map, which does not move: from the median of the nearest
   /// fitted rows, gradient descent on KL(p_i || q_i) of every new row against the fitted ones.
   /// @param rows [m, d], on any device  @returns [m, 2] on the host
   /// @throws Error if the width differs, a value is not finite, or there are fewer fitted rows than
-  ///   three perplexities. Deterministic: yes; where m n is at most kTsneExactPairs a row's place
-  ///   does not depend on the other new rows, above it does, within the grid's accuracy.
+  ///   three perplexities. Deterministic: yes; if m n is at most kTsneExactPairs, a row's place
+  ///   does not depend on the other new rows; above that it does, within the grid's accuracy.
   /// Source: Policar et al., Machine Learning 2023 (openTSNE).
   Matrix<float> transform(Context& context, MatrixView<const float> rows,
                           const TsneTransformOptions& options = {}) const;
 
-  /// Atomic; holds the fitted rows too, which transform needs. @throws Error
+  /// Saves atomically, with the fitted rows, which transform needs. @throws Error
   void save(const std::filesystem::path& path) const;
 
  private:

@@ -25,24 +25,24 @@ struct VaeOptions : TrainingOptions {
   Activation activation = Activation::relu;       ///< of the hidden layers
   Init init = Init::fan_in_uniform;               ///< of the weights
 
-  /// Standard deviation of a row's values about what the decoder gives, in the rows' unit: the
-  /// smaller, the more a code keeps of its row and the less alike codes and N(0, I) are. (As the
-  /// weight beta of the divergence beside a plain sum of squares: beta = 2 sigma^2.)
+  /// Standard deviation of a row's values about the decoder's output, in the rows' unit: the
+  /// smaller it is, the more a code keeps of its row and the more codes differ from N(0, I). (As
+  /// the weight beta of the divergence beside a plain sum of squares: beta = 2 sigma^2.)
   float sigma = 0.1F;
 
-  std::int64_t batch = 128;           ///< rows a step
+  std::int64_t batch = 128;           ///< batch size
   AdamOptions adam = {};              ///< constants of the optimizer
   std::int64_t checkpoint_every = 1;  ///< epochs
 };
 
-/// For each row the normal distribution of its code, on the context's device.
+/// The normal distribution of each row's code, on the context's device.
 struct VaePosterior {
   Matrix<float> mean;          ///< [m, code]
   Matrix<float> log_variance;  ///< [m, code]
 };
 
 /// A variational autoencoder of rows: the encoder gives a normal distribution of codes with
-/// independent columns, the decoder gives the row back from a draw of it. Trained to the least
+/// independent columns, the decoder reconstructs the row from a draw of it. Training minimises
 ///   sum over columns of (x - decoded)^2 / (2 sigma^2) + KL(posterior || N(0, I)),
 /// the mean over rows, in nats: the negative evidence lower bound without its constant
 /// d log(sigma sqrt(2 pi)). Every step draws its codes anew.
@@ -61,7 +61,7 @@ class Vae {
   /// @throws Error for a file that is not a clipk vae model.
   static Vae load(Context& context, const std::filesystem::path& path);
 
-  /// Takes over the model; the other one can then only be assigned to or destroyed.
+  /// Moves the model; the other one can then only be assigned to or destroyed.
   Vae(Vae&&) noexcept;
   /// Like the move constructor.
   Vae& operator=(Vae&&) noexcept;
@@ -70,7 +70,7 @@ class Vae {
   std::int64_t input_dim() const;  ///< columns of a row
   std::int64_t code_dim() const;   ///< columns of a code
   float sigma() const;             ///< as in VaeOptions
-  /// Mean loss of every epoch, nats a row.
+  /// Mean loss of every epoch, in nats per row.
   const std::vector<double>& losses() const;
 
   /// The means of the rows' codes.
@@ -78,22 +78,22 @@ class Vae {
   /// @returns [m, code] on the context's device
   /// @throws Error if the width differs. Deterministic: yes.
   Matrix<float> encode(Context& context, MatrixView<const float> rows) const;
-  /// The distribution of every row's code: the means that encode gives, and log-variances.
+  /// The distribution of every row's code: the means (as of encode) and log-variances.
   VaePosterior posterior(Context& context, MatrixView<const float> rows) const;
-  /// A draw of every row's code. @param draw another number gives other noise, by the context's
-  /// seed  @returns [m, code]
+  /// A draw of every row's code. @param draw selects the noise, which the context's seed gives
+  /// @returns [m, code]
   Matrix<float> sample_codes(Context& context, MatrixView<const float> rows,
                              std::uint32_t draw) const;
   /// @param codes [m, code] on any device  @returns [m, d] on the context's device
   Matrix<float> decode(Context& context, MatrixView<const float> codes) const;
 
-  /// The mean over all values of (x - decode(encode(x)))^2; 0 of no rows.
+  /// The mean over all values of (x - decode(encode(x)))^2; 0 if there are no rows.
   double reconstruction_error(Context& context, MatrixView<const float> rows) const;
   /// [code] The divergence from N(0, 1) of every column of the codes, in nats, the mean over rows
-  /// (0 of none): a column that says nothing has one of 0.
+  /// (0 if there are none): it is 0 for a column that holds no information.
   std::vector<double> divergences(Context& context, MatrixView<const float> rows) const;
 
-  /// Atomic: after an error an older file is untouched.
+  /// Saves the model. Atomic: after an error an older file is unchanged.
   void save(Context& context, const std::filesystem::path& path) const;
 
  private:

@@ -16,7 +16,7 @@ class BasicVaeNetwork {
   /// @param shape widths: inputs, hidden layers, code. Weights are drawn from the context's seed.
   BasicVaeNetwork(Context& context, AutoencoderShape shape);
 
-  /// As it was made with.
+  /// The shape given to the constructor.
   const AutoencoderShape& shape() const { return shape_; }
   std::int64_t inputs() const { return decoder_.outputs(); }  ///< columns of a row
   std::int64_t code() const { return decoder_.inputs(); }     ///< columns of a code
@@ -28,21 +28,22 @@ class BasicVaeNetwork {
   const BasicMlp<T>& encoder() const { return encoder_; }
   /// The network from codes to rows.
   const BasicMlp<T>& decoder() const { return decoder_; }
-  /// Of both, in one array.
+  /// All parameters, in one array.
   BasicParameterSlice<T> parameters() { return parameters_.all(); }
 
-  /// Of the encoder's output [n, 2 code].
+  /// The half of the encoder's output [n, 2 code] that holds the means.
   template <class U>
   MatrixView<U> mean(MatrixView<U> heads) const {
     return heads.col_range(0, code());
   }
+  /// The other half, which holds the log-variances.
   template <class U>
-  /// The other half of it.
   MatrixView<U> log_variance(MatrixView<U> heads) const {
     return heads.col_range(code(), code());
   }
 
-  /// What a step of up to `rows` rows keeps: planned once by the caller, reused in every step.
+  /// The values that a step of up to `rows` rows keeps: allocated once by the caller, reused in
+  /// every step.
   struct Workspace {
     Workspace() = default;
     /// For steps of at most `rows` rows of this network.
@@ -63,7 +64,7 @@ class BasicVaeNetwork {
   void step(Context& context, MatrixView<const T> x, T sigma, VectorView<const std::uint64_t> step,
             Workspace& workspace, VectorView<double> loss);
 
-  /// As entries PREFIX/encoder/..., PREFIX/decoder/... of an archive.
+  /// Saves as entries PREFIX/encoder/..., PREFIX/decoder/... of an archive.
   void save(Context& context, ArchiveWriter& archive, std::string_view prefix) const;
   /// @throws Error that names file and entry where one is missing or of another shape.
   static BasicVaeNetwork load(Context& context, const ArchiveReader& archive,
