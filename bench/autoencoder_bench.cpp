@@ -14,7 +14,7 @@ namespace {
 constexpr std::int64_t kRows = 10000, kBatch = 256;
 const std::vector<std::int64_t> kWidths = {784, 500, 500, 2000, 10};
 
-// Multiply-adds of a row through all layers of both networks, and of the first one.
+// Multiply-adds per row of all layers of both networks, and of the first layer.
 double all_weights() {
   double sum = 0;
   for (std::size_t l = 0; l + 1 < kWidths.size(); ++l) {
@@ -22,7 +22,7 @@ double all_weights() {
   }
   return sum;
 }
-// Forward and two products backward, without the gradient of the rows.
+// Forward and two backward products, without the gradient of the rows.
 double flops() {
   return 2.0 * kBatch * (3 * all_weights() - static_cast<double>(kWidths[0] * kWidths[1]));
 }

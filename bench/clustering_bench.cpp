@@ -40,7 +40,7 @@ BENCHMARK(silhouette_bench)
     ->Args({10000, 784, 10})
     ->Args({10000, 2, 10});
 
-// From labels to the adjusted mutual information.
+// Everything from labels to the adjusted mutual information.
 void adjusted_mutual_info_bench(benchmark::State& state) {
   Context context = bench_context();
   const std::int64_t n = state.range(0), k = state.range(1);

@@ -17,8 +17,8 @@ import subprocess
 import sys
 import tempfile
 
-# (title, bench binary, regular expression of its benchmark, case of reference.py, reference work per
-# unit of ours). A reference of None is shown without a ratio.
+# (title, bench binary, regular expression of its benchmark, case of reference.py, reference work
+# per unit of ours). If the reference is None, no ratio is shown.
 CASES = [
     ("bare GEMM 5000x5000x512", "pairwise_distance_bench", r"^gemm/n:5000/m:5000/d:512/",
      "gemm 5000x5000x512", 1),
@@ -250,7 +250,7 @@ def main():
     parser.add_argument("--raw", help="a folder for the raw JSON, with --single-pass")
     arguments = parser.parse_args()
 
-    if arguments.out:  # found out now, not after the last bench
+    if arguments.out:  # fails now, not after the last bench
         os.makedirs(os.path.dirname(arguments.out) or ".", exist_ok=True)
 
     if arguments.single_pass:

@@ -6,13 +6,14 @@
 #include "clipk/models/cluster_names.hpp"
 #include "clipk/models/zero_shot.hpp"
 
-// What coordinates mean: n rows of 512 coordinates against f features, and the names of clusters.
+// The meaning of coordinates: n rows of 512 coordinates against f features; and the names
+// of clusters.
 namespace clipk::bench {
 namespace {
 
 constexpr std::int64_t kDim = 512;
 
-// Four uniform numbers a block: a million rows are there in seconds.
+// Four uniform numbers per block, so that a million rows are generated in seconds.
 Matrix<float> rows(std::int64_t n, std::int64_t d, std::uint64_t seed) {
   Matrix<float> result(n, d);
   for (std::int64_t i = 0; i < n * d; i += 4) {
@@ -28,7 +29,7 @@ void correlation(benchmark::State& state, Correlation kind) {
   Context context = bench_context();
   const std::int64_t n = state.range(0), f = state.range(1);
   const Matrix<float> x = rows(n, kDim, 1), y = rows(n, f, 2);
-  // The product in float64, which is twice the work of one in float32.
+  // The product is in float64, which is twice the work of one in float32.
   const double product = 2 * static_cast<double>(n) * static_cast<double>(kDim * f);
   run(state, context, {.flops = 2 * product},
       [&] { benchmark::DoNotOptimize(correlations(context, x, y, {.kind = kind})); });
@@ -42,7 +43,7 @@ void sizes(benchmark::internal::Benchmark* bench) {
   bench->Args({500, 500})->Args({20000, 200});
 }
 
-// The largest that has to fit in 8 GiB, arguments (5.6 GiB) and result included.
+// The largest case must fit in 8 GiB, arguments (5.6 GiB) and result included.
 void largest(benchmark::internal::Benchmark* bench) {
   bench->ArgNames({"n", "f"})->UseManualTime()->Unit(benchmark::kMillisecond);
   bench->Args({1000000, 1000})->Iterations(1);

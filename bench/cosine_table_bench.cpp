@@ -7,9 +7,9 @@
 namespace clipk::bench {
 namespace {
 
-constexpr std::int64_t kGemmRows = 5000;  // the product's table is not held either
+constexpr std::int64_t kGemmRows = 5000;  // the product's table is not stored either
 
-// What the others are measured by: the products alone, block by block.
+// The baseline of the others: the products alone, block by block.
 void gemm(benchmark::State& state) {
   Context context = bench_context();
   const std::int64_t n = state.range(0), m = state.range(1);

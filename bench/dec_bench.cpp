@@ -1,4 +1,4 @@
-// DEC as the study trains it, an epoch of it at four sizes: its cost is linear in the rows.
+// One epoch of DEC as the study trains it, at four sizes: its cost is linear in the rows.
 
 #include "clipk/models/dec.hpp"
 
@@ -19,7 +19,7 @@ Matrix<float> random_rows(Context& context, std::int64_t n) {
   return rows.to_device(context);
 }
 
-// k-means from one start, the first target, an epoch of steps, and the last look at all rows.
+// k-means from one start, the first target, an epoch of steps, and the last update over all rows.
 void dec_epoch(benchmark::State& state, double reconstruction) {
   Context context = bench_context();
   const std::int64_t n = state.range(0);
@@ -32,8 +32,8 @@ void dec_epoch(benchmark::State& state, double reconstruction) {
   options.batch = kBatch;
   options.reconstruction = reconstruction;
   options.max_steps = options.update_interval = (n + kBatch - 1) / kBatch;
-  // A step: three products a weight (two in the first layer), of the decoder too for IDEC; and two
-  // passes of all rows through the encoder.
+  // A step: three products per weight (two in the first layer), for IDEC also in the decoder; and
+  // two passes of all rows through the encoder.
   const double networks = reconstruction > 0 ? 2 : 1;
   const double flops =
       2.0 * static_cast<double>(n) * (3 * networks * kWeights - 784 * 500 + 2 * kWeights);

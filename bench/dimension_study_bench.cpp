@@ -2,7 +2,8 @@
 #include "clipk/io/synthetic_pairs.hpp"
 #include "clipk/models/neural_mds.hpp"
 
-// What dominates the dimension study: training a Neural MDS, here for 10 epochs of 20 steps in all.
+// The part that dominates the dimension study: training a Neural MDS, here for 10 epochs of 20
+// steps in all.
 namespace clipk::bench {
 namespace {
 
@@ -16,7 +17,7 @@ void neural_mds(benchmark::State& state, MdsObjective objective) {
   options.epochs = 10;
   options.quads_per_epoch = 1600 * n;
   if (objective == MdsObjective::isometric) options.blocks = {1, 1, 0};
-  // At least: the layers' products, forward and twice back, and those of the pairs.
+  // At least the layers' products, one forward and two backward, and those of the distances.
   const double rows = 2.0 * static_cast<double>(n);
   const double layers = 3 * 2 * rows * (512.0 * 512 + 2 * 512.0 * 64);
   const double products = 2 * 4 * static_cast<double>(n * n) * 64;

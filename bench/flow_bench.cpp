@@ -1,5 +1,5 @@
 // A flow of the size of the reference (12 blocks, networks of 3 hidden layers of 512, rows of 64
-// numbers: 26.8 million parameters): one coupling, one block, and full training steps with Adam.
+// dimensions: 26.8 million parameters): one coupling, one block, and full training steps with Adam.
 
 #include "clipk/models/flow.hpp"
 
@@ -14,7 +14,7 @@ namespace clipk::bench {
 namespace {
 
 constexpr std::int64_t kDim = 64, kHalf = kDim / 2, kWidth = 512;
-// Multiply-adds of a row in one coupling's networks.
+// Multiply-adds per row in one coupling's networks.
 constexpr double kCouplingWork = 2.0 * kWidth * (kHalf + 2.0 * kWidth + kHalf);
 
 Matrix<float> normal_rows(Context& context, std::int64_t n, std::int64_t d) {
@@ -24,7 +24,7 @@ Matrix<float> normal_rows(Context& context, std::int64_t n, std::int64_t d) {
   return host.to_device(context);
 }
 
-// Forward and backward of the networks and the operation of one coupling.
+// Forward and backward of one coupling: its networks and its operation.
 void coupling(benchmark::State& state) {
   Context context = bench_context();
   const std::int64_t n = state.range(0);
@@ -52,7 +52,7 @@ void coupling(benchmark::State& state) {
       });
 }
 
-// What a training step needs.
+// The objects that a training step needs.
 struct Step {
   Context context = bench_context();
   std::int64_t n;
@@ -88,8 +88,8 @@ void block(benchmark::State& state) {
   });
 }
 
-// factor_pair_loss of pairs that share one of two factors; or of rows alone, as pairs that share
-// nothing (half their weight).
+// factor_pair_loss of pairs that share one of two factors, or of rows alone, as pairs that share no
+// factor (with half the weight).
 void training_step(benchmark::State& state, std::int64_t rows, bool pairs) {
   Step step(rows, 12);
   Context& context = step.context;
@@ -105,7 +105,8 @@ void training_step(benchmark::State& state, std::int64_t rows, bool pairs) {
   Matrix<double> loss(context, 1, 1);
   const float values[] = {1e-4F, 0.5F, 0.5F};
   copy<float>(context, VectorView<const float>(values, 3), rates.flat());
-  // Weights are read forward and backward, gradients written; Adam reads four arrays, writes three.
+  // Weights are read forward and backward, and gradients written; Adam reads four arrays and
+  // writes three.
   run(state, context, {.bytes = 40 * step.parameters(), .flops = step.flops()}, [&] {
     step.forward();
     factor_pair_loss(context, step.z, step.log_det.flat(), shared, blocks.flat(), rho.flat(),

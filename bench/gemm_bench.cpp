@@ -4,7 +4,7 @@
 #include "bench/support.hpp"
 #include "clipk/core/random.hpp"
 
-// The product that all CPU twins share, beside other libraries' where they were found
+// The matrix product of all CPU backends, beside those of other libraries that were found
 // (dense_forward and pairwise_distance measure it in use).
 namespace clipk::bench {
 namespace {

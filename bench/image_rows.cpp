@@ -6,7 +6,7 @@
 namespace clipk::bench {
 namespace {
 
-// A number in [-.5, .5) of its index.
+// A number in [-0.5, 0.5) for an index.
 double spread(std::uint64_t index) {
   std::uint64_t h = index * 0x9E3779B97F4A7C15;
   h = (h ^ h >> 32) * 0xD6E8FEB86659FD93;

@@ -13,8 +13,7 @@ constexpr std::int64_t kK = 10;
 void report(benchmark::State& state, Context& context, MatrixView<const float> rows,
             const KMeansOptions& options) {
   const KMeans model = KMeans::fit(context, rows, options);
-  // At least: the restarts share one read of the rows for every iteration, and one for every centre
-  // of the start.
+  // At least one read of the rows per iteration and per initial centre, which the restarts share.
   std::int64_t reads = options.start.empty() ? options.k : 0, iterations = 0, longest = 0;
   for (const KMeansRun& fit : model.runs()) {
     longest = std::max(longest, fit.iterations);

@@ -28,7 +28,7 @@ void kendall_distance_bench(benchmark::State& state) {
   const std::int64_t n = state.range(0);
   const Matrix<float> x = rows(n, kDim, 1);
   const DistanceBlock low{.x = x.view().col_range(0, kCodes)};
-  // At least: the lower triangle of two products, and one key a pair written and read.
+  // At least the lower triangle of two products, and one key per distance written and read.
   const double pairs = static_cast<double>(n) * static_cast<double>(n - 1) / 2;
   run(state, context, {.bytes = 16 * pairs, .flops = 2 * pairs * (kDim + kCodes)},
       [&] { benchmark::DoNotOptimize(kendall_distance(context, {.x = x}, low)); });

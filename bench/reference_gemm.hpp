@@ -12,7 +12,7 @@ template <class T>
 using GemmFunction = void (*)(int threads, bool transposed, std::int64_t m, std::int64_t n,
                               std::int64_t k, const T* a, const T* b, T* c);
 
-/// Other libraries' products, by name: those that CMake found.
+/// The products of other libraries that CMake found, by name.
 template <class T>
 std::vector<std::pair<std::string, GemmFunction<T>>> reference_gemms();
 

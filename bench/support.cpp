@@ -29,7 +29,7 @@ void check(cudaError_t status) {
   if (status != cudaSuccess) throw Error(std::string("bench: ") + cudaGetErrorString(status));
 }
 
-// Events on the stream: neither the launch of the first kernel nor the wait for the last counts.
+// Timed by events on the stream, without the launch of the first kernel and the wait for the last.
 class GpuTimer {
  public:
   GpuTimer() {
@@ -56,7 +56,7 @@ class GpuTimer {
 
 #endif
 
-// On a GPU, what the stream still holds runs first (the L2 flush, during which the host enqueues
+// On a GPU, work already in the stream runs first (the L2 flush, during which the host enqueues
 // the call).
 double seconds_of(Context& context, const std::function<void()>& call) {
 #if CLIPK_HAS_CUDA
@@ -81,7 +81,7 @@ struct Peak {
   double flops_per_second = 0;
 };
 
-// A copy far larger than the caches, and a square product.
+// Times a copy far larger than the caches, and a square product.
 Peak measure_peak(Context& context) {
   Peak peak;
   const std::int64_t n = std::int64_t{1} << (context.device() == Device::cpu ? 25 : 28);
@@ -104,7 +104,7 @@ const Peak& peak(Context& context) {
   return measured;
 }
 
-// Larger than the L2 of any GPU of today.
+// Larger than the L2 cache of any present GPU.
 constexpr std::int64_t kFlushBytes = 256 << 20;
 
 }  // namespace
@@ -118,7 +118,7 @@ void run(benchmark::State& state, Context& context, const Work& work,
   const Peak& best = peak(context);
   Matrix<std::uint8_t> flush;
   if (settings.cuda) flush = Matrix<std::uint8_t>(context, 1, kFlushBytes);
-  call();  // plans scratch, compiles primitives
+  call();  // plans scratch memory, compiles primitives
   std::vector<double> times;
   for (auto _ : state) {
     if (settings.cuda) fill_zero(context, flush.view());

@@ -8,7 +8,7 @@
 
 namespace clipk::bench {
 
-/// What one call must move and compute at least.
+/// The least bytes and operations of one call.
 struct Work {
   double bytes = 0;
   double flops = 0;
@@ -17,9 +17,9 @@ struct Work {
 /// The context of --device, --threads and --precision.
 Context bench_context();
 
-/// Times `call` once an iteration (on a GPU with the L2 cache flushed before each) and reports
-/// bytes/s, FLOP/s and `floor`: the share reached of the time that the work needs at the peak of
-/// this machine (a copy and a matrix product timed in the same process).
+/// Times `call` once per iteration (on a GPU with the L2 cache flushed before each) and reports
+/// bytes/s, FLOP/s and `floor`: the least time of the work at this machine's peak (from a copy and
+/// a matrix product timed in the same process), as a share of the measured time.
 void run(benchmark::State& state, Context& context, const Work& work,
          const std::function<void()>& call);
 

@@ -10,7 +10,7 @@
 namespace clipk::bench {
 namespace {
 
-// All of one iteration; at a rate of 0, so that the map stays what it is.
+// One whole iteration, at a rate of 0 so that the map does not change.
 void iteration(benchmark::State& state) {
   Context context = bench_context();
   const std::int64_t n = state.range(0);

@@ -5,10 +5,10 @@
 
 namespace clipk::bench {
 
-/// A finished map: three square units a point, as 10,000 images of Fashion-MNIST have.
+/// A finished map: three square units per point, as for 10,000 images of Fashion-MNIST.
 Matrix<float> tsne_map(std::int64_t n);
 
-/// Affinities of 140 neighbours a point, what perplexity 30 comes to once P is symmetric.
+/// Affinities of 140 neighbours per point, as for perplexity 30 once P is symmetric.
 struct TsneNeighbors {
   static constexpr std::int64_t kMean = 140;
 
@@ -20,7 +20,8 @@ struct TsneNeighbors {
   Matrix<float> values;
 };
 
-/// Least traffic of the points, and of the affinities: a grid is the method's own cost.
+/// Least memory traffic of the points and the affinities; a grid is a cost of the method and
+/// not counted.
 inline double tsne_bytes(std::int64_t n, bool affinities) {
   return static_cast<double>(n) * (16 + (affinities ? 8.0 * TsneNeighbors::kMean : 0));
 }

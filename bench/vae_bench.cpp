@@ -13,7 +13,7 @@ namespace {
 constexpr std::int64_t kRows = 4096;
 const std::vector<std::int64_t> kWidths = {3072, 512, 256, 16};
 
-// Forward and two products backward, without the gradient of the rows.
+// Forward and two backward products, without the gradient of the rows.
 double flops(std::int64_t batch) {
   double weights = 0;
   for (std::size_t l = 0; l + 1 < kWidths.size(); ++l) {

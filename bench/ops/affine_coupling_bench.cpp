@@ -13,7 +13,7 @@ Matrix<float> normals(Context& context, std::int64_t n, std::int64_t k, std::uin
   return values.to_device(context);
 }
 
-// `columns` of the rows' `width` are transformed, the others pass.
+// `columns` of the rows' `width` are transformed, the others are copied.
 struct Layer {
   std::int64_t n, width, columns;
   Context context = bench_context();

@@ -11,7 +11,7 @@ namespace {
 constexpr std::int64_t kDim = 784;
 constexpr std::int64_t kK = 10;
 
-// A step in which no label changes, without bounds: all distances.
+// A step in which no label changes, without bounds, so that all distances are computed.
 void kmeans_step(benchmark::State& state) {
   Context context = bench_context();
   const std::int64_t n = state.range(0), sets = state.range(1);

@@ -21,7 +21,7 @@ double products(std::int64_t n, std::int64_t m, std::int64_t d) {
   return 2 * static_cast<double>(n * m) * static_cast<double>(d);
 }
 
-// What the sums are measured by: the same products, stored, and nothing else.
+// The baseline of the sums: the same products, stored, and nothing else.
 void gemm(benchmark::State& state) {
   Context context = bench_context();
   const std::int64_t n = state.range(0), m = state.range(1), d = state.range(2);
@@ -46,7 +46,7 @@ void sums(benchmark::State& state) {
       });
 }
 
-// Ten iterations of scaling: twenty tables and the first.
+// Ten iterations of scaling: twenty tables, and one at the start.
 void sinkhorn(benchmark::State& state) {
   Context context = bench_context();
   const std::int64_t n = state.range(0), m = state.range(1), d = 512;
@@ -86,7 +86,7 @@ void gap(benchmark::State& state) {
 void shape(benchmark::internal::Benchmark* bench) {
   bench->UseManualTime()->Unit(benchmark::kMillisecond);
 }
-// Half a step of Sinkhorn, the other half, and rows so short that the exponentials show.
+// One half of a Sinkhorn step, the other half, and rows so short that the exponentials matter.
 void table(benchmark::internal::Benchmark* bench) {
   bench->Args({65536, 1000, 512})
       ->Args({1000, 65536, 512})

@@ -19,7 +19,7 @@ Work work_of(std::int64_t n, std::int64_t m, std::int64_t d, std::int64_t k) {
           .flops = 2 * static_cast<double>(n * m) * static_cast<double>(d)};
 }
 
-// What the search is measured by: the same product, stored, and nothing else.
+// The baseline of the search: the same product, stored, and nothing else.
 void gemm(benchmark::State& state) {
   Context context = bench_context();
   const std::int64_t n = state.range(0), m = state.range(1), d = state.range(2);

@@ -15,14 +15,14 @@ Matrix<float> rows(Context& context, std::int64_t n, std::int64_t d, std::uint64
   return host.to_device(context);
 }
 
-// Of one product; what else there is to do is not counted.
+// The work of one product; the rest is not counted.
 Work work_of(std::int64_t n, std::int64_t m, std::int64_t d) {
   const auto pairs = static_cast<double>(n * m);
   return {.bytes = 4 * (static_cast<double>((n + m) * d) + pairs),
           .flops = 2 * pairs * static_cast<double>(d)};
 }
 
-// What the distance is measured by: the same product and nothing else.
+// The baseline of the distance: the same product and nothing else.
 void gemm(benchmark::State& state) {
   Context context = bench_context();
   const std::int64_t n = state.range(0), m = state.range(1), d = state.range(2);
@@ -48,12 +48,12 @@ void pairwise_distance_euclidean(benchmark::State& state) {
 void pairwise_distance_cosine(benchmark::State& state) {
   distance(state, Metric::cosine, 0);
 }
-// All pairs so near, by an offset that all rows share, that all are computed again.
+// All rows share an offset and are so near each other that all distances are computed again.
 void pairwise_distance_all_near(benchmark::State& state) {
   distance(state, Metric::euclidean, 100);
 }
 
-// Both sides the same rows: half the products serve the whole matrix.
+// Both sides are the same rows: half the products give the whole matrix.
 void pairwise_distance_within(benchmark::State& state) {
   Context context = bench_context();
   const std::int64_t n = state.range(0), m = state.range(1), d = state.range(2);

@@ -20,7 +20,7 @@ Matrix<float> random_matrix(Context& context, std::int64_t rows, std::int64_t co
 }
 
 // One call: distances of the codes, draws, loss and gradient. The floor is that of the dense form:
-// three products, and the target read once.
+// three products, and one read of the target.
 void quad_hinge(benchmark::State& state, QuadDraw draw, QuadForm form) {
   Context context = bench_context();
   const std::int64_t n = state.range(0), q = state.range(1), count = state.range(2);

@@ -72,8 +72,8 @@ void divergence(benchmark::State& state) {
 }
 BENCHMARK(divergence)->Apply(shapes);
 
-// All of it from the points: column sums, then target, loss and gradients; two reads of the points,
-// with neither q nor p stored.
+// Everything from the points: column sums, then target, loss and gradients. Two reads of the
+// points; neither q nor p is stored.
 void q_p_gradient(benchmark::State& state) {
   Context context = bench_context();
   const std::int64_t n = state.range(0), k = state.range(1), d = state.range(2);

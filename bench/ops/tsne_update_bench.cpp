@@ -6,7 +6,7 @@
 namespace clipk::bench {
 namespace {
 
-// At a rate of 0, so that the map stays what it is.
+// At a rate of 0, so that the map does not change.
 void tsne_update(benchmark::State& state) {
   Context context = bench_context();
   const std::int64_t n = state.range(0);

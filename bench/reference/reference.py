@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 CASES = {}
-HOST_ONLY = set()  # cases of libraries that have no GPU form
+HOST_ONLY = set()  # cases of libraries without a GPU implementation
 
 
 def case(name, repeats=5, host_only=False):
@@ -55,7 +55,7 @@ def nearest(device):
 
 
 def faiss_flat(n, m, d):
-    """The exact search of faiss: IndexFlatL2, on the CPU alone."""
+    """The exact search of faiss: IndexFlatL2, on the CPU only."""
     import faiss
 
     faiss.omp_set_num_threads(torch.get_num_threads())
@@ -459,7 +459,7 @@ for count in (26, 256):
 
 
 def spread(first, count):
-    """Numbers in [-.5, .5) of their indices; bench/image_rows.cpp makes the same."""
+    """Numbers in [-0.5, 0.5) from their indices; bench/image_rows.cpp makes the same."""
     import numpy as np
 
     h = (np.arange(count, dtype=np.uint64) + np.uint64(first)) * np.uint64(0x9E3779B97F4A7C15)
@@ -693,12 +693,12 @@ def cross_entropy_wide(device):
 
 @case("logistic regression 20000x64, 10 classes", 3, host_only=True)
 def logistic_regression(device):
-    """In float64, as clipk's on the CPU; a tolerance that is not reached makes it 50 steps."""
+    """In float64, as clipk's on the CPU; the tolerance is not reached, so it takes 50 steps."""
     import warnings
 
     from sklearn.linear_model import LogisticRegression
 
-    warnings.simplefilter("ignore")  # that it has not converged
+    warnings.simplefilter("ignore")  # the warning that it has not converged
     x = codes(20000, 64, "cpu").double()
     noise = codes(20000, 10, "cpu").double()
     y = (x @ codes(64, 10, "cpu").double() + 4 * noise).argmax(1)
@@ -716,7 +716,7 @@ def measure_host(call, repeats):
 
 
 def measure_cuda(call, repeats):
-    """As bench/support.cpp: events around the call, the L2 cache flushed before each."""
+    """As in bench/support.cpp: events around the call, the L2 cache flushed before each."""
     flush = torch.empty(256 << 20, dtype=torch.uint8, device="cuda")
     start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     times = []
@@ -756,9 +756,9 @@ def main():
         try:
             call = setup(arguments.device)
             result[name] = measure(call, repeats, arguments.device)
-            if hasattr(call, "notes"):  # what it reached, beside the time it took
+            if hasattr(call, "notes"):  # the value that it reached, beside its time
                 result.update(call.notes())
-        except Exception as error:  # one case that fails must not take the others with it
+        except Exception as error:  # one failing case must not stop the others
             if arguments.out is None:
                 raise
             print(f"reference.py: {name}: {error}", file=sys.stderr)
