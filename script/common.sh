@@ -1,11 +1,11 @@
-# Shared by the scripts: strict mode, the repository root, a way to say things.
+# Shared by the scripts: strict mode, the repository root, functions for messages.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ROOT=$PWD
 JOBS=${JOBS:-$(nproc)}
 PRESET=${PRESET:-release}
 BUILD=build/$PRESET
-# nvcc is often installed beside the path.
+# nvcc is often installed outside the path.
 if ! command -v nvcc >/dev/null && [ -x /usr/local/cuda/bin/nvcc ]; then
   export PATH=/usr/local/cuda/bin:$PATH
 fi
