@@ -35,7 +35,7 @@ double Random::normal() {
 }
 
 std::uint64_t Random::below(std::uint64_t n) {
-  // Rejection makes the distribution exactly uniform; less than one retry is expected.
+  // Rejection makes the distribution exactly uniform; at most one retry is expected.
   const std::uint64_t limit = ~std::uint64_t{0} - ~std::uint64_t{0} % n;
   for (;;) {
     const std::uint64_t high = bits();

@@ -34,7 +34,7 @@ class ByteStream {
 
   InputFile file_;
   std::int64_t left_;                  // bytes not yet read from the file
-  std::vector<unsigned char> buffer_;  // as they are in the file
+  std::vector<unsigned char> buffer_;  // as in the file
   std::size_t begin_ = 0, end_ = 0;    // of the unused bytes in the buffer
   bool compressed_ = false;
   bool ended_ = false;  // the last gzip member

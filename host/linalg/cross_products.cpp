@@ -63,7 +63,7 @@ HWY_EXPORT(panel_product);
 
 namespace {
 
-// A task's part of a (64 columns) and b (192) over so many rows fit in L2, a panel of a in L1.
+// A task's part of a (64 columns) and b (192) over this many rows fit in L2, a panel of a in L1.
 constexpr std::int64_t kPieceRows = 256;
 constexpr std::int64_t kTaskLeft = 8;  // panels
 constexpr std::int64_t kTaskRight = 8;

@@ -11,10 +11,10 @@ namespace clipk::cpu {
 /// 1e-145 count as 0.
 double make_reflector(double* x, std::int64_t n, double& value);
 
-/// `count` orthonormal rows: the first ones span what as many rows of `rows` [r, d] do, where those
-/// are independent; past r they complete the basis. The signs of the rows are arbitrary.
-/// r <= count <= d.
-/// Deterministic: the same bytes for any number of threads and on every processor.
+/// `count` orthonormal rows. The first k of them span the same space as the first k rows of `rows`
+/// [r, d], where those are independent; those past r complete the basis. The signs of the rows are
+/// arbitrary. r <= count <= d. Deterministic: the same bytes for any number of threads and on
+/// every processor.
 Matrix<double> orthonormal_rows(int threads, MatrixView<const double> rows, std::int64_t count);
 
 }  // namespace clipk::cpu

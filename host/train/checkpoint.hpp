@@ -30,7 +30,8 @@ void save_checkpoint(Context& context, const CheckpointFile& file, const Trainer
                      TrainingProblem& problem, const TrainerState& state);
 
 /// Reads the state from the file; false where there is none.
-/// @throws Error for a file that is no checkpoint, or one of another problem or other options.
+/// @throws Error for a file that is no checkpoint, or a checkpoint of another problem or
+/// other options.
 bool load_checkpoint(Context& context, const CheckpointFile& file, const TrainerOptions& options,
                      TrainingProblem& problem, TrainerState& state);
 

@@ -38,7 +38,7 @@ class CheckpointFile {
 void add_array(Context& context, ArchiveWriter& archive, const char* name,
                MatrixView<const float> array);
 
-/// Reads what add_array added into an array of that shape, on any device.
+/// Reads an entry of add_array into an array of its shape, on any device.
 void read_array(Context& context, const ArchiveReader& archive, const char* name,
                 MatrixView<float> array);
 

@@ -20,7 +20,7 @@ struct DecView {
 DecView dec_view(Context& context, MatrixView<const float> q, VectorView<const double> column_sums,
                  MatrixView<const float> centres);
 
-/// The labels alone.
+/// Only the labels.
 std::vector<std::int32_t> largest_columns(Context& context, MatrixView<const float> q);
 
 /// The share of the labels that differ.

@@ -64,7 +64,7 @@ class IinProblem : public TrainingProblem {
   std::int64_t dim_, count_;
   std::vector<float> rho_;
 
-  Matrix<float> pool_;  // [count, 2 D + F]: both rows of each pair, and what they share
+  Matrix<float> pool_;  // [count, 2 D + F]: both rows of each pair, and the factors they share
   Matrix<std::int32_t> blocks_;
   Matrix<float> rho_there_;
   Flow::Workspace workspace_;

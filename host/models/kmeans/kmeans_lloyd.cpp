@@ -56,7 +56,7 @@ struct Arrays {
   Matrix<std::int32_t> labels;
   Matrix<double> sums;
   Matrix<std::int64_t> counts, changed;
-  Matrix<float> upper, lower;  // bounds, on the CPU alone
+  Matrix<float> upper, lower;  // bounds, on the CPU only
   Matrix<double> moves;
 };
 

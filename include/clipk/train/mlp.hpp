@@ -23,7 +23,7 @@ enum class Init : std::uint8_t {
 /// A linear path x P^T beside the layers: y = x P^T + MLP(x). P starts at 0; set it through
 /// BasicMlp::skip_weight (to PCA's axes, for example).
 enum class MlpSkip : std::uint8_t {
-  none,     ///< the layers alone
+  none,     ///< only the layers
   fixed,    ///< P is no parameter: weight decay pulls y to x P^T
   trained,  ///< P is a parameter
 };
@@ -167,7 +167,7 @@ class BasicMlp {
   std::int64_t skip_place_ = 0;  // of P, if trained
   Device device_ = Device::cpu;
   BasicParameters<T> own_;        // empty if the caller owns the parameters
-  BasicParameterSlice<T> slice_;  // the parameters, whoever owns them
+  BasicParameterSlice<T> slice_;  // the parameters, owned or not
   Matrix<T> fixed_skip_;
 };
 
