@@ -61,7 +61,7 @@ SampledKendallDistance sampled_kendall_distance(Context& context, const Distance
                                                 std::uint64_t seed) {
   constexpr const char* kName = "sampled_kendall_distance";
   const DistanceStream pairs(context, kName, high, low);
-  if (pairs.pairs() < 2) check::fail(kName, "at least 2 pairs", std::to_string(pairs.pairs()));
+  if (pairs.pairs() < 2) check::fail(kName, "at least 2 distances", std::to_string(pairs.pairs()));
   if (count < 1) check::fail(kName, "a count of 1 or more", std::to_string(count));
   const bool within = pairs.high().within();
   const auto n = static_cast<std::uint32_t>(pairs.rows());

@@ -35,9 +35,8 @@ void check_memory(std::int64_t n) {
   got << std::fixed;
   expected.precision(1);
   got.precision(1);
-  expected << static_cast<double>(needed) * 1e-9 << " GB of memory to sort the distances of " << n
-           << " pairs";
-  got << static_cast<double>(*there) * 1e-9 << " GB (an error sampled from the pairs needs none)";
+  expected << static_cast<double>(needed) * 1e-9 << " GB of memory to sort " << n << " distances";
+  got << static_cast<double>(*there) * 1e-9 << " GB (sampled_kendall_distance needs none)";
   check::fail(kName, expected.str(), got.str());
 }
 
@@ -85,7 +84,7 @@ double kendall_distance(Context& context, const DistanceBlock& high, const Dista
   check_memory(high.y.rows > 0 ? rows * high.y.rows : rows * (rows - 1) / 2);
   DistanceStream pairs(context, kName, high, low);
   const std::int64_t n = pairs.pairs();
-  if (n < 2) check::fail(kName, "at least 2 pairs", std::to_string(n));
+  if (n < 2) check::fail(kName, "at least 2 distances", std::to_string(n));
   const Buffer memory = key_memory(n);
   auto* const keys = static_cast<std::uint64_t*>(memory.data());
   pairs.for_each_row(
@@ -101,7 +100,7 @@ double kendall_distance(Context& context, VectorView<const float> d, VectorView<
   if (e.size != d.size) {
     check::fail(kName, "e of size " + std::to_string(d.size), std::to_string(e.size));
   }
-  if (d.size < 2) check::fail(kName, "at least 2 pairs", std::to_string(d.size));
+  if (d.size < 2) check::fail(kName, "at least 2 distances", std::to_string(d.size));
   check::same_device(kName, "d", Device::cpu, d.device);
   check::same_device(kName, "e", Device::cpu, e.device);
   check_memory(d.size);

@@ -259,10 +259,9 @@ TEST(Geometry, KendallDistanceSaysWhatMemoryItNeeds) {
   const Matrix<float> many(1'000'000, 1);
   const std::string error = error_of([&] { kendall_distance(context, {.x = many}, {.x = many}); });
   EXPECT_TRUE(error.starts_with(
-      "kendall_distance: expected 8000.0 GB of memory to sort the distances of 499999500000 pairs, "
-      "got "))
+      "kendall_distance: expected 8000.0 GB of memory to sort 499999500000 distances, got "))
       << error;
-  EXPECT_HAS(error, " GB (an error sampled from the pairs needs none)");
+  EXPECT_HAS(error, " GB (sampled_kendall_distance needs none)");
 }
 
 TEST(Geometry, BadInputIsNamed) {
@@ -275,9 +274,9 @@ TEST(Geometry, BadInputIsNamed) {
             "kendall_distance: expected low of 50 and 40 rows, got 50 and 0");
   const Matrix<float> two = uniform_rows(2, 12, 1);
   EXPECT_EQ(error_of([&] { kendall_distance(context, {.x = two}, {.x = two}); }),
-            "kendall_distance: expected at least 2 pairs, got 1");
+            "kendall_distance: expected at least 2 distances, got 1");
   EXPECT_EQ(error_of([&] { sampled_kendall_distance(context, {.x = two}, {.x = two}, 9, 1); }),
-            "sampled_kendall_distance: expected at least 2 pairs, got 1");
+            "sampled_kendall_distance: expected at least 2 distances, got 1");
   EXPECT_EQ(error_of([&] { stress1(context, {.x = six, .y = five}, {.x = six, .y = five}); }),
             "stress1: expected high.y of 12 columns, got 3");
   EXPECT_EQ(error_of([&] { trustworthiness(context, six, six, 3); }),

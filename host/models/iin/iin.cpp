@@ -37,7 +37,7 @@ void check_options(const IinOptions& o) {
   train::check_training(kName, o);
   train::check_batch(kName, o.batch);
   if (o.pairs_per_epoch < 0) {
-    check::fail(kName, "at least 0 pairs an epoch", std::to_string(o.pairs_per_epoch));
+    check::fail(kName, "at least 0 pairs per epoch", std::to_string(o.pairs_per_epoch));
   }
 }
 
