@@ -38,7 +38,7 @@ BENCHMARK(stress_between)
     ->UseManualTime()
     ->Unit(benchmark::kMillisecond);
 
-// Half the pairs, each with both gradients.
+// Half the distances, each with both gradients.
 void stress_within(benchmark::State& state) {
   Context context = bench_context();
   const std::int64_t n = state.range(0), q = state.range(1);

@@ -86,7 +86,7 @@ DoubleDouble rounded(Wide value) {
   return {high, static_cast<double>(value - static_cast<Wide>(high))};
 }
 
-// Numbers of ordered pairs of different points that are together in one or both labelings.
+// Counts of points i != j that are together in one or both labelings.
 struct Pairs {
   Wide both = 0;  // in truth and in predicted
   Wide classes = 0;

@@ -245,8 +245,7 @@ std::vector<std::int64_t> matrix_shape(std::vector<std::int64_t> shape) {
 }
 
 Matrix<float> read_rows(Source& source, const NpyHeader& header) {
-  // A single image is one row; any other array (1, n, d) is one set of
-  // n rows.
+  // A single image is one row; any other array (1, n, d) is one set of n rows.
   const bool bytes = header.dtype == DType::uint8;
   const std::vector<std::int64_t> shape = bytes ? header.shape : matrix_shape(header.shape);
   if (shape.empty() || header.size == 0) {
