@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <string>
 
-#include "clipk/core/select_rows.hpp"
 #include "clipk/core/check_finite.hpp"
+#include "clipk/core/select_rows.hpp"
 #include "core/check.hpp"
 #include "core/host_rows.hpp"
 #include "core/unit_rows.hpp"

@@ -170,9 +170,7 @@ TEST(Pca, BadInputIsNamed) {
             "pca: expected at least 2 pairs, got 1");
   EXPECT_EQ(error_of([&] { Pca::fit(context, five, {.components = 7}); }),
             "pca: expected a dimension from 1 to 4, got 7");
-  const Pca pca = [&] {
-      return Pca::fit(context, five, {.components = 3});
-  }();
+  const Pca pca = [&] { return Pca::fit(context, five, {.components = 3}); }();
   EXPECT_EQ(error_of([&] { pca.transform(context, five, Modality::image, 4); }),
             "pca: expected a dimension from 1 to 3, got 4");
   EXPECT_EQ(error_of([&] { pca.transform(context, five, Modality::image, 0); }),

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "backends/quad_draw.hpp"
 #include "clipk/core/random.hpp"
 #include "clipk/ops/quad_hinge_loss.hpp"
 #include "support/arrays.hpp"
-#include "backends/quad_draw.hpp"
 
 namespace clipk::test {
 

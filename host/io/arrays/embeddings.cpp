@@ -9,7 +9,6 @@
 #include "clipk/core/check_finite.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/io/array_file.hpp"
-#include "clipk/core/check_finite.hpp"
 #include "core/unit_rows.hpp"
 #include "io/arrays/npy_header.hpp"
 

@@ -9,7 +9,6 @@
 #include "clipk/core/check_finite.hpp"
 #include "clipk/core/random.hpp"
 #include "clipk/core/select_rows.hpp"
-#include "clipk/core/check_finite.hpp"
 #include "core/check.hpp"
 #include "core/enum_names.hpp"
 #include "core/host_rows.hpp"

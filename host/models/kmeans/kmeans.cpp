@@ -9,8 +9,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "clipk/core/select_rows.hpp"
 #include "clipk/core/check_finite.hpp"
+#include "clipk/core/select_rows.hpp"
 #include "clipk/io/archive.hpp"
 #include "clipk/ops/kmeans_step.hpp"
 #include "core/check.hpp"

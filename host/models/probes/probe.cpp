@@ -11,7 +11,6 @@
 #include "clipk/core/equal_rows.hpp"
 #include "clipk/core/random.hpp"
 #include "clipk/core/select_rows.hpp"
-#include "clipk/core/check_finite.hpp"
 #include "clipk/ops/gather_rows.hpp"
 #include "clipk/ops/mse_loss.hpp"
 #include "clipk/train/mlp.hpp"
