@@ -25,7 +25,7 @@ class CheckpointFile {
   bool wanted() const { return !path_.empty(); }
   /// Writes the fingerprint and what `add` adds, atomically.
   void write(const std::string& fingerprint, const std::function<void(ArchiveWriter&)>& add) const;
-  /// The file; nothing where none is wanted or it does not exist.
+  /// The file; nothing if no checkpoint is wanted or it does not exist.
   /// @throws Error for a file of another kind or fingerprint, or that cannot be read.
   std::optional<ArchiveReader> read(const std::string& fingerprint) const;
 

@@ -32,7 +32,8 @@ void check_modality(MatrixView<const float> rows, const std::string& name) {
   }
 }
 
-// Of unit rows: rows that differ only in length are the same point under cosine.
+// Refuses unit rows that are all equal: rows that differ only in length are the same point
+// under cosine.
 void check_directions(MatrixView<const float> rows, const std::string& name) {
   constexpr float kRounding = 1e-6F;
   for (std::int64_t i = 1; i < rows.rows; ++i) {

@@ -18,7 +18,7 @@ enum class SizeRule : std::uint8_t {
   softmax,
   /// As many columns as the two rows of a pair have in common. The canonical variates of pairs,
   /// computed from the columns and their products, are examined in descending order of correlation;
-  /// one counts unless earlier ones already explain it (a factor of one number, on a curve, has
+  /// one counts unless earlier ones already explain it (a one-dimensional factor along a curve has
   /// many correlated variates).
   correlations,
 };

@@ -41,11 +41,11 @@ class Pca {
   ///   points are equal, or options.components > D.
   static Pca fit(Context& context, MatrixView<const float> images, MatrixView<const float> texts,
                  const PcaOptions& options = {});
-  /// On one set of rows, which counts as both modalities.  @param rows [n, D], n >= 2
+  /// Fits one set of rows, which counts as both modalities.  @param rows [n, D], n >= 2
   static Pca fit(Context& context, MatrixView<const float> rows, const PcaOptions& options = {});
 
   std::int64_t input_dim() const { return dim_; }  ///< columns of a row
-  /// Of at most input_dim().
+  /// Number of components, at most input_dim().
   std::int64_t components_kept() const { return static_cast<std::int64_t>(variance_.size()); }
   Centering centering() const { return centering_; }  ///< the mean that was subtracted
   /// [components, D]: orthonormal rows, by descending variance.
