@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string>
 
+#include "clipk/core/error.hpp"
 #include "io/files.hpp"
 
 namespace clipk::test {

@@ -90,7 +90,7 @@ TEST(SyntheticImages, RefusesWhatCannotBeDrawn) {
   EXPECT_THROW(synthetic_images({.images = 0}), Error);
   EXPECT_THROW(synthetic_images({.images = 1, .side = 7}), Error);
   EXPECT_THROW(synthetic_images({.images = 1, .smallest = 3, .largest = 2}), Error);
-  EXPECT_EQ(error_of([&] { synthetic_images({.images = 1, .turn = 181}); }),
+  EXPECT_EQ(test::error_of([&] { synthetic_images({.images = 1, .turn = 181}); }),
             "synthetic_images: expected a turn of 0 to 180 degrees, got 181");
 }
 

@@ -86,7 +86,7 @@ TEST(ManifoldDenoising, BadInput) {
   Context context = Context::cpu();
   Matrix<float> rows = normal_rows(20, 2, 4);
   const auto message = [&](const ManifoldDenoisingOptions& options) {
-    return error_of([&] { denoise_manifold(context, rows, options); });
+    return test::error_of([&] { denoise_manifold(context, rows, options); });
   };
   EXPECT_EQ(message({.neighbors = 1}), "denoise_manifold: expected 2 to 128 neighbors, got 1");
   EXPECT_EQ(message({.neighbors = 21}),

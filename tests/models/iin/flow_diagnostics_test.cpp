@@ -94,7 +94,7 @@ TEST(FlowDiagnostics, RowsInAPlaneAreRefusedBefore) {
   check_diagnosable(context, rows);
   for (std::int64_t i = 0; i < 50; ++i) rows(i, 4) = 3;
   const auto message = [&](MatrixView<const float> train) -> std::string {
-    return error_of([&] { check_diagnosable(context, train); });
+    return test::error_of([&] { check_diagnosable(context, train); });
   };
   EXPECT_EQ(message(rows),
             "flow_diagnostics: expected training rows that span all 5 columns, got a singular "
