@@ -3,7 +3,8 @@
 
 #include "cluster/cluster_study.hpp"
 #include "study/features.hpp"
-#include "study/study.hpp"
+#include "study/option_checks.hpp"
+#include "study/program.hpp"
 
 namespace clipk::study {
 namespace {

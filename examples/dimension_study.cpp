@@ -2,8 +2,9 @@
 // worse? PCA, random projection, and Neural MDS, isometric and isotonic; docs/dimension_study.md.
 
 #include "dimension/dimension_study.hpp"
+#include "study/option_checks.hpp"
 #include "study/pairs.hpp"
-#include "study/study.hpp"
+#include "study/program.hpp"
 
 namespace clipk::study {
 namespace {
@@ -58,6 +59,7 @@ int main(int argc, char** argv) {
     arguments.dims_chosen = program.app().get_option("--dims")->count() > 0;
     arguments.holdout_chosen = program.app().get_option("--holdout")->count() > 0;
     arguments.epochs = run.options().epochs;
-    run_dimension_study(run, source.load(run), arguments);
+    const LoadedPairs loaded = source.load(run);
+    run_dimension_study(run, loaded.pairs, loaded.equal, arguments);
   });
 }

@@ -4,7 +4,8 @@
 
 #include "factor/factor_study.hpp"
 #include "factor/data.hpp"
-#include "study/study.hpp"
+#include "study/option_checks.hpp"
+#include "study/program.hpp"
 
 namespace clipk::study {
 namespace {

@@ -3,12 +3,17 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "report/data.hpp"
 #include "report/page.hpp"
 #include "report/sections.hpp"
 #include "report/words.hpp"
+#include "study/fit_progress.hpp"
 #include "study/gnuplot.hpp"
-#include "study/study.hpp"
+#include "study/option_checks.hpp"
+#include "study/program.hpp"
+#include "study/table.hpp"
 
 namespace clipk::study {
 namespace {

@@ -3,7 +3,8 @@
 
 #include "semantic/semantic_study.hpp"
 #include "study/gnuplot.hpp"
-#include "study/study.hpp"
+#include "study/option_checks.hpp"
+#include "study/program.hpp"
 
 namespace clipk::study {
 namespace {

@@ -10,13 +10,17 @@
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
+#include "clipk/core/select_rows.hpp"
 #include "clipk/metrics/nearest_label.hpp"
 #include "clipk/models/choose_clusters.hpp"
 #include "clipk/models/kmeans.hpp"
 #include "clipk/models/pca.hpp"
 #include "clipk/models/tsne.hpp"
+#include "cluster/results.hpp"
+#include "study/fit_progress.hpp"
 #include "study/fit_store.hpp"
 #include "study/gnuplot.hpp"
+#include "study/usage_error.hpp"
 
 namespace clipk::study {
 namespace {
@@ -170,31 +174,30 @@ class ClusterStudy {
     check_store();
     fits_ = settings.methods.size() * static_cast<std::size_t>(settings.seeds) +
             (mapped_rows() > 0 ? 1 : 0);
-    ClusterReport report(run_, data_, rows());
     for (int s = 0; s < settings.seeds; ++s) fit_seed(run_.options().seed + s);
-    // Rows by method, as the table has them.
+    // By method, as the table has them.
+    std::vector<ScoredFit> fits;
     for (const std::string& method : settings.methods) {
       for (int s = 0; s < settings.seeds; ++s) {
         const std::uint64_t seed = run_.options().seed + s;
         const std::string key = key_of(method, seed);
-        if (const ClusterFit* fit = store_.find(key)) {
-          report.add(method, seed, *fit);
-        } else {
-          report.add_failed(method, seed, failures_.at(key));
-        }
+        const ClusterFit* fit = store_.find(key);
+        fits.push_back(
+            fit != nullptr
+                ? scored_fit(run_.context(), data_, rows(), method, seed, *fit)
+                : ScoredFit{.method = method, .seed = seed, .failed = failures_.at(key)});
       }
     }
-    if (failures_.size() == settings.methods.size() * static_cast<std::size_t>(settings.seeds)) {
-      throw Error(failures_.begin()->second);
-    }
+    if (failures_.size() == fits.size()) throw Error(failures_.begin()->second);
     std::optional<ClusterMap> drawn;
     run_.attempt("the t-SNE map", [&] { drawn = map(); });
-    report.finish(drawn);
     found_.rows = data_.rows.rows();
     found_.k = settings.k;
     found_.seeds = settings.seeds;
-    found_.methods = report.findings();
+    summarize(fits, found_);
     if (drawn) found_.one_nn = drawn->one_nn;
+    print_results(run_, data_, found_, drawn);
+    write_results(run_, data_, fits, found_, drawn);
     return std::move(found_);
   }
 
@@ -244,21 +247,16 @@ class ClusterStudy {
       if (options.candidates.empty()) {  // two rows that differ
         settings.k = kFewestClusters;
         run_.print("Note: k = 2: too few distinct rows to choose from");
-        run_.result("k") = settings.k;
         return;
       }
       const ClusterChoice choice = choose_clusters(run_.context(), rows(), options);
       settings.k = choice.k;
-      Json tried = Json::array();
       for (const ClusterCandidate& candidate : choice.candidates) {
-        tried.push_back({{"k", candidate.k}, {"stability", candidate.stability.mean}});
         found_.candidates.emplace_back(candidate.k, candidate.stability.mean);
       }
-      run_.result("k_choice") = tried;
       run_.print(fmt::format("k = {}: the largest number of clusters that is as stable as any",
                              settings.k));
     }
-    run_.result("k") = settings.k;
   }
 
   void leave_out(const std::string& method, std::uint64_t seed, const std::string& reason) {
@@ -330,7 +328,7 @@ class ClusterStudy {
     const std::string key = map_key();
     if (const ClusterFit* known = store_.find(key)) return *known;
     const std::string label = fmt::format("{}/{} t-SNE", fits_, fits_);
-    const Matrix<float> high = chosen_rows(chosen);
+    const Matrix<float> high = map_rows(chosen);
     TsneOptions options{.perplexity = arguments_.perplexity,
                         .checkpoint = store_.part_file(key),
                         .progress = fit_progress(label)};
@@ -347,13 +345,9 @@ class ClusterStudy {
   }
 
   // Of these rows the leading principal components, or all columns where there are few.
-  Matrix<float> chosen_rows(const std::vector<std::int64_t>& chosen) {
-    const MatrixView<const float> from = rows();
-    Matrix<float> part(static_cast<std::int64_t>(chosen.size()), from.cols);
-    for (std::size_t i = 0; i < chosen.size(); ++i) {
-      std::copy_n(from.row(chosen[i]), from.cols, part.view().row(static_cast<std::int64_t>(i)));
-    }
-    if (from.cols <= kMapColumns) return part;
+  Matrix<float> map_rows(const std::vector<std::int64_t>& chosen) {
+    Matrix<float> part = select_rows(rows(), chosen);
+    if (part.cols() <= kMapColumns) return part;
     return components_of(part, kMapColumns);
   }
 

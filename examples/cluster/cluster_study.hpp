@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "clipk/models/choose_clusters.hpp"
+#include "cluster/findings.hpp"
 #include "cluster/fits.hpp"
-#include "cluster/results.hpp"
 #include "study/features.hpp"
-#include "study/study.hpp"
+#include "study/run.hpp"
 
 namespace clipk::study {
 

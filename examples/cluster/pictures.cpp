@@ -4,11 +4,16 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 
 #include "study/largest.hpp"
 
 namespace clipk::study {
 namespace {
+
+VectorView<const std::int32_t> view(const std::vector<std::int32_t>& values) {
+  return {values.data(), static_cast<std::int64_t>(values.size())};
+}
 
 // The columns of a table that are drawn beside these rows: those matched to them in their order,
 // then the others, of too many those with most points of these rows.
@@ -118,6 +123,45 @@ void name_clusters(const Contingency& table, const std::vector<std::string>& cla
             ? std::to_string(c)
             : fmt::format("{} ({})", c, classes[static_cast<std::size_t>(largest_class[c])]));
   }
+}
+
+Heatmap confusion_picture(const LabelledRows& data, const ClusterFindings& found) {
+  std::vector<std::pair<std::string, Contingency>> tables;
+  for (const MethodFindings& method : found.methods) {
+    tables.emplace_back(method.method, contingency(view(data.classes), view(method.labels)));
+  }
+  return confusion_picture(tables, data.names);
+}
+
+Scatter map_picture(const LabelledRows& data, const ClusterFindings& found, const ClusterMap& map) {
+  const auto on_map = [&](const std::vector<std::int32_t>& all) {
+    std::vector<std::int32_t> values;
+    values.reserve(map.chosen.size());
+    for (const std::int64_t row : map.chosen) values.push_back(all[static_cast<std::size_t>(row)]);
+    return values;
+  };
+  Scatter scatter{
+      .title = fmt::format("t-SNE of {} rows, perplexity {:g}", map.points.rows(), map.perplexity),
+      .points = map.points};
+  std::span<const MethodFindings> shown = found.methods;
+  if (data.labelled()) {
+    scatter.panels.push_back(
+        {.title = "by class", .category = on_map(data.classes), .names = data.names});
+    shown = shown.last(1);  // class and clusters side by side
+  }
+  for (const MethodFindings& method : shown) {
+    ScatterPanel panel{.title = "by cluster: " + method.method, .category = on_map(method.labels)};
+    if (data.labelled()) {
+      name_clusters(contingency(view(data.classes), view(method.labels)), data.names,
+                    method.sizes.size(), panel);
+    } else {
+      for (std::size_t c = 0; c < method.sizes.size(); ++c) {
+        panel.names.push_back(fmt::format("{} ({} rows)", c, method.sizes[c]));
+      }
+    }
+    scatter.panels.push_back(std::move(panel));
+  }
+  return scatter;
 }
 
 }  // namespace clipk::study

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "clipk/metrics/clustering.hpp"
+#include "cluster/findings.hpp"
 #include "study/heatmap.hpp"
 #include "study/scatter.hpp"
 
@@ -18,6 +19,14 @@ namespace clipk::study {
 /// @param names of the classes, by their label
 Heatmap confusion_picture(const std::vector<std::pair<std::string, Contingency>>& tables,
                           const std::vector<std::string>& names);
+
+/// The tables of all methods, from their first seed.
+Heatmap confusion_picture(const LabelledRows& data, const ClusterFindings& found);
+
+/// The map, coloured by class and by the last method's clusters, or without labels by those of
+/// every method.
+/// @param map outlives the picture
+Scatter map_picture(const LabelledRows& data, const ClusterFindings& found, const ClusterMap& map);
 
 /// Names every cluster by its largest class. It has that class's colour where the two are matched;
 /// else one of its own.

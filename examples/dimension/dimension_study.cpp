@@ -10,9 +10,12 @@
 #include "clipk/core/equal_rows.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
+#include "dimension/results.hpp"
+#include "study/fit_progress.hpp"
 #include "study/fit_store.hpp"
 #include "study/gnuplot.hpp"
 #include "study/pair_checks.hpp"
+#include "study/pairs.hpp"
 
 namespace clipk::study {
 namespace {
@@ -20,27 +23,14 @@ namespace {
 constexpr std::int64_t kQuadsPerPair = 1600;  // the deck's 8,000,000 for 5000 pairs
 constexpr std::int64_t kFewestPairs = 3;      // two distances, so that there is an order of them
 
-EmbeddingPairs chosen(const EmbeddingPairs& pairs, const std::vector<std::int64_t>& rows) {
-  const auto count = static_cast<std::int64_t>(rows.size());
-  EmbeddingPairs result{Matrix<float>(count, pairs.dim()), Matrix<float>(count, pairs.dim())};
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t row = rows[static_cast<std::size_t>(i)];
-    std::copy_n(pairs.images.view().row(row), pairs.dim(), result.images.view().row(i));
-    std::copy_n(pairs.texts.view().row(row), pairs.dim(), result.texts.view().row(i));
-  }
-  return result;
-}
-
 // Pairs of an equal image, or of an equal text that is no prompt of many, stay on one side.
-std::vector<Split> make_splits(const EmbeddingPairs& pairs, const DimensionSettings& settings,
-                               std::uint64_t seed) {
+std::vector<Split> make_splits(const EmbeddingPairs& pairs, const std::vector<std::int64_t>& equal,
+                               const DimensionSettings& settings, std::uint64_t seed) {
   std::vector<Split> splits;
   if (settings.holdout == 0) return splits;
   const std::int64_t n = pairs.size();
   const auto wanted =
       static_cast<std::int64_t>(std::llround(settings.holdout * static_cast<double>(n)));
-  const std::vector<std::int64_t> equal =
-      pair_groups(equal_row_groups(pairs.images), equal_row_groups(pairs.texts));
   for (int s = 0; s < settings.splits; ++s) {
     auto order =
         Random(seed, RandomStream::dimension_splits, static_cast<std::uint32_t>(s)).permutation(n);
@@ -114,9 +104,10 @@ void check_places(const Run& run, const DimensionSettings& settings) {
 
 // None where the default holds out more than there is.
 std::vector<Split> possible_splits(Run& run, const EmbeddingPairs& pairs,
+                                   const std::vector<std::int64_t>& equal,
                                    const DimensionArguments& arguments) {
   try {
-    return make_splits(pairs, arguments.settings, run.options().seed);
+    return make_splits(pairs, equal, arguments.settings, run.options().seed);
   } catch (const Error& error) {
     if (arguments.holdout_chosen) throw;
     run.print(fmt::format("Note: nothing is held out, so only the fitted pairs are measured; {}",
@@ -140,8 +131,7 @@ class DimensionStudy {
   }
 
   DimensionFindings run() {
-    DimensionReport report(run_.context(), baseline(), splits_, settings_.margin);
-    report.add_baseline(run_);
+    const Result original = baseline();
     std::vector<Result> results;
     for (const std::string& method : settings_.methods) {
       for (const int dim : settings_.dims) {
@@ -153,12 +143,10 @@ class DimensionStudy {
     fit_all(results);
     for (std::size_t s = 0; s < splits_.size(); ++s) fit_split(s, results);
     for (const Result& result : results) {
-      if (result.failed) continue;
-      report.add(run_, result);
-      add_codes(result);
+      if (!result.failed) add_codes(result);
     }
-    report.finish(run_);
-    return report.findings();
+    return dimension_findings(run_.context(), original, results, splits_, settings_.margin,
+                              run_.options().seed);
   }
 
  private:
@@ -189,8 +177,8 @@ class DimensionStudy {
     result.dim = static_cast<int>(pairs_.dim());
     result.all = measure_baseline(run_.context(), pairs_);
     for (const Split& split : splits_) {
-      result.train.push_back(measure_baseline(run_.context(), chosen(pairs_, split.train)));
-      result.held.push_back(measure_baseline(run_.context(), chosen(pairs_, split.held)));
+      result.train.push_back(measure_baseline(run_.context(), select_pairs(pairs_, split.train)));
+      result.held.push_back(measure_baseline(run_.context(), select_pairs(pairs_, split.held)));
     }
     return result;
   }
@@ -217,8 +205,8 @@ class DimensionStudy {
   }
 
   void fit_split(std::size_t s, std::vector<Result>& results) {
-    const EmbeddingPairs train = chosen(pairs_, splits_[s].train);
-    const EmbeddingPairs held = chosen(pairs_, splits_[s].held);
+    const EmbeddingPairs train = select_pairs(pairs_, splits_[s].train);
+    const EmbeddingPairs held = select_pairs(pairs_, splits_[s].held);
     Fitter fitter(run_.context(), train, settings_, /*generalize=*/true);
     for (Result& result : results) {
       if (result.failed) continue;
@@ -279,7 +267,7 @@ class DimensionStudy {
 
 }  // namespace
 
-DimensionFindings run_dimension_study(Run& run, const EmbeddingPairs& pairs,
+DimensionFindings run_dimension_study(Run& run, const EmbeddingPairs& pairs, const EqualRows& equal,
                                       DimensionArguments arguments) {
   DimensionSettings& settings = arguments.settings;
   check_data(run, pairs, arguments);
@@ -292,12 +280,15 @@ DimensionFindings run_dimension_study(Run& run, const EmbeddingPairs& pairs,
   settings.quads = arguments.quads == 0 ? kQuadsPerPair * pairs.size() : arguments.quads;
   run.print(fmt::format("{} pairs of {} dimensions on {}", pairs.size(), pairs.dim(),
                         to_string(run.context().device())));
-  const RepeatedPairs repeated = repeated_pairs(pairs.images, pairs.texts, /*paired=*/true);
-  if (repeated.any()) run.result("repeated_rows") = repeated.json();
   // A fit depends on none of these.
   const std::string fingerprint = run.fingerprint({"dims", "methods", "splits", "margin"});
-  return DimensionStudy(run, pairs, settings, possible_splits(run, pairs, arguments), fingerprint)
-      .run();
+  DimensionStudy study(run, pairs, settings, possible_splits(run, pairs, equal.pairs, arguments),
+                       fingerprint);
+  DimensionFindings found = study.run();
+  found.repeated = repeated_pairs(pairs.images, pairs.texts, equal, /*paired=*/true);
+  print_results(run, found);
+  write_results(run, found);
+  return found;
 }
 
 }  // namespace clipk::study

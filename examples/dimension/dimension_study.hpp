@@ -4,9 +4,10 @@
 #include <string>
 
 #include "clipk/io/embeddings.hpp"
+#include "dimension/findings.hpp"
 #include "dimension/fits.hpp"
-#include "dimension/results.hpp"
-#include "study/study.hpp"
+#include "study/pair_checks.hpp"
+#include "study/run.hpp"
 
 namespace clipk::study {
 
@@ -26,8 +27,9 @@ struct DimensionArguments {
 
 /// How far the dimension of the pairs can fall: docs/dimension_study.md. Leaves in the run
 /// `smallest_dim`, `margin`, `intervals`, quality.png, the reduced rows.
+/// @param equal equal_rows of the pairs
 /// @throws UsageError, Error before the work begins where the options do not fit the data
-DimensionFindings run_dimension_study(Run& run, const EmbeddingPairs& pairs,
+DimensionFindings run_dimension_study(Run& run, const EmbeddingPairs& pairs, const EqualRows& equal,
                                       DimensionArguments arguments);
 
 }  // namespace clipk::study

@@ -14,7 +14,9 @@
 #include "clipk/io/embeddings.hpp"
 #include "clipk/io/synthetic_images.hpp"
 #include "study/features.hpp"
+#include "study/option_checks.hpp"
 #include "study/pairs.hpp"
+#include "study/program.hpp"
 
 namespace clipk::study {
 namespace {

@@ -9,9 +9,11 @@
 #include "clipk/io/attributes.hpp"
 #include "study/picture_grid.hpp"
 #include "study/rare_classes.hpp"
-#include "study/study.hpp"
 
 namespace clipk::study {
+
+class Program;
+class Run;
 
 /// Rows whose factors are to be told apart.
 struct FactorData {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "clipk/core/random.hpp"
+#include "clipk/core/select_rows.hpp"
 
 namespace clipk::study {
 namespace {
@@ -64,14 +65,6 @@ EditPairs draw_pairs(const Factor& factor, const std::vector<double>& ranges,
 
 }  // namespace
 
-Matrix<float> rows_of(MatrixView<const float> from, const std::vector<std::int64_t>& rows) {
-  Matrix<float> result(static_cast<std::int64_t>(rows.size()), from.cols);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    std::copy_n(from.row(rows[i]), from.cols, result.view().row(static_cast<std::int64_t>(i)));
-  }
-  return result;
-}
-
 std::vector<EditScores> measure_edits(Context& context, const Iin& iin, const FirstStage& stage,
                                       const Probe& judge, MatrixView<const float> codes,
                                       const std::vector<Factor>& factors,
@@ -89,8 +82,8 @@ std::vector<EditScores> measure_edits(Context& context, const Iin& iin, const Fi
       result.push_back(std::move(scores));
       continue;
     }
-    const Matrix<float> sources = rows_of(codes, pairs.sources);
-    const Matrix<float> donors = rows_of(codes, pairs.donors);
+    const Matrix<float> sources = select_rows(codes, pairs.sources);
+    const Matrix<float> donors = select_rows(codes, pairs.donors);
     const Matrix<float> edited =
         iin.swap(context, sources, donors, static_cast<std::int64_t>(f)).to_host(context);
     const std::vector<Factor> seen = judge.predict(context, stage.decode(context, edited));

@@ -29,9 +29,6 @@ struct EditSettings {
   double tolerance = 0.15;    ///< of a value's range: what counts as the same
 };
 
-/// These rows, in this order.
-Matrix<float> rows_of(MatrixView<const float> from, const std::vector<std::int64_t>& rows);
-
 /// Edits of held-out rows. Success is held against the donor's true factor, what was kept against
 /// the source's true factors; source and donor differ in the edited factor by more than the
 /// tolerance. Classes that are not known are left out; a figure that no row tells is NaN.

@@ -12,9 +12,14 @@
 #include "clipk/core/equal_rows.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
+#include "clipk/core/select_rows.hpp"
 #include "clipk/io/archive.hpp"
 #include "clipk/models/factor_pairs.hpp"
+#include "factor/results.hpp"
+#include "study/fingerprint.hpp"
+#include "study/fit_progress.hpp"
 #include "study/gnuplot.hpp"
+#include "study/usage_error.hpp"
 
 namespace clipk::study {
 namespace {
@@ -217,7 +222,7 @@ class FactorStudy {
                       "(another --seed or --holdout)",
                       factor.name, known(split.train), known(split.held_out)));
     }
-    const Matrix<float> rows = rows_of(data_.rows, split.train);
+    const Matrix<float> rows = select_rows(data_.rows, split.train);
     const std::vector<Factor> factors = factors_of(data_.factors, split.train);
 
     StageSettings settings = arguments_.stage;
@@ -248,8 +253,8 @@ class FactorStudy {
     found.held_out = split.held_out;
     found.held_out_factors = factors_of(data_.factors, split.held_out);
     found.codes = stage.encode(context, data_.rows).to_host(context);
-    found.held_out_codes = rows_of(found.codes, split.held_out);
-    const Matrix<float> held_out_rows = rows_of(data_.rows, split.held_out);
+    found.held_out_codes = select_rows(found.codes, split.held_out);
+    const Matrix<float> held_out_rows = select_rows(data_.rows, split.held_out);
     timed("3/4 diagnostics", [&] {
       // As the flow was trained: on draws of the codes where they have a spread.
       found.diagnostics = flow_diagnostics(context, iin.flow(), stage.sample(context, rows, 0),
@@ -267,10 +272,10 @@ class FactorStudy {
     });
     found.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-    FactorReport report(run_, found);
-    report.write();
-    save(first_stage, interpretation, found);
-    return report.findings();
+    FactorFindings findings = factor_findings(context, found);
+    write_results(run_, found, findings);
+    save(first_stage, interpretation, found, findings);
+    return findings;
   }
 
  private:
@@ -294,10 +299,10 @@ class FactorStudy {
   }
 
   void save(const std::shared_ptr<const FirstStage>& stage, const std::shared_ptr<const Iin>& iin,
-            const FactorModels& found) {
+            const FactorModels& found, const FactorFindings& findings) {
     Context& context = run_.context();
     run_.add_npy("codes.npy", Matrix<float>::copy_of(host_, found.codes));
-    run_.add_npy("interpreted.npy", iin->transform(context, found.codes).to_host(context));
+    run_.add_npy("interpreted.npy", Matrix<float>::copy_of(host_, findings.interpreted));
     std::vector<std::int32_t> held_out(found.held_out.begin(), found.held_out.end());
     run_.add_npy("held_out.npy", held_out);
     run_.add_model("first_stage.clipk",

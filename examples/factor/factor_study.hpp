@@ -6,9 +6,9 @@
 #include "clipk/models/iin.hpp"
 #include "factor/data.hpp"
 #include "factor/edits.hpp"
-#include "factor/results.hpp"
+#include "factor/findings.hpp"
 #include "factor/stage.hpp"
-#include "study/study.hpp"
+#include "study/run.hpp"
 
 namespace clipk::study {
 

@@ -10,7 +10,9 @@
 #include "clipk/core/random.hpp"
 #include "clipk/io/captions.hpp"
 #include "clipk/io/dataset.hpp"
+#include "study/option_checks.hpp"
 #include "study/pair_checks.hpp"
+#include "study/program.hpp"
 #include "study/rare_classes.hpp"
 
 namespace clipk::study {
@@ -23,7 +25,7 @@ constexpr std::int64_t kMostPairs = 20'000;  // some minutes on two cores
 
 void note_repeated(ReportData& data) {
   const RepeatedPairs repeated =
-      repeated_pairs(data.pairs.images, data.pairs.texts, /*paired=*/true);
+      repeated_pairs(data.pairs.images, data.pairs.texts, data.equal, /*paired=*/true);
   for (const std::string& words :
        repeated_words(repeated, "The images", "The texts", /*unpaired=*/"")) {
     data.notes.push_back(words + (words.back() == '?' ? "" : "."));
@@ -48,7 +50,8 @@ void thin_out(ReportData& data, std::uint64_t seed) {
   if (n <= kMostPairs) return;
   const std::vector<std::int64_t> rows =
       drawn_rows(n, kMostPairs, Random(seed, RandomStream::report_rows));
-  data.pairs = pairs_at(data.pairs, rows);
+  data.pairs = select_pairs(data.pairs, rows);
+  data.equal = equal_rows(data.pairs.images, data.pairs.texts, /*paired=*/true);
   if (!data.captions.empty()) {
     std::vector<std::string> captions;
     for (const std::int64_t row : rows) {
@@ -78,30 +81,22 @@ std::vector<std::int64_t> drawn_rows(std::int64_t rows, std::int64_t most, Rando
   return drawn;
 }
 
-EmbeddingPairs pairs_at(const EmbeddingPairs& pairs, const std::vector<std::int64_t>& rows) {
-  const auto n = static_cast<std::int64_t>(rows.size());
-  EmbeddingPairs chosen{Matrix<float>(n, pairs.dim()), Matrix<float>(n, pairs.dim())};
-  for (std::int64_t i = 0; i < n; ++i) {
-    const std::int64_t row = rows[static_cast<std::size_t>(i)];
-    std::copy_n(pairs.images.view().row(row), pairs.dim(), chosen.images.view().row(i));
-    std::copy_n(pairs.texts.view().row(row), pairs.dim(), chosen.texts.view().row(i));
-  }
-  return chosen;
-}
-
-ReportSource::ReportSource(Program& program) : app_(program.app()), pairs_(program) {
-  app_.option_defaults()->group("What is known of the pairs");
-  app_.add_option("--captions", captions_, "Text file: line i is what text i says");
-  CLI::Option* labels = app_.add_option(
+ReportSource::ReportSource(Program& program) : program_(program), pairs_(program) {
+  CLI::App& app = program.app();
+  app.option_defaults()->group("What is known of the pairs");
+  app.add_option("--captions", captions_, "Text file: line i is what text i says");
+  CLI::Option* labels = app.add_option(
       "--labels", labels_, "The class of every image, whole numbers; negative: not known");
-  app_.add_option("--label-names", names_, "Text file: line i is the name of label i, from 0")
+  app.add_option("--label-names", names_, "Text file: line i is the name of label i, from 0")
       ->needs(labels);
 }
 
 ReportData ReportSource::load(Run& run) const {
   ReportData data;
   fs::path captions = captions_, labels = labels_, names = names_;
-  const auto given = [&](const char* option) { return app_.get_option(option)->count() > 0; };
+  const auto given = [&](const char* option) {
+    return program_.app().get_option(option)->count() > 0;
+  };
   const bool own =
       given("--images") || given("--texts") || given("--pairs") || given("--synthetic");
   const fs::path coco = own ? fs::path() : data_folder("coco500");
@@ -117,7 +112,9 @@ ReportData ReportSource::load(Run& run) const {
       beside("theme_names.txt", names);
     }
   }
-  data.pairs = pairs_.load(run);
+  LoadedPairs loaded = pairs_.load(run);
+  data.pairs = std::move(loaded.pairs);
+  data.equal = std::move(loaded.equal);
   const std::int64_t n = data.pairs.size();
   if (n < kFewestPairs) {
     throw Error(fmt::format("expected at least {} pairs for a report, got {}", kFewestPairs, n));

@@ -16,6 +16,7 @@ namespace clipk::study {
 /// What all studies of a report share, read, checked and normalised once.
 struct ReportData {
   EmbeddingPairs pairs;               ///< unit rows
+  EqualRows equal;                    ///< equal_rows of them
   std::vector<std::string> captions;  ///< [n] of the texts, or empty
   std::optional<Factor> labels;       ///< of the images: at least 2 classes, none of them rare
   std::string name;                   ///< of the data, for the title
@@ -24,7 +25,6 @@ struct ReportData {
 
 /// So many rows at most, drawn at random, rising; all where there are no more.
 std::vector<std::int64_t> drawn_rows(std::int64_t rows, std::int64_t most, Random random);
-EmbeddingPairs pairs_at(const EmbeddingPairs& pairs, const std::vector<std::int64_t>& rows);
 
 /// Where they come from: the options of PairSource, --captions, --labels and --label-names; of
 /// COCO-500 what lies beside its vectors.
@@ -39,7 +39,7 @@ class ReportSource {
   ReportData load(Run& run) const;
 
  private:
-  CLI::App& app_;
+  Program& program_;
   PairSource pairs_;
   std::filesystem::path captions_, labels_, names_;
 };

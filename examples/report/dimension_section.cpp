@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <string>
 #include <utility>
 
 #include "dimension/dimension_study.hpp"
+#include "dimension/pictures.hpp"
 #include "report/sections.hpp"
 #include "report/words.hpp"
 #include "study/chart.hpp"
@@ -28,35 +28,18 @@ std::vector<int> dims_below(std::int64_t full) {
   return dims;
 }
 
-// Top-1 by dimension, with the interval of its change as a band.
-Figure dimension_figure(const DimensionFindings& found, bool held_out) {
+// As the study draws it, in the words of the page, with the level that is still safe.
+Figure page_figure(const DimensionFindings& found, bool held_out) {
   Figure figure{.title = "", .panel_width = 460, .height = 420};
   for (const bool image_query : {true, false}) {
-    const double level = image_query ? (held_out ? found.held_i2t_top1 : found.i2t_top1)
-                                     : (held_out ? found.held_t2i_top1 : found.t2i_top1);
-    Panel panel{.title = image_query ? "image to text" : "text to image",
-                .x_label = "numbers a vector",
-                .y_label = "partner found first",
-                .log_x = true,
-                .percent_y = true};
+    Panel panel = dimension_panel(found, held_out, image_query);
+    const double level = panel.levels.front().y;
+    panel.title = image_query ? "image to text" : "text to image";
+    panel.x_label = "numbers a vector";
+    panel.y_label = "partner found first";
     panel.levels = {
         {fmt::format("all {}", found.dim), level},
         {fmt::format("{:g} points less", 100 * found.margin), std::max(level - found.margin, 0.0)}};
-    std::map<std::string, Series> series;
-    for (const DimensionChange& change : found.changes) {
-      if (change.held_out != held_out) continue;
-      const Interval& interval = image_query ? change.i2t : change.t2i;
-      Series& line = series[change.method];
-      line.label = change.method;
-      line.x.push_back(change.dim);
-      line.y.push_back(level + interval.estimate);
-      line.low.push_back(std::max(level + interval.low, 0.0));
-      line.high.push_back(std::min(level + interval.high, 1.0));
-    }
-    for (auto& [method, line] : series) {
-      panel.x_ticks = line.x;
-      panel.series.push_back(std::move(line));
-    }
     figure.panels.push_back(std::move(panel));
   }
   return figure;
@@ -94,9 +77,11 @@ PageSection dimension_section(Run& run, const ReportData& data, const ReportSett
                           "faster. How few are enough for an image to find its own text, "
                           "and a text its image, as often as before?"};
   const std::int64_t all = data.pairs.size();
-  const EmbeddingPairs pairs = pairs_at(
+  const EmbeddingPairs pairs = select_pairs(
       data.pairs,
       drawn_rows(all, kMostCompared, Random(run.options().seed, RandomStream::report_dimensions)));
+  const EqualRows equal =
+      pairs.size() < all ? equal_rows(pairs.images, pairs.texts, /*paired=*/true) : data.equal;
   const bool train = pairs.size() <= kMostTrained;
   DimensionArguments arguments;
   arguments.settings.dims = dims_below(data.pairs.dim());
@@ -111,7 +96,7 @@ PageSection dimension_section(Run& run, const ReportData& data, const ReportSett
   arguments.settings.margin = settings.margin;
   arguments.epochs = run.options().quick ? kQuickEpochs : kEpochs;
   Run& part = run.part("dimension");
-  const DimensionFindings found = run_dimension_study(part, pairs, arguments);
+  const DimensionFindings found = run_dimension_study(part, pairs, equal, arguments);
   say_dimension(found, section);
   if (pairs.size() < all) {
     section.caveats.push_back(
@@ -130,7 +115,7 @@ PageSection dimension_section(Run& run, const ReportData& data, const ReportSett
     if (held_out && found.splits == 0) continue;
     std::string png;
     if (!run.attempt("the chart of dimensions",
-                     [&] { png = to_png(dimension_figure(found, held_out)); })) {
+                     [&] { png = to_png(page_figure(found, held_out)); })) {
       continue;
     }
     section.pictures.push_back(

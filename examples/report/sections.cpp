@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "clipk/core/error.hpp"
+#include "clipk/core/select_rows.hpp"
 #include "clipk/metrics/silhouette.hpp"
 #include "clipk/models/choose_clusters.hpp"
 #include "clipk/models/cluster_names.hpp"
@@ -86,7 +87,7 @@ double silhouette_of_labels(Context& context, const LabelledRows& rows) {
     known.push_back(static_cast<std::int64_t>(i));
     classes.push_back(rows.classes[i]);
   }
-  return silhouette(context, rows_at(rows.rows, known),
+  return silhouette(context, select_rows(rows.rows, known),
                     {classes.data(), static_cast<std::int64_t>(classes.size())},
                     {.sample = kSilhouetteRows, .seed = context.seed()});
 }
@@ -240,6 +241,7 @@ PageSection semantic_section(Run& run, const ReportData& data) {
   semantic.texts = copy_of(data.pairs.texts);
   semantic.captions = data.captions;
   semantic.paired = true;
+  semantic.equal = data.equal;
   if (data.labels) semantic.factors.push_back(copy_of_classes(*data.labels));
   SemanticSettings settings;
   settings.shown = std::min<std::int64_t>(settings.shown, data.pairs.size());

@@ -4,7 +4,7 @@
 
 #include "report/data.hpp"
 #include "report/page.hpp"
-#include "study/study.hpp"
+#include "study/run.hpp"
 
 namespace clipk::study {
 

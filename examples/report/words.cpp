@@ -234,22 +234,22 @@ void say_clusters(const ClusterFindings& found, const std::vector<ClusterName>& 
         "draw other borders, so do not read them as groups that are there.",
         how, agreement));
   }
-  if (!std::isnan(method.silhouette)) {
+  if (!std::isnan(method.silhouette.mean)) {
     section.found.push_back(fmt::format(
         "Their silhouette is {} (1: every image is far nearer to its own cluster than to the next; "
         "0: no nearer). {}",
-        plain_text(method.silhouette, 2),
+        plain_text(method.silhouette.mean, 2),
         std::isnan(found.label_silhouette)
             ? "In so many dimensions even groups that are there score low, so it tells little by "
               "itself."
             : fmt::format("The classes of the labels themselves have {}.",
                           plain_text(found.label_silhouette, 2))));
   }
-  if (!std::isnan(method.ami)) {
+  if (!std::isnan(method.ami.mean)) {
     section.found.push_back(fmt::format(
         "They agree with the labels at {:.2f} of 1 (adjusted mutual information, 0 is chance); "
         "matched to classes one to one, they put {} of the labelled rows right.",
-        method.ami, percent_text(method.acc)));
+        method.ami.mean, percent_text(method.acc.mean)));
   }
   std::size_t named = 0;
   for (const ClusterName& name : names) named += !name.names.empty() && name.q <= kFalseNames;

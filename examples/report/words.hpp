@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "clipk/metrics/bootstrap.hpp"
-#include "cluster/results.hpp"
-#include "dimension/results.hpp"
-#include "factor/results.hpp"
+#include "cluster/findings.hpp"
+#include "dimension/findings.hpp"
+#include "factor/findings.hpp"
 #include "report/page.hpp"
 #include "semantic/semantic_study.hpp"
 

@@ -13,8 +13,10 @@
 #include "clipk/io/embeddings.hpp"
 #include "clipk/io/synthetic_pairs.hpp"
 #include "study/features.hpp"
+#include "study/option_checks.hpp"
 #include "study/pair_checks.hpp"
 #include "study/pairs.hpp"
+#include "study/program.hpp"
 
 namespace clipk::study {
 namespace {
@@ -111,6 +113,7 @@ SemanticData SemanticSource::load(Run& run) const {
     data.images = std::move(pairs.images);
     data.texts = std::move(pairs.texts);
     data.paired = true;
+    data.equal = equal_rows(data.images, data.texts, data.paired);
     return data;
   }
   data.images = read_rows(images, Modality::image);
@@ -125,7 +128,8 @@ SemanticData SemanticSource::load(Run& run) const {
   }
   read_factors(run, data, labels, names);
   read_prompts(run, data);
-  const RepeatedPairs repeated = repeated_pairs(data.images, data.texts, data.paired);
+  data.equal = equal_rows(data.images, data.texts, data.paired);
+  const RepeatedPairs repeated = repeated_pairs(data.images, data.texts, data.equal, data.paired);
   for (const std::string& words :
        repeated_words(repeated, images.string(), texts.string(), "take --unpaired")) {
     run.print("Note: " + words);

@@ -7,9 +7,12 @@
 
 #include "clipk/core/matrix.hpp"
 #include "clipk/io/attributes.hpp"
-#include "study/study.hpp"
+#include "study/pair_checks.hpp"
 
 namespace clipk::study {
+
+class Program;
+class Run;
 
 /// Images and the texts that are to tell what they mean, as unit rows on the host.
 struct SemanticData {
@@ -17,6 +20,7 @@ struct SemanticData {
   Matrix<float> texts;                ///< [m, d]
   std::vector<std::string> captions;  ///< [m], what the texts say; or empty
   bool paired = false;                ///< text i belongs to image i (then m = n)
+  EqualRows equal;                    ///< equal_rows of them
   std::vector<Factor> factors;        ///< what is known of the images
   Matrix<float> prompts;              ///< [p, d] texts of the classes of the first factor; or empty
   std::vector<std::int32_t> prompt_classes;  ///< [p]

@@ -11,6 +11,7 @@
 
 #include "clipk/core/equal_rows.hpp"
 #include "clipk/core/random.hpp"
+#include "clipk/core/select_rows.hpp"
 #include "clipk/metrics/hubness.hpp"
 #include "clipk/metrics/reranking.hpp"
 #include "clipk/models/logistic_probe.hpp"
@@ -43,8 +44,8 @@ RetrievalScores by_bank(Context& context, MatrixView<const float> queries,
     std::vector<std::int64_t> bank(order.begin() + (second ? 0 : half),
                                    second ? order.begin() + half : order.end());
     std::sort(bank.begin(), bank.end());
-    const RetrievalScores scores =
-        retrieval_with_bias(context, queries, candidates, bias(rows_at(queries, bank), candidates));
+    const RetrievalScores scores = retrieval_with_bias(
+        context, queries, candidates, bias(select_rows(queries, bank), candidates));
     for (std::size_t i = second ? half : 0; i < (second ? order.size() : half); ++i) {
       const auto query = static_cast<std::size_t>(order[i]);
       ranks[query] = scores.ranks[query];
@@ -122,7 +123,7 @@ std::optional<Interval> by_folds(Context& context, MatrixView<const float> known
     // One class alone would always be right.
     if (test.empty() || std::count(there.begin(), there.end(), true) < 2) continue;
     const std::vector<std::int32_t> predicted =
-        predict(context, rows_at(known, train), train_classes, rows_at(images, test));
+        predict(context, select_rows(known, train), train_classes, select_rows(images, test));
     for (std::size_t i = 0; i < places.size(); ++i) {
       hits[places[i]] = predicted[i] == labelled.classes[places[i]] ? 1 : 0;
     }
@@ -177,14 +178,6 @@ void add_name(std::vector<std::string>& names, const std::string& name) {
   }
 }
 
-Matrix<float> rows_at(MatrixView<const float> from, const std::vector<std::int64_t>& rows) {
-  Matrix<float> result(static_cast<std::int64_t>(rows.size()), from.cols);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    std::copy_n(from.row(rows[i]), from.cols, result.view().row(static_cast<std::int64_t>(i)));
-  }
-  return result;
-}
-
 Matrix<float> centred_rows(MatrixView<const float> rows) {
   std::vector<double> mean(static_cast<std::size_t>(rows.cols));
   for (std::int64_t i = 0; i < rows.rows; ++i) {
@@ -207,10 +200,10 @@ Matrix<float> centred_rows(MatrixView<const float> rows) {
   return result;
 }
 
-void measure_gap(Context& context, const SemanticData& data, const std::vector<std::int64_t>& equal,
-                 SemanticFindings& found) {
+void measure_gap(Context& context, const SemanticData& data, SemanticFindings& found) {
+  const std::vector<std::int64_t>& equal = data.equal.pairs;
   const auto gap_of = [&](const std::vector<std::int64_t>& rows) {
-    return modality_gap(context, rows_at(data.images, rows), rows_at(data.texts, rows));
+    return modality_gap(context, select_rows(data.images, rows), select_rows(data.texts, rows));
   };
   found.gap = modality_gap(context, data.images, data.texts);
   found.gap_distance = jackknife(equal, [&](const auto& rows) { return gap_of(rows).distance; });
@@ -220,16 +213,16 @@ void measure_gap(Context& context, const SemanticData& data, const std::vector<s
       jackknife(equal, [&](const auto& rows) { return gap_of(rows).other_cosine; });
 }
 
-HubFindings measure_hubs(Context& context, const SemanticData& data,
-                         const std::vector<std::int64_t>& equal, std::int64_t neighbours) {
+HubFindings measure_hubs(Context& context, const SemanticData& data, std::int64_t neighbours) {
   HubFindings found;
   const auto direction = [&](MatrixView<const float> queries, MatrixView<const float> candidates,
                              std::int32_t& most, double& never) {
     const Hubness whole = hubness(context, queries, candidates, neighbours);
     most = whole.most;
     never = whole.never;
-    return jackknife(equal, [&](const std::vector<std::int64_t>& rows) {
-      return hubness(context, rows_at(queries, rows), rows_at(candidates, rows), neighbours).skew;
+    return jackknife(data.equal.pairs, [&](const std::vector<std::int64_t>& rows) {
+      return hubness(context, select_rows(queries, rows), select_rows(candidates, rows), neighbours)
+          .skew;
     });
   };
   found.image_to_text = direction(data.images, data.texts, found.most_text, found.never_text);
@@ -238,8 +231,8 @@ HubFindings measure_hubs(Context& context, const SemanticData& data,
 }
 
 std::vector<ScoredRetrieval> measure_retrieval(Context& context, const SemanticData& data,
-                                               const EqualRows& equal,
                                                const SemanticSettings& settings) {
+  const EqualRows& equal = data.equal;
   const Bias csls = [&](MatrixView<const float> bank, MatrixView<const float> candidates) {
     return csls_bias(context, bank, candidates, std::min(settings.neighbours, bank.rows));
   };
@@ -291,8 +284,9 @@ std::vector<ScoredRetrieval> measure_retrieval(Context& context, const SemanticD
   return all;
 }
 
-void measure_classes(Context& context, const SemanticData& data, const EqualRows& equal,
-                     const SemanticSettings& settings, SemanticFindings& all) {
+void measure_classes(Context& context, const SemanticData& data, const SemanticSettings& settings,
+                     SemanticFindings& all) {
+  const EqualRows& equal = data.equal;
   if (data.factors.empty() || !data.factors[0].categorical()) return;
   // Classes that have an image for every fold, numbered anew.
   std::vector<Factor> common;
@@ -341,7 +335,7 @@ void measure_classes(Context& context, const SemanticData& data, const EqualRows
     const ZeroShot zero_shot(context, data.prompts, data.prompt_classes);
     std::vector<double> hits;
     const std::vector<std::int32_t> predicted =
-        zero_shot.predict(context, rows_at(data.images, rows).to_device(context)).classes;
+        zero_shot.predict(context, select_rows(data.images, rows).to_device(context)).classes;
     for (std::size_t i = 0; i < rows.size(); ++i) hits.push_back(predicted[i] == known[i] ? 1 : 0);
     found.prompts = mean_interval(context, hits, seed);
   }

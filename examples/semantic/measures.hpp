@@ -35,33 +35,18 @@ inline constexpr std::int64_t kNamesAsked = 12;
 /// Adds a name that is not there yet, up to three.
 void add_name(std::vector<std::string>& names, const std::string& name);
 
-/// These rows of a host matrix.
-Matrix<float> rows_at(MatrixView<const float> from, const std::vector<std::int64_t>& rows);
-
 /// Less the mean of the rows, and then of length one (a row that is the mean stays zero).
 Matrix<float> centred_rows(MatrixView<const float> rows);
 
-/// Which rows are equal (equal_row_groups): equal ones stay together wherever rows are split.
-struct EqualRows {
-  std::vector<std::int64_t> images = {};
-  std::vector<std::int64_t> texts = {};  ///< empty unless paired
-  std::vector<std::int64_t> pairs = {};  ///< pair_groups; unless paired those of images
-};
-
 /// The gap between images and their texts, its parts with intervals.
-/// @param equal pairs
-void measure_gap(Context& context, const SemanticData& data, const std::vector<std::int64_t>& equal,
-                 SemanticFindings& found);
+void measure_gap(Context& context, const SemanticData& data, SemanticFindings& found);
 
 /// Hubs of both directions.
-/// @param equal pairs
-HubFindings measure_hubs(Context& context, const SemanticData& data,
-                         const std::vector<std::int64_t>& equal, std::int64_t neighbours);
+HubFindings measure_hubs(Context& context, const SemanticData& data, std::int64_t neighbours);
 
 /// Retrieval by cosine and as CSLS and Sinkhorn correct it: by the queries themselves, and by a
 /// bank of other queries (the other half of them), which looks at each query alone.
 std::vector<ScoredRetrieval> measure_retrieval(Context& context, const SemanticData& data,
-                                               const EqualRows& equal,
                                                const SemanticSettings& settings);
 
 /// How well the first factor's classes can be told, if it has classes: into `classes`, and what was
@@ -69,8 +54,8 @@ std::vector<ScoredRetrieval> measure_retrieval(Context& context, const SemanticD
 /// fewer than two stay, zero-shot classification alone is measured, over all images of known class.
 /// Folds keep equal images together, those for the texts equal pairs. An image that no other fold
 /// has its class of cannot be told: it is not counted.
-void measure_classes(Context& context, const SemanticData& data, const EqualRows& equal,
-                     const SemanticSettings& settings, SemanticFindings& found);
+void measure_classes(Context& context, const SemanticData& data, const SemanticSettings& settings,
+                     SemanticFindings& found);
 
 /// Components against all features.
 /// @param rows of the images that take part

@@ -15,6 +15,7 @@
 #include "clipk/core/equal_rows.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
+#include "clipk/core/select_rows.hpp"
 #include "clipk/io/dataset.hpp"
 #include "clipk/metrics/cosine_table.hpp"
 #include "clipk/models/choose_clusters.hpp"
@@ -25,6 +26,8 @@
 #include "clipk/ops/cosine_top_k.hpp"
 #include "semantic/measures.hpp"
 #include "semantic/results.hpp"
+#include "study/fit_progress.hpp"
+#include "study/usage_error.hpp"
 
 namespace clipk::study {
 namespace {
@@ -56,19 +59,15 @@ class SemanticStudy {
     found.texts = data_.texts.rows();
     found.dim = data_.images.cols();
     found.paired = data_.paired && data_.images.rows() >= kFewestPairs;
-    EqualRows equal{.images = equal_row_groups(data_.images)};
-    std::vector<std::int64_t> equal_texts = equal_row_groups(data_.texts);
-    found.repeated =
-        repeated_pairs(data_.images, data_.texts, equal.images, equal_texts, data_.paired);
-    if (data_.paired) equal.texts = std::move(equal_texts);
-    equal.pairs = data_.paired ? pair_groups(equal.images, equal.texts) : equal.images;
+    const EqualRows& equal = data_.equal;
+    found.repeated = repeated_pairs(data_.images, data_.texts, equal, data_.paired);
     Context& context = run_.context();
     if (found.paired) {
       timed("gap and hubs", [&] {
-        measure_gap(context, data_, equal.pairs, found);
+        measure_gap(context, data_, found);
         // The jackknife takes a twentieth of the candidates away, and more where rows are equal.
         if (settings_.neighbours <= fewest_left(equal.pairs)) {
-          found.hubs = measure_hubs(context, data_, equal.pairs, settings_.neighbours);
+          found.hubs = measure_hubs(context, data_, settings_.neighbours);
         } else {
           found.left_out.push_back(
               fmt::format("hubs: expected more than {} pairs, --neighbours and a twentieth, got {}",
@@ -76,7 +75,7 @@ class SemanticStudy {
         }
       });
       timed("retrieval", [&] {
-        found.retrieval = measure_retrieval(context, data_, equal, settings_);
+        found.retrieval = measure_retrieval(context, data_, settings_);
         found.match = match_of(found.retrieval[0].image_to_text.ranks,
                                found.retrieval[0].text_to_image.ranks);
       });
@@ -84,8 +83,9 @@ class SemanticStudy {
     timed("cosine table", [&] { found.table = extract(); });
     timed("correlations", [&] { measure_spaces(found); });
     timed("clusters", [&] { name_clusters(found); });
-    timed("classes", [&] { measure_classes(context, data_, equal, settings_, found); });
-    SemanticReport(run_, data_, settings_, found).write();
+    timed("classes", [&] { measure_classes(context, data_, settings_, found); });
+    print_results(run_, data_, settings_, found);
+    write_results(run_, data_, settings_, found);
     return found;
   }
 
@@ -109,7 +109,7 @@ class SemanticStudy {
   // The images nearest to the centres of as many clusters: what is typical, and not twice the same.
   std::vector<std::int64_t> typical_images() {
     Context& context = run_.context();
-    const Matrix<float> rows = centred_rows(rows_at(data_.images, rows_));
+    const Matrix<float> rows = centred_rows(select_rows(data_.images, rows_));
     const std::int64_t count = std::min(settings_.shown, distinct_rows(rows, settings_.shown));
     if (count < 2) return {0};
     const KMeans clusters = KMeans::fit(context, rows, {.k = count});
@@ -150,7 +150,7 @@ class SemanticStudy {
   CosineExtract extract() {
     CosineExtract table;
     table.images = settings_.rows.empty() ? typical_images() : settings_.rows;
-    const Matrix<float> images = rows_at(data_.images, table.images);
+    const Matrix<float> images = select_rows(data_.images, table.images);
     if (data_.paired) {
       table.texts = table.images;
     } else {
@@ -166,7 +166,7 @@ class SemanticStudy {
         }
       }
     }
-    const Matrix<float> texts = rows_at(data_.texts, table.texts);
+    const Matrix<float> texts = select_rows(data_.texts, table.texts);
     cosine_table(run_.context(), texts, images, {},
                  [&](std::int64_t, MatrixView<const float> block) {
                    for (std::int64_t i = 0; i < block.rows; ++i) {
@@ -244,7 +244,7 @@ class SemanticStudy {
     Context& context = run_.context();
     found.stability = NAN;
     const Matrix<float> rows = centred_rows(data_.images);
-    const Matrix<float> some = rows_at(rows, rows_);
+    const Matrix<float> some = select_rows(rows, rows_);
     const std::int64_t distinct = distinct_rows(some, some.rows());
     std::int64_t k = settings_.clusters;
     if (k == 0) {

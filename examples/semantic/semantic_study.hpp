@@ -11,7 +11,7 @@
 #include "semantic/data.hpp"
 #include "study/pair_checks.hpp"
 #include "study/rare_classes.hpp"
-#include "study/study.hpp"
+#include "study/run.hpp"
 
 namespace clipk::study {
 

@@ -3,6 +3,7 @@
 #include <span>
 
 #include "clipk/core/random.hpp"
+#include "clipk/core/select_rows.hpp"
 #include "clipk/metrics/correlation.hpp"
 #include "clipk/metrics/cosine_table.hpp"
 #include "semantic/measures.hpp"
@@ -19,7 +20,7 @@ Matrix<float> text_features(Context& context, const SemanticData& data,
                             const std::vector<std::int64_t>& texts) {
   Matrix<float> features(static_cast<std::int64_t>(rows.size()),
                          static_cast<std::int64_t>(texts.size()));
-  cosine_table(context, rows_at(data.images, rows), rows_at(data.texts, texts), {},
+  cosine_table(context, select_rows(data.images, rows), select_rows(data.texts, texts), {},
                [&](std::int64_t first, MatrixView<const float> block) {
                  for (std::int64_t i = 0; i < block.rows; ++i) {
                    std::copy_n(block.row(i), block.cols, features.view().row(first + i));
@@ -89,7 +90,7 @@ SpaceFindings measure_space(Context& context, const SemanticData& data,
                             const std::vector<std::int64_t>& rows) {
   const CorrelationOptions options{.kind = settings.by_rank ? Correlation::spearman
                                                             : Correlation::pearson};
-  const Matrix<float> chosen = rows_at(components, rows);
+  const Matrix<float> chosen = select_rows(components, rows);
   SpaceFindings found{
       .name = name, .components = components.cols, .rows = static_cast<std::int64_t>(rows.size())};
 

@@ -10,7 +10,9 @@
 #include "clipk/io/array_file.hpp"
 #include "clipk/io/caption_factors.hpp"
 #include "clipk/io/dataset.hpp"
+#include "study/option_checks.hpp"
 #include "study/pairs.hpp"
+#include "study/program.hpp"
 
 namespace clipk::study {
 namespace {

@@ -7,9 +7,11 @@
 
 #include "clipk/core/matrix.hpp"
 #include "clipk/io/attributes.hpp"
-#include "study/study.hpp"
 
 namespace clipk::study {
+
+class Program;
+class Run;
 
 /// The rows that a study clusters, with the class of each where that is known.
 struct LabelledRows {

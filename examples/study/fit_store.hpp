@@ -11,8 +11,8 @@
 
 #include "clipk/core/error.hpp"
 #include "clipk/io/archive.hpp"
+#include "study/fingerprint.hpp"
 #include "study/stop.hpp"
-#include "study/study.hpp"
 
 namespace clipk::study {
 

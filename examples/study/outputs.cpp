@@ -12,11 +12,12 @@
 #include <chrono>
 #include <cstring>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
 #include "clipk/core/error.hpp"
-#include "study/progress.hpp"
+#include "study/fit_progress.hpp"
 #include "study/stop.hpp"
 #include "study/text.hpp"
 

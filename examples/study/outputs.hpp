@@ -2,16 +2,14 @@
 
 #include <filesystem>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "clipk/io/atomic_file.hpp"
+#include "study/json.hpp"
 
 namespace clipk::study {
-
-using Json = nlohmann::ordered_json;
 
 /// The files of one run, which take the place of those of an earlier run in the same folder.
 ///

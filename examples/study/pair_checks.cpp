@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "clipk/core/equal_rows.hpp"
 
@@ -28,7 +29,7 @@ Json json_of(const RepeatedRows& repeated) {
   return {{"rows", repeated.rows}, {"equal_an_earlier_one", repeated.repeats}};
 }
 
-std::int64_t equal_rows(MatrixView<const float> images, MatrixView<const float> texts) {
+std::int64_t texts_that_are_images(MatrixView<const float> images, MatrixView<const float> texts) {
   constexpr double kRounding = 1e-6;  // of rows of length one
   std::int64_t equal = 0;
   for (std::int64_t i = 0; i < images.rows; ++i) {
@@ -89,6 +90,12 @@ Json json_of(const PairMatch& match) {
           {"chance", (static_cast<double>(match.pairs) + 1) / 2}};
 }
 
+EqualRows equal_rows(MatrixView<const float> images, MatrixView<const float> texts, bool paired) {
+  EqualRows equal{.images = equal_row_groups(images), .texts = equal_row_groups(texts)};
+  equal.pairs = paired ? pair_groups(equal.images, equal.texts) : equal.images;
+  return equal;
+}
+
 RepeatedRows repeated_rows(const std::vector<std::int64_t>& groups) {
   RepeatedRows repeated{.rows = static_cast<std::int64_t>(groups.size())};
   std::vector<std::int64_t> first, size;
@@ -112,24 +119,20 @@ RepeatedRows repeated_rows(const std::vector<std::int64_t>& groups) {
 }
 
 RepeatedPairs repeated_pairs(MatrixView<const float> images, MatrixView<const float> texts,
-                             bool paired) {
-  return repeated_pairs(images, texts, equal_row_groups(images), equal_row_groups(texts), paired);
-}
-
-RepeatedPairs repeated_pairs(MatrixView<const float> images, MatrixView<const float> texts,
-                             const std::vector<std::int64_t>& image_groups,
-                             const std::vector<std::int64_t>& text_groups, bool paired) {
+                             const EqualRows& equal, bool paired) {
   RepeatedPairs repeated{
-      .images = repeated_rows(image_groups), .texts = repeated_rows(text_groups), .paired = paired};
+      .images = repeated_rows(equal.images), .texts = repeated_rows(equal.texts), .paired = paired};
   if (!paired) return repeated;
-  repeated.pairs = repeated.images.repeats > 0 && image_groups == text_groups;
-  repeated.prompts = texts_are_prompts(image_groups, text_groups);
-  repeated.same = equal_rows(images, texts);
+  repeated.pairs = repeated.images.repeats > 0 && equal.images == equal.texts;
+  repeated.prompts = texts_are_prompts(equal.images, equal.texts);
+  repeated.same = texts_that_are_images(images, texts);
   return repeated;
 }
 
-Json RepeatedPairs::json() const {
-  return {{"images", json_of(images)}, {"texts", json_of(texts)}, {"texts_equal_image", same}};
+Json json_of(const RepeatedPairs& repeated) {
+  return {{"images", json_of(repeated.images)},
+          {"texts", json_of(repeated.texts)},
+          {"texts_equal_image", repeated.same}};
 }
 
 std::vector<std::string> repeated_words(const RepeatedPairs& repeated, const std::string& images,

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "clipk/core/view.hpp"
-#include "study/outputs.hpp"
+#include "study/json.hpp"
 
 // What must be known of image-text pairs before a figure of them is believed: whether they match,
 // and whether rows are repeated. One rule for all programs.
@@ -33,7 +33,17 @@ std::string mismatch_words(const PairMatch& match);
 /// For results.json.
 Json json_of(const PairMatch& match);
 
-/// Rows that are equal but for rounding (equal_row_groups).
+/// Which rows are equal but for rounding (equal_row_groups). They stay together wherever rows are
+/// split.
+struct EqualRows {
+  std::vector<std::int64_t> images = {};
+  std::vector<std::int64_t> texts = {};
+  std::vector<std::int64_t> pairs = {};  ///< pair_groups; unless paired those of the images
+};
+/// Searches once for all that asks: loading, splits, folds, intervals.
+EqualRows equal_rows(MatrixView<const float> images, MatrixView<const float> texts, bool paired);
+
+/// How often rows are repeated.
 struct RepeatedRows {
   std::int64_t rows = 0;
   std::int64_t repeats = 0;         ///< rows that equal an earlier one
@@ -50,16 +60,14 @@ struct RepeatedPairs {
   bool pairs = false;     ///< equal images have equal texts and the other way round
   bool prompts = false;   ///< paired texts of many images each (texts_are_prompts)
   std::int64_t same = 0;  ///< paired texts that equal their own image
-  Json json() const;      ///< for results.json
   bool any() const { return images.repeats > 0 || texts.repeats > 0 || same > 0; }
 };
-/// @param images, texts rows of length one  @param paired whether text i is image i's
+/// @param images, texts rows of length one  @param equal equal_rows of them
+/// @param paired whether text i is image i's
 RepeatedPairs repeated_pairs(MatrixView<const float> images, MatrixView<const float> texts,
-                             bool paired);
-/// The same where their equal_row_groups are at hand.
-RepeatedPairs repeated_pairs(MatrixView<const float> images, MatrixView<const float> texts,
-                             const std::vector<std::int64_t>& image_groups,
-                             const std::vector<std::int64_t>& text_groups, bool paired);
+                             const EqualRows& equal, bool paired);
+/// For results.json.
+Json json_of(const RepeatedPairs& repeated);
 
 /// What a reader must know of them: a line each, beginning with `images` or `texts` (a file, or
 /// "the images"), with what to do about it.

@@ -3,21 +3,29 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <utility>
 
+#include "clipk/core/select_rows.hpp"
 #include "clipk/io/synthetic_pairs.hpp"
+#include "study/option_checks.hpp"
 #include "study/pair_checks.hpp"
+#include "study/program.hpp"
 
 namespace clipk::study {
 namespace {
 
 constexpr std::int64_t kDefaultPairs = 500;  // as many as COCO-500
 
-void note_repeated(Run& run, const EmbeddingPairs& pairs, const std::string& images,
-                   const std::string& texts) {
-  for (const std::string& words : repeated_words(
-           repeated_pairs(pairs.images, pairs.texts, /*paired=*/true), images, texts, "")) {
+LoadedPairs checked(Run& run, EmbeddingPairs pairs, const std::string& images,
+                    const std::string& texts) {
+  LoadedPairs loaded{.equal = equal_rows(pairs.images, pairs.texts, /*paired=*/true)};
+  for (const std::string& words :
+       repeated_words(repeated_pairs(pairs.images, pairs.texts, loaded.equal, /*paired=*/true),
+                      images, texts, "")) {
     run.print("Note: " + words);
   }
+  loaded.pairs = std::move(pairs);
+  return loaded;
 }
 
 }  // namespace
@@ -35,6 +43,10 @@ std::filesystem::path data_folder(const std::string& name) {
     if (std::filesystem::is_directory(root / name, error)) return root / name;
   }
   return {};
+}
+
+EmbeddingPairs select_pairs(const EmbeddingPairs& pairs, const std::vector<std::int64_t>& rows) {
+  return {select_rows(pairs.images, rows), select_rows(pairs.texts, rows)};
 }
 
 PairSource::PairSource(Program& program) {
@@ -57,7 +69,7 @@ PairSource::PairSource(Program& program) {
   generated->excludes(images)->excludes(texts);
 }
 
-EmbeddingPairs PairSource::load(Run& run) const {
+LoadedPairs PairSource::load(Run& run) const {
   if (images_.empty() != texts_.empty()) {
     throw UsageError(images_.empty() ? "expected --images beside --texts, got --texts alone"
                                      : "expected --texts beside --images, got --images alone");
@@ -70,9 +82,10 @@ EmbeddingPairs PairSource::load(Run& run) const {
     EmbeddingPairs result = read_pairs(pairs_);
     run.print(fmt::format("Pairs: {} of dimension {} from {}", result.size(), result.dim(),
                           pairs_.string()));
-    note_repeated(run, result, pairs_.string() + " (images)", pairs_.string() + " (texts)");
+    LoadedPairs loaded = checked(run, std::move(result), pairs_.string() + " (images)",
+                                 pairs_.string() + " (texts)");
     run.add_input("pairs", pairs_);
-    return result;
+    return loaded;
   }
   if (images.empty() && !synthetic) {
     const std::filesystem::path folder = data_folder("coco500");
@@ -87,10 +100,10 @@ EmbeddingPairs PairSource::load(Run& run) const {
     EmbeddingPairs result = read_pairs(images, texts);
     run.print(fmt::format("{}: {} pairs of dimension {} from {} and {}", what, result.size(),
                           result.dim(), images.string(), texts.string()));
-    note_repeated(run, result, images.string(), texts.string());
+    LoadedPairs loaded = checked(run, std::move(result), images.string(), texts.string());
     run.add_input("images", images);
     run.add_input("texts", texts);
-    return result;
+    return loaded;
   }
   SyntheticPairsOptions options{.pairs = generated_ > 0 ? generated_ : kDefaultPairs,
                                 .seed = run.options().seed};
@@ -102,7 +115,9 @@ EmbeddingPairs PairSource::load(Run& run) const {
   const std::string origin = fmt::format("synthetic_pairs, seed {}", options.seed);
   run.add_generated_input("images", result.images.view(), origin);
   run.add_generated_input("texts", result.texts.view(), origin);
-  return result;
+  LoadedPairs loaded{.equal = equal_rows(result.images, result.texts, /*paired=*/true)};
+  loaded.pairs = std::move(result);
+  return loaded;
 }
 
 }  // namespace clipk::study

@@ -1,11 +1,25 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <vector>
 
 #include "clipk/io/embeddings.hpp"
-#include "study/study.hpp"
+#include "study/pair_checks.hpp"
 
 namespace clipk::study {
+
+class Program;
+class Run;
+
+/// Image-text pairs of unit rows, and which of them are equal.
+struct LoadedPairs {
+  EmbeddingPairs pairs = {};
+  EqualRows equal = {};
+};
+
+/// These pairs, in this order.
+EmbeddingPairs select_pairs(const EmbeddingPairs& pairs, const std::vector<std::int64_t>& rows);
 
 /// Where a program's image-text pairs come from, in this order: --images and --texts; --pairs;
 /// --synthetic N; COCO-500 (script/fetch-data) under $CLIPK_DATA, or where that is not set under
@@ -18,7 +32,7 @@ class PairSource {
   /// Reads or generates the pairs, and enters them in the manifest. The first line of the output
   /// says what they are, a note each what is repeated. @throws UsageError if options contradict,
   /// Error if the data is bad.
-  EmbeddingPairs load(Run& run) const;
+  LoadedPairs load(Run& run) const;
 
  private:
   std::filesystem::path images_;

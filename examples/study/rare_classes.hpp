@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "clipk/io/attributes.hpp"
-#include "study/outputs.hpp"
+#include "study/json.hpp"
 
 namespace clipk::study {
 

@@ -14,7 +14,8 @@ class ClusterResumeTest : public ClusterTest {
   }
   // Kills a run with a checkpoint as soon as this part has saved its progress.
   void kill_in(const std::string& part) const {
-    Program program(CLUSTER_STUDY, with(slow(), {"--out", path("out"), "--checkpoint", path("c")}));
+    ChildProgram program(CLUSTER_STUDY,
+                         with(slow(), {"--out", path("out"), "--checkpoint", path("c")}));
     const auto saved = [&] {
       const std::vector<std::string> files = names("");
       return std::any_of(files.begin(), files.end(), [&](const std::string& name) {

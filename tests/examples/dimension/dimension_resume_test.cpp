@@ -15,8 +15,8 @@ class ResumeTest : public DimensionTest {
   }
   // Kills a run with a checkpoint as soon as this fit has saved its progress.
   void kill_in(const std::string& fit) const {
-    Program program(DIMENSION_STUDY,
-                    with(slow(), {"--out", path("out"), "--checkpoint", path("c")}));
+    ChildProgram program(DIMENSION_STUDY,
+                         with(slow(), {"--out", path("out"), "--checkpoint", path("c")}));
     while (!std::filesystem::exists(path("c." + fit + ".fit")) && program.running()) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }

@@ -14,7 +14,8 @@ class FactorResumeTest : public FactorTest {
   }
   // Kills a run with a checkpoint as soon as this training has saved its progress.
   void kill_in(const std::string& part) const {
-    Program program(FACTOR_STUDY, with(slow(), {"--out", path("out"), "--checkpoint", path("c")}));
+    ChildProgram program(FACTOR_STUDY,
+                         with(slow(), {"--out", path("out"), "--checkpoint", path("c")}));
     while (!std::filesystem::exists(path("c." + part)) && program.running()) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }

@@ -9,6 +9,7 @@
 #include "report/html.hpp"
 #include "report/page.hpp"
 #include "report/words.hpp"
+#include "study/pairs.hpp"
 
 namespace clipk::study {
 namespace {
@@ -86,7 +87,7 @@ TEST(ReportData, RowsAreDrawnAtRandomAndRise) {
     pairs.images(i, 0) = static_cast<float>(i);
     pairs.texts(i, 0) = static_cast<float>(10 + i);
   }
-  const EmbeddingPairs some = pairs_at(pairs, {1, 3});
+  const EmbeddingPairs some = select_pairs(pairs, {1, 3});
   EXPECT_EQ(some.size(), 2);
   EXPECT_EQ(some.images(1, 0), 3);
   EXPECT_EQ(some.texts(0, 0), 11);
@@ -190,7 +191,7 @@ ClusterFindings clusters(double stability, double silhouette) {
   found.candidates = {{2, .5}, {4, stability}};
   MethodFindings& method = found.methods.emplace_back();
   method.stability = .99;
-  method.silhouette = silhouette;
+  method.silhouette.mean = silhouette;
   return found;
 }
 
@@ -215,8 +216,8 @@ TEST(ReportWords, ClustersAreCalledStableOnlyWhereTheyAre) {
 TEST(ReportWords, ClustersByLabelsRestOnStarts) {
   ClusterFindings found = clusters(.5, .3);
   found.candidates.clear();
-  found.methods[0].ami = .75;
-  found.methods[0].acc = .8;
+  found.methods[0].ami.mean = .75;
+  found.methods[0].acc.mean = .8;
   PageSection section;
   say_clusters(found, {{10, {"text 3"}, .1, .01}}, true, false, section);
   EXPECT_TRUE(has(joined(section), "The labels have 4 classes"));

@@ -5,12 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "clipk/core/matrix.hpp"
 #include "clipk/core/random.hpp"
 #include "clipk/metrics/retrieval.hpp"
-#include "dimension/results.hpp"
+#include "dimension/findings.hpp"
 #include "study/rare_classes.hpp"
 
 namespace clipk::study {
@@ -102,7 +103,8 @@ TEST(PairChecks, RepeatedRowsAreCountedAndExplained) {
   const auto words = [&](const Matrix<float>& images, const Matrix<float>& texts, bool paired) {
     std::string all;
     for (const std::string& line :
-         repeated_words(repeated_pairs(images, texts, paired), "i.npy", "t.npy", "")) {
+         repeated_words(repeated_pairs(images, texts, equal_rows(images, texts, paired), paired),
+                        "i.npy", "t.npy", "")) {
       all += line + "\n";
     }
     return all;

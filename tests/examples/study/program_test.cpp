@@ -11,7 +11,7 @@
 #include "clipk/io/embeddings.hpp"
 #include "clipk/io/npy.hpp"
 #include "clipk/io/sha256.hpp"
-#include "examples/study/program.hpp"
+#include "examples/study/child_program.hpp"
 #include "io/files.hpp"
 #include "support/error_of.hpp"
 
@@ -30,7 +30,7 @@ class ProgramTest : public test::FileTest {
     test::ProgramOptions options{.file_limit = file_limit, .environment = environment};
     options.environment.emplace_back("CLIPK_DATA", data);
     if (search_path != nullptr) options.environment.emplace_back("PATH", search_path);
-    return test::Program(TOY_STUDY, std::move(arguments), options).wait();
+    return test::ChildProgram(TOY_STUDY, std::move(arguments), options).wait();
   }
   std::string out() const { return path("out").string(); }
   std::vector<std::pair<std::string, std::string>> environment;  // of every run
@@ -154,7 +154,7 @@ TEST_F(ProgramTest, RefusesAnOldProcessorWithStatus2) {
   for (const std::string qemu : {"/usr/bin/qemu-x86_64", "/usr/bin/qemu-x86_64-static"}) {
     if (!std::filesystem::exists(qemu)) continue;
     const Result result =
-        test::Program(qemu, {"-cpu", "Nehalem", TOY_STUDY, "--synthetic", "5", "--out", out()})
+        test::ChildProgram(qemu, {"-cpu", "Nehalem", TOY_STUDY, "--synthetic", "5", "--out", out()})
             .wait();
     EXPECT_EQ(result.status, 2);
     EXPECT_EQ(result.err,
@@ -214,8 +214,8 @@ class ShellTest : public ProgramTest {
  protected:
   Result shell(const std::string& before, const std::string& after,
                const std::string& arguments = "--synthetic 20") {
-    return test::Program("/bin/sh", {"-c", before + " " + TOY_STUDY + " " + arguments + " --out " +
-                                               out() + " " + after})
+    return test::ChildProgram("/bin/sh", {"-c", before + " " + TOY_STUDY + " " + arguments +
+                                                    " --out " + out() + " " + after})
         .wait();
   }
   json results() const { return json::parse(read_bytes(path("out") / "results.json")); }
@@ -325,8 +325,8 @@ TEST_F(ProgramTest, ASignalEndsItWithItsStatus) {
        {std::pair{SIGINT, "SIGINT"}, {SIGTERM, "SIGTERM"}, {SIGHUP, "SIGHUP"}}) {
     for (const std::string where : {"fit", "work"}) {
       const auto began = std::chrono::steady_clock::now();
-      test::Program program(TOY_STUDY, {"--synthetic", "20", "--wait", where, "--out", out(),
-                                        "--checkpoint", path("save")});
+      test::ChildProgram program(TOY_STUDY, {"--synthetic", "20", "--wait", where, "--out", out(),
+                                             "--checkpoint", path("save")});
       program.wait_for_error("waiting\n");
       program.kill(signal);
       const Result result = program.wait();
@@ -340,7 +340,7 @@ TEST_F(ProgramTest, ASignalEndsItWithItsStatus) {
 }
 
 TEST_F(ProgramTest, ASignalWaitsForResultsThatAreBeingWritten) {
-  test::Program program(TOY_STUDY, {"--synthetic", "20", "--wait", "write", "--out", out()});
+  test::ChildProgram program(TOY_STUDY, {"--synthetic", "20", "--wait", "write", "--out", out()});
   program.wait_for_error("waiting\n");
   program.kill(SIGTERM);
   const Result result = program.wait();
@@ -351,7 +351,7 @@ TEST_F(ProgramTest, ASignalWaitsForResultsThatAreBeingWritten) {
 }
 
 TEST_F(ProgramTest, ASecondSignalDoesNotWait) {
-  test::Program program(TOY_STUDY, {"--synthetic", "20", "--wait", "write", "--out", out()});
+  test::ChildProgram program(TOY_STUDY, {"--synthetic", "20", "--wait", "write", "--out", out()});
   program.wait_for_error("waiting\n");
   program.kill(SIGTERM);
   std::this_thread::sleep_for(std::chrono::milliseconds(100));

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "examples/study/program.hpp"
+#include "examples/study/child_program.hpp"
 #include "io/files.hpp"
 #include "support/error_of.hpp"
 
@@ -33,7 +33,7 @@ class StudyTest : public FileTest {
   }
   ProgramResult run(const std::vector<std::string>& arguments,
                     const ProgramOptions& options = {}) const {
-    return Program(program_, arguments, options).wait();
+    return ChildProgram(program_, arguments, options).wait();
   }
   /// Runs into the folder `out`, and fails the test where that fails.
   void run_into(const std::string& out, const std::vector<std::string>& arguments) const {

@@ -4,12 +4,18 @@
 
 #include <chrono>
 #include <new>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "clipk/core/error.hpp"
+#include "clipk/io/atomic_file.hpp"
 #include "study/chart.hpp"
+#include "study/fit_progress.hpp"
 #include "study/gnuplot.hpp"
+#include "study/option_checks.hpp"
 #include "study/pairs.hpp"
+#include "study/program.hpp"
+#include "study/table.hpp"
 
 int main(int argc, char** argv) {
   using namespace clipk;
@@ -30,7 +36,7 @@ int main(int argc, char** argv) {
   const study::PairSource source(program);
   return program.run(argc, argv, [&](study::Run& run) {
     study::check_charts();
-    EmbeddingPairs pairs = source.load(run);
+    EmbeddingPairs pairs = source.load(run).pairs;
     if (fail == "usage") throw study::UsageError("expected no failure, got --fail usage");
     if (fail == "data") throw Error("toy: expected a line,\ngot two");
     if (fail == "memory") throw std::bad_alloc();

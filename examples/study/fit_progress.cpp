@@ -1,4 +1,4 @@
-#include "study/progress.hpp"
+#include "study/fit_progress.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>

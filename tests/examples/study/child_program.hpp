@@ -23,13 +23,13 @@ struct ProgramResult {
 };
 
 /// A child process that runs a program as its users do. What it prints must fit into a pipe.
-class Program {
+class ChildProgram {
  public:
-  Program(const std::filesystem::path& program, std::vector<std::string> arguments,
-          const ProgramOptions& options = {});
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
-  ~Program();  ///< kills it where it still runs
+  ChildProgram(const std::filesystem::path& program, std::vector<std::string> arguments,
+               const ProgramOptions& options = {});
+  ChildProgram(const ChildProgram&) = delete;
+  ChildProgram& operator=(const ChildProgram&) = delete;
+  ~ChildProgram();  ///< kills it where it still runs
 
   bool running();
   void kill(int signal = SIGKILL);

@@ -1,4 +1,4 @@
-#include "study/usage.hpp"
+#include "study/option_checks.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,4 +1,4 @@
-#include "examples/study/program.hpp"
+#include "examples/study/child_program.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -28,8 +28,8 @@ void limit(int resource, rlim_t value) {
 
 }  // namespace
 
-Program::Program(const std::filesystem::path& program, std::vector<std::string> arguments,
-                 const ProgramOptions& options) {
+ChildProgram::ChildProgram(const std::filesystem::path& program, std::vector<std::string> arguments,
+                           const ProgramOptions& options) {
   // Pipes, not files: no limit on files cuts what it says.
   int out[2], err[2];
   EXPECT_EQ(::pipe2(out, O_CLOEXEC), 0);
@@ -57,24 +57,24 @@ Program::Program(const std::filesystem::path& program, std::vector<std::string> 
   err_ = err[0];
 }
 
-Program::~Program() {
+ChildProgram::~ChildProgram() {
   if (child_ > 0) {
     kill();
     wait();
   }
 }
 
-bool Program::running() {
+bool ChildProgram::running() {
   int status = 0;
   if (child_ > 0 && ::waitpid(child_, &status, WNOHANG) == child_) end(status);
   return child_ > 0;
 }
 
-void Program::kill(int signal) {
+void ChildProgram::kill(int signal) {
   if (child_ > 0) ::kill(child_, signal);
 }
 
-void Program::wait_for_error(const std::string& text) {
+void ChildProgram::wait_for_error(const std::string& text) {
   char buffer[4096];
   while (early_error_.find(text) == std::string::npos) {
     const ssize_t got = ::read(err_, buffer, sizeof buffer);
@@ -83,7 +83,7 @@ void Program::wait_for_error(const std::string& text) {
   }
 }
 
-ProgramResult Program::wait() {
+ProgramResult ChildProgram::wait() {
   if (child_ > 0) {
     int status = 0;
     ::waitpid(child_, &status, 0);
@@ -92,7 +92,7 @@ ProgramResult Program::wait() {
   return result_;
 }
 
-void Program::end(int status) {
+void ChildProgram::end(int status) {
   child_ = -1;
   result_ = {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), drained(out_),
              early_error_ + drained(err_)};

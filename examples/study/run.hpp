@@ -1,22 +1,20 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "clipk/core/context.hpp"
 #include "clipk/core/matrix.hpp"
-#include "study/outputs.hpp"
-#include "study/progress.hpp"
-#include "study/table.hpp"
-#include "study/usage.hpp"
+#include "study/json.hpp"
 
 namespace clipk::study {
+
+struct Manifest;
 
 /// The options that all programs share.
 struct Options {
@@ -30,11 +28,19 @@ struct Options {
   bool quick = false;
 };
 
+/// The context that these options ask for. @throws Error where there is none.
+Context context_of(const Options& options);
+
 /// One run of a program: its context, and everything it will leave in --out. Nothing is written
 /// before the body has returned; then `results.json`, `results.csv` and all other files take the
 /// place of an earlier run's, those of its parts too.
 class Run {
  public:
+  Run(Options options, Context context, const Manifest& manifest);
+  ~Run();
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
   const Options& options() const { return options_; }
   Context& context() { return context_; }
   /// One more context on the same device, with a seed of its own.
@@ -45,12 +51,12 @@ class Run {
   /// An input that was generated: shape, the SHA-256 of its values, and how it was made.
   void add_generated_input(const std::string& name, MatrixView<const float> values,
                            const std::string& origin);
-  /// What the fits of a checkpoint depend on, as JSON: program, version, device, the content of the
-  /// inputs, and all options but --threads, --out, --checkpoint and these. A checkpoint of another
-  /// one is refused; see difference().
+  /// What the fits of a checkpoint depend on: see fingerprint_of.
   std::string fingerprint(const std::vector<std::string>& but_for = {}) const;
   /// A line to standard output. What it cannot take decides over no result.
   void print(std::string_view line);
+  /// errno of the first line that standard output did not take; 0 where it took all.
+  int output_error() const;
 
   /// Does a part of the work that the rest can do without: a picture, one of several methods or
   /// studies. If it throws (Error, or memory is short), that is printed and stands in `failed` of
@@ -67,10 +73,10 @@ class Run {
   bool failed() const;
 
   /// Adds a row to `rows` of results.json and to results.csv.
-  void add_row(Json row) { rows_.push_back(std::move(row)); }
-  const Json& rows() const { return rows_; }
-  /// What else the study found: a further key of results.json, after `manifest` and `rows`.
-  Json& result(const std::string& key) { return more_[key]; }
+  void add_row(Json row);
+  /// What else the study found: a further key of results.json, after `manifest` and `rows`. For
+  /// what is written once, at the end: a study computes from its own structs.
+  Json& result(const std::string& key);
 
   /// A study within this one: with its context, seed, options and inputs so far, but with results
   /// of its own in a folder of this name below --out, and a checkpoint of its own. It prints
@@ -79,7 +85,7 @@ class Run {
   /// Forgets a part that failed as a whole, if it was begun: it leaves no file.
   void drop_part(const std::string& name);
   /// Program, version, device, options and the inputs so far, as results.json will hold them.
-  const Json& manifest() const { return manifest_; }
+  const Manifest& manifest() const;
 
   /// Before the work: that these files will have a place. @throws Error where a directory or the
   /// like is in the way.
@@ -95,60 +101,15 @@ class Run {
   /// What add_file was given under this name; empty where there is no such file.
   const std::string& content(const std::string& file) const;
 
- private:
-  friend class Program;
-  Run(Options options, Context context, Json manifest);
-  void add_results(std::vector<std::string> files);
+  /// Writes everything, of the parts too. For Program, once.
   void finish();
+
+ private:
+  struct Kept;  // what it will write
 
   Options options_;
   Context context_;
-  Outputs outputs_;
-  Json manifest_;
-  Json rows_ = Json::array();
-  Json failed_ = Json::array();
-  Json more_ = Json::object();
-  std::map<std::string, std::shared_ptr<const std::string>> contents_;
-  std::string name_;      // of a part, else empty
-  int output_error_ = 0;  // errno of the first line that standard output did not take
-  std::vector<std::pair<std::string, std::unique_ptr<Run>>> parts_;
-};
-
-/// How the run of a checkpoint differs from this one, by their fingerprints: "--epochs 20, here
-/// 30".
-std::string difference(const std::string& kept, const std::string& now);
-
-/// A program's options and its way through main:
-///
-///   int main(int argc, char** argv) {
-///     study::Program program("dimension_study", "How far ...", {.epochs = 200});
-///     std::vector<int> dims{512, 64};
-///     program.app().add_option("--dims", dims, "Dimensions")
-///         ->delimiter(',')->check(study::whole_number(1, 65536));
-///     return program.run(argc, argv, [&](study::Run& run) { ... });
-///   }
-///
-/// Exit status: 0 done; 2 for options that are wrong in themselves (UsageError, or what CLI11
-/// refuses), CLIPK_CPU_TARGET, and a processor that is too old; 1 for everything that depends on
-/// data or machine (Error): files, --device cuda without a usable GPU, a full disk, memory. Both
-/// say why in one line on standard error, "dimension_study: expected ..., got ...", and leave no
-/// output file behind. 3: done, but for what `failed` of results.json names, or for lines that
-/// standard output did not take. 128 + n: stopped by signal n (SIGINT, SIGTERM, SIGHUP); what a
-/// checkpoint can keep is kept.
-class Program {
- public:
-  Program(std::string name, std::string description, Options defaults);
-
-  CLI::App& app() { return app_; }
-  const Options& options() const { return options_; }
-  int run(int argc, char** argv, const std::function<void(Run&)>& body);
-
- private:
-  Json manifest(const Context& context) const;
-
-  std::string name_;
-  CLI::App app_;
-  Options options_;
+  std::unique_ptr<Kept> kept_;
 };
 
 }  // namespace clipk::study

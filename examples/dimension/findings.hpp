@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "clipk/metrics/bootstrap.hpp"
+#include "dimension/outcome.hpp"
+#include "study/pair_checks.hpp"
+
+namespace clipk::study {
+
+/// One method and dimension: what was measured on all pairs, and on both halves of every split.
+struct Result {
+  std::string method;
+  int dim = 0;
+  Measured all;
+  std::vector<Measured> train, held;
+  double all_seconds = 0, split_seconds = 0;
+  std::int64_t all_epochs = 0, split_epochs = 0;  ///< of a network, together; 0: its start
+  bool failed = false;  ///< one of its fits did, so that it has no figures
+};
+
+/// The halves of a split, as rows of all pairs.
+struct Split {
+  std::vector<std::int64_t> train, held;
+};
+
+/// Means over the sets of one kind: all pairs, or a half of every split.
+struct SetFigures {
+  /// Of one direction.
+  struct Direction {
+    double matched = 0, top1 = 0, r5 = 0, r10 = 0;
+  };
+  Direction i2t = {}, t2i = {};
+  double stress1 = 0, kendall_distance = 0;          ///< of the image block
+  double map_stress1 = 0, map_kendall_distance = 0;  ///< of the map that retrieval uses
+  std::size_t sets = 0;
+};
+
+/// The figures of one method and dimension.
+struct DimensionFigures {
+  std::string method;
+  int dim = 0;
+  SetFigures all;
+  std::optional<SetFigures> train, held;  ///< of the splits, if there are any
+  double all_seconds = 0, split_seconds = 0;
+};
+
+/// The change of top-1 of one method and dimension against the full one.
+struct DimensionChange {
+  std::string method;
+  int dim = 0;
+  bool held_out = false;  ///< of pairs that were not fitted
+  Interval i2t, t2i;
+  bool trained = true;  ///< false of a network whose start was best, in every split
+};
+
+/// What the dimension study has found.
+struct DimensionFindings {
+  std::int64_t pairs = 0;
+  int dim = 0;  ///< of the rows as they are
+  int splits = 0;
+  double margin = 0;
+  double i2t_top1 = 0, t2i_top1 = 0;  ///< of the rows as they are, all pairs
+  /// The same among the pairs that a split holds out, which are fewer; NaN without splits.
+  double held_i2t_top1 = NAN, held_t2i_top1 = NAN;
+  PairMatch match = {.shown = true};           ///< of all pairs
+  RepeatedPairs repeated = {};                 ///< rows that equal an earlier one
+  std::vector<DimensionFigures> figures = {};  ///< those of the rows as they are first
+  std::vector<DimensionChange> changes = {};
+};
+
+/// Compares results with the rows as they are.
+/// @param baseline the rows as they are, in the same form as the results
+DimensionFindings dimension_findings(Context& context, const Result& baseline,
+                                     const std::vector<Result>& results,
+                                     const std::vector<Split>& splits, double margin,
+                                     std::uint64_t seed);
+
+/// The methods, in the order they came.
+std::vector<std::string> methods_of(const DimensionFindings& found);
+
+/// Why no dimension can be called safe in this data, whatever was measured; empty where one can.
+/// Pairs must be shown to match. Without one query that lost its partner among n, up to 3 in n may
+/// (95 %); and a loss of the margin is a small one only beside a share that is several times
+/// larger.
+std::string cannot_be_safe(const DimensionFindings& found);
+
+/// The smallest dimension of a method whose interval stays above a loss of the margin, by
+/// direction.
+struct SmallestDimension {
+  std::optional<int> i2t, t2i;
+};
+/// @param held_out of pairs that were not fitted, else of the fitted ones
+SmallestDimension smallest_dimension(const DimensionFindings& found, const std::string& method,
+                                     bool held_out);
+
+/// "2 points", of a share.
+std::string points(double share);
+
+}  // namespace clipk::study
