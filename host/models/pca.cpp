@@ -303,6 +303,42 @@ Matrix<float> Pca::transform(Context& context, MatrixView<const float> rows, Mod
   return out;
 }
 
+void Pca::inverse_transform(Context& context, MatrixView<const float> codes, Modality modality,
+                            MatrixView<float> out) const {
+  if (codes.cols < 1 || codes.cols > components_kept()) {
+    check::fail(kName, "codes of 1 to " + std::to_string(components_kept()) + " columns",
+                std::to_string(codes.cols));
+  }
+  check::matrix(kName, "out", context, out, codes.rows, dim_);
+  if (codes.rows == 0) return;
+  const HostRows<float> host(context, codes);
+  Matrix<float> result(codes.rows, dim_);
+  const VectorView<const double> mean = this->mean(modality);
+  cpu::parallel_chunks(context.threads(), codes.rows, 64,
+                       [&](std::int64_t first, std::int64_t count) {
+                         std::vector<double> row(static_cast<std::size_t>(dim_));
+                         for (std::int64_t i = first; i < first + count; ++i) {
+                           std::copy(mean.begin(), mean.end(), row.begin());
+                           for (std::int64_t c = 0; c < codes.cols; ++c) {
+                             const double weight = double{host.view()(i, c)};
+                             const double* component = components().row(c);
+                             for (std::size_t j = 0; j < row.size(); ++j)
+                               row[j] += weight * component[j];
+                           }
+                           std::transform(row.begin(), row.end(), result.view().row(i),
+                                          [](double value) { return static_cast<float>(value); });
+                         }
+                       });
+  copy<float>(context, result, out);
+}
+
+Matrix<float> Pca::inverse_transform(Context& context, MatrixView<const float> codes,
+                                     Modality modality) const {
+  Matrix<float> out(context, codes.rows, dim_);
+  inverse_transform(context, codes, modality, out.view());
+  return out;
+}
+
 void Pca::save(const std::filesystem::path& path) const {
   ArchiveWriter archive(kKind, kVersion);
   archive.add("centering", to_string(centering_));

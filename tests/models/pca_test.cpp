@@ -159,6 +159,38 @@ TEST(Pca, ThreadsStridesAndKeptComponentsChangeNothing) {
   EXPECT_EQ(values(x.view()), y.values());
 }
 
+// All components give the rows back, few of them the nearest rows in their span.
+TEST(Pca, InverseTransformGivesRowsBack) {
+  Context context = cpu();
+  const Matrix<float> images = uniform_rows(40, 12, 1), texts = uniform_rows(40, 12, 2);
+  for (const Centering centering : {Centering::per_modality, Centering::none}) {
+    const Pca pca = Pca::fit(context, images, texts, {.centering = centering});
+    const Matrix<float> codes = pca.transform(context, texts, Modality::text, 12);
+    const Matrix<float> back = pca.inverse_transform(context, codes, Modality::text);
+    EXPECT_LT(max_error(values(back.view()), values(texts.view())), 3e-7);
+    // A part of the codes, padded with zeros, is the same row; its own codes are those again.
+    const MatrixView<const float> few = codes.view().col_range(0, 5);
+    const Matrix<float> near = pca.inverse_transform(context, few, Modality::text);
+    Matrix<float> padded(40, 12);
+    for (std::int64_t i = 0; i < 40; ++i) std::copy_n(few.row(i), 5, padded.view().row(i));
+    EXPECT_LT(max_error(values(near.view()),
+                        values(pca.inverse_transform(context, padded, Modality::text).view())),
+              3e-7);
+    EXPECT_LT(
+        max_error(values(pca.transform(context, near, Modality::text, 5).view()), values(few)),
+        1e-6);
+  }
+}
+
+TEST(Pca, InverseTransformIsTheSameForAnyThreads) {
+  Context one = cpu(1), five = cpu(5);
+  const Pca pca = Pca::fit(one, uniform_rows(60, 12, 1), {.components = 7});
+  const Matrix<float> codes = uniform_rows(301, 7, 3);
+  EXPECT_EQ(values(pca.inverse_transform(one, codes, Modality::image).view()),
+            values(pca.inverse_transform(five, codes, Modality::image).view()));
+  EXPECT_EQ(pca.inverse_transform(one, Matrix<float>(0, 7), Modality::image).rows(), 0);
+}
+
 TEST(Pca, BadInputIsNamed) {
   Context context = cpu();
   const Matrix<float> five = uniform_rows(5, 4, 7);
@@ -178,6 +210,8 @@ TEST(Pca, BadInputIsNamed) {
   EXPECT_EQ(
       error_of([&] { pca.transform(context, five.view().col_range(0, 3), Modality::image, 2); }),
       "pca: expected rows of shape [5, 4], got [5, 3]");
+  EXPECT_EQ(error_of([&] { pca.inverse_transform(context, five, Modality::image); }),
+            "pca: expected codes of 1 to 3 columns, got 4");
   Matrix<float> equal(5, 4);
   for (std::int64_t i = 0; i < 20; ++i) equal.data()[i] = 0.1F * static_cast<float>(i % 4);
   for (const Centering centering : {Centering::per_modality, Centering::pooled, Centering::none}) {

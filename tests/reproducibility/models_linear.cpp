@@ -28,6 +28,12 @@ const Registered kPcaFew = one("models/pca/few", [](Run& run) {
   principal(run, 517, 130, {.centering = Centering::none, .components = 6});
 });
 
+const Registered kPcaInverse = one("models/pca/inverse", [](Run& run) {
+  const auto images = run.inputs.clustered(517, 37, 7), texts = run.inputs.near(images, 0.4);
+  const Pca pca = Pca::fit(run.context, images, texts, {.components = 9});
+  run.add(pca.inverse_transform(run.context, run.inputs.uniform(301, 6), Modality::text));
+});
+
 const Registered kRandomProjectionTransform =
     one("models/random_projection/transform", [](Run& run) {
       const RandomProjection projection(130, 17, run.context.seed());

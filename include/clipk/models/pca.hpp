@@ -66,6 +66,17 @@ class Pca {
   Matrix<float> transform(Context& context, MatrixView<const float> rows, Modality modality,
                           std::int64_t dim) const;
 
+  /// Rows back from codes, which may be edited ones: mean + code V. Of codes of all D components of
+  /// a row it is the row, up to rounding; of fewer the nearest row in their span.
+  /// @param codes [m, D'] of the first D' components, on any device
+  /// @param[out] out [m, D], on the context's device
+  /// @throws Error if D' is 0 or more than the components kept, or a shape differs.
+  void inverse_transform(Context& context, MatrixView<const float> codes, Modality modality,
+                         MatrixView<float> out) const;
+  /// The same into a new matrix on the context's device.
+  Matrix<float> inverse_transform(Context& context, MatrixView<const float> codes,
+                                  Modality modality) const;
+
   /// Writes the model as one archive of kind "pca model", atomically. @throws Error
   void save(const std::filesystem::path& path) const;
   /// @throws Error if the file is not a whole "pca model" archive.
