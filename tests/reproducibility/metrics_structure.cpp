@@ -1,12 +1,19 @@
 // Metrics of maps and clusterings, and statistics.
+#include <algorithm>
+
 #include "clipk/metrics/clustering.hpp"
 #include "clipk/metrics/correlation.hpp"
+#include "clipk/metrics/cross_validation.hpp"
+#include "clipk/metrics/factor_edits.hpp"
 #include "clipk/metrics/false_discovery.hpp"
 #include "clipk/metrics/geometry.hpp"
 #include "clipk/metrics/hungarian.hpp"
+#include "clipk/metrics/interval.hpp"
+#include "clipk/metrics/jackknife.hpp"
 #include "clipk/metrics/nearest_label.hpp"
 #include "clipk/metrics/silhouette.hpp"
 #include "clipk/metrics/stability.hpp"
+#include "reproducibility/factors.hpp"
 #include "reproducibility/golden.hpp"
 
 namespace clipk::golden {
@@ -112,6 +119,65 @@ const Registered kStability = one("metrics/stability/stability", [](Run& run) {
   }
   const Stability found = stability(runs);
   run.add(found.mean, found.standard_deviation, found.pairs);
+});
+
+const Registered kIntervalWilson = one("metrics/interval/wilson", [](Run& run) {
+  for (const double share : {0., 0.125, 0.87, 1.}) {
+    for (const double confidence : {0.5, 0.95, 0.9999}) {
+      const Interval interval = wilson_interval(share, 54, confidence);
+      run.add(interval.estimate, interval.low, interval.high);
+    }
+  }
+});
+
+// The largest of the rows' values times their mean.
+const Registered kJackknife = one("metrics/jackknife/standard_error", [](Run& run) {
+  const auto values = run.inputs.uniform<double>(1, 301, 0, 1);
+  std::vector<std::int64_t> groups;
+  for (std::int64_t i = 0; i < 301; ++i) groups.push_back(i / 3);
+  const auto statistic = [&](const std::vector<std::int64_t>& rows) {
+    double sum = 0, most = 0;
+    for (const std::int64_t row : rows) {
+      sum += values(0, row);
+      most = std::max(most, values(0, row));
+    }
+    return most * sum / static_cast<double>(rows.size());
+  };
+  run.add(jackknife_standard_error(groups, statistic),
+          jackknife_standard_error(groups, statistic, 7));
+});
+
+const Registered kFactorEdits = one("metrics/factor_edits/scores", [](Run& run) {
+  const auto rows = run.inputs.clustered(301, 8, 3);
+  const std::vector<Factor> factors = factors_of(rows, 3);
+  std::vector<std::int64_t> sources, donors;
+  for (std::int64_t i = 0; i < 150; ++i) {
+    sources.push_back(i);
+    donors.push_back(300 - i);
+  }
+  const std::vector<Factor> read =
+      factors_of(run.inputs.near(rows.view().row_range(0, 150), 0.4), 3);
+  for (const std::int64_t edited : {0, 1}) {
+    const FactorEditScores scores =
+        factor_edit_scores(edited, read, factors, sources, donors, 0.15);
+    const auto other = static_cast<std::size_t>(1 - edited);
+    run.add(scores.success, scores.kept[other], scores.drift[other]);
+  }
+});
+
+const Registered kCrossValidation = one("metrics/cross_validation/folds", [](Run& run) {
+  const std::vector<std::int32_t> classes = labels(301, 4);
+  std::vector<std::int64_t> groups;
+  for (std::int64_t i = 0; i < 301; ++i) groups.push_back(i / 2);
+  const std::vector<std::int64_t> folds = stratified_group_folds(classes, groups, 5, 7);
+  run.add(folds, cross_validated_predictions(
+                     classes, folds, [](const auto&, const auto& known, const auto& test) {
+                       std::vector<std::int32_t> told;
+                       for (const std::int64_t row : test) {
+                         told.push_back(known[static_cast<std::size_t>(row) % known.size()]);
+                       }
+                       return told;
+                     }));
 });
 
 }  // namespace

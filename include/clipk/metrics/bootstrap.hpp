@@ -4,6 +4,7 @@
 #include <span>
 
 #include "clipk/core/context.hpp"
+#include "clipk/metrics/interval.hpp"
 
 namespace clipk {
 
@@ -12,13 +13,6 @@ struct BootstrapOptions {
   std::int64_t resamples = 10000;  ///< draws of n rows with replacement
   double confidence = 0.95;        ///< of the interval, inside (0, 1)
   std::uint64_t seed = 0;          ///< behind the draws
-};
-
-/// An estimate and its confidence interval.
-struct Interval {
-  double estimate = 0;  ///< from the rows as they are
-  double low = 0;       ///< lower end
-  double high = 0;      ///< upper end
 };
 
 /// Percentile bootstrap of the difference mean(a) - mean(b) of two measurements of the same n
