@@ -1,29 +1,11 @@
 #include "factor/stage.hpp"
 
-#include <algorithm>
+#include <utility>
 
 namespace clipk::study {
 namespace {
 
 constexpr double kAutoencoderRate = 1e-3;
-
-// The mean plus the weighted components, in double as Pca itself.
-Matrix<float> reconstructed(const Pca& pca, MatrixView<const float> codes) {
-  const VectorView<const double> mean = pca.mean(Modality::image);
-  const MatrixView<const double> components = pca.components();
-  Matrix<float> rows(codes.rows, pca.input_dim());
-  std::vector<double> row(static_cast<std::size_t>(pca.input_dim()));
-  for (std::int64_t i = 0; i < codes.rows; ++i) {
-    std::copy(mean.begin(), mean.end(), row.begin());
-    for (std::int64_t c = 0; c < codes.cols; ++c) {
-      const double weight = double{codes(i, c)};
-      for (std::size_t j = 0; j < row.size(); ++j) row[j] += weight * components.row(c)[j];
-    }
-    std::transform(row.begin(), row.end(), rows.view().row(i),
-                   [](double value) { return static_cast<float>(value); });
-  }
-  return rows;
-}
 
 }  // namespace
 
@@ -82,12 +64,9 @@ Matrix<float> FirstStage::decode(Context& context, MatrixView<const float> codes
   if (const auto* net = std::get_if<Autoencoder>(&model_)) {
     return net->decode(context, codes).to_host(context);
   }
-  const Matrix<float> host = [&] {
-    Matrix<float> copied(codes.rows, codes.cols);
-    copy<float>(context, codes, copied.view());
-    return copied;
-  }();
-  return reconstructed(std::get<Pca>(model_), host);
+  return std::get<Pca>(model_)
+      .inverse_transform(context, codes, Modality::image)
+      .to_host(context);
 }
 
 double FirstStage::error(Context& context, MatrixView<const float> rows) const {

@@ -82,15 +82,6 @@ std::string change_text(const Interval& change) {
                      signed_text(100 * change.low), signed_text(100 * change.high));
 }
 
-Interval share_interval(double share, std::int64_t n) {
-  constexpr double kZ = 1.959963984540054;
-  const auto count = static_cast<double>(n);
-  const double middle = (share + kZ * kZ / (2 * count)) / (1 + kZ * kZ / count);
-  const double half = kZ / (1 + kZ * kZ / count) *
-                      std::sqrt(share * (1 - share) / count + kZ * kZ / (4 * count * count));
-  return {share, std::max(middle - half, 0.0), std::min(middle + half, 1.0)};
-}
-
 std::string few_rows_words(std::int64_t rows) {
   if (rows >= kFewRowsForReport) return "";
   return fmt::format(
@@ -297,14 +288,14 @@ void say_factors(const FactorFindings& found, bool labels, PageSection& section)
   const std::string origin = labels ? "" : " (clusters of the texts)";
   for (const FactorFinding& factor : found.factors) {
     const bool classes = factor.classes > 0;
-    const Interval own = share_interval(factor.own_block, std::max<std::int64_t>(factor.tested, 1));
-    const bool shown = classes ? own.low > factor.chance : factor.own_block > 0;
     if (factor.tested == 0 || std::isnan(factor.own_block)) {
       section.found.push_back(
           fmt::format("No held-out row tells of \u201c{}\u201d{}, so nothing was measured.",
                       factor.name, origin));
       continue;
     }
+    const Interval own = classes ? wilson_interval(factor.own_block, factor.tested) : Interval{};
+    const bool shown = classes ? own.low > factor.chance : factor.own_block > 0;
     section.found.push_back(
         classes
             ? fmt::format(

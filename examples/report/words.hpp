@@ -23,8 +23,6 @@ std::string signed_text(double value, int digits = 1);
 std::string plain_text(double value, int digits);
 /// "-0.2 points (95 % interval -3.0 to +2.6)", of shares.
 std::string change_text(const Interval& change);
-/// Wilson's 95 % interval of a share of n that are alike and independent.
-Interval share_interval(double share, std::int64_t n);
 
 /// Rows below which intervals are too wide to tell much.
 inline constexpr std::int64_t kFewRowsForReport = 100;

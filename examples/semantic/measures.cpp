@@ -12,7 +12,9 @@
 #include "clipk/core/equal_rows.hpp"
 #include "clipk/core/random.hpp"
 #include "clipk/core/select_rows.hpp"
+#include "clipk/metrics/cross_validation.hpp"
 #include "clipk/metrics/hubness.hpp"
+#include "clipk/metrics/jackknife.hpp"
 #include "clipk/metrics/reranking.hpp"
 #include "clipk/models/logistic_probe.hpp"
 #include "clipk/models/zero_shot.hpp"
@@ -20,7 +22,6 @@
 namespace clipk::study {
 namespace {
 
-constexpr std::int64_t kGroups = 20;
 constexpr double kStudent = 2.093;  // two-sided 95 % of Student's t, 19 degrees of freedom
 
 // A mean over queries with its bootstrap interval: against nothing.
@@ -88,7 +89,7 @@ std::vector<std::int32_t> by_texts(Context& context, const Matrix<float>& train,
 }
 
 // Images of known class.
-struct LabelledRows {
+struct KnownImages {
   const std::vector<std::int64_t>& rows;
   const std::vector<std::int32_t>& classes;
   const std::vector<std::string>& class_names;
@@ -99,40 +100,33 @@ struct LabelledRows {
 // gets that in words. None where nothing is left.
 template <class Predict, class LeaveOut>
 std::optional<Interval> by_folds(Context& context, MatrixView<const float> known,
-                                 MatrixView<const float> images, const LabelledRows& labelled,
+                                 MatrixView<const float> images, const KnownImages& labelled,
                                  const std::vector<std::int32_t>& fold, const Predict& predict,
                                  const LeaveOut& leave_out) {
-  const std::size_t n = labelled.rows.size();
-  std::vector<double> hits(n, NAN);  // NaN: cannot be told
-  for (std::int32_t f = 0; f <= *std::max_element(fold.begin(), fold.end()); ++f) {
-    std::vector<std::int64_t> train, test;
-    std::vector<std::int32_t> train_classes;
-    std::vector<bool> there(labelled.class_names.size());
-    for (std::size_t i = 0; i < n; ++i) {
-      if (fold[i] == f) continue;
-      train.push_back(labelled.rows[i]);
-      train_classes.push_back(labelled.classes[i]);
-      there[static_cast<std::size_t>(labelled.classes[i])] = true;
+  const auto rows_of = [&](const std::vector<std::int64_t>& places) {
+    std::vector<std::int64_t> rows;
+    for (const std::int64_t place : places) {
+      rows.push_back(labelled.rows[static_cast<std::size_t>(place)]);
     }
-    std::vector<std::size_t> places;
-    for (std::size_t i = 0; i < n; ++i) {
-      if (fold[i] != f || !there[static_cast<std::size_t>(labelled.classes[i])]) continue;
-      test.push_back(labelled.rows[i]);
-      places.push_back(i);
-    }
-    // One class alone would always be right.
-    if (test.empty() || std::count(there.begin(), there.end(), true) < 2) continue;
-    const std::vector<std::int32_t> predicted =
-        predict(context, select_rows(known, train), train_classes, select_rows(images, test));
-    for (std::size_t i = 0; i < places.size(); ++i) {
-      hits[places[i]] = predicted[i] == labelled.classes[places[i]] ? 1 : 0;
-    }
-  }
+    return rows;
+  };
+  const std::vector<std::int32_t> predicted = cross_validated_predictions(
+      labelled.classes, fold,
+      [&](const std::vector<std::int64_t>& train, const std::vector<std::int32_t>& classes,
+          const std::vector<std::int64_t>& test) {
+        return predict(context, select_rows(known, rows_of(train)), classes,
+                       select_rows(images, rows_of(test)));
+      });
+  const std::size_t n = predicted.size();
+  std::vector<double> hits;
   std::vector<bool> left(labelled.class_names.size());
   for (std::size_t i = 0; i < n; ++i) {
-    if (std::isnan(hits[i])) left[static_cast<std::size_t>(labelled.classes[i])] = true;
+    if (predicted[i] < 0) {
+      left[static_cast<std::size_t>(labelled.classes[i])] = true;
+    } else {
+      hits.push_back(predicted[i] == labelled.classes[i] ? 1 : 0);
+    }
   }
-  std::erase_if(hits, [](double hit) { return std::isnan(hit); });
   if (hits.size() < n) {
     const auto first =
         static_cast<std::size_t>(std::find(left.begin(), left.end(), true) - left.begin());
@@ -148,26 +142,16 @@ std::optional<Interval> by_folds(Context& context, MatrixView<const float> known
 
 }  // namespace
 
-Estimate jackknife(const std::vector<std::int64_t>& equal,
-                   const std::function<double(const std::vector<std::int64_t>&)>& statistic) {
+Estimate jackknife_estimate(
+    const std::vector<std::int64_t>& equal,
+    const std::function<double(const std::vector<std::int64_t>&)>& statistic) {
   std::vector<std::int64_t> all(equal.size());
   std::iota(all.begin(), all.end(), 0);
   Estimate estimate{statistic(all), NAN, NAN};
-  if (group_count(equal) < 2 * kGroups) return estimate;
-  std::vector<double> without;
-  for (std::int64_t g = 0; g < kGroups; ++g) {
-    std::vector<std::int64_t> rows;
-    std::copy_if(all.begin(), all.end(), std::back_inserter(rows), [&](std::int64_t row) {
-      return equal[static_cast<std::size_t>(row)] % kGroups != g;
-    });
-    without.push_back(statistic(rows));
-  }
-  const double mean = std::accumulate(without.begin(), without.end(), 0.0) / kGroups;
-  double squares = 0;
-  for (const double value : without) squares += (value - mean) * (value - mean);
-  const double error = std::sqrt(squares * (kGroups - 1) / kGroups);
-  estimate.low = estimate.value - kStudent * error;
-  estimate.high = estimate.value + kStudent * error;
+  if (group_count(equal) < 2 * kJackknifeFolds) return estimate;
+  const double reach = kStudent * jackknife_standard_error(equal, statistic, kJackknifeFolds);
+  estimate.low = estimate.value - reach;
+  estimate.high = estimate.value + reach;
   return estimate;
 }
 
@@ -206,11 +190,11 @@ void measure_gap(Context& context, const SemanticData& data, SemanticFindings& f
     return modality_gap(context, select_rows(data.images, rows), select_rows(data.texts, rows));
   };
   found.gap = modality_gap(context, data.images, data.texts);
-  found.gap_distance = jackknife(equal, [&](const auto& rows) { return gap_of(rows).distance; });
+  found.gap_distance = jackknife_estimate(equal, [&](const auto& rows) { return gap_of(rows).distance; });
   found.paired_cosine =
-      jackknife(equal, [&](const auto& rows) { return gap_of(rows).paired_cosine; });
+      jackknife_estimate(equal, [&](const auto& rows) { return gap_of(rows).paired_cosine; });
   found.other_cosine =
-      jackknife(equal, [&](const auto& rows) { return gap_of(rows).other_cosine; });
+      jackknife_estimate(equal, [&](const auto& rows) { return gap_of(rows).other_cosine; });
 }
 
 HubFindings measure_hubs(Context& context, const SemanticData& data, std::int64_t neighbours) {
@@ -220,7 +204,7 @@ HubFindings measure_hubs(Context& context, const SemanticData& data, std::int64_
     const Hubness whole = hubness(context, queries, candidates, neighbours);
     most = whole.most;
     never = whole.never;
-    return jackknife(data.equal.pairs, [&](const std::vector<std::int64_t>& rows) {
+    return jackknife_estimate(data.equal.pairs, [&](const std::vector<std::int64_t>& rows) {
       return hubness(context, select_rows(queries, rows), select_rows(candidates, rows), neighbours)
           .skew;
     });
@@ -316,16 +300,16 @@ void measure_classes(Context& context, const SemanticData& data, const SemanticS
 
   const std::uint64_t seed = context.seed();
   if (folded) {
-    const LabelledRows labelled{rows, classes, factor.class_names};
+    const KnownImages labelled{rows, classes, factor.class_names};
     found.probe = by_folds(context, data.images, data.images, labelled,
-                           deal_folds(classes, equal_images, settings.folds, seed), by_probe,
+                           stratified_group_folds(classes, equal_images, settings.folds, seed), by_probe,
                            [&](std::string words) {
                              all.left_out.push_back("logistic regression: " + std::move(words));
                            });
     if (data.paired) {
       found.texts = by_folds(
           context, data.texts, data.images, labelled,
-          deal_folds(classes, equal_pairs, settings.folds, seed), by_texts, [&](std::string words) {
+          stratified_group_folds(classes, equal_pairs, settings.folds, seed), by_texts, [&](std::string words) {
             all.left_out.push_back("nearest class of texts: " + std::move(words));
           });
       found.texts_are_prompts = found.texts && texts_are_prompts(equal.images, equal.texts);

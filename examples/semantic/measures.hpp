@@ -10,13 +10,16 @@
 
 namespace clipk::study {
 
-/// A figure of rows with its interval by the delete-a-group jackknife: the rows are dealt into 20
-/// groups, equal ones into the same, and the figure is taken anew without each. Without an interval
-/// below 40 rows that differ.
+/// Groups that the jackknife leaves out in turn.
+inline constexpr std::int64_t kJackknifeFolds = 20;
+/// A figure of rows with its 95 % interval by the delete-a-group jackknife
+/// (jackknife_standard_error), equal rows in one group. Without an interval below 40 rows that
+/// differ.
 /// @param equal [n] which rows are equal, as equal_row_groups says
 /// @param statistic of these rows, which rise
-Estimate jackknife(const std::vector<std::int64_t>& equal,
-                   const std::function<double(const std::vector<std::int64_t>&)>& statistic);
+Estimate jackknife_estimate(
+    const std::vector<std::int64_t>& equal,
+    const std::function<double(const std::vector<std::int64_t>&)>& statistic);
 
 // The number of clusters of images, as `report` and `semantic_study` choose it: of the rows less
 // their mean (centred_rows), the finest number that is nearly as stable as the best.

@@ -101,7 +101,7 @@ class SemanticStudy {
 
   // Rows that stay where the jackknife takes its largest group away.
   static std::int64_t fewest_left(const std::vector<std::int64_t>& equal) {
-    std::array<std::int64_t, 20> sizes{};
+    std::array<std::int64_t, kJackknifeFolds> sizes{};
     for (const std::int64_t group : equal) ++sizes[static_cast<std::size_t>(group) % sizes.size()];
     return static_cast<std::int64_t>(equal.size()) - *std::max_element(sizes.begin(), sizes.end());
   }
