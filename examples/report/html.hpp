@@ -6,8 +6,8 @@
 namespace clipk::study {
 
 /// A text as it may stand in HTML, between tags and in quoted attributes: & < > " ' are written as
-/// entities, bytes that are not UTF-8 and control characters (but tab and newline) as U+FFFD. All
-/// that comes from users goes through it.
+/// entities, what is not UTF-8 and what printable() replaces as U+FFFD. All that comes from users
+/// goes through it.
 std::string html_escape(std::string_view text);
 
 /// Bytes as a data: URI, which needs no further request.

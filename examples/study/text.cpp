@@ -5,32 +5,13 @@
 
 #include <algorithm>
 
+#include "clipk/io/utf8.hpp"
+
 namespace clipk::study {
 namespace {
 
 constexpr char32_t kReplacement = 0xFFFD;
 constexpr char32_t kJoiner = 0x200D;  // of emoji
-
-// The character that begins at `at`, which moves behind it.
-char32_t next_character(std::string_view text, std::size_t& at) {
-  const unsigned first = static_cast<unsigned char>(text[at++]);
-  if (first < 0x80) return first;
-  if (first < 0xC2 || first > 0xF4) return kReplacement;
-  const int more = first < 0xE0 ? 1 : first < 0xF0 ? 2 : 3;
-  // The second byte tells longer forms than needed, surrogates, and what is above U+10FFFF.
-  unsigned low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-  unsigned high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-  char32_t character = first & (0x3FU >> more);
-  for (int i = 0; i < more; ++i) {
-    const unsigned byte = at < text.size() ? static_cast<unsigned char>(text[at]) : 0;
-    if (byte < low || byte > high) return kReplacement;
-    character = character << 6 | (byte & 0x3F);
-    ++at;
-    low = 0x80;
-    high = 0xBF;
-  }
-  return character;
-}
 
 void append(std::string& text, char32_t character) {
   const auto put = [&](char32_t byte) { text += static_cast<char>(byte); };
@@ -52,10 +33,7 @@ void append(std::string& text, char32_t character) {
 }
 
 bool controls(char32_t c) {
-  if (c == '\n' || c == '\t') return false;
-  const bool control = c < 0x20 || (c >= 0x7F && c < 0xA0);
-  const bool direction = (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
-  return control || direction;
+  return c != '\n' && c != '\t' && is_control(c);
 }
 
 bool ends_line(char32_t c) {
@@ -79,7 +57,11 @@ int columns(char32_t c) {
 std::u32string code_points(std::string_view text) {
   std::u32string characters;
   characters.reserve(text.size());
-  for (std::size_t at = 0; at < text.size();) characters += next_character(text, at);
+  while (!text.empty()) {
+    const Utf8Character character = utf8_character(text);
+    characters += character.code;
+    text.remove_prefix(character.bytes);
+  }
   return characters;
 }
 

@@ -9,15 +9,11 @@ namespace {
 
 constexpr std::size_t kMostCharacters = 40;
 
-// Whether a terminal shows a character as such. Control characters (C0, DEL, C1), line ends and
-// characters that change the direction of text are not shown.
-bool shows(std::string_view character) {
-  if (character.size() == 1) return character[0] >= ' ' && character[0] != 0x7F;
-  if (character.size() == 2) return character >= "\u00A0";
-  const bool ends_or_turns = character >= "\u2028" && character <= "\u202E";
-  const bool marks = character >= "\u200B" && character <= "\u200F";
-  const bool isolates = character >= "\u2066" && character <= "\u2069";
-  return !ends_or_turns && !marks && !isolates && character != "\uFEFF";
+// Whether a message shows a character as such: none that controls, ends a line or shows nothing.
+bool shows(char32_t c) {
+  const bool ends_line = c == 0x2028 || c == 0x2029;
+  const bool invisible = (c >= 0x200B && c <= 0x200F) || c == 0xFEFF;
+  return !is_control(c) && !ends_line && !invisible;
 }
 
 }  // namespace
@@ -25,10 +21,10 @@ bool shows(std::string_view character) {
 std::string shown(std::string_view text) {
   std::string result;
   for (std::size_t i = 0; i < kMostCharacters && !text.empty(); ++i) {
-    const std::size_t length = utf8_length(text);
-    const std::string_view character = text.substr(0, std::max<std::size_t>(length, 1));
-    result += length > 0 && shows(character) ? character : "?";
-    text.remove_prefix(character.size());
+    const Utf8Character character = utf8_character(text);
+    result +=
+        character.well_formed && shows(character.code) ? text.substr(0, character.bytes) : "?";
+    text.remove_prefix(character.bytes);
   }
   return result;
 }

@@ -2,20 +2,35 @@
 
 namespace clipk {
 
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first < 0xC2 || first > 0xF4) return 0;
+Utf8Character utf8_character(std::string_view text) {
+  const unsigned first = static_cast<unsigned char>(text[0]);
+  if (first < 0x80) return {.code = first, .bytes = 1, .well_formed = true};
+  if (first < 0xC2 || first > 0xF4) return {};
   const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (text.size() < length) return 0;
-  const unsigned low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-  const unsigned high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-  if (byte(1) < low || byte(1) > high) return 0;
-  for (std::size_t i = 2; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
+  // The second byte tells longer forms than needed, surrogates, and what is above U+10FFFF.
+  unsigned low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+  unsigned high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+  char32_t code = first & (0x7FU >> length);
+  for (std::size_t i = 1; i < length; ++i) {
+    const unsigned byte = i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
+    if (byte < low || byte > high) return {.bytes = i};
+    code = code << 6 | (byte & 0x3F);
+    low = 0x80;
+    high = 0xBF;
   }
-  return length;
+  return {.code = code, .bytes = length, .well_formed = true};
+}
+
+bool is_control(char32_t character) {
+  const bool control = character < 0x20 || (character >= 0x7F && character < 0xA0);
+  const bool direction =
+      (character >= 0x202A && character <= 0x202E) || (character >= 0x2066 && character <= 0x2069);
+  return control || direction;
+}
+
+std::size_t utf8_length(std::string_view text) {
+  const Utf8Character character = utf8_character(text);
+  return character.well_formed ? character.bytes : 0;
 }
 
 bool is_blank(std::string_view text) {
