@@ -11,12 +11,12 @@
 #include "clipk/core/error.hpp"
 #include "clipk/io/caption_factors.hpp"
 #include "clipk/io/dataset.hpp"
-#include "clipk/io/embeddings.hpp"
 #include "clipk/io/synthetic_images.hpp"
-#include "study/features.hpp"
+#include "study/data_sets.hpp"
+#include "study/labels.hpp"
 #include "study/option_checks.hpp"
-#include "study/pairs.hpp"
 #include "study/program.hpp"
+#include "study/vectors.hpp"
 
 namespace clipk::study {
 namespace {
@@ -59,15 +59,6 @@ ImageShape shape_named(const std::string& text, std::int64_t values) {
                             shape.values(), values));
   }
   return shape;
-}
-
-void check_rows(const std::vector<Factor>& factors, std::int64_t rows, const fs::path& attributes,
-                const fs::path& of) {
-  for (const Factor& factor : factors) {
-    if (factor.rows() == rows) continue;
-    throw Error(fmt::format("{}: expected {} rows, one for every row of {}, got {}",
-                            attributes.string(), rows, of.string(), factor.rows()));
-  }
 }
 
 std::string list_of(const std::vector<Factor>& factors) {
@@ -157,8 +148,7 @@ FactorData FactorSource::read(Run& run) const {
     if (attributes_.empty()) {
       throw UsageError("expected --attributes beside --images, got --images alone");
     }
-    return images(run, images_, attributes_,
-                  names_.empty() ? std::vector<std::string>{} : read_lines(names_));
+    return images(run, images_, attributes_, read_label_names(names_));
   }
   if (!embeddings_.empty()) {
     if (attributes_.empty() && words_.empty()) {
@@ -171,16 +161,15 @@ FactorData FactorSource::read(Run& run) const {
     throw UsageError("expected --images or --embeddings beside --attributes, got neither");
   }
   if (data_ == "fashion-mnist") {
-    const auto [rows, labels] = fashion_mnist_test();
+    const auto [rows, labels] = fashion_mnist_files(/*full=*/false).front();
     return images(run, rows, labels, fashion_mnist_names());
   }
   if (data_ == "coco500") {
-    const fs::path folder = data_folder("coco500");
-    if (folder.empty()) {
+    const Coco500Files coco = coco500_files();
+    if (!coco.found()) {
       throw Error("expected COCO-500 under data/ (script/fetch-data gets it), got none");
     }
-    return embeddings(run, folder / "image_embeddings.npy", folder / "text_embeddings.npy",
-                      folder / "captions.txt");
+    return embeddings(run, coco.images, coco.texts, coco.images.parent_path() / "captions.txt");
   }
   return generated(run);
 }
@@ -208,7 +197,7 @@ FactorData FactorSource::images(Run& run, const fs::path& rows, const fs::path& 
   data.shape = shape_named(shape_, data.rows.cols());
   run.add_input("images", rows);
   data.factors = attributes_of(run, attributes, names);
-  check_rows(data.factors, data.rows.rows(), attributes, rows);
+  check_rows(data.factors, data.rows.rows(), attributes, "row of " + rows.string());
   run.print(fmt::format(
       "{}: {} {}; {}", rows.string(), data.rows.rows(),
       data.shape.known()
@@ -222,9 +211,7 @@ FactorData FactorSource::embeddings(Run& run, const fs::path& rows, const fs::pa
                                     const fs::path& captions) const {
   FactorData data;
   data.vectors = true;
-  data.rows = read_embeddings(rows, Modality::image);
-  check_finite(data.rows.view(), rows.string());
-  normalize_embeddings(data.rows, rows.string());
+  data.rows = read_unit_vectors(rows, Modality::image);
   run.add_input("embeddings", rows);
   const auto expect_rows = [&](const fs::path& path, std::int64_t got) {
     if (got == data.rows.rows()) return;
@@ -232,14 +219,8 @@ FactorData FactorSource::embeddings(Run& run, const fs::path& rows, const fs::pa
                             data.rows.rows(), rows.string(), got));
   };
   if (!texts.empty()) {
-    data.texts = read_embeddings(texts, Modality::text);
+    data.texts = read_unit_vectors(texts, Modality::text, data.rows.cols(), rows);
     expect_rows(texts, data.texts.rows());
-    if (data.texts.cols() != data.rows.cols()) {
-      throw Error(fmt::format("{}: expected rows of {} values as {} has, got {}", texts.string(),
-                              data.rows.cols(), rows.string(), data.texts.cols()));
-    }
-    check_finite(data.texts.view(), texts.string());
-    normalize_embeddings(data.texts, texts.string());
     run.add_input("texts", texts);
   }
   if (!captions.empty()) {
@@ -248,9 +229,8 @@ FactorData FactorSource::embeddings(Run& run, const fs::path& rows, const fs::pa
     run.add_input("captions", captions);
   }
   if (!attributes_.empty()) {
-    data.factors = attributes_of(run, attributes_,
-                                 names_.empty() ? std::vector<std::string>{} : read_lines(names_));
-    check_rows(data.factors, data.rows.rows(), attributes_, rows);
+    data.factors = attributes_of(run, attributes_, read_label_names(names_));
+    check_rows(data.factors, data.rows.rows(), attributes_, "row of " + rows.string());
   } else {
     data.factors =
         caption_factors(data.captions, words_.empty() ? kCocoWords : read_factor_words(words_));

@@ -16,7 +16,7 @@ struct Exchange {
 };
 
 Exchange draw_exchanges(const Factor& factor, const std::vector<double>& ranges,
-                     const EditSettings& settings, Random& random) {
+                        const EditSettings& settings, Random& random) {
   constexpr int kTries = 100;
   Exchange exchange;
   const auto rows = static_cast<std::uint64_t>(factor.rows());

@@ -64,9 +64,7 @@ Matrix<float> FirstStage::decode(Context& context, MatrixView<const float> codes
   if (const auto* net = std::get_if<Autoencoder>(&model_)) {
     return net->decode(context, codes).to_host(context);
   }
-  return std::get<Pca>(model_)
-      .inverse_transform(context, codes, Modality::image)
-      .to_host(context);
+  return std::get<Pca>(model_).inverse_transform(context, codes, Modality::image).to_host(context);
 }
 
 double FirstStage::error(Context& context, MatrixView<const float> rows) const {

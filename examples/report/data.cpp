@@ -9,7 +9,8 @@
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
 #include "clipk/io/captions.hpp"
-#include "clipk/io/dataset.hpp"
+#include "study/data_sets.hpp"
+#include "study/labels.hpp"
 #include "study/option_checks.hpp"
 #include "study/pair_checks.hpp"
 #include "study/program.hpp"
@@ -99,18 +100,13 @@ ReportData ReportSource::load(Run& run) const {
   };
   const bool own =
       given("--images") || given("--texts") || given("--pairs") || given("--synthetic");
-  const fs::path coco = own ? fs::path() : data_folder("coco500");
-  data.name = own ? "your pairs" : coco.empty() ? "synthetic pairs" : "COCO-500";
+  const Coco500Files coco = own ? Coco500Files{} : coco500_files();
+  data.name = own ? "your pairs" : coco.found() ? "COCO-500" : "synthetic pairs";
   if (given("--synthetic")) data.name = "synthetic pairs";
-  if (!coco.empty()) {
-    const auto beside = [&](const char* name, fs::path& path) {
-      if (path.empty() && fs::exists(coco / name)) path = coco / name;
-    };
-    beside("captions.txt", captions);
-    if (labels.empty() && fs::exists(coco / "theme_labels.npy")) {
-      labels = coco / "theme_labels.npy";
-      beside("theme_names.txt", names);
-    }
+  if (captions.empty()) captions = coco.captions;
+  if (labels.empty()) {
+    labels = coco.labels;
+    if (names.empty()) names = coco.label_names;
   }
   LoadedPairs loaded = pairs_.load(run);
   data.pairs = std::move(loaded.pairs);
@@ -124,13 +120,7 @@ ReportData ReportSource::load(Run& run) const {
     run.add_input("captions", captions);
   }
   if (!labels.empty()) {
-    const std::vector<std::int32_t> values = read_labels(labels);
-    if (static_cast<std::int64_t>(values.size()) != n) {
-      throw Error(fmt::format("{}: expected {} labels, one a pair, got {}", labels.string(), n,
-                              values.size()));
-    }
-    data.labels = class_factor("label", values,
-                               names.empty() ? std::vector<std::string>{} : read_captions(names));
+    data.labels = class_factor("label", read_labels_of(labels, n, "pair"), read_label_names(names));
     run.add_input("labels", labels);
     if (!names.empty()) run.add_input("label-names", names);
   }

@@ -7,38 +7,19 @@
 
 #include "clipk/core/check_finite.hpp"
 #include "clipk/core/error.hpp"
-#include "clipk/io/caption_factors.hpp"
 #include "clipk/io/captions.hpp"
 #include "clipk/io/dataset.hpp"
-#include "clipk/io/embeddings.hpp"
-#include "clipk/io/synthetic_pairs.hpp"
-#include "study/features.hpp"
+#include "study/data_sets.hpp"
+#include "study/labels.hpp"
 #include "study/option_checks.hpp"
 #include "study/pair_checks.hpp"
 #include "study/pairs.hpp"
 #include "study/program.hpp"
+#include "study/vectors.hpp"
 
 namespace clipk::study {
-namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::int64_t kDefaultPairs = 500;  // as many as COCO-500
-
-Matrix<float> read_rows(const fs::path& path, Modality modality) {
-  Matrix<float> rows = read_embeddings(path, modality);
-  normalize_embeddings(rows, path.string());
-  return rows;
-}
-
-void check_width(const Matrix<float>& rows, const fs::path& path, const SemanticData& data,
-                 const fs::path& images) {
-  if (rows.cols() == data.images.cols()) return;
-  throw Error(fmt::format("{}: expected rows of {} values as {} has, got {}", path.string(),
-                          data.images.cols(), images.string(), rows.cols()));
-}
-
-}  // namespace
 
 std::string SemanticData::caption(std::int64_t text) const {
   return captions.empty() ? fmt::format("text {}", text) : captions[static_cast<std::size_t>(text)];
@@ -77,56 +58,30 @@ SemanticSource::SemanticSource(Program& program) {
 }
 
 SemanticData SemanticSource::load(Run& run) const {
-  if (images_.empty() != texts_.empty()) {
-    throw UsageError(images_.empty() ? "expected --images beside --texts, got --texts alone"
-                                     : "expected --texts beside --images, got --images alone");
-  }
+  check_images_and_texts(images_, texts_);
   SemanticData data;
-  fs::path images = images_, texts = texts_, captions = captions_, labels = labels_;
-  fs::path names = names_;
-  std::string what = "Images and texts";
-  if (images.empty() && generated_ == 0) {
-    const fs::path folder = data_folder("coco500");
-    if (!folder.empty()) {
-      what = "COCO-500";
-      images = folder / "image_embeddings.npy";
-      texts = folder / "text_embeddings.npy";
-      const auto beside = [&](const char* name) {
-        return fs::exists(folder / name) ? folder / name : fs::path();
-      };
-      captions = beside("captions.txt");
-      labels = beside("theme_labels.npy");
-      names = beside("theme_names.txt");
-    }
-  }
-  if (images.empty()) {
-    const SyntheticPairsOptions options{.pairs = generated_ > 0 ? generated_ : kDefaultPairs,
-                                        .seed = run.options().seed};
-    EmbeddingPairs pairs = synthetic_pairs(options);
-    run.print(fmt::format(
-        "SYNTHETIC pairs: {} of dimension {}, generated with seed {}{}", pairs.size(), pairs.dim(),
-        options.seed,
-        generated_ > 0 ? "" : " because no COCO-500 was found (script/fetch-data gets it)"));
-    const std::string origin = fmt::format("synthetic_pairs, seed {}", options.seed);
-    run.add_generated_input("images", pairs.images.view(), origin);
-    run.add_generated_input("texts", pairs.texts.view(), origin);
+  const bool own = !images_.empty();
+  const Coco500Files coco = own || generated_ > 0 ? Coco500Files{} : coco500_files();
+  if (!own && !coco.found()) {
+    EmbeddingPairs pairs = generated_pairs(run, generated_);
     data.images = std::move(pairs.images);
     data.texts = std::move(pairs.texts);
     data.paired = true;
     data.equal = equal_rows(data.images, data.texts, data.paired);
     return data;
   }
-  data.images = read_rows(images, Modality::image);
+  const fs::path images = own ? images_ : coco.images, texts = own ? texts_ : coco.texts;
+  const fs::path captions = own ? captions_ : coco.captions;
+  data.images = read_unit_vectors(images, Modality::image);
   run.add_input("images", images);
-  data.texts = read_rows(texts, Modality::text);
-  check_width(data.texts, texts, data, images);
+  data.texts = read_unit_vectors(texts, Modality::text, data.images.cols(), images);
   run.add_input("texts", texts);
   data.paired = !unpaired_ && data.texts.rows() == data.images.rows();
   if (!captions.empty()) {
     data.captions = read_captions(captions, data.texts.rows(), texts.string());
     run.add_input("captions", captions);
   }
-  read_factors(run, data, labels, names);
+  read_factors(run, data, own ? labels_ : coco.labels, own ? names_ : coco.label_names);
   read_prompts(run, data);
   data.equal = equal_rows(data.images, data.texts, data.paired);
   const RepeatedPairs repeated = repeated_pairs(data.images, data.texts, data.equal, data.paired);
@@ -136,6 +91,7 @@ SemanticData SemanticSource::load(Run& run) const {
   }
   std::string known;
   for (const Factor& factor : data.factors) known += "; " + factor.name;
+  const std::string what = own ? "Images and texts" : "COCO-500";
   run.print(data.paired
                 ? fmt::format("{}: {} pairs of dimension {} from {} and {}{}", what,
                               data.images.rows(), data.images.cols(), images.string(),
@@ -155,16 +111,10 @@ void SemanticSource::read_factors(Run& run, SemanticData& data, const fs::path& 
     data.factors = attributes_of(run, attributes_, {});
   } else if (!labels.empty()) {
     from = labels;
-    const std::vector<std::int32_t> values = read_labels(labels);
-    data.factors.push_back(class_factor(
-        "label", values, names.empty() ? std::vector<std::string>{} : read_captions(names)));
+    data.factors.push_back(class_factor("label", read_labels(labels), read_label_names(names)));
     run.add_input("labels", labels);
   }
-  for (const Factor& factor : data.factors) {
-    if (factor.rows() == data.images.rows()) continue;
-    throw Error(fmt::format("{}: expected {} rows, one for every image, got {}", from.string(),
-                            data.images.rows(), factor.rows()));
-  }
+  check_rows(data.factors, data.images.rows(), from, "image");
   // What does not vary tells nothing; nor is it an error.
   std::erase_if(data.factors, [&](const Factor& factor) {
     if (!factor.categorical() || factor.class_names.size() > 1) return false;
@@ -177,13 +127,9 @@ void SemanticSource::read_factors(Run& run, SemanticData& data, const fs::path& 
 
 void SemanticSource::read_prompts(Run& run, SemanticData& data) const {
   if (prompts_.empty() || data.factors.empty()) return;
-  data.prompts = read_rows(prompts_, Modality::text);
-  check_width(data.prompts, prompts_, data, images_);
-  const std::vector<std::int32_t> labels = read_labels(prompt_labels_);
-  if (static_cast<std::int64_t>(labels.size()) != data.prompts.rows()) {
-    throw Error(fmt::format("{}: expected {} labels, one a prompt, got {}", prompt_labels_.string(),
-                            data.prompts.rows(), labels.size()));
-  }
+  data.prompts = read_unit_vectors(prompts_, Modality::text, data.images.cols(), images_);
+  const std::vector<std::int32_t> labels =
+      read_labels_of(prompt_labels_, data.prompts.rows(), "prompt");
   // The factor numbers its classes by rising label.
   const std::vector<std::int32_t> known = read_labels(labels_);
   std::vector<std::int32_t> sorted;

@@ -190,7 +190,8 @@ void measure_gap(Context& context, const SemanticData& data, SemanticFindings& f
     return modality_gap(context, select_rows(data.images, rows), select_rows(data.texts, rows));
   };
   found.gap = modality_gap(context, data.images, data.texts);
-  found.gap_distance = jackknife_estimate(equal, [&](const auto& rows) { return gap_of(rows).distance; });
+  found.gap_distance =
+      jackknife_estimate(equal, [&](const auto& rows) { return gap_of(rows).distance; });
   found.paired_cosine =
       jackknife_estimate(equal, [&](const auto& rows) { return gap_of(rows).paired_cosine; });
   found.other_cosine =
@@ -302,16 +303,17 @@ void measure_classes(Context& context, const SemanticData& data, const SemanticS
   if (folded) {
     const KnownImages labelled{rows, classes, factor.class_names};
     found.probe = by_folds(context, data.images, data.images, labelled,
-                           deal_folds(classes, equal_images, settings.folds, seed), by_probe,
-                           [&](std::string words) {
+                           deal_folds(classes, equal_images, settings.folds, seed),
+                           by_probe, [&](std::string words) {
                              all.left_out.push_back("logistic regression: " + std::move(words));
                            });
     if (data.paired) {
-      found.texts = by_folds(
-          context, data.texts, data.images, labelled,
-          deal_folds(classes, equal_pairs, settings.folds, seed), by_texts, [&](std::string words) {
-            all.left_out.push_back("nearest class of texts: " + std::move(words));
-          });
+      found.texts =
+          by_folds(context, data.texts, data.images, labelled,
+                   deal_folds(classes, equal_pairs, settings.folds, seed), by_texts,
+                   [&](std::string words) {
+                     all.left_out.push_back("nearest class of texts: " + std::move(words));
+                   });
       found.texts_are_prompts = found.texts && texts_are_prompts(equal.images, equal.texts);
     }
   }

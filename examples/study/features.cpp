@@ -4,44 +4,16 @@
 
 #include <algorithm>
 #include <map>
-#include <system_error>
 
 #include "clipk/core/error.hpp"
-#include "clipk/io/array_file.hpp"
-#include "clipk/io/caption_factors.hpp"
 #include "clipk/io/dataset.hpp"
+#include "study/data_sets.hpp"
+#include "study/labels.hpp"
 #include "study/option_checks.hpp"
-#include "study/pairs.hpp"
 #include "study/program.hpp"
 
 namespace clipk::study {
 namespace {
-
-namespace fs = std::filesystem;
-
-const std::vector<std::string> kFashionClasses{"T-shirt/top", "Trouser",   "Pullover", "Dress",
-                                               "Coat",        "Sandal",    "Shirt",    "Sneaker",
-                                               "Bag",         "Ankle boot"};
-constexpr const char* kFashionPackage = "/usr/share/datasets/fashion-mnist";
-
-// Where the Debian package or the user has put it.
-std::vector<LabelledFiles> fashion_mnist(bool full) {
-  fs::path folder = data_folder("fashion-mnist");
-  if (folder.empty()) folder = kFashionPackage;
-  std::vector<LabelledFiles> parts;
-  for (const char* set : {"train", "t10k"}) {
-    if (!full && set[0] == 't' && set[1] == 'r') continue;
-    const fs::path features = folder / fmt::format("{}-images-idx3-ubyte.gz", set);
-    if (std::error_code error; !fs::exists(features, error)) {
-      throw Error(
-          fmt::format("expected Fashion-MNIST as {} (Debian: dataset-fashion-mnist), or "
-                      "--features, got neither",
-                      features.string()));
-    }
-    parts.push_back({features, folder / fmt::format("{}-labels-idx1-ubyte.gz", set)});
-  }
-  return parts;
-}
 
 Matrix<float> stacked(const Matrix<float>& a, const Matrix<float>& b) {
   if (a.cols() != b.cols()) {
@@ -78,30 +50,6 @@ void number_classes(const std::vector<std::int32_t>& labels, const std::vector<s
 
 }  // namespace
 
-std::vector<Factor> attributes_of(Run& run, const fs::path& path,
-                                  const std::vector<std::string>& label_names) {
-  run.add_input("attributes", path);
-  if (array_format(split_array_path(path).file)) {
-    std::vector<Factor> factors;
-    factors.push_back(class_factor("class", read_labels(path), label_names));
-    return factors;
-  }
-  if (!label_names.empty()) throw UsageError("--label-names: expected labels, got a CSV file");
-  Attributes read = read_attributes(path);
-  for (const std::string& note : read.notes) {
-    run.print(fmt::format("Note: {}: {}", path.string(), note));
-  }
-  return std::move(read.factors);
-}
-
-LabelledFiles fashion_mnist_test() {
-  return fashion_mnist(false).front();
-}
-
-const std::vector<std::string>& fashion_mnist_names() {
-  return kFashionClasses;
-}
-
 FeatureSource::FeatureSource(Program& program) {
   CLI::App& app = program.app();
   app.option_defaults()->group("Rows; without these Fashion-MNIST's 10,000 test images");
@@ -122,29 +70,22 @@ FeatureSource::FeatureSource(Program& program) {
 LabelledRows FeatureSource::load(Run& run) const {
   const bool own = !features_.empty();
   const std::vector<LabelledFiles> parts =
-      own ? std::vector<LabelledFiles>{{features_, labels_}} : fashion_mnist(full_);
+      own ? std::vector<LabelledFiles>{{features_, labels_}} : fashion_mnist_files(full_);
   LabelledRows result;
   std::vector<std::int32_t> labels;
   for (const LabelledFiles& part : parts) {
     Matrix<float> rows = read_features(part.features);
     run.add_input("features", part.features);
     if (!part.labels.empty()) {
-      const std::vector<std::int32_t> more = read_labels(part.labels);
-      if (static_cast<std::int64_t>(more.size()) != rows.rows()) {
-        throw Error(fmt::format("{}: expected {} labels, one for every row of {}, got {}",
-                                part.labels.string(), rows.rows(), part.features.string(),
-                                more.size()));
-      }
+      const std::vector<std::int32_t> more =
+          read_labels_of(part.labels, rows.rows(), "row of " + part.features.string());
       labels.insert(labels.end(), more.begin(), more.end());
       run.add_input("labels", part.labels);
     }
     result.rows = result.rows.empty() ? std::move(rows) : stacked(result.rows, rows);
   }
   if (!labels.empty()) {
-    number_classes(
-        labels,
-        own ? (names_.empty() ? std::vector<std::string>{} : read_lines(names_)) : kFashionClasses,
-        result);
+    number_classes(labels, own ? read_label_names(names_) : fashion_mnist_names(), result);
     if (result.names.size() < 2) {
       run.print(fmt::format(
           "Note: {}: {}, so there is nothing to score against", parts[0].labels.string(),

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "clipk/core/matrix.hpp"
-#include "clipk/io/attributes.hpp"
 
 namespace clipk::study {
 
@@ -38,20 +37,5 @@ class FeatureSource {
   std::filesystem::path names_;
   bool full_ = false;
 };
-
-/// What is known of every row: the columns of a table of text, with a line for each note on it, or
-/// the labels in a file of arrays as one factor "class". Told apart by content, not by name, and
-/// entered in the manifest. @throws UsageError if a table comes with names of labels, Error if the
-/// file is bad.
-std::vector<Factor> attributes_of(Run& run, const std::filesystem::path& path,
-                                  const std::vector<std::string>& label_names);
-
-/// The ten thousand test images of Fashion-MNIST (Debian's dataset-fashion-mnist, or
-/// data/fashion-mnist) and their labels. @throws Error where they are not found.
-struct LabelledFiles {
-  std::filesystem::path features, labels;
-};
-LabelledFiles fashion_mnist_test();
-const std::vector<std::string>& fashion_mnist_names();
 
 }  // namespace clipk::study

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <utility>
 
 #include "clipk/core/select_rows.hpp"
 #include "clipk/io/synthetic_pairs.hpp"
+#include "study/data_sets.hpp"
 #include "study/option_checks.hpp"
 #include "study/pair_checks.hpp"
 #include "study/program.hpp"
@@ -30,23 +30,28 @@ LoadedPairs checked(Run& run, EmbeddingPairs pairs, const std::string& images,
 
 }  // namespace
 
-std::filesystem::path data_folder(const std::string& name) {
-  const char* chosen = std::getenv("CLIPK_DATA");
-  std::vector<std::filesystem::path> roots;
-  if (chosen != nullptr && *chosen != '\0') {
-    roots = {chosen};
-  } else {
-    roots = {"data", std::filesystem::path(CLIPK_SOURCE_DIR) / "data"};
-  }
-  for (const auto& root : roots) {
-    std::error_code error;
-    if (std::filesystem::is_directory(root / name, error)) return root / name;
-  }
-  return {};
-}
-
 EmbeddingPairs select_pairs(const EmbeddingPairs& pairs, const std::vector<std::int64_t>& rows) {
   return {select_rows(pairs.images, rows), select_rows(pairs.texts, rows)};
+}
+
+void check_images_and_texts(const std::filesystem::path& images,
+                            const std::filesystem::path& texts) {
+  if (images.empty() == texts.empty()) return;
+  throw UsageError(images.empty() ? "expected --images beside --texts, got --texts alone"
+                                  : "expected --texts beside --images, got --images alone");
+}
+
+EmbeddingPairs generated_pairs(Run& run, std::int64_t pairs) {
+  const SyntheticPairsOptions options{.pairs = pairs > 0 ? pairs : kDefaultPairs,
+                                      .seed = run.options().seed};
+  EmbeddingPairs made = synthetic_pairs(options);
+  run.print(fmt::format(
+      "SYNTHETIC pairs: {} of dimension {}, generated with seed {}{}", made.size(), made.dim(),
+      options.seed, pairs > 0 ? "" : " because no COCO-500 was found (script/fetch-data gets it)"));
+  const std::string origin = fmt::format("synthetic_pairs, seed {}", options.seed);
+  run.add_generated_input("images", made.images.view(), origin);
+  run.add_generated_input("texts", made.texts.view(), origin);
+  return made;
 }
 
 PairSource::PairSource(Program& program) {
@@ -70,53 +75,31 @@ PairSource::PairSource(Program& program) {
 }
 
 LoadedPairs PairSource::load(Run& run) const {
-  if (images_.empty() != texts_.empty()) {
-    throw UsageError(images_.empty() ? "expected --images beside --texts, got --texts alone"
-                                     : "expected --texts beside --images, got --images alone");
-  }
-  std::filesystem::path images = images_;
-  std::filesystem::path texts = texts_;
-  std::string what = "Pairs";
-  bool synthetic = generated_ > 0;
+  check_images_and_texts(images_, texts_);
   if (!pairs_.empty()) {
-    EmbeddingPairs result = read_pairs(pairs_);
-    run.print(fmt::format("Pairs: {} of dimension {} from {}", result.size(), result.dim(),
+    EmbeddingPairs pairs = read_pairs(pairs_);
+    run.print(fmt::format("Pairs: {} of dimension {} from {}", pairs.size(), pairs.dim(),
                           pairs_.string()));
-    LoadedPairs loaded = checked(run, std::move(result), pairs_.string() + " (images)",
-                                 pairs_.string() + " (texts)");
+    LoadedPairs loaded =
+        checked(run, std::move(pairs), pairs_.string() + " (images)", pairs_.string() + " (texts)");
     run.add_input("pairs", pairs_);
     return loaded;
   }
-  if (images.empty() && !synthetic) {
-    const std::filesystem::path folder = data_folder("coco500");
-    synthetic = folder.empty();
-    if (!synthetic) {
-      what = "COCO-500";
-      images = folder / "image_embeddings.npy";
-      texts = folder / "text_embeddings.npy";
-    }
-  }
-  if (!synthetic) {
-    EmbeddingPairs result = read_pairs(images, texts);
-    run.print(fmt::format("{}: {} pairs of dimension {} from {} and {}", what, result.size(),
-                          result.dim(), images.string(), texts.string()));
-    LoadedPairs loaded = checked(run, std::move(result), images.string(), texts.string());
-    run.add_input("images", images);
-    run.add_input("texts", texts);
+  const bool own = !images_.empty();
+  const Coco500Files coco = own || generated_ > 0 ? Coco500Files{} : coco500_files();
+  if (!own && !coco.found()) {
+    LoadedPairs loaded{.pairs = generated_pairs(run, generated_)};
+    loaded.equal = equal_rows(loaded.pairs.images, loaded.pairs.texts, /*paired=*/true);
     return loaded;
   }
-  SyntheticPairsOptions options{.pairs = generated_ > 0 ? generated_ : kDefaultPairs,
-                                .seed = run.options().seed};
-  EmbeddingPairs result = synthetic_pairs(options);
-  run.print(fmt::format(
-      "SYNTHETIC pairs: {} of dimension {}, generated with seed {}{}", result.size(), result.dim(),
-      options.seed,
-      generated_ > 0 ? "" : " because no COCO-500 was found (script/fetch-data gets it)"));
-  const std::string origin = fmt::format("synthetic_pairs, seed {}", options.seed);
-  run.add_generated_input("images", result.images.view(), origin);
-  run.add_generated_input("texts", result.texts.view(), origin);
-  LoadedPairs loaded{.equal = equal_rows(result.images, result.texts, /*paired=*/true)};
-  loaded.pairs = std::move(result);
+  const std::filesystem::path images = own ? images_ : coco.images,
+                              texts = own ? texts_ : coco.texts;
+  EmbeddingPairs pairs = read_pairs(images, texts);
+  run.print(fmt::format("{}: {} pairs of dimension {} from {} and {}", own ? "Pairs" : "COCO-500",
+                        pairs.size(), pairs.dim(), images.string(), texts.string()));
+  LoadedPairs loaded = checked(run, std::move(pairs), images.string(), texts.string());
+  run.add_input("images", images);
+  run.add_input("texts", texts);
   return loaded;
 }
 

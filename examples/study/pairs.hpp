@@ -41,8 +41,12 @@ class PairSource {
   std::int64_t generated_ = 0;
 };
 
-/// The folder of a data set: $CLIPK_DATA/NAME where that variable is set, else data/NAME in the
-/// working directory, else in the source tree. Empty where it does not exist.
-std::filesystem::path data_folder(const std::string& name);
+/// @throws UsageError where one of these two options is given alone.
+void check_images_and_texts(const std::filesystem::path& images,
+                            const std::filesystem::path& texts);
+
+/// Pairs from a generator, entered in the manifest, with a line that says so.
+/// @param pairs how many; 0: as many as COCO-500 has, since that was not found
+EmbeddingPairs generated_pairs(Run& run, std::int64_t pairs);
 
 }  // namespace clipk::study
