@@ -5,7 +5,6 @@
 
 #include "clipk/core/context.hpp"
 #include "examples/cluster/cluster_files.hpp"
-#include "support/archive_parts.hpp"
 
 namespace clipk::test {
 namespace {
@@ -286,11 +285,8 @@ TEST_F(ClusterRefusesTest, CheckpointsThatLie) {
   const ProgramResult first = run(with(toy(), {"--checkpoint", c, "--out", path("first")}));
   ASSERT_EQ(first.status, 0) << first.err;
   const ArchiveParts whole = parts_of(read_bytes(c));
-  const auto refused = [&](const std::string& reason, auto&& change) {
-    ArchiveParts parts = whole;
-    for (ArchiveParts::Entry& entry : parts.entries) change(entry);
-    write_bytes(c, sealed(content_of(parts)));
-    expect_refused(kData, c + ": " + reason, {"--checkpoint", c});
+  const auto refused = [&](const std::string& reason, const auto& change) {
+    expect_refused_checkpoint(c, whole, reason, toy(), change);
   };
   using Entry = ArchiveParts::Entry;
   refused("expected a new line after each key, got none after '", [&](Entry& entry) {

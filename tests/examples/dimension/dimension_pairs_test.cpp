@@ -14,8 +14,8 @@ class DimensionPairsTest : public DimensionTest {
   void write_pairs(const std::string& prefix, const EmbeddingPairs& pairs,
                    const std::vector<std::int64_t>& images,
                    const std::vector<std::int64_t>& texts) const {
-    write_npy(path(prefix + "i.npy"), picked_rows(pairs.images, images));
-    write_npy(path(prefix + "t.npy"), picked_rows(pairs.texts, texts));
+    write_npy(path(prefix + "i.npy"), select_rows(pairs.images, images));
+    write_npy(path(prefix + "t.npy"), select_rows(pairs.texts, texts));
   }
   ProgramResult run_pca(const std::string& prefix, const std::vector<std::string>& more = {}) {
     const ProgramResult result = run(with(with(pca(prefix), more), {"--out", path("out")}));
@@ -96,7 +96,7 @@ TEST_F(DimensionPairsTest, RepeatedRowsAreNoted) {
           "of equal rows, so the others count as missed. 5 texts an image? Keep one of each");
   write_pairs(
       "same",
-      {picked_rows(pairs_.images, each_row(40, 1)), picked_rows(pairs_.images, each_row(40, 1))},
+      {select_rows(pairs_.images, each_row(40, 1)), select_rows(pairs_.images, each_row(40, 1))},
       each_row(40, 1), each_row(40, 1));
   EXPECT_HAS(run_pca("same").out, "40 of 40 rows equal their own row of ");
 }

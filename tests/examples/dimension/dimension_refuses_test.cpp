@@ -3,7 +3,6 @@
 
 #include "clipk/core/context.hpp"
 #include "examples/dimension/dimension_files.hpp"
-#include "support/archive_parts.hpp"
 
 namespace clipk::test {
 namespace {
@@ -143,13 +142,8 @@ TEST_F(RefusesTest, CheckpointsThatLie) {
   const ProgramResult first = run(with(toy(), {"--checkpoint", c, "--out", path("first")}));
   ASSERT_EQ(first.status, 0) << first.err;
   const ArchiveParts whole = parts_of(read_bytes(c));
-  const auto refused = [&](const std::string& reason, auto&& change) {
-    ArchiveParts parts = whole;
-    for (ArchiveParts::Entry& entry : parts.entries) change(entry);
-    const std::string bytes = sealed(content_of(parts));
-    write_bytes(c, bytes);
-    expect_refused(kData, c + ": " + reason, {"--checkpoint", c});
-    EXPECT_EQ(read_bytes(c), bytes);  // as it was
+  const auto refused = [&](const std::string& reason, const auto& change) {
+    expect_refused_checkpoint(c, whole, reason, toy(), change);
   };
   const auto of = [](const ArchiveParts::Entry& entry, const char* name) {
     return entry.name.ends_with(name);

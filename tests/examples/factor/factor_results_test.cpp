@@ -76,7 +76,7 @@ TEST_F(FactorStudyTest, ValuesKnownOfFewRowsAreLeftOutAndNearOnesStudied) {
 
 TEST_F(FactorStudyTest, EqualRowsStayOnOneSide) {
   // Eighty pictures, each twice.
-  write_npy(path("x.npy"), picked_rows(pictures(), [] {
+  write_npy(path("x.npy"), select_rows(pictures(), [] {
               std::vector<std::int64_t> rows;
               for (std::int64_t i = 0; i < kRows; ++i) rows.push_back(i % 80);
               return rows;

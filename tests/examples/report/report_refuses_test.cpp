@@ -35,7 +35,7 @@ TEST_F(ReportRefusesTest, TextsOfAnotherWidthOrCount) {
 
 TEST_F(ReportRefusesTest, LabelsOfAnotherCount) {
   write_npy(path("y.npy"), std::vector<std::int32_t>(kPairs + 1, 0));
-  expect_refused_run(kData, "expected 160 labels, one a pair, got 161",
+  expect_refused_run(kData, "expected 160 labels, one for every pair, got 161",
                      with(pairs(), {"--labels", path("y.npy")}));
 }
 

@@ -153,7 +153,7 @@ TEST_F(ReportResultsTest, RareClassesAreLeftOutOfAllSections) {
 
 TEST_F(ReportResultsTest, PairsThatDoNotMatchHaveNoSafeDimension) {
   const Matrix<float> texts = read_npy_matrix<float>(path("t.npy"));
-  write_npy(path("t.npy"), picked_rows(texts, Random(3).permutation(kPairs)));
+  write_npy(path("t.npy"), select_rows(texts, Random(3).permutation(kPairs)));
   run_quick("out", pairs());
   EXPECT_HAS(page("out"), "The pairs are not shown to match");
   EXPECT_HAS(page("out"), "cannot be told from these");
@@ -162,7 +162,7 @@ TEST_F(ReportResultsTest, PairsThatDoNotMatchHaveNoSafeDimension) {
 
 TEST_F(ReportResultsTest, RepeatedImagesAreNoted) {
   write_npy(path("i.npy"),
-            picked_rows(read_npy_matrix<float>(path("i.npy")), each_row(kPairs / 5, 5)));
+            select_rows(read_npy_matrix<float>(path("i.npy")), each_row(kPairs / 5, 5)));
   run_quick("out", pairs());
   EXPECT_HAS(page("out"), "The images: 128 of 160 rows equal an earlier one");
   EXPECT_HAS(page("out"), "5 texts an image? Keep one of each.");

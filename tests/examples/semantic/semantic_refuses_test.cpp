@@ -71,7 +71,7 @@ TEST_F(SemanticRefusesTest, Labels) {
   expect_refused(kData, "bad.npy: expected labels that images have, got 9",
                  {"--prompts", path("prompts.npy"), "--prompt-labels", path("bad.npy")});
   write_npy(path("bad.npy"), std::vector<std::int32_t>{0, 1, 2});
-  expect_refused(kData, "bad.npy: expected 4 labels, one a prompt, got 3",
+  expect_refused(kData, "bad.npy: expected 4 labels, one for every prompt, got 3",
                  {"--prompts", path("prompts.npy"), "--prompt-labels", path("bad.npy")});
 }
 

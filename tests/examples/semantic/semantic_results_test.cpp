@@ -229,7 +229,7 @@ TEST_F(SemanticStudyTest, EqualRowsStayInOneFold) {
   }
   Matrix<float> noise(40, kDim);
   for (float& value : noise.flat()) value = static_cast<float>(random.normal());
-  write_npy(path("i.npy"), picked_rows(noise, each_row(40, 5)));
+  write_npy(path("i.npy"), select_rows(noise, each_row(40, 5)));
   write_npy(path("y.npy"), labels);
   const ProgramResult result =
       run({"--images", path("i.npy"), "--texts", path("i.npy"), "--labels", path("y.npy"),
@@ -245,7 +245,7 @@ TEST_F(SemanticStudyTest, EqualRowsStayInOneFold) {
 TEST_F(SemanticStudyTest, OneTextAClassLeavesNoClassOutOfTheFolds) {
   std::vector<std::int64_t> themes;
   for (std::int64_t i = 0; i < kPairs; ++i) themes.push_back(i % kThemes);
-  write_npy(path("prompts.npy"), picked_rows(vectors(kThemes, 1), themes));
+  write_npy(path("prompts.npy"), select_rows(vectors(kThemes, 1), themes));
   const ProgramResult result =
       run(with(toy(), {"--texts", path("prompts.npy"), "--out", path("out")}));
   ASSERT_EQ(result.status, 0) << result.err;
@@ -264,7 +264,7 @@ TEST_F(SemanticStudyTest, ImagesOfAClassThatOneFoldHasAreNotCounted) {
   // All of the last theme are one image: no fold can learn it for another.
   std::vector<std::int64_t> rows;
   for (std::int64_t i = 0; i < kPairs; ++i) rows.push_back(i % kThemes == 3 ? 3 : i);
-  write_npy(path("few.npy"), picked_rows(vectors(kPairs, 0), rows));
+  write_npy(path("few.npy"), select_rows(vectors(kPairs, 0), rows));
   ASSERT_NO_FATAL_FAILURE(run_into("out", with(toy(), {"--images", path("few.npy")})));
   Json all = results("out");
   EXPECT_GT(all["classes"]["probe"]["estimate"], .9);
@@ -274,7 +274,7 @@ TEST_F(SemanticStudyTest, ImagesOfAClassThatOneFoldHasAreNotCounted) {
              "of 1 classes ('road') for 20 of 77 images");
   // Two images in all: nothing can be told.
   for (std::int64_t i = 0; i < kPairs; ++i) rows[static_cast<std::size_t>(i)] = i % kThemes;
-  write_npy(path("few.npy"), picked_rows(vectors(kPairs, 0), rows));
+  write_npy(path("few.npy"), select_rows(vectors(kPairs, 0), rows));
   ASSERT_NO_FATAL_FAILURE(run_into("none", with(toy(), {"--images", path("few.npy")})));
   all = results("none");
   EXPECT_FALSE(all["classes"].contains("probe"));
@@ -286,7 +286,7 @@ TEST_F(SemanticStudyTest, PairsThatDoNotMatchOrAreRepeatedAreNoted) {
   std::vector<std::int64_t> order(kPairs);
   std::iota(order.begin(), order.end(), 0);
   std::rotate(order.begin(), order.begin() + 1, order.end());
-  write_npy(path("shifted.npy"), picked_rows(vectors(kPairs, 1), order));
+  write_npy(path("shifted.npy"), select_rows(vectors(kPairs, 1), order));
   const auto run_with = [&](const std::string& images, const std::string& texts) {
     const ProgramResult result =
         run({"--images", path(images), "--texts", path(texts), "--permutations", "9", "--threads",
@@ -299,7 +299,7 @@ TEST_F(SemanticStudyTest, PairsThatDoNotMatchOrAreRepeatedAreNoted) {
   EXPECT_TRUE(results("out")["match"]["shown"]);
   EXPECT_HAS(run_with("images.npy", "shifted.npy"), "The pairs are not shown to match");
   EXPECT_FALSE(results("out")["match"]["shown"]);
-  write_npy(path("five.npy"), picked_rows(vectors(16, 0), each_row(16, 5)));
+  write_npy(path("five.npy"), select_rows(vectors(16, 0), each_row(16, 5)));
   EXPECT_HAS(
       run_with("five.npy", "texts.npy"),
       "64 of 80 rows equal an earlier one (row 1 is row 0); a query finds the first of equal "

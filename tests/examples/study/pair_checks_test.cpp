@@ -10,6 +10,7 @@
 
 #include "clipk/core/matrix.hpp"
 #include "clipk/core/random.hpp"
+#include "clipk/core/select_rows.hpp"
 #include "clipk/metrics/retrieval.hpp"
 #include "dimension/findings.hpp"
 #include "study/rare_classes.hpp"
@@ -42,11 +43,7 @@ Pairs noisy_pairs(std::int64_t n, double noise) {
 }
 PairMatch match_of_rows(const Pairs& pairs, const std::vector<std::int64_t>& order) {
   Context context = Context::cpu();
-  Matrix<float> texts(pairs.texts.rows(), pairs.texts.cols());
-  for (std::int64_t i = 0; i < texts.rows(); ++i) {
-    std::copy_n(pairs.texts.view().row(order[static_cast<std::size_t>(i)]), texts.cols(),
-                texts.view().row(i));
-  }
+  const Matrix<float> texts = select_rows(pairs.texts, order);
   const Retrieval found = retrieval(context, pairs.images, texts);
   return match_of(found.image_to_text.ranks, found.text_to_image.ranks);
 }

@@ -12,7 +12,7 @@
 
 #include "examples/study/child_program.hpp"
 #include "io/files.hpp"
-#include "support/error_of.hpp"
+#include "support/archive_parts.hpp"
 
 namespace clipk::test {
 
@@ -92,6 +92,22 @@ class StudyTest : public FileTest {
       std::filesystem::remove_all(path("out"));
     }
     EXPECT_EQ(names(""), before);
+  }
+  /// A run with a checkpoint whose entries were changed, and which was signed anew: it is refused
+  /// for this reason, and stays as it was.
+  /// @param whole the checkpoint as the study wrote it
+  template <class Change>
+  void expect_refused_checkpoint(const std::filesystem::path& file, const ArchiveParts& whole,
+                                 const std::string& reason,
+                                 const std::vector<std::string>& arguments,
+                                 const Change& change) const {
+    ArchiveParts parts = whole;
+    for (ArchiveParts::Entry& entry : parts.entries) change(entry);
+    const std::string bytes = sealed(content_of(parts));
+    write_bytes(file, bytes);
+    expect_refused_run(kData, file.string() + ": " + reason,
+                       with(arguments, {"--checkpoint", file.string()}));
+    EXPECT_EQ(read_bytes(file), bytes);
   }
   /// What a run leaves in a folder of a file system of its own, of 64 KiB or read-only; nothing
   /// where that cannot be mounted, which is for root alone.
