@@ -13,31 +13,33 @@ void add_options(CLI::App& app, DimensionArguments& arguments) {
   DimensionSettings& settings = arguments.settings;
   app.option_defaults()->group("The study");
   app.add_option("--dims", settings.dims,
-                 "Dimensions D' to try, as 64,32; left out: those of the default "
-                 "that the data has")
+                 "Dimensions to try, as 64,32; of the default those that the data has")
       ->delimiter(',')
       ->check(whole_number(1, 1 << 20));
   app.add_option("--methods", settings.methods,
-                 "Maps to try, as pca,isotonic: pca, random (projection), isometric (Neural MDS "
-                 "that keeps distances), isotonic (that keeps their order)")
+                 "Maps to try, as pca,isotonic: pca, random (random projection), isometric (Neural "
+                 "MDS that keeps distances), isotonic (Neural MDS that keeps their order)")
       ->delimiter(',')
       ->check(one_of({"pca", "random", "isometric", "isotonic"}));
   app.add_option("--quads", arguments.quads,
-                 "Quadruples an epoch of a fit to all pairs; 0 takes 1600 a pair, which is "
-                 "8,000,000 for 5000 pairs")
+                 "Quadruples per epoch of a fit to all pairs; 0: 1600 per pair, which is 8,000,000 "
+                 "for 5000 pairs")
       ->check(whole_number(0, std::int64_t{1} << 40));
   app.add_option("--quads-from", arguments.quads_from,
-                 "query: quadruples within one query; all: uniform over all pairs of pairs")
+                 "query: a quadruple compares two distances from one query; all: any two distances")
       ->check(one_of({"query", "all"}));
   app.add_option("--near", settings.near,
-                 "By query: the nearer pair is among the query's nearest so many")
+                 "With --quads-from query: the nearer one is among this many "
+                 "nearest neighbours of the query")
       ->check(whole_number(1, 128));
   app.add_option("--holdout", settings.holdout,
-                 "Share of the pairs that a split holds out; 0: none; left out: half, or none of "
-                 "too few pairs")
+                 "Share of the pairs that each split holds out; 0: none; by default half, or none "
+                 "where there are too few pairs")
       ->check(real_number(0, 0.9));
-  app.add_option("--splits", settings.splits, "Random splits")->check(whole_number(1, 1000));
-  app.add_option("--margin", settings.margin, "Loss of top-1 that would not matter")
+  app.add_option("--splits", settings.splits, "Number of random splits")
+      ->check(whole_number(1, 1000));
+  app.add_option("--margin", settings.margin,
+                 "Loss of top-1 accuracy that is acceptable, as a share")
       ->check(real_number(0, 1));
 }
 
@@ -47,8 +49,8 @@ void add_options(CLI::App& app, DimensionArguments& arguments) {
 int main(int argc, char** argv) {
   using namespace clipk::study;
   Program program("dimension_study",
-                  "How far can the dimension of paired embeddings fall before top-1 retrieval gets "
-                  "worse?",
+                  "How far can the dimension of paired embeddings fall before "
+                  "top-1 retrieval gets worse?",
                   {.epochs = 200});
   DimensionArguments arguments;
   add_options(program.app(), arguments);

@@ -21,7 +21,7 @@ namespace {
 void run_report(Run& run, const ReportData& data, const ReportSettings& settings) {
   check_charts();
   Page page{.title = fmt::format("What is in {}", data.name),
-            .subtitle = fmt::format("{} images with their texts, as vectors of {} numbers each.",
+            .subtitle = fmt::format("{} images with their texts, as vectors of {} dimensions.",
                                     data.pairs.size(), data.pairs.dim()),
             .notes = data.notes};
   if (const std::string few = few_rows_words(data.pairs.size()); !few.empty()) {
@@ -64,12 +64,14 @@ void run_report(Run& run, const ReportData& data, const ReportSettings& settings
 
 int main(int argc, char** argv) {
   using namespace clipk::study;
-  Program program(
-      "report", "All four studies on image-text pairs, and one page that tells what came out.", {});
+  Program program("report",
+                  "Runs all four studies on image-text pairs and writes their results to one page.",
+                  {});
   ReportSettings settings;
   program.app().option_defaults()->group("The report");
   program.app()
-      .add_option("--margin", settings.margin, "Loss of top-1 that would not matter")
+      .add_option("--margin", settings.margin,
+                  "Loss of top-1 accuracy that is acceptable, as a share")
       ->check(real_number(0, 1));
   const ReportSource source(program);
   return program.run(argc, argv, [&](Run& run) { run_report(run, source.load(run), settings); });

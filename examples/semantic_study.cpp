@@ -11,34 +11,37 @@ namespace {
 
 void add_options(CLI::App& app, SemanticSettings& settings) {
   app.option_defaults()->group("The study");
-  app.add_option("--show", settings.shown, "Texts and images in the cosine table")
+  app.add_option("--show", settings.shown, "Number of texts and of images in the cosine table")
       ->check(whole_number(2, 24));
   app.add_option("--rows", settings.rows,
-                 "The images in it, from 0, as 3,17,250; without it typical ones: those nearest to "
-                 "the centres of clusters")
+                 "Images in the cosine table, from 0, as 3,17,250; by default those nearest to the "
+                 "centres of clusters")
       ->delimiter(',')
       ->check(whole_number(0, INT64_MAX));
   app.add_option("--components", settings.spaces,
-                 "What features are correlated with beside the coordinates: pca, mds (isotonic "
-                 "Neural MDS), or a file of one row an image, as factor_study's interpreted.npy")
+                 "Components to correlate with texts and labels, beside the coordinates: pca, mds "
+                 "(isotonic Neural MDS), or a file with one row per image, such as "
+                 "factor_study's interpreted.npy")
       ->delimiter(',');
-  app.add_option("--count", settings.components, "Components of pca and mds")
+  app.add_option("--count", settings.components, "Number of components of pca and mds")
       ->check(whole_number(1, 1 << 16));
-  app.add_flag("--spearman", settings.by_rank, "Correlation of ranks in place of values");
+  app.add_flag("--spearman", settings.by_rank, "Spearman's rank correlation in place of Pearson's");
   app.add_option("--false-discovery", settings.false_discovery,
-                 "Share of false ones among the correlations that count")
+                 "False discovery rate of the correlations that are called significant")
       ->check(real_number(1e-12, 1));
   app.add_option("--clusters", settings.clusters,
-                 "Clusters of the images to name; 0: as many as are stable")
+                 "Number of clusters of the images; 0: the most stable one")
       ->check(whole_number(0, 1'000'000));
   app.add_option("--permutations", settings.permutations,
-                 "Of the labels, behind the p-value of a cluster's name")
+                 "Permutations of the labels for the p-value of a cluster's name")
       ->check(whole_number(0, 1'000'000));
-  app.add_option("--neighbours", settings.neighbours, "Of hub statistics and CSLS")
+  app.add_option("--neighbours", settings.neighbours,
+                 "Neighbours that hub statistics and CSLS look at")
       ->check(whole_number(1, 120));
-  app.add_option("--beta", settings.beta, "Of Sinkhorn: exp(beta cosine)")
+  app.add_option("--beta", settings.beta, "Inverse temperature of Sinkhorn: exp(beta * cosine)")
       ->check(real_number(1e-3, 1e4));
-  app.add_option("--folds", settings.folds, "Of the probe")->check(whole_number(2, 100));
+  app.add_option("--folds", settings.folds, "Folds of the cross-validation")
+      ->check(whole_number(2, 100));
 }
 
 }  // namespace

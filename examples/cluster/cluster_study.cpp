@@ -63,7 +63,7 @@ void check_data(const LabelledRows& data, const ClusterArguments& arguments) {
   const std::int64_t n = data.rows.rows();
   const std::int64_t k = arguments.settings.k;
   if (k == 1) throw UsageError("--k: expected at least 2 clusters, got 1");
-  if (k > n) throw Error(fmt::format("--k: expected at most {}, one a row, got {}", n, k));
+  if (k > n) throw Error(fmt::format("--k: expected at most {}, one per row, got {}", n, k));
   if (arguments.pca > std::min(n, data.rows.cols())) {
     throw Error(fmt::format("--pca: expected at most {}, got {}", std::min(n, data.rows.cols()),
                             arguments.pca));
@@ -72,8 +72,8 @@ void check_data(const LabelledRows& data, const ClusterArguments& arguments) {
   const std::int64_t distinct = distinct_rows(data.rows, least);
   if (distinct < 2) throw Error(fmt::format("expected rows that differ, got {} equal rows", n));
   if (distinct < least) {
-    throw Error(
-        fmt::format("expected at least {} distinct rows, one a cluster, got {}", least, distinct));
+    throw Error(fmt::format("expected at least {} distinct rows, one per cluster, got {}", least,
+                            distinct));
   }
   const std::int64_t mapped = rows_on_map(n, arguments);
   if (mapped > 0 && arguments.perplexity_chosen &&
@@ -104,7 +104,7 @@ void settle_map(Run& run, const LabelledRows& data, ClusterArguments& arguments)
   if (mapped == 0 || arguments.perplexity_chosen || arguments.perplexity <= most) return;
   if (most < 1) {
     arguments.tsne_rows = 0;
-    run.print(fmt::format("Note: no map: t-SNE takes 4 rows, and there are {}", mapped));
+    run.print(fmt::format("Note: no map: t-SNE needs at least 4 rows, got {}", mapped));
     return;
   }
   run.print(
@@ -121,8 +121,9 @@ void settle_scaling(Run& run, const LabelledRows& data, ClusterArguments& argume
                                     [](const std::string& method) { return method != "kmeans"; });
   if (!networks || arguments.scaling_chosen || columns > kFewColumns) return;
   arguments.scaling = "none";
-  run.print(fmt::format("Note: --scaling none: standardized rows of {} {} would lose most of them",
-                        columns, columns == 1 ? "value" : "values"));
+  run.print(fmt::format(
+      "Note: --scaling none: standardizing rows of {} {} would lose most of what they tell",
+      columns, columns == 1 ? "value" : "values"));
 }
 
 // The networks' settings, from the options.
@@ -254,8 +255,9 @@ class ClusterStudy {
       for (const ClusterCandidate& candidate : choice.candidates) {
         found_.candidates.emplace_back(candidate.k, candidate.stability.mean);
       }
-      run_.print(fmt::format("k = {}: the largest number of clusters that is as stable as any",
-                             settings.k));
+      run_.print(
+          fmt::format("k = {}: the largest number of clusters that is about as stable as the best",
+                      settings.k));
     }
   }
 

@@ -9,9 +9,12 @@
 
 #include "cluster/pictures.hpp"
 #include "study/table.hpp"
+#include "study/text.hpp"
 
 namespace clipk::study {
 namespace {
+
+constexpr std::size_t kColumns = 100;  // of a line for the terminal
 
 Json number(const std::optional<double>& value) {
   return value ? Json(*value) : Json();
@@ -114,11 +117,14 @@ void print_table(Run& run, const LabelledRows& data, const ClusterFindings& foun
     table.add(cells);
   }
   run.print(table.text());
-  run.print(fmt::format(
-      "{}Stability: mean ARI between two seeds. Inertia: about the means of the rows' clusters.",
+  const std::string left_out =
       found.missing_labels > 0 ? fmt::format("{} rows without a label are left out of the scores. ",
                                              found.missing_labels)
-                               : ""));
+                               : "";
+  run.print(wrapped(left_out +
+                        "Stability: mean adjusted Rand index (ARI) between two seeds. Inertia: "
+                        "squared distances of the rows to the means of their clusters.",
+                    kColumns));
 }
 
 void add_fits(Run& run, const std::vector<ScoredFit>& fits) {

@@ -154,8 +154,8 @@ std::string cannot_be_safe(const DimensionFindings& found) {
   // Five margins, but of a large margin halfway from it to all.
   if (level < std::min(kLeastLevel * found.margin, (1 + found.margin) / 2)) {
     return fmt::format(
-        "Even with all numbers only {:.1f} % find their partner, so a loss of {} would be no small "
-        "one, and no dimension is called safe.",
+        "Even with all dimensions only {:.1f} % find their partner, so a loss of {} would not be "
+        "small, and no dimension is called safe.",
         100 * level, points(found.margin));
   }
   return "";

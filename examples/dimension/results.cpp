@@ -74,15 +74,19 @@ void print_figures(Run& run, const DimensionFindings& found) {
     table.add(cells);
   }
   run.print(table.text());
+  run.print(
+      "i2t, t2i: images that find their own text first, and texts their image; new: share among "
+      "held-out pairs.\nKendall distance: share of distances between images whose order is "
+      "reversed, (1 - Kendall's tau) / 2;\n0: same order, 0.5: chance.");
   if (is_estimated(found)) {
-    run.print(fmt::format("Above {} pairs the Kendall distance is estimated, from {} quadruples.",
+    run.print(fmt::format("Above {} pairs the Kendall distance is estimated from {} quadruples.",
                           kMostRowsOrdered, kSampledOrders));
   }
 }
 
 void print_smallest(Run& run, const DimensionFindings& found) {
   run.print(fmt::format(
-      "Smallest dimension whose 95 % interval of the change of top-1 stays above -{:g}:",
+      "\nSmallest dimension whose 95 % interval of the change of top-1 accuracy stays above -{:g}:",
       found.margin));
   std::vector<std::string> head{"method", "i2t", "t2i"};
   if (found.splits > 0) head.insert(head.end(), {"new i2t", "new t2i"});

@@ -79,15 +79,15 @@ FactorSource::FactorSource(Program& program) {
   CLI::Option* data =
       app.add_option("--data", data_,
                      "generated (images of known factors), fashion-mnist (test images by class) or "
-                     "coco500 (CLIP vectors by words of their captions)")
+                     "coco500 (CLIP embeddings by words of their captions)")
           ->check(one_of({"generated", "fashion-mnist", "coco500"}));
-  CLI::Option* generated = app.add_option("--generated", generated_, "Images to generate")
+  CLI::Option* generated = app.add_option("--generated", generated_, "Number of images to generate")
                                ->check(whole_number(10, 10'000'000));
   CLI::Option* images = app.add_option("--images", images_,
                                        "Pictures (n, values): .npy, .npz or .safetensors "
                                        "(FILE:NAME of several), or IDX images (also .gz)");
   app.add_option("--image-shape", shape_,
-                 "Of --images as HxW or HxWx3; without it square pictures are recognised")
+                 "Shape of --images as HxW or HxWx3; square pictures are recognised without it")
       ->needs(images);
   CLI::Option* embeddings = app.add_option(
       "--embeddings", embeddings_,
@@ -95,18 +95,18 @@ FactorSource::FactorSource(Program& program) {
       "clip-retrieval folder");
   CLI::Option* attributes = app.add_option(
       "--attributes", attributes_,
-      "What is known of every row: CSV with a column a factor (also by semicolons or tabs), or "
-      "labels as .npy, .npz, .safetensors or IDX");
+      "What is known of every row: CSV with one column per factor (also separated by semicolons "
+      "or tabs), or labels as .npy, .npz, .safetensors or IDX");
   app.add_option("--label-names", names_, "Text file: line i is the name of label i, from 0")
       ->needs(attributes);
-  app.add_option("--texts", texts_, "Text vectors beside --embeddings, row i is image i's")
+  app.add_option("--texts", texts_, "Text vectors beside --embeddings; row i belongs to image i")
       ->needs(embeddings);
   CLI::Option* captions =
       app.add_option("--captions", captions_, "Text file: line i is the caption of image i")
           ->needs(embeddings);
   CLI::Option* words =
       app.add_option("--words", words_,
-                     "Factors by words of the captions, a line each: animal: cat|kitten, dog")
+                     "Factors by words of the captions, one per line: animal: cat|kitten, dog")
           ->needs(captions);
   data->excludes(images)->excludes(embeddings);
   generated->excludes(images)->excludes(embeddings);

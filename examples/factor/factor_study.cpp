@@ -48,7 +48,7 @@ void settle(FactorArguments& arguments, const Options& options, const FactorData
         std::max({stage.latent, std::int64_t{2}, static_cast<std::int64_t>(data.factors.size())});
     stage.latent = std::min(stage.latent, data.rows.cols());
     if (stage.latent < 2) {
-      throw Error("expected rows of at least 2 values, which can be told apart, got 1");
+      throw Error("expected rows of at least 2 values, got 1");
     }
   }
   if (stage.latent < 2) {
@@ -77,7 +77,7 @@ void settle(FactorArguments& arguments, const Options& options, const FactorData
   }
   if (!arguments.iin.sizes.empty()) {
     if (arguments.iin.sizes.size() != data.factors.size()) {
-      throw UsageError(fmt::format("--block-sizes: expected {} sizes, one a factor, got {}",
+      throw UsageError(fmt::format("--block-sizes: expected {} sizes, one per factor, got {}",
                                    data.factors.size(), arguments.iin.sizes.size()));
     }
     std::int64_t sum = 0;

@@ -22,7 +22,7 @@ EditPicture sweep_picture(Context& context, const FactorModels& models) {
   const std::int64_t rows = std::min(kSweptRows, models.held_out_codes.rows());
   const MatrixView<const float> codes = models.held_out_codes.view().row_range(0, rows);
   std::vector<Matrix<float>>& decoded = picture.decoded;
-  PictureGrid grid{.title = "One component of T(z) at a time, turned back and decoded",
+  PictureGrid grid{.title = "One component of T(z) changed at a time, inverted and decoded",
                    .note = "",
                    .shape = models.data->shape,
                    .widest = 3000};
@@ -112,7 +112,7 @@ EditPicture swap_picture(Context& context, const FactorModels& models) {
 }
 
 Heatmap leakage_picture(const FactorModels& models) {
-  HeatmapPanel panel{.title = "", .x_label = "factor", .y_label = "read from block"};
+  HeatmapPanel panel{.title = "", .x_label = "factor", .y_label = "predicted from block"};
   const std::size_t factors = models.data->factors.size();
   const std::size_t shown = std::min(factors, kHeatmapLines - 2);  // the residual, and chance
   for (std::size_t f = 0; f < shown; ++f) panel.columns.push_back(models.iin->blocks()[f].name);
@@ -154,13 +154,13 @@ Figure training_picture(const FactorModels& models) {
   if (const std::vector<double> losses = models.stage->losses(); losses.size() > 1) {
     figure.panels.push_back({.title = "first stage",
                              .x_label = "epoch",
-                             .y_label = "a row",
+                             .y_label = "per row",
                              .series = {curve("first stage", losses)}});
   }
   if (models.iin->losses().size() > 1) {
     figure.panels.push_back({.title = "interpretation",
                              .x_label = "epoch",
-                             .y_label = "a pair",
+                             .y_label = "per two rows",
                              .series = {curve("interpretation", models.iin->losses())}});
   }
   return figure;

@@ -33,12 +33,11 @@ void print_table(Run& run, const FlowDiagnostics& flow, const FactorFindings& fo
   }
   run.print(table.text());
   run.print(fmt::format(
-      "Own block, leak: how well the factor is read from its block, and above chance from any "
-      "other."
-      "\nEdits: the block of a held-out row is taken from another one; a judge reads the decoded "
-      "result.\nHeld-out NLL {:.2f} nats a row (full-covariance Gaussian {:.2f}); round trip "
-      "{:.1e} "
-      "(double {:.1e}); log-determinant off by {:.1e} relative (double)",
+      "Own block: how well the factor is predicted from its own block; leak: above chance from any "
+      "other block.\nEdits: a held-out row gets the block of another row; a separate network "
+      "predicts the factors of the decoded result.\nHeld-out NLL {:.2f} nats per row "
+      "(full-covariance Gaussian {:.2f}); round trip {:.1e} (float64 {:.1e}); relative error of "
+      "the log-determinant {:.1e} (float64)",
       flow.nll, flow.nll_gaussian, flow.round_trip_max, flow.round_trip_max_double,
       flow.logdet_error));
 }

@@ -86,8 +86,8 @@ ReportSource::ReportSource(Program& program) : program_(program), pairs_(program
   CLI::App& app = program.app();
   app.option_defaults()->group("What is known of the pairs");
   app.add_option("--captions", captions_, "Text file: line i is what text i says");
-  CLI::Option* labels = app.add_option(
-      "--labels", labels_, "The class of every image, whole numbers; negative: not known");
+  CLI::Option* labels = app.add_option("--labels", labels_,
+                                       "Class of every image as a whole number; negative: unknown");
   app.add_option("--label-names", names_, "Text file: line i is the name of label i, from 0")
       ->needs(labels);
 }

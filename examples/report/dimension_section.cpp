@@ -35,7 +35,7 @@ Figure page_figure(const DimensionFindings& found, bool held_out) {
     Panel panel = dimension_panel(found, held_out, image_query);
     const double level = panel.levels.front().y;
     panel.title = image_query ? "image to text" : "text to image";
-    panel.x_label = "numbers a vector";
+    panel.x_label = "dimensions";
     panel.y_label = "partner found first";
     panel.levels = {
         {fmt::format("all {}", found.dim), level},
@@ -52,7 +52,7 @@ PageTable dimension_table(const DimensionFindings& found, bool held_out) {
               ? "Change of the share that finds its partner first, in "
                 "points: pairs the map has not seen"
               : "Change of the share that finds its partner first, in points: the fitted pairs",
-      .head = {"map", "numbers", "image to text", "95 % interval", "text to image",
+      .head = {"map", "dimensions", "image to text", "95 % interval", "text to image",
                "95 % interval"}};
   const auto bounds = [](const Interval& interval) {
     return fmt::format("{} to {}", signed_text(100 * interval.low),
@@ -73,7 +73,7 @@ PageSection dimension_section(Run& run, const ReportData& data, const ReportSett
   PageSection section{.id = "dimension",
                       .title = "How small can the vectors be?",
                       .question =
-                          "Vectors with fewer numbers take less room and are searched "
+                          "Vectors with fewer dimensions take less memory and are searched "
                           "faster. How few are enough for an image to find its own text, "
                           "and a text its image, as often as before?"};
   const std::int64_t all = data.pairs.size();
@@ -86,7 +86,7 @@ PageSection dimension_section(Run& run, const ReportData& data, const ReportSett
   DimensionArguments arguments;
   arguments.settings.dims = dims_below(data.pairs.dim());
   if (arguments.settings.dims.empty()) {
-    say_left_out("vectors of one number cannot be made smaller", section);
+    say_left_out("vectors of one dimension cannot be made smaller", section);
     return section;
   }
   arguments.dims_chosen = true;
@@ -106,9 +106,9 @@ PageSection dimension_section(Run& run, const ReportData& data, const ReportSett
   }
   if (!train) {
     section.caveats.push_back(fmt::format(
-        "Above {} pairs only principal components are tried here. The program dimension_study "
-        "also trains networks, which keep more of the pairs they are fitted to; whether they do of "
-        "new ones, it tells.",
+        "Above {} pairs only principal components are tried here. The program dimension_study also "
+        "trains networks, which keep more of the pairs they are fitted to, and measures whether "
+        "they do so for new ones.",
         kMostTrained));
   }
   for (const bool held_out : {true, false}) {
@@ -122,14 +122,13 @@ PageSection dimension_section(Run& run, const ReportData& data, const ReportSett
         {.png = std::move(png),
          .alt = fmt::format(
              "Two charts, image to text and text to image: share of {} that find their partner "
-             "first, by numbers a vector from {} to {}, for each map, with 95 % "
-             "bands around each line and dashed lines at the share with all {} numbers and at {:g} "
-             "points less.",
+             "first, by dimensions from {} to {}, for each map, with 95 % bands around each line "
+             "and dashed lines at the share with all {} dimensions and at {:g} points less.",
              held_out ? "new pairs" : "the fitted pairs", arguments.settings.dims.back(),
              arguments.settings.dims.front(), found.dim, 100 * found.margin),
          .caption = held_out ? "Pairs that the maps have not seen. Bands: 95 % intervals of the "
-                               "change against all numbers. Safe is a band that lies above the "
-                               "lower dashed line as a whole."
+                               "change against all dimensions. A dimension is safe where its "
+                               "whole band lies above the lower dashed line."
                              : "The pairs that the maps were fitted to."});
   }
   section.tables.push_back(dimension_table(found, found.splits > 0));

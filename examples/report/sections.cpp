@@ -48,7 +48,7 @@ Matrix<float> copy_of(const Matrix<float>& rows) {
   return Matrix<float>::copy_of(host, rows);
 }
 
-// The leading two numbers of the factor's block, and two of the others, coloured by class.
+// The leading two dimensions of the factor's block, and two of the others, coloured by class.
 void add_factor_pictures(const FactorFindings& found, const Factor& factor, PageSection& section) {
   const FactorFinding& first = found.factors.front();
   const std::int64_t n = found.interpreted.rows();
@@ -69,13 +69,13 @@ void add_factor_pictures(const FactorFindings& found, const Factor& factor, Page
          .caption = {},
          .half = true});
   };
-  add(first.first, first.block_size, "the first two of the factor's own numbers");
+  add(first.first, first.block_size, "the first two of the factor's own dimensions");
   add(found.latent - found.residual_size, found.residual_size,
-      "the first two of the other numbers");
+      "the first two of the other dimensions");
   if (section.pictures.empty()) return;
   section.pictures.back().caption =
-      "Every point is an image, those that the network was fitted to among them. In a factor's own "
-      "numbers its classes should lie apart, in the others on top of each other.";
+      "Every point is an image, including those that the network was fitted to. In a factor's own "
+      "dimensions its classes should lie apart, in the others on top of each other.";
 }
 
 // How far apart the classes are that the labels give.
@@ -121,16 +121,15 @@ PageSection cluster_section(Run& run, const ReportData& data) {
   PageSection section{.id = "clusters",
                       .title = "What groups do the images form?",
                       .question =
-                          "Images are split into groups by their vectors alone. Would "
-                          "another try find the same groups, and what do the texts call "
-                          "them?"};
+                          "Images are clustered by their vectors alone. Would another run "
+                          "find the same clusters, and which texts describe them?"};
   const std::int64_t n = data.pairs.size();
   const std::int64_t distinct = distinct_rows(data.pairs.images, n);
   const bool labels = data.labels.has_value();
   const auto classes =
       labels ? static_cast<std::int64_t>(data.labels->class_names.size()) : std::int64_t{0};
   if (distinct < std::max(kFewestClustered, 2 * classes)) {
-    say_left_out(fmt::format("clusters take {} different images, and there are {}",
+    say_left_out(fmt::format("clusters need at least {} different images, got {}",
                              std::max(kFewestClustered, 2 * classes), distinct),
                  section);
     return section;
@@ -180,14 +179,14 @@ PageSection factor_section(Run& run, const ReportData& data) {
   PageSection section{.id = "factors",
                       .title = "What separates the images, and can it be changed alone?",
                       .question =
-                          "Can what is known of an image (its label, or else what its text "
-                          "is about) be gathered in a few numbers of their own, read from "
+                          "Can what is known of an image (its label, or else the topic of its "
+                          "text) be encoded in a few dimensions of its own, predicted from "
                           "them, and exchanged while the rest stays?"};
   const std::int64_t n = data.pairs.size();
   if (n < kFewestFactored || data.pairs.dim() < 2) {
     say_left_out(n < kFewestFactored
-                     ? fmt::format("this takes {} pairs, and there are {}", kFewestFactored, n)
-                     : "vectors of one number have nothing to take apart",
+                     ? fmt::format("this needs at least {} pairs, got {}", kFewestFactored, n)
+                     : "vectors of one dimension cannot be separated",
                  section);
     return section;
   }
@@ -201,9 +200,9 @@ PageSection factor_section(Run& run, const ReportData& data) {
     drop_rare_classes(factor, kFewestOfClass);
   }
   if (factor.class_names.size() < 2) {
-    say_left_out(fmt::format("this takes two classes of at least {} images, and there are fewer",
-                             kFewestOfClass),
-                 section);
+    say_left_out(
+        fmt::format("this needs two classes of at least {} images, got fewer", kFewestOfClass),
+        section);
     return section;
   }
   FactorData rows;
@@ -215,16 +214,16 @@ PageSection factor_section(Run& run, const ReportData& data) {
   Run& part = run.part("factors");
   const FactorFindings found = run_factor_study(part, rows, FactorArguments());
   say_factors(found, labels, section);
-  run.attempt("the charts of a factor's numbers",
+  run.attempt("the charts of a factor's dimensions",
               [&] { add_factor_pictures(found, rows.factors.front(), section); });
   const FactorFinding& first = found.factors.front();
-  PageTable table{.caption = "How often the class is read right in new images",
-                  .head = {"read from", "numbers", "right"}};
+  PageTable table{.caption = "Accuracy of predicting the class of new images",
+                  .head = {"predicted from", "dimensions", "accuracy"}};
   table.rows.push_back(
-      {"its own numbers", std::to_string(first.block_size), percent_text(first.own_block)});
+      {"its own dimensions", std::to_string(first.block_size), percent_text(first.own_block)});
   table.rows.push_back(
-      {"the other numbers", std::to_string(found.residual_size), percent_text(found.residual)});
-  table.rows.push_back({"none: always the commonest class", "0", percent_text(first.chance)});
+      {"the other dimensions", std::to_string(found.residual_size), percent_text(found.residual)});
+  table.rows.push_back({"none: always the most common class", "0", percent_text(first.chance)});
   section.tables.push_back(std::move(table));
   return section;
 }
@@ -233,9 +232,8 @@ PageSection semantic_section(Run& run, const ReportData& data) {
   PageSection section{.id = "meaning",
                       .title = "What do the vectors mean?",
                       .question =
-                          "The texts can be read, so they can be asked: how near is an image "
-                          "to its own text and to others, and which texts go with which "
-                          "direction of the space?"};
+                          "How near is an image to its own text and to others, and which texts "
+                          "correlate with which direction of the space?"};
   SemanticData semantic;
   semantic.images = copy_of(data.pairs.images);
   semantic.texts = copy_of(data.pairs.texts);
@@ -257,19 +255,20 @@ PageSection semantic_section(Run& run, const ReportData& data) {
                   "framed where it is among these.",
                   found.table.texts.size(), found.table.images.size(), found.images),
       fmt::format(
-          "Cosines of texts (down) with images (across), of typical images. Compare along a "
-          "row. A frame is around a text's best image of all {}; a row without one has its "
-          "best image elsewhere.",
+          "Cosines of texts (down) with images (across), of typical images. Compare along a row. A "
+          "frame is around a text's best image of all {}; a row without one has "
+          "its best image elsewhere.",
           found.images));
   add("correlation.png",
       "Table of correlations of labels and texts with the leading principal components.",
-      "Correlations of labels and texts with principal components; a number stands where it is "
-      "beyond chance.");
+      "Correlations of labels and texts with principal components; a number is shown where it is "
+      "significant.");
   for (const SpaceFindings& space : found.spaces) {
     if (space.name != "pca" || space.meanings.empty()) continue;
-    PageTable table{.caption = "What the two ends of each principal component look like, by text",
-                    .head = {"component", "one end", "other end", "r", "r"},
-                    .texts = 3};
+    PageTable table{
+        .caption = "The two ends of each principal component, by the texts that correlate most",
+        .head = {"component", "one end", "other end", "r", "r"},
+        .texts = 3};
     for (std::size_t c = 0; c < std::min<std::size_t>(space.meanings.size(), 8); ++c) {
       const Component& component = space.meanings[c];
       table.rows.push_back({std::to_string(c), shortened(component.low_text, kTextWidth),

@@ -41,14 +41,14 @@ void say_gap(const SemanticFindings& found, PageSection& section) {
   const std::string sure = interval_text(paired.low, paired.high, 3);
   section.found.push_back(fmt::format(
       "An image and its own text have a cosine of {} on average ({}), an image and any other text "
-      "{}. The middle of the images and the middle of the texts lie {} apart ({}). {}.",
+      "{}. The mean of the images and the mean of the texts lie {} apart ({}). {}.",
       plain_text(paired.value, 3), sure, plain_text(other, 3),
       plain_text(found.gap_distance.value, 3),
       interval_text(found.gap_distance.low, found.gap_distance.high, 3),
-      nearer ? "So a cosine means something beside other cosines, not by itself"
+      nearer ? "So a cosine has a meaning only in comparison with other cosines"
       : found.match.shown
-          ? "So it is not shown that a pair is nearer than any two: images and texts "
-            "may not match"
+          ? "So it is not shown that an image is nearer to its own text than to others: "
+            "images and texts may not match"
           : mismatch_words(found.match)));
   section.key = {fmt::format("{} against {}", plain_text(paired.value, 2), plain_text(other, 2)),
                  "mean cosine of a pair, and of an image with any other text", "Of pairs: " + sure};
@@ -61,8 +61,9 @@ void say_gap(const SemanticFindings& found, PageSection& section) {
 void say_hubs(const SemanticFindings& found, PageSection& section) {
   if (!found.hubs) return;
   section.found.push_back(fmt::format(
-      "Some are hubs, near to very many: one text is among the nearest of {} images, one image "
-      "among those of {} texts, while {} of the texts and {} of the images are among nobody's.",
+      "Some are hubs, near to very many others: one text is among the nearest of {} images, one "
+      "image among those of {} texts, while {} of the texts and {} of the images are among the "
+      "nearest of none.",
       found.hubs->most_text, found.hubs->most_image, percent_text(found.hubs->never_text, 0),
       percent_text(found.hubs->never_image, 0)));
 }
@@ -72,9 +73,8 @@ void say_correction(const SemanticFindings& found, PageSection& section) {
   if (best == nullptr) return;
   const bool helps = best->i2t_change.low > 0 && best->t2i_change.low > 0;
   section.found.push_back(fmt::format(
-      "Taking from each candidate what it gives to everybody ({}, learnt from other queries) "
-      "changes the share of images that find their own text first by {}, and of texts that find "
-      "their image by {}{}.",
+      "Correcting for hubs ({}, estimated from other queries) changes the share of images that "
+      "find their own text first by {}, and of texts that find their image by {}{}.",
       best->method == "csls_bank" ? "CSLS" : "Sinkhorn", change_text(best->i2t_change),
       change_text(best->t2i_change),
       helps ? "" : ". That it helps in both directions is not shown"));
@@ -94,13 +94,13 @@ void say_components(const SemanticFindings& found, bool captions, PageSection& s
       pca->strongest.begin(), pca->strongest.end(),
       [](const Association& a, const Association& b) { return std::abs(a.r) < std::abs(b.r); });
   section.found.push_back(fmt::format(
-      "Of all pairs of a feature and one of the {} leading principal components, {} are "
-      "correlated beyond chance (at most 5 in 100 of these falsely). The strongest: component {} "
+      "Of all correlations of a text or label with one of the {} leading principal components, {} "
+      "are significant (false discovery rate at most 5 %). The strongest: component {} "
       "with {} \u201c{}\u201d, r = {} (95 % interval {} to {}).{}",
       pca->components, pca->significant, strongest.component,
       strongest.text ? "the text" : "the label", shortened(strongest.feature, kTextWidth),
       signed_text(strongest.r, 2), signed_text(strongest.low, 2), signed_text(strongest.high, 2),
-      captions ? "" : " Without captions texts have numbers only."));
+      captions ? "" : " Without captions the texts are only numbered."));
 }
 
 void say_classes(const SemanticFindings& found, PageSection& section) {
@@ -108,12 +108,14 @@ void say_classes(const SemanticFindings& found, PageSection& section) {
   const ClassFindings& classes = *found.classes;
   if (!classes.probe) return;
   section.found.push_back(fmt::format(
-      "The {} classes of the labels are told apart in {} of {} images (95 % interval {} to {}) by "
-      "logistic regression on other images; always naming the commonest would be right in {}.{}",
+      "Logistic regression, trained on other images, predicts the {} classes of the labels "
+      "correctly for {} of {} images (95 % interval {} to {}); always predicting the most common "
+      "class would be correct for {}.{}",
       classes.classes, percent_text(classes.probe->estimate), classes.rows,
       percent_text(classes.probe->low), percent_text(classes.probe->high),
       percent_text(classes.chance),
-      classes.probe->low > classes.chance ? "" : " So it is not shown that they can be told."));
+      classes.probe->low > classes.chance ? ""
+                                          : " So it is not shown that they can be predicted."));
 }
 
 }  // namespace
@@ -126,16 +128,17 @@ void say_semantic(const SemanticFindings& found, bool captions, PageSection& sec
   say_classes(found, section);
   if (section.summary.empty()) section.summary = "What the vectors mean could not be measured.";
   section.caveats.emplace_back(
-      "A text's cosine is a sum over coordinates, so it goes with many of them by construction. "
-      "Look at how large a correlation is, not at how many there are. The strongest was picked as "
-      "the largest of many, which its interval does not know: expect less of it in new data.");
+      "A text's cosine is a sum over coordinates, so it correlates with many of them by "
+      "construction. Look at how large a correlation is, not at how many there are. The strongest "
+      "is the largest of many, which its interval does not account for: expect a "
+      "smaller one in new data.");
   section.caveats.emplace_back(
-      "Captions say what people mention. What holds images together without being mentioned has "
-      "no name here.");
+      "Captions say what people mention. What images have in common without being "
+      "mentioned has no name here.");
   if (found.classes) {
     section.caveats.emplace_back(
-        "Labels that were made from the captions are easy for the captions; a figure for them is "
-        "then an upper bound.");
+        "Labels that were derived from the captions are easy to predict from them; such a figure "
+        "is an upper bound.");
   }
 }
 

@@ -24,6 +24,9 @@ std::string plain_text(double value, int digits);
 /// "-0.2 points (95 % interval -3.0 to +2.6)", of shares.
 std::string change_text(const Interval& change);
 
+/// "1 dimension", "7 dimensions".
+std::string dimensions(std::int64_t count);
+
 /// Rows below which intervals are too wide to tell much.
 inline constexpr std::int64_t kFewRowsForReport = 100;
 /// "Only 40 pairs: ..." or nothing.

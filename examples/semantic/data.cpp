@@ -31,27 +31,27 @@ SemanticSource::SemanticSource(Program& program) {
       "Images and texts; without these COCO-500 (script/fetch-data), else synthetic pairs");
   CLI::Option* images = app.add_option("--images", images_, "Image vectors of shape (n, d)");
   CLI::Option* texts = app.add_option(
-      "--texts", texts_, "Text vectors of shape (m, d); where m is n, text i is image i's");
-  app.add_flag("--unpaired", unpaired_, "Texts are no partners of the images even where m is n")
+      "--texts", texts_, "Text vectors of shape (m, d); if m is n, text i belongs to image i");
+  app.add_flag("--unpaired", unpaired_, "Texts do not belong to the images even if m is n")
       ->needs(texts);
   app.add_option("--captions", captions_, "Text file: line i is what text i says")->needs(texts);
   CLI::Option* labels =
-      app.add_option("--labels", labels_, "Class of every image, -1 for none: .npy or IDX")
+      app.add_option("--labels", labels_, "Class of every image, -1 if unknown: .npy or IDX")
           ->needs(images);
   app.add_option("--label-names", names_, "Text file: line i is the name of label i, from 0")
       ->needs(labels);
   app.add_option("--attributes", attributes_,
-                 "What is known of every image: CSV with a column a feature (also by semicolons or "
-                 "tabs), or classes as --labels")
+                 "What is known of every image: CSV with one column per feature (also separated by "
+                 "semicolons or tabs), or classes as --labels")
       ->needs(images)
       ->excludes(labels);
   CLI::Option* prompts = app.add_option(
       "--prompts", prompts_, "Zero-shot: vectors of prompts for the classes of the labels");
   CLI::Option* prompt_labels =
-      app.add_option("--prompt-labels", prompt_labels_, "The label that each prompt speaks of");
+      app.add_option("--prompt-labels", prompt_labels_, "The label that each prompt describes");
   prompts->needs(prompt_labels)->needs(labels);
   prompt_labels->needs(prompts);
-  app.add_option("--synthetic", generated_, "Generate so many pairs instead, 0 for none")
+  app.add_option("--synthetic", generated_, "Number of pairs to generate instead; 0: none")
       ->check(whole_number(0, 10'000'000))
       ->excludes(images)
       ->excludes(texts);

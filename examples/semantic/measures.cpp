@@ -312,7 +312,7 @@ void measure_classes(Context& context, const SemanticData& data, const SemanticS
           by_folds(context, data.texts, data.images, labelled,
                    deal_folds(classes, equal_pairs, settings.folds, seed), by_texts,
                    [&](std::string words) {
-                     all.left_out.push_back("nearest class of texts: " + std::move(words));
+                     all.left_out.push_back("nearest class mean of texts: " + std::move(words));
                    });
       found.texts_are_prompts = found.texts && texts_are_prompts(equal.images, equal.texts);
     }

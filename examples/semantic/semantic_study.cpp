@@ -304,7 +304,7 @@ void check_semantic(const SemanticData& data, const SemanticSettings& settings) 
   }
   if (settings.clusters == 1) throw UsageError("--clusters: expected at least 2, or 0, got 1");
   if (settings.clusters > data.images.rows()) {
-    throw Error(fmt::format("--clusters: expected at most {}, one an image, got {}",
+    throw Error(fmt::format("--clusters: expected at most {}, one per image, got {}",
                             data.images.rows(), settings.clusters));
   }
 }

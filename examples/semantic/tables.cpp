@@ -54,10 +54,10 @@ void print_table(Run& run, const SemanticData& data, const SemanticFindings& fou
     printed.add(cells);
   }
   run.print(printed.text());
-  run.print(fmt::format(
-      "Cosine of texts and images; * marks a text's best image of all {}, which the table shows of "
-      "{} of these {} texts.",
-      found.images, marked, table.texts.size()));
+  run.print(
+      fmt::format("Cosine of texts and images; * marks a text's best image of all {}, which the "
+                  "table shows for {} of these {} texts.",
+                  found.images, marked, table.texts.size()));
 }
 
 void print_pairs(Run& run, const SemanticSettings& settings, const SemanticFindings& found) {
@@ -86,8 +86,8 @@ void print_pairs(Run& run, const SemanticSettings& settings, const SemanticFindi
     run.print("Note: " + words);
   }
   run.print(
-      "With 95 % intervals. CSLS and Sinkhorn look at all queries together; with a query bank they "
-      "look\nat other queries alone.");
+      "With 95 % intervals. CSLS and Sinkhorn use all queries together;\nwith a query bank they "
+      "use other queries only.");
 }
 
 void print_spaces(Run& run, const SemanticSettings& settings, const SemanticFindings& found) {
@@ -124,23 +124,24 @@ void print_clusters(Run& run, const SemanticFindings& found) {
   }
   run.print(table.text());
   run.print(
-      "Named by the text nearest to the centre, each modality less its mean. Margin: over the "
-      "text's\ncosine with any other cluster; p: a random group of that size is named as well.");
+      "Named by the text nearest to the centre, after subtracting each modality's mean.\nMargin: "
+      "lead over the text's cosine with any other cluster; p: share of random groups of that size "
+      "with a text as near.");
 }
 
 void print_classes(Run& run, const SemanticSettings& settings, const ClassFindings& classes) {
   Table table({fmt::format("{} of {} classes", classes.factor, classes.classes), "accuracy"});
   table.add({"commonest class", fmt::format("{:.3f}", classes.chance)});
   if (classes.prompts) table.add({"zero-shot by prompts", text_of(*classes.prompts)});
-  if (classes.texts) table.add({"nearest class of texts", text_of(*classes.texts)});
+  if (classes.texts) table.add({"nearest class mean of texts", text_of(*classes.texts)});
   if (classes.probe) table.add({"logistic regression", text_of(*classes.probe)});
   run.print("\n" + table.text());
   run.print(fmt::format("Over {} images of these classes{}; 95 % intervals.", classes.rows,
                         classes.probe ? fmt::format(", in {} folds", settings.folds) : ""));
   if (classes.texts_are_prompts) {
     run.print(
-        "Note: one text for many images: the nearest class of texts is zero-shot classification by "
-        "those texts.");
+        "Note: one text for many images: the nearest class mean of texts is zero-shot "
+        "classification by those texts.");
   }
 }
 

@@ -60,7 +60,7 @@ FeatureSource::FeatureSource(Program& program) {
   CLI::Option* labels =
       app.add_option("--labels", labels_,
                      "The class of every row: n whole numbers as .npy, .npz, .safetensors or IDX "
-                     "(also .gz); negative: not known")
+                     "(also .gz); negative: unknown")
           ->needs(features);
   app.add_option("--label-names", names_, "Text file: line i is the name of label i, from 0")
       ->needs(labels);

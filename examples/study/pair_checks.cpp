@@ -47,13 +47,13 @@ std::int64_t texts_that_are_images(MatrixView<const float> images, MatrixView<co
 std::string advice(const RepeatedPairs& repeated, bool of_images, const std::string& unpaired) {
   if (repeated.pairs) return "Whole pairs are repeated: keep each once";
   if (repeated.prompts && !of_images) {
-    return "One text for many images, as prompts of classes are: top-1 retrieval says little of "
-           "these";
+    return "One text for many images, as with prompts of classes: top-1 retrieval says little "
+           "about these";
   }
   const RepeatedRows& rows = of_images ? repeated.images : repeated.texts;
   const std::string count = rows.each > 1 ? std::to_string(rows.each) : "Several";
   return fmt::format("{} {}? Keep one of each{}", count,
-                     of_images ? "texts an image" : "images a text",
+                     of_images ? "texts per image" : "images per text",
                      unpaired.empty() ? "" : ", or " + unpaired);
 }
 
@@ -76,8 +76,8 @@ std::string mismatch_words(const PairMatch& match) {
   }
   return fmt::format(
       "The pairs are not shown to match: among {} the partner has rank {:.1f} on average from "
-      "image to text and {:.1f} from text to image, by chance {:.1f} (a test at level {:g} in both "
-      "directions)",
+      "image to text and {:.1f} from text to image, by chance {:.1f} (a test at level "
+      "{:g} in both directions)",
       match.pairs, match.i2t_mean_rank, match.t2i_mean_rank,
       (static_cast<double>(match.pairs) + 1) / 2, kMatchLevel);
 }
@@ -155,10 +155,10 @@ std::vector<std::string> repeated_words(const RepeatedPairs& repeated, const std
   if (!repeated.paired && few > 1 && many > few && many % few == 0) {
     const bool texts_many = repeated.texts.rows == many;
     words.push_back(
-        fmt::format("{}: {} rows for the {} of {}: {} {}? They are taken as no partners; "
-                    "for retrieval keep one of each",
+        fmt::format("{}: {} rows for the {} of {}: {} {}? They are taken as unpaired; for "
+                    "retrieval keep one of each",
                     texts_many ? texts : images, many, few, texts_many ? images : texts, many / few,
-                    texts_many ? "texts an image" : "images a text"));
+                    texts_many ? "texts per image" : "images per text"));
   }
   if (repeated.same > 0) {
     words.push_back(

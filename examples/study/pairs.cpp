@@ -62,13 +62,13 @@ PairSource::PairSource(Program& program) {
       "Image vectors (n, d): .npy, .npz or .safetensors (FILE:NAME of several), or a "
       "clip-retrieval folder");
   CLI::Option* texts =
-      app.add_option("--texts", texts_, "Text vectors as --images; row i is image i's");
+      app.add_option("--texts", texts_, "Text vectors like --images; row i belongs to image i");
   CLI::Option* pairs = app.add_option(
       "--pairs", pairs_,
-      "Both in one array of shape (2, n, d), images first; in a .npz or .safetensors of "
+      "Both in one array of shape (2, n, d), images first; in a .npz or .safetensors with "
       "arrays images and texts; or a clip-retrieval folder");
   CLI::Option* generated =
-      app.add_option("--synthetic", generated_, "Generate so many pairs instead, 0 for none")
+      app.add_option("--synthetic", generated_, "Number of pairs to generate instead; 0: none")
           ->check(whole_number(0, 10'000'000));
   pairs->excludes(images)->excludes(texts)->excludes(generated);
   generated->excludes(images)->excludes(texts);

@@ -31,7 +31,8 @@ namespace {
 constexpr int kBadData = 1;
 constexpr int kBadUsage = 2;
 constexpr int kIncomplete = 3;
-constexpr int kStopped = 128;  // and the signal's number
+constexpr int kStopped = 128;             // and the signal's number
+constexpr std::size_t kHelpColumns = 70;  // beside the 30 of the names
 
 int fail(const std::string& program, const std::string& message, int status) {
   std::fflush(stdout);
@@ -139,6 +140,9 @@ Manifest Program::manifest(const Context& context) const {
 
 int Program::run(int argc, char** argv, const std::function<void(Run&)>& body) {
   open_standard_descriptors();
+  for (CLI::Option* option : app_->get_options()) {
+    option->description(wrapped(option->get_description(), kHelpColumns));
+  }
   try {
     app_->parse(argc, argv);
   } catch (const CLI::Success& wish) {  // --help, --version

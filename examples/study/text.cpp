@@ -4,6 +4,9 @@
 #include <wchar.h>
 
 #include <algorithm>
+#include <sstream>
+#include <utility>
+#include <vector>
 
 #include "clipk/io/utf8.hpp"
 
@@ -39,6 +42,19 @@ bool controls(char32_t c) {
 bool ends_line(char32_t c) {
   return c == '\n' || c == '\r' || c == '\v' || c == '\f' || c == 0x85 || c == 0x2028 ||
          c == 0x2029;
+}
+
+// The words one after another, in lines of at most so many columns.
+std::vector<std::string> lines_of(const std::vector<std::string>& words, std::size_t most) {
+  std::vector<std::string> lines;
+  for (const std::string& word : words) {
+    if (lines.empty() || width(lines.back()) + 1 + width(word) > most) {
+      lines.push_back(word);
+    } else {
+      lines.back() += ' ' + word;
+    }
+  }
+  return lines;
 }
 
 // Columns of one character, by the tables of the C library in its locale of UTF-8.
@@ -101,6 +117,21 @@ std::size_t width(std::string_view text) {
   std::size_t sum = 0;
   for (const char32_t c : code_points(text)) sum += static_cast<std::size_t>(columns(c));
   return sum;
+}
+
+std::string wrapped(std::string_view text, std::size_t most) {
+  std::vector<std::string> words;
+  std::istringstream stream{std::string(text)};
+  for (std::string word; stream >> word;) words.push_back(word);
+  std::vector<std::string> best = lines_of(words, most);
+  for (std::size_t narrower = most; narrower > 0; --narrower) {
+    std::vector<std::string> lines = lines_of(words, narrower);
+    if (lines.size() > best.size()) break;
+    best = std::move(lines);
+  }
+  std::string joined;
+  for (const std::string& line : best) joined += (joined.empty() ? "" : "\n") + line;
+  return joined;
 }
 
 std::size_t whole_characters(std::u32string_view characters, std::size_t kept) {

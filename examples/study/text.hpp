@@ -27,6 +27,10 @@ std::string one_line(std::string_view text);
 /// accent none.
 std::size_t width(std::string_view text);
 
+/// A text of words in as few lines of at most so many columns as it takes, of about equal length:
+/// no last line of one short word. A word that is longer has a line of its own.
+std::string wrapped(std::string_view text, std::size_t most);
+
 /// A text of at most so many columns; one that is longer ends in three dots.
 std::string shortened(std::string_view text, std::size_t most = 48);
 /// How many of the characters to keep, where `kept` fit: an accent stays with its letter.

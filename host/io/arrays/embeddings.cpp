@@ -59,10 +59,10 @@ std::string several_of_each(std::int64_t images, std::int64_t texts) {
   constexpr std::int64_t kMost = 100;  // more captions per image are implausible
   if (images < 2 || texts < 2 || std::max(texts / images, images / texts) > kMost) return "";
   if (texts % images == 0) {
-    return " (" + std::to_string(texts / images) + " texts an image? Keep one of each)";
+    return " (" + std::to_string(texts / images) + " texts per image? Keep one of each)";
   }
   if (images % texts == 0) {
-    return " (" + std::to_string(images / texts) + " images a text? Keep one of each)";
+    return " (" + std::to_string(images / texts) + " images per text? Keep one of each)";
   }
   return "";
 }

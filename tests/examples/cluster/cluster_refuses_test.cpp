@@ -112,7 +112,7 @@ TEST_F(ClusterRefusesTest, Options) {
 }
 
 TEST_F(ClusterRefusesTest, OptionsThatTheRowsCannotMeet) {
-  expect_refused(kData, "--k: expected at most 120, one a row, got 121", {"--k", "121"});
+  expect_refused(kData, "--k: expected at most 120, one per row, got 121", {"--k", "121"});
   expect_refused(kData, "--pca: expected at most 12, got 13", {"--pca", "13"});
   const std::string map = "rows, three times as many, got ";
   expect_refused(kData, "--perplexity 40: expected more than 120 " + map + "120",
@@ -126,7 +126,7 @@ TEST_F(ClusterRefusesTest, RowsThatAreEqual) {
   expect_refused_rows(equal, repeated(1));
   expect_refused_rows(equal, repeated(1), {"--pca", "3"});
   expect_refused_rows(equal, Matrix<float>(kRows, kDim));
-  expect_refused_rows("expected at least 51 distinct rows, one a cluster, got 50", repeated(50),
+  expect_refused_rows("expected at least 51 distinct rows, one per cluster, got 50", repeated(50),
                       {"--k", "51"});
   Matrix<float> zeros(kRows, kDim);  // 0 and -0 are one
   for (std::int64_t i = 0; i < kRows; i += 2) zeros(i, 3) = -0.0F;

@@ -123,7 +123,7 @@ TEST_F(ClusterTest, DefaultsAdaptToFewRows) {
     const nlohmann::ordered_json all = results("few");
     EXPECT_GE(all["k"], 2);
     if (n < 4) {
-      EXPECT_HAS(result.out, "Note: no map: t-SNE takes 4 rows, and there are ");
+      EXPECT_HAS(result.out, "Note: no map: t-SNE needs at least 4 rows, got ");
       EXPECT_FALSE(all.contains("tsne"));
       continue;
     }

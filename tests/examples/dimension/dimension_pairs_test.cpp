@@ -83,7 +83,7 @@ TEST_F(DimensionPairsTest, PromptsOfManyImagesHoldImagesOut) {
     const nlohmann::ordered_json all = results("out");
     EXPECT_TRUE(std::any_of(all["rows"].begin(), all["rows"].end(),
                             [](const auto& row) { return row["split"] == "heldout"; }));
-    EXPECT_HAS(result.out, "One text for many images, as prompts of classes are");
+    EXPECT_HAS(result.out, "One text for many images, as with prompts of classes");
   }
 }
 
@@ -93,7 +93,7 @@ TEST_F(DimensionPairsTest, RepeatedRowsAreNoted) {
       run_pca("r").out,
       "Note: " + path("ri.npy").string() +
           ": 80 of 100 rows equal an earlier one (row 1 is row 0); a query finds the first "
-          "of equal rows, so the others count as missed. 5 texts an image? Keep one of each");
+          "of equal rows, so the others count as missed. 5 texts per image? Keep one of each");
   write_pairs(
       "same",
       {select_rows(pairs_.images, each_row(40, 1)), select_rows(pairs_.images, each_row(40, 1))},
@@ -112,7 +112,7 @@ TEST_F(DimensionPairsTest, SeveralTextsAnImageAreNamedWhereTheyAreRefused) {
   write_npy(path("t5.npy"), toy_pairs(5 * kPairs).texts);
   expect_refused_run(kData,
                      "t5.npy: expected 40 rows as in " + path("i.npy").string() +
-                         ", got 200 (5 texts an image? Keep one of each)",
+                         ", got 200 (5 texts per image? Keep one of each)",
                      with(toy(), {"--texts", path("t5.npy")}));
 }
 

@@ -51,7 +51,7 @@ TEST_F(FactorRefusesTest, PicturesThatAreNotFinite) {
 TEST_F(FactorRefusesTest, BlocksLargerThanTheLatent) {
   expect_refused_run(kUsage, "--block-sizes: expected at most --latent 4 columns together, got 5",
                      with(toy(), {"--block-sizes", "2,3"}));
-  expect_refused_run(kUsage, "--block-sizes: expected 2 sizes, one a factor, got 1",
+  expect_refused_run(kUsage, "--block-sizes: expected 2 sizes, one per factor, got 1",
                      with(toy(), {"--block-sizes", "2"}));
 }
 

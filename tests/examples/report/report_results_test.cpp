@@ -143,7 +143,7 @@ TEST_F(ReportResultsTest, RareClassesAreLeftOutOfAllSections) {
   const std::string html = page("out");
   EXPECT_HAS(html, "label: left out a class of fewer than 5 rows: 9 (3).");
   EXPECT_HAS(html, "The labels have 4 classes");
-  EXPECT_HAS(html, "The 4 classes of the labels");
+  EXPECT_HAS(html, "predicts the 4 classes of the labels");
   // Labels of one class are as none.
   write_npy(path("y.npy"), std::vector<std::int32_t>(kPairs, 3));
   run_quick("one", all());
@@ -165,7 +165,7 @@ TEST_F(ReportResultsTest, RepeatedImagesAreNoted) {
             select_rows(read_npy_matrix<float>(path("i.npy")), each_row(kPairs / 5, 5)));
   run_quick("out", pairs());
   EXPECT_HAS(page("out"), "The images: 128 of 160 rows equal an earlier one");
-  EXPECT_HAS(page("out"), "5 texts an image? Keep one of each.");
+  EXPECT_HAS(page("out"), "5 texts per image? Keep one of each.");
 }
 
 TEST_F(ReportResultsTest, ClustersAreThoseOfTheSemanticStudy) {
@@ -181,8 +181,8 @@ TEST_F(ReportResultsTest, TenPairsAreAPageWithPartsLeftOut) {
   const std::string html = page("out");
   EXPECT_HAS(html, "There are only 10 pairs");
   EXPECT_HAS(html, "cannot be ruled out, whatever they show");
-  EXPECT_HAS(html, "Left out: clusters take 20 different images, and there are 10.");
-  EXPECT_HAS(html, "Left out: this takes 40 pairs, and there are 10.");
+  EXPECT_HAS(html, "Left out: clusters need at least 20 different images, got 10.");
+  EXPECT_HAS(html, "Left out: this needs at least 40 pairs, got 10.");
 }
 
 }  // namespace

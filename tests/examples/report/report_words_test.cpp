@@ -126,14 +126,14 @@ DimensionFindings dimensions(double low, std::int64_t pairs = 500) {
 TEST(ReportWords, ADimensionIsSafeOnlyBelowTheFullOne) {
   PageSection section;
   say_dimension(dimensions(-.015), section);
-  EXPECT_EQ(section.summary, "New pairs can be stored in 256 numbers instead of 512.");
+  EXPECT_EQ(section.summary, "New pairs can be stored in 256 dimensions instead of 512.");
   EXPECT_EQ(section.key.value, "256 of 512");
 
   PageSection none;
   say_dimension(dimensions(-.03), none);  // nor is 512, which is no saving anyway
   EXPECT_EQ(none.summary, "No dimension below 512 is shown to be safe for new pairs.");
   EXPECT_TRUE(has(joined(none), "Nearest to it comes 256"));
-  EXPECT_FALSE(has(joined(none), "can be kept in"));
+  EXPECT_FALSE(has(joined(none), "can be stored in"));
   EXPECT_TRUE(has(joined(none), "Even for the pairs that a map was fitted to"));
 }
 
@@ -151,7 +151,7 @@ TEST(ReportWords, FewPairsOrFewMatchesMakeNothingSafe) {
   chance.t2i_top1 = .01;
   PageSection low;
   say_dimension(chance, low);
-  EXPECT_TRUE(has(joined(low), "Even with all numbers only 1.0 % find their partner"));
+  EXPECT_TRUE(has(joined(low), "Even with all dimensions only 1.0 % find their partner"));
   EXPECT_TRUE(has(low.summary, "cannot be told"));
   DimensionFindings strict = dimensions(0);
   strict.margin = 0;
@@ -167,7 +167,7 @@ TEST(ReportWords, AStartThatNoTrainingMadeBetterIsNoTrainedNetwork) {
   for (DimensionChange& change : found.changes) change.trained = false;
   say_dimension(found, start);
   EXPECT_FALSE(has(joined(start), "network trained"));
-  EXPECT_TRUE(has(joined(start), "the start of a network that no training made better"));
+  EXPECT_TRUE(has(joined(start), "training a network from it brought no gain"));
 }
 
 TEST(ReportWords, WithoutSplitsNewPairsAreNotKnown) {
@@ -178,7 +178,7 @@ TEST(ReportWords, WithoutSplitsNewPairsAreNotKnown) {
   say_dimension(found, section);
   EXPECT_TRUE(has(section.summary, "not known"));
   EXPECT_TRUE(has(joined(section), "too few pairs to set some aside"));
-  EXPECT_TRUE(has(joined(section), "can be kept in 256 numbers"));
+  EXPECT_TRUE(has(joined(section), "can be stored in 256 dimensions"));
 }
 
 ClusterFindings clusters(double stability, double silhouette) {
@@ -200,11 +200,11 @@ TEST(ReportWords, ClustersAreCalledStableOnlyWhereTheyAre) {
   say_clusters(clusters(.7, .15), {{10, {"a"}, .1, .01}, {5, {"b"}, -.1, .5}}, false, true, part);
   EXPECT_TRUE(has(part.summary, "found again in part"));
   EXPECT_TRUE(has(joined(part), "1 of 2 clusters is shown to have a text"));
-  EXPECT_TRUE(has(joined(part), "so some rows change sides"));
+  EXPECT_TRUE(has(joined(part), "so some images change clusters"));
   say_clusters(clusters(.3, .02), {}, false, false, not_stable);
   EXPECT_TRUE(has(not_stable.summary, "not stable"));
   EXPECT_TRUE(has(not_stable.key.what, "not stable"));
-  EXPECT_TRUE(has(joined(not_stable), "do not read them as groups"));
+  EXPECT_TRUE(has(joined(not_stable), "do not read them as real groups"));
   EXPECT_FALSE(has(joined(not_stable), "gaps"));  // a silhouette does not tell of those
 }
 
@@ -245,22 +245,22 @@ TEST(ReportWords, AFactorIsReadOnlyAboveChance) {
                            .flagged = .05});
   PageSection shown;
   say_factors(found, true, shown);
-  EXPECT_TRUE(has(shown.summary, "read right in 87.0 %"));
-  EXPECT_TRUE(has(joined(shown), "nothing much of it was found"));
+  EXPECT_TRUE(has(shown.summary, "predicted correctly for 87.0 %"));
+  EXPECT_TRUE(has(joined(shown), "The other dimensions hold little of it"));
 
   found.factors[0].own_block = .35;
   found.factors[0].leak = .2;
   PageSection chance;
   say_factors(found, false, chance);
   EXPECT_TRUE(has(chance.summary, "It is not shown"));
-  EXPECT_TRUE(has(joined(chance), "It is not all there"));
+  EXPECT_TRUE(has(joined(chance), "The separation is not complete"));
   EXPECT_TRUE(has(joined(chance), "clusters of the texts"));
 
   found.factors[0].block_size = 1;
   PageSection one;
   say_factors(found, true, one);
-  EXPECT_FALSE(has(joined(one), "1 numbers"));
-  EXPECT_TRUE(has(joined(one), "read from 1 number of its own"));
+  EXPECT_FALSE(has(joined(one), "1 dimensions"));
+  EXPECT_TRUE(has(joined(one), "predicted from 1 dimension of its own"));
 
   found.factors[0].tested = 0;
   PageSection nothing;

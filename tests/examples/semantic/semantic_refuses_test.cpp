@@ -22,7 +22,7 @@ class SemanticRefusesTest : public SemanticTest {
 TEST_F(SemanticRefusesTest, Options) {
   expect_refused(kUsage, "--show: expected a whole number from 2 to 24, got '1'", {"--show", "1"});
   expect_refused(kUsage, "--clusters: expected at least 2, or 0, got 1", {"--clusters", "1"});
-  expect_refused(kData, "--clusters: expected at most 80, one an image, got 81",
+  expect_refused(kData, "--clusters: expected at most 80, one per image, got 81",
                  {"--clusters", "81"});
   expect_refused(kData, "--rows: expected rows from 0 to 79, got 80", {"--rows", "3,80"});
   expect_refused(kUsage, "--folds: expected a whole number from 2 to 100, got '1'",

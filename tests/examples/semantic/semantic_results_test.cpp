@@ -213,7 +213,7 @@ TEST_F(SemanticStudyTest, AStarMarksTheBestOfAllImages) {
     shown += row.contains("image_" + std::to_string(best));
   }
   EXPECT_LT(shown, 4);  // else the test would not tell
-  EXPECT_HAS(result.out, "a text's best image of all 80, which the table shows of " +
+  EXPECT_HAS(result.out, "a text's best image of all 80, which the table shows for " +
                              std::to_string(shown) + " of these 4 texts");
   EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '*'), shown + 1);
 }
@@ -255,8 +255,9 @@ TEST_F(SemanticStudyTest, OneTextAClassLeavesNoClassOutOfTheFolds) {
   EXPECT_GT(all["classes"]["texts"]["estimate"], .5);
   EXPECT_TRUE(all["classes"]["texts_are_prompts"]);
   expect_interval(all["gap"]["distance"]);
-  EXPECT_HAS(result.out, "the nearest class of texts is zero-shot classification by those texts");
-  EXPECT_HAS(result.out, "One text for many images, as prompts of classes are");
+  EXPECT_HAS(result.out,
+             "the nearest class mean of texts is zero-shot classification by those texts");
+  EXPECT_HAS(result.out, "One text for many images, as with prompts of classes");
   EXPECT_EQ(result.out.find("Keep one of each"), std::string::npos) << result.out;
 }
 
@@ -303,12 +304,12 @@ TEST_F(SemanticStudyTest, PairsThatDoNotMatchOrAreRepeatedAreNoted) {
   EXPECT_HAS(
       run_with("five.npy", "texts.npy"),
       "64 of 80 rows equal an earlier one (row 1 is row 0); a query finds the first of equal "
-      "rows, so the others count as missed. 5 texts an image? Keep one of each, or take "
+      "rows, so the others count as missed. 5 texts per image? Keep one of each, or take "
       "--unpaired");
   write_npy(path("sixteen.npy"), vectors(16, 0));
   EXPECT_HAS(run_with("sixteen.npy", "texts.npy"),
              "texts.npy: 80 rows for the 16 of " + path("sixteen.npy").string() +
-                 ": 5 texts an image? They are taken as no partners");
+                 ": 5 texts per image? They are taken as unpaired");
 }
 
 TEST_F(SemanticStudyTest, FewImagesGetWhatTheyAreEnoughFor) {

@@ -43,6 +43,15 @@ TEST(Text, WidthIsThatOfATerminal) {
   EXPECT_EQ(width("\xff\xff"), 2u);
 }
 
+TEST(Text, WrappedLeavesNoWordAlone) {
+  EXPECT_EQ(wrapped("one two", 10), "one two");
+  EXPECT_EQ(wrapped("one two three four five six", 20), "one two three\nfour five six");
+  EXPECT_EQ(wrapped("aaa bbb ccc d", 11), "aaa bbb\nccc d");
+  EXPECT_EQ(wrapped("a verylongword b", 5), "a\nverylongword\nb");
+  EXPECT_EQ(wrapped("\u6f22\u5b57 \u6f22\u5b57", 8), "\u6f22\u5b57\n\u6f22\u5b57");
+  EXPECT_EQ(wrapped("", 5), "");
+}
+
 TEST(Text, ShortenedKeepsWholeCharacters) {
   EXPECT_EQ(shortened("abcdef", 6), "abcdef");
   EXPECT_EQ(shortened("abcdefg", 6), "abc...");
