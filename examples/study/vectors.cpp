@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "clipk/core/error.hpp"
-#include "clipk/io/check_finite.hpp"
+#include "clipk/core/check_finite.hpp"
 #include "clipk/io/embeddings.hpp"
 
 namespace clipk::study {

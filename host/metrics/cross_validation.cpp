@@ -1,27 +1,26 @@
 #include "clipk/metrics/cross_validation.hpp"
 
 #include <algorithm>
+#include <map>
 #include <string>
 
-#include "clipk/core/random.hpp"
 #include "core/check.hpp"
 
 namespace clipk {
 namespace {
 
+constexpr const char* kPredictions = "cross_validated_predictions";
+
 // Checks both and returns the largest class + 1.
-std::size_t checked(const char* name, std::span<const std::int32_t> classes, const char* other_name,
-                    std::span<const std::int64_t> other) {
-  if (other.size() != classes.size()) {
-    check::fail(name, std::string(other_name) + " of size " + std::to_string(classes.size()),
-                std::to_string(other.size()));
+std::size_t checked(std::span<const std::int32_t> classes, std::span<const std::int32_t> folds) {
+  if (folds.size() != classes.size()) {
+    check::fail(kPredictions, "folds of size " + std::to_string(classes.size()),
+                std::to_string(folds.size()));
   }
   std::int32_t largest = -1;
   for (std::size_t i = 0; i < classes.size(); ++i) {
-    if (classes[i] < 0) check::fail(name, "classes from 0", std::to_string(classes[i]));
-    if (other[i] < 0) {
-      check::fail(name, std::string(other_name) + " from 0", std::to_string(other[i]));
-    }
+    if (classes[i] < 0) check::fail(kPredictions, "classes from 0", std::to_string(classes[i]));
+    if (folds[i] < 0) check::fail(kPredictions, "folds from 0", std::to_string(folds[i]));
     largest = std::max(largest, classes[i]);
   }
   return static_cast<std::size_t>(largest) + 1;
@@ -29,35 +28,59 @@ std::size_t checked(const char* name, std::span<const std::int32_t> classes, con
 
 }  // namespace
 
-std::vector<std::int64_t> stratified_group_folds(std::span<const std::int32_t> classes,
-                                                 std::span<const std::int64_t> groups,
-                                                 std::int64_t folds, std::uint64_t seed) {
-  constexpr const char* kName = "stratified_group_folds";
-  if (folds < 2) check::fail(kName, "at least 2 folds", std::to_string(folds));
-  std::vector<std::int64_t> dealt(checked(kName, classes, "groups", groups));
-  std::vector<std::int64_t> fold(classes.size());
-  if (fold.empty()) return fold;
-  std::vector<std::int64_t> of_group(
-      static_cast<std::size_t>(*std::max_element(groups.begin(), groups.end())) + 1, -1);
-  const auto n = static_cast<std::int64_t>(classes.size());
-  for (const std::int64_t row : Random(seed, RandomStream::class_folds).permutation(n)) {
-    const auto at = static_cast<std::size_t>(row);
-    std::int64_t& group = of_group[static_cast<std::size_t>(groups[at])];
-    if (group < 0) group = dealt[static_cast<std::size_t>(classes[at])]++ % folds;
-    fold[at] = group;
+std::vector<std::int32_t> stratified_folds(std::span<const std::int32_t> labels,
+                                           std::span<const std::int64_t> order,
+                                           const FoldOptions& options) {
+  constexpr const char* kFolds = "stratified_folds";
+  const auto check_size = [&](const char* what, std::size_t size) {
+    if (size == labels.size()) return;
+    check::fail(kFolds, std::string(what) + " of size " + std::to_string(labels.size()),
+                std::to_string(size));
+  };
+  check_size("an order", order.size());
+  if (!options.groups.empty()) check_size("groups", options.groups.size());
+  if (options.folds < 2) check::fail(kFolds, "at least 2 folds", std::to_string(options.folds));
+
+  std::map<std::int32_t, std::int64_t> dealt;  // rows of each class, then where its dealing begins
+  for (const std::int32_t label : labels) {
+    if (label >= 0) ++dealt[label];
+  }
+  std::int64_t before = 0;
+  for (auto& [label, next] : dealt) {
+    const std::int64_t size = next;
+    next = options.begin == FoldBegin::next ? before : 0;
+    before += size;
+  }
+  std::vector<std::int32_t> fold(labels.size(), -1);
+  std::map<std::int64_t, std::int32_t> of_group;
+  for (const std::int64_t i : order) {
+    const auto row = static_cast<std::size_t>(i);
+    if (row >= labels.size()) {
+      check::fail(kFolds, "an order of rows below " + std::to_string(labels.size()),
+                  std::to_string(i));
+    }
+    if (labels[row] < 0) continue;
+    if (!options.groups.empty()) {
+      const auto found = of_group.find(options.groups[row]);
+      if (found != of_group.end()) {
+        fold[row] = found->second;
+        continue;
+      }
+    }
+    fold[row] = static_cast<std::int32_t>(dealt.at(labels[row])++ % options.folds);
+    if (!options.groups.empty()) of_group[options.groups[row]] = fold[row];
   }
   return fold;
 }
 
 std::vector<std::int32_t> cross_validated_predictions(std::span<const std::int32_t> classes,
-                                                      std::span<const std::int64_t> folds,
+                                                      std::span<const std::int32_t> folds,
                                                       const FoldPredictor& predict) {
-  constexpr const char* kName = "cross_validated_predictions";
-  const std::size_t class_count = checked(kName, classes, "folds", folds);
+  const std::size_t class_count = checked(classes, folds);
   std::vector<std::int32_t> predictions(classes.size(), -1);
   if (classes.empty()) return predictions;
-  const std::int64_t last = *std::max_element(folds.begin(), folds.end());
-  for (std::int64_t fold = 0; fold <= last; ++fold) {
+  const std::int32_t last = *std::max_element(folds.begin(), folds.end());
+  for (std::int32_t fold = 0; fold <= last; ++fold) {
     std::vector<std::int64_t> train, test;
     std::vector<std::int32_t> train_classes;
     std::vector<bool> there(class_count);
@@ -75,7 +98,7 @@ std::vector<std::int32_t> cross_validated_predictions(std::span<const std::int32
     if (test.empty() || std::count(there.begin(), there.end(), true) < 2) continue;
     const std::vector<std::int32_t> predicted = predict(train, train_classes, test);
     if (predicted.size() != test.size()) {
-      check::fail(kName, std::to_string(test.size()) + " predictions",
+      check::fail(kPredictions, std::to_string(test.size()) + " predictions",
                   std::to_string(predicted.size()));
     }
     for (std::size_t t = 0; t < test.size(); ++t) {

@@ -1,6 +1,7 @@
 // Metrics of maps and clusterings, and statistics.
 #include <algorithm>
 
+#include "clipk/core/random.hpp"
 #include "clipk/metrics/clustering.hpp"
 #include "clipk/metrics/correlation.hpp"
 #include "clipk/metrics/cross_validation.hpp"
@@ -169,7 +170,9 @@ const Registered kCrossValidation = one("metrics/cross_validation/folds", [](Run
   const std::vector<std::int32_t> classes = labels(301, 4);
   std::vector<std::int64_t> groups;
   for (std::int64_t i = 0; i < 301; ++i) groups.push_back(i / 2);
-  const std::vector<std::int64_t> folds = stratified_group_folds(classes, groups, 5, 7);
+  const std::vector<std::int64_t> order = Random(7, RandomStream::class_folds).permutation(301);
+  const std::vector<std::int32_t> folds =
+      stratified_folds(classes, order, {.folds = 5, .groups = groups, .begin = FoldBegin::first});
   run.add(folds, cross_validated_predictions(
                      classes, folds, [](const auto&, const auto& known, const auto& test) {
                        std::vector<std::int32_t> told;

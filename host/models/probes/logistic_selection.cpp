@@ -6,6 +6,7 @@
 #include <string>
 
 #include "clipk/core/random.hpp"
+#include "clipk/metrics/cross_validation.hpp"
 #include "clipk/models/logistic_probe.hpp"
 #include "core/check.hpp"
 
@@ -41,47 +42,6 @@ void check_size(MatrixView<const float> rows, std::span<const std::int32_t> labe
 }
 
 }  // namespace
-
-std::vector<std::int32_t> stratified_folds(std::span<const std::int32_t> labels,
-                                           std::span<const std::int64_t> order,
-                                           const FoldOptions& options) {
-  constexpr const char* kFolds = "stratified_folds";
-  const auto check_size = [&](const char* what, std::size_t size) {
-    if (size == labels.size()) return;
-    check::fail(kFolds, std::string(what) + " of size " + std::to_string(labels.size()),
-                std::to_string(size));
-  };
-  check_size("an order", order.size());
-  if (!options.groups.empty()) check_size("groups", options.groups.size());
-  if (options.folds < 2) check::fail(kFolds, "at least 2 folds", std::to_string(options.folds));
-
-  std::map<std::int32_t, std::int64_t> dealt;  // rows of each class, then where its dealing begins
-  for (const std::int32_t label : labels) {
-    if (label >= 0) ++dealt[label];
-  }
-  std::int64_t before = 0;
-  for (auto& [label, next] : dealt) {
-    const std::int64_t size = next;
-    next = options.begin == FoldBegin::next ? before : 0;
-    before += size;
-  }
-  std::vector<std::int32_t> fold(labels.size(), -1);
-  std::map<std::int64_t, std::int32_t> of_group;
-  for (const std::int64_t i : order) {
-    const auto row = static_cast<std::size_t>(i);
-    if (labels[row] < 0) continue;
-    if (!options.groups.empty()) {
-      const auto found = of_group.find(options.groups[row]);
-      if (found != of_group.end()) {
-        fold[row] = found->second;
-        continue;
-      }
-    }
-    fold[row] = static_cast<std::int32_t>(dealt.at(labels[row])++ % options.folds);
-    if (!options.groups.empty()) of_group[options.groups[row]] = fold[row];
-  }
-  return fold;
-}
 
 LogisticCrossValidation cross_validate(Context& context, MatrixView<const float> rows,
                                        std::span<const std::int32_t> labels, std::int64_t folds,

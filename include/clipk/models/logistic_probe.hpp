@@ -79,29 +79,6 @@ class LogisticProbe {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The fold where the dealing of a class begins.
-enum class FoldBegin : std::uint8_t {
-  next,   ///< where the class before it ended: without groups, fold sizes differ by at most one row
-  first,  ///< at the first fold: a class's folds do not depend on the other classes
-};
-
-/// How rows are dealt to the folds of a cross-validation.
-struct FoldOptions {
-  std::int64_t folds = 5;                     ///< number of folds
-  std::span<const std::int64_t> groups = {};  ///< [n]: rows of a group share a fold; or empty
-  FoldBegin begin = FoldBegin::next;          ///< where each class begins
-};
-
-/// Stratified folds: the rows of each class go to the folds in turn. A group goes where its first
-/// row does.
-/// @param labels [n] a class from 0 each, or below 0 for a row that is left out
-/// @param order [n] the order in which rows are dealt: a random permutation
-/// @returns [n] the fold of each row; -1 without a label
-/// @throws Error if sizes differ or there are fewer than 2 folds.
-std::vector<std::int32_t> stratified_folds(std::span<const std::int32_t> labels,
-                                           std::span<const std::int64_t> order,
-                                           const FoldOptions& options = {});
-
 /// The result of cross-validation. Every row with a label is predicted once, by a probe that was
 /// not fitted to it.
 struct LogisticCrossValidation {

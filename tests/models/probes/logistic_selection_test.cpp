@@ -26,31 +26,6 @@ Matrix<float> rows_of(const Labels& labels) {
   return rows;
 }
 
-TEST(StratifiedFolds, AClassIsDealtInTurn) {
-  const Labels labels{1, 0, 1, -1, 0, 1, 0, 1};
-  const std::vector<std::int64_t> order{7, 6, 5, 4, 3, 2, 1, 0};
-  // Class 0 has rows 6, 4, 1 in this order, class 1 rows 7, 5, 2, 0.
-  EXPECT_EQ(stratified_folds(labels, order, {.folds = 2}), (Labels{0, 0, 1, -1, 1, 0, 0, 1}));
-  EXPECT_EQ(stratified_folds(labels, order, {.folds = 2, .begin = FoldBegin::first}),
-            (Labels{1, 0, 0, -1, 1, 1, 0, 0}));
-}
-
-TEST(StratifiedFolds, AGroupSharesTheFoldOfItsFirstRow) {
-  const Labels labels{0, 0, 0, 0, 1, 1};
-  const std::vector<std::int64_t> order{0, 1, 2, 3, 4, 5}, groups{0, 1, 0, 3, 1, 5};
-  EXPECT_EQ(
-      stratified_folds(labels, order, {.folds = 3, .groups = groups, .begin = FoldBegin::first}),
-      (Labels{0, 1, 0, 2, 1, 0}));
-}
-
-TEST(StratifiedFolds, WhatDoesNotFitIsRefused) {
-  const Labels labels{0, 0};
-  const std::vector<std::int64_t> order{1, 0}, longer{0, 1, 2};
-  EXPECT_THROW(stratified_folds(labels, longer), Error);
-  EXPECT_THROW(stratified_folds(labels, order, {.groups = longer}), Error);
-  EXPECT_THROW(stratified_folds(labels, order, {.folds = 1}), Error);
-}
-
 TEST(LogisticCrossValidation, EveryLabelledRowIsPredictedOnceByAProbeThatDidNotSeeIt) {
   Context context = cpu();
   Labels labels = random_labels(101, 3, 5);
