@@ -5,7 +5,7 @@
 //         numbers: the backward pass draws them again. The step is read from the device, so that a
 //         captured graph can be replayed with the next one.
 // Floor   8 n d bytes: n d / 3.8e11 s on an H100. Ten rounds of Philox are about 100 integer
-//         operations for 32 bytes, 1.1 of that time at 17 T/s: both matter.
+//         operations for 32 bytes, 0.6 of that time at 17 T/s.
 // Ladder  one variant so far; a stored mask or noise was weighed: 4 n d bytes more each way. Next:
 //         one kernel with the gather of the batch (gather_rows.cu), 8 instead of 16 n d bytes.
 

@@ -6,7 +6,7 @@
 //         partial a block, in block order by the last block. The backward pass reads z instead of
 //         drawing the noise again.
 // Floor   forward 12 n d bytes, n d / 2.5e11 s on an H100; backward 24 n d, n d / 1.25e11 s. Ten
-//         rounds of Philox are about 100 integer operations for 48 bytes: 0.7 of the forward time
+//         rounds of Philox are about 100 integer operations for 48 bytes: 0.4 of the forward time
 //         at 17 T/s. Codes are narrow: a batch of 256 x 64 takes what a launch takes.
 // Ladder  one variant so far; a backward pass that draws the noise again was weighed: 20 n d bytes
 //         instead of 24, and Philox once more. Next: nothing by bytes; at the width of codes both
