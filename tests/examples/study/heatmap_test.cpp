@@ -8,6 +8,7 @@
 #include "examples/study/picture_scripts.hpp"
 #include "io/files.hpp"
 #include "study/heatmap.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::study {
 namespace {

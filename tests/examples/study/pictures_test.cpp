@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "clipk/core/matrix.hpp"
 #include "examples/study/picture_scripts.hpp"
 #include "study/chart.hpp"
 #include "study/picture_grid.hpp"
@@ -13,7 +14,6 @@
 namespace clipk::study {
 namespace {
 
-// Every kind of picture, with names that are as odd as they come.
 TEST(Pictures, NamesThatAreNoPlainText) {
   const std::vector<std::string>& names = hostile_names();
   const auto n = static_cast<std::int64_t>(names.size());

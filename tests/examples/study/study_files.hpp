@@ -13,6 +13,7 @@
 #include "examples/study/child_program.hpp"
 #include "io/files.hpp"
 #include "support/archive_parts.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 
