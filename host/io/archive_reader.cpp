@@ -1,45 +1,24 @@
-#include "clipk/io/archive.hpp"
-
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <new>
 
 #include "clipk/core/error.hpp"
-#include "clipk/io/atomic_file.hpp"
+#include "clipk/io/archive.hpp"
 #include "clipk/io/sha256.hpp"
+#include "io/archive_format.hpp"
 #include "io/input_file.hpp"
 #include "io/tables/names.hpp"
 
 namespace clipk {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "archives are written as memory lies");
-
-constexpr std::string_view kMagic{"CLIPK\r\n\x1a", 8};
-constexpr std::uint32_t kContainer = 1;
-constexpr std::uint8_t kText = 6;
-constexpr std::array<const char*, 7> kTypeNames{"float32", "float64", "int32", "int64",
-                                                "uint8",   "uint64",  "text"};
-constexpr std::array<std::int64_t, 7> kTypeSizes{4, 8, 4, 8, 1, 8, 1};
-constexpr std::array<const char*, 3> kRankNames{"number", "vector", "matrix"};
-
-template <class T>
-constexpr std::uint8_t type_of() {
-  if constexpr (std::is_same_v<T, float>) return 0;
-  if constexpr (std::is_same_v<T, double>) return 1;
-  if constexpr (std::is_same_v<T, std::int32_t>) return 2;
-  if constexpr (std::is_same_v<T, std::int64_t>) return 3;
-  if constexpr (std::is_same_v<T, std::uint8_t>) return 4;
-  if constexpr (std::is_same_v<T, std::uint64_t>) return 5;
-}
+using io::kText;
 
 std::string described(std::uint8_t type, std::uint8_t rank) {
   if (type == kText) return "a text";
-  return std::string("a ") + kTypeNames[type] + " " + kRankNames[rank];
+  return std::string("a ") + io::kTypeNames[type] + " " + io::kRankNames[rank];
 }
 
 std::string shape_text(std::int64_t rows, std::int64_t cols) {
@@ -70,16 +49,6 @@ std::vector<std::string> parts_of(const std::string& fingerprint) {
     from = end == std::string::npos ? end : end + 2;
   }
   return parts;
-}
-
-template <class T>
-void put(std::string& out, T value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof(T));
-}
-
-void put_text(std::string& out, std::string_view text) {
-  put(out, static_cast<std::uint32_t>(text.size()));
-  out.append(text);
 }
 
 // Reads values from the front of bytes that have passed their checksum. It still checks every
@@ -114,72 +83,6 @@ class Cursor {
 
 }  // namespace
 
-ArchiveWriter::ArchiveWriter(std::string_view kind, std::uint32_t version) {
-  head_ = kMagic;
-  put(head_, kContainer);
-  put_text(head_, kind);
-  put(head_, version);
-}
-
-void ArchiveWriter::entry(std::string_view name, std::uint8_t type, std::uint8_t rank,
-                          std::int64_t rows, std::int64_t cols) {
-  if (!names_.emplace(name).second) {
-    throw Error("expected each name of an archive once, got '" + std::string(name) + "' twice");
-  }
-  put_text(entries_, name);
-  put(entries_, type);
-  put(entries_, rank);
-  put(entries_, static_cast<std::uint64_t>(rows));
-  put(entries_, static_cast<std::uint64_t>(cols));
-}
-
-template <class T>
-void ArchiveWriter::add(std::string_view name, std::type_identity_t<MatrixView<const T>> matrix) {
-  if (!matrix.empty() && matrix.device != Device::cpu) {
-    throw Error("expected archive entry '" + std::string(name) + "' on cpu, got " +
-                to_string(matrix.device));
-  }
-  entry(name, type_of<T>(), 2, matrix.rows, matrix.cols);
-  if (matrix.empty()) return;
-  for (std::int64_t i = 0; i < matrix.rows; ++i) {
-    entries_.append(reinterpret_cast<const char*>(matrix.row(i)),
-                    static_cast<std::size_t>(matrix.cols) * sizeof(T));
-  }
-}
-
-template <class T>
-void ArchiveWriter::add(std::string_view name, const std::vector<T>& vector) {
-  entry(name, type_of<T>(), 1, static_cast<std::int64_t>(vector.size()), 1);
-  entries_.append(reinterpret_cast<const char*>(vector.data()), vector.size() * sizeof(T));
-}
-
-template <class T>
-requires ArchiveNumber<T>
-void ArchiveWriter::add(std::string_view name, T value) {
-  entry(name, type_of<T>(), 0, 1, 1);
-  put(entries_, value);
-}
-
-void ArchiveWriter::add(std::string_view name, std::string_view text) {
-  entry(name, kText, 0, static_cast<std::int64_t>(text.size()), 1);
-  entries_.append(text);
-}
-
-void ArchiveWriter::write(const std::filesystem::path& path) const {
-  std::string count;
-  put(count, static_cast<std::uint32_t>(names_.size()));
-  Sha256 sha;
-  AtomicFile file(path);
-  for (const std::string_view part :
-       {std::string_view(head_), std::string_view(count), std::string_view(entries_)}) {
-    sha.update(part.data(), part.size());
-    file.write(part);
-  }
-  const Sha256::Digest digest = sha.digest();
-  file.write(digest.data(), digest.size());
-  file.commit();
-}
-
 ArchiveReader::ArchiveReader(const std::filesystem::path& path, std::string_view kind,
                              std::uint32_t max_version)
     : path_(path.string()) {
@@ -191,7 +94,7 @@ ArchiveReader::ArchiveReader(const std::filesystem::path& path, std::string_view
     fail("memory for " + wanted + " of " + std::to_string(file.size()) + " bytes", "none");
   }
   file.read(bytes_.data(), bytes_.size());
-  if (std::string_view(bytes_).substr(0, kMagic.size()) != kMagic) {
+  if (std::string_view(bytes_).substr(0, io::kMagic.size()) != io::kMagic) {
     fail(wanted, bytes_.empty() ? "an empty file" : "a file that is no clipk archive");
   }
   constexpr std::size_t kDigest = sizeof(Sha256::Digest);
@@ -199,17 +102,17 @@ ArchiveReader::ArchiveReader(const std::filesystem::path& path, std::string_view
   Sha256 sha;
   sha.update(bytes_.data(), content);
   const Sha256::Digest digest = sha.digest();
-  if (bytes_.size() < kMagic.size() + kDigest ||
+  if (bytes_.size() < io::kMagic.size() + kDigest ||
       std::memcmp(digest.data(), bytes_.data() + content, kDigest) != 0) {
     fail(wanted + " whose checksum fits",
          "a file of " + std::to_string(bytes_.size()) + " bytes that is cut short or damaged");
   }
 
   Cursor cursor(*this, std::string_view(bytes_).substr(0, content));
-  cursor.take(kMagic.size());
+  cursor.take(io::kMagic.size());
   const auto container = cursor.value<std::uint32_t>();
-  if (container != kContainer) {
-    fail("archive version " + std::to_string(kContainer), std::to_string(container));
+  if (container != io::kContainer) {
+    fail("archive version " + std::to_string(io::kContainer), std::to_string(container));
   }
   const std::string_view found = cursor.text();
   if (found != kind) fail(wanted, "a clipk " + std::string(found));
@@ -227,9 +130,9 @@ ArchiveReader::ArchiveReader(const std::filesystem::path& path, std::string_view
     const auto cols = cursor.value<std::uint64_t>();
     std::uint64_t size = 0;
     constexpr auto kLargest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-    if (entry.type >= kTypeNames.size() || entry.rank >= kRankNames.size() || rows > kLargest ||
-        cols > kLargest || __builtin_mul_overflow(rows, cols, &size) ||
-        __builtin_mul_overflow(size, kTypeSizes[entry.type], &size) ||
+    if (entry.type >= io::kTypeNames.size() || entry.rank >= io::kRankNames.size() ||
+        rows > kLargest || cols > kLargest || __builtin_mul_overflow(rows, cols, &size) ||
+        __builtin_mul_overflow(size, io::kTypeSizes[entry.type], &size) ||
         (entry.rank < 2 && cols != 1) || (entry.rank == 0 && entry.type != kText && rows != 1)) {
       fail("a sound table of entries", "a broken entry " + io::printable(name));
     }
@@ -306,7 +209,7 @@ void ArchiveReader::expect_finite(std::string_view name, const Entry& entry,
 
 template <class T>
 Matrix<T> ArchiveReader::matrix(std::string_view name, ArchiveValues values) const {
-  const Entry& entry = find(name, type_of<T>(), 2);
+  const Entry& entry = find(name, io::type_of<T>(), 2);
   Matrix<T> result(entry.rows, entry.cols);
   read<T>(name, result.view(), values);
   return result;
@@ -320,7 +223,7 @@ void ArchiveReader::read(std::string_view name, MatrixView<T> out, ArchiveValues
     throw Error("expected a matrix on cpu for archive entry '" + std::string(name) + "', got " +
                 to_string(out.device));
   }
-  const Entry& entry = find(name, type_of<T>(), 2);
+  const Entry& entry = find(name, io::type_of<T>(), 2);
   expect_finite<T>(name, entry, values);
   const std::size_t bytes = static_cast<std::size_t>(out.cols) * sizeof(T);
   for (std::int64_t i = 0; i < out.rows; ++i) {
@@ -331,7 +234,7 @@ void ArchiveReader::read(std::string_view name, MatrixView<T> out, ArchiveValues
 
 template <class T>
 std::vector<T> ArchiveReader::vector(std::string_view name, ArchiveValues values) const {
-  const Entry& entry = find(name, type_of<T>(), 1);
+  const Entry& entry = find(name, io::type_of<T>(), 1);
   expect_finite<T>(name, entry, values);
   std::vector<T> result(static_cast<std::size_t>(entry.rows));
   if (!result.empty()) {
@@ -349,7 +252,7 @@ std::vector<T> ArchiveReader::vector(std::string_view name, std::int64_t size,
 
 template <class T>
 T ArchiveReader::number(std::string_view name, ArchiveValues values) const {
-  const Entry& entry = find(name, type_of<T>(), 0);
+  const Entry& entry = find(name, io::type_of<T>(), 0);
   expect_finite<T>(name, entry, values);
   T value;
   std::memcpy(&value, bytes_.data() + entry.offset, sizeof(T));
@@ -376,7 +279,7 @@ std::string ArchiveReader::text(std::string_view name) const {
 template <class T>
 void ArchiveReader::expect_matrix(std::string_view name, std::int64_t rows,
                                   std::int64_t cols) const {
-  const Entry& entry = find(name, type_of<T>(), 2);
+  const Entry& entry = find(name, io::type_of<T>(), 2);
   if (entry.rows == rows && entry.cols == cols) return;
   fail("entry '" + std::string(name) + "' of shape " + shape_text(rows, cols),
        shape_text(entry.rows, entry.cols));
@@ -384,7 +287,7 @@ void ArchiveReader::expect_matrix(std::string_view name, std::int64_t rows,
 
 template <class T>
 void ArchiveReader::expect_vector(std::string_view name, std::int64_t size) const {
-  const Entry& entry = find(name, type_of<T>(), 1);
+  const Entry& entry = find(name, io::type_of<T>(), 1);
   if (entry.rows == size) return;
   fail("entry '" + std::string(name) + "' of size " + std::to_string(size),
        std::to_string(entry.rows));
@@ -414,10 +317,6 @@ void ArchiveReader::expect_fingerprint(const std::string& expected) const {
 }
 
 #define CLIPK_INSTANTIATE_ARCHIVE(T)                                                              \
-  template void ArchiveWriter::add<T>(std::string_view,                                           \
-                                      std::type_identity_t<MatrixView<const T>>);                 \
-  template void ArchiveWriter::add<T>(std::string_view, const std::vector<T>&);                   \
-  template void ArchiveWriter::add<T>(std::string_view, T);                                       \
   template Matrix<T> ArchiveReader::matrix<T>(std::string_view, ArchiveValues) const;             \
   template void ArchiveReader::read<T>(std::string_view, MatrixView<T>, ArchiveValues) const;     \
   template std::vector<T> ArchiveReader::vector<T>(std::string_view, ArchiveValues) const;        \
