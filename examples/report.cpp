@@ -10,8 +10,8 @@
 #include "report/sections.hpp"
 #include "report/words.hpp"
 #include "study/fit_progress.hpp"
-#include "study/gnuplot.hpp"
 #include "study/option_checks.hpp"
+#include "study/pictures/gnuplot.hpp"
 #include "study/program.hpp"
 #include "study/table.hpp"
 

@@ -2,8 +2,8 @@
 // labels say with coordinates and components: docs/semantic_study.md.
 
 #include "semantic/semantic_study.hpp"
-#include "study/gnuplot.hpp"
 #include "study/option_checks.hpp"
+#include "study/pictures/gnuplot.hpp"
 #include "study/program.hpp"
 
 namespace clipk::study {

@@ -11,7 +11,7 @@
 
 #include "kernels/invertible_leaky_relu.hpp"
 
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 #include "kernels/detail/row_lanes.cuh"
 
 namespace clipk::gpu {

@@ -5,10 +5,10 @@
 #include <memory>
 #include <optional>
 
-#include "backends/tsne_grid_shape.hpp"
 #include "clipk/core/memory.hpp"
 #include "clipk/ops/tsne_repulsion.hpp"
 #include "kernels/detail/fft.hpp"
+#include "shared/tsne_grid_shape.hpp"
 
 namespace clipk::gpu {
 

@@ -19,7 +19,7 @@
 #include "cluster/results.hpp"
 #include "study/fit_progress.hpp"
 #include "study/fit_store.hpp"
-#include "study/gnuplot.hpp"
+#include "study/pictures/gnuplot.hpp"
 #include "study/usage_error.hpp"
 
 namespace clipk::study {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-#include "study/largest.hpp"
+#include "study/pictures/largest.hpp"
 
 namespace clipk::study {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "clipk/metrics/clustering.hpp"
 #include "cluster/findings.hpp"
-#include "study/heatmap.hpp"
-#include "study/scatter.hpp"
+#include "study/pictures/heatmap.hpp"
+#include "study/pictures/scatter.hpp"
 
 namespace clipk::study {
 

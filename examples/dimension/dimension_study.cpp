@@ -13,9 +13,9 @@
 #include "dimension/results.hpp"
 #include "study/fit_progress.hpp"
 #include "study/fit_store.hpp"
-#include "study/gnuplot.hpp"
 #include "study/pair_checks.hpp"
 #include "study/pairs.hpp"
+#include "study/pictures/gnuplot.hpp"
 
 namespace clipk::study {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "dimension/findings.hpp"
-#include "study/chart.hpp"
+#include "study/pictures/chart.hpp"
 
 namespace clipk::study {
 

@@ -7,7 +7,7 @@
 
 #include "clipk/core/matrix.hpp"
 #include "clipk/io/attributes.hpp"
-#include "study/picture_grid.hpp"
+#include "study/pictures/picture_grid.hpp"
 #include "study/rare_classes.hpp"
 
 namespace clipk::study {

@@ -18,7 +18,7 @@
 #include "factor/results.hpp"
 #include "study/fingerprint.hpp"
 #include "study/fit_progress.hpp"
-#include "study/gnuplot.hpp"
+#include "study/pictures/gnuplot.hpp"
 #include "study/usage_error.hpp"
 
 namespace clipk::study {

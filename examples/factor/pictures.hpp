@@ -3,9 +3,9 @@
 #include <vector>
 
 #include "factor/findings.hpp"
-#include "study/chart.hpp"
-#include "study/heatmap.hpp"
-#include "study/picture_grid.hpp"
+#include "study/pictures/chart.hpp"
+#include "study/pictures/heatmap.hpp"
+#include "study/pictures/picture_grid.hpp"
 
 namespace clipk::study {
 

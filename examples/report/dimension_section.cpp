@@ -8,7 +8,7 @@
 #include "dimension/pictures.hpp"
 #include "report/sections.hpp"
 #include "report/words.hpp"
-#include "study/chart.hpp"
+#include "study/pictures/chart.hpp"
 
 namespace clipk::study {
 namespace {

@@ -19,8 +19,8 @@
 #include "report/words.hpp"
 #include "semantic/measures.hpp"
 #include "semantic/semantic_study.hpp"
+#include "study/pictures/scatter.hpp"
 #include "study/rare_classes.hpp"
-#include "study/scatter.hpp"
 #include "study/text.hpp"
 
 namespace clipk::study {

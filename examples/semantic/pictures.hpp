@@ -1,7 +1,7 @@
 #pragma once
 
 #include "semantic/semantic_study.hpp"
-#include "study/heatmap.hpp"
+#include "study/pictures/heatmap.hpp"
 
 namespace clipk::study {
 

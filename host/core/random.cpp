@@ -5,7 +5,7 @@
 #include <numeric>
 #include <utility>
 
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 
 namespace clipk {
 

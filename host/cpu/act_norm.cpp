@@ -10,7 +10,7 @@
 // after highway.h
 #include <hwy/contrib/math/math-inl.h>
 
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 #include "core/parallel.hpp"
 #include "core/virtual_lanes-inl.hpp"
 

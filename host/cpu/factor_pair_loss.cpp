@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 #include "core/parallel.hpp"
 #include "core/virtual_lanes-inl.hpp"
 

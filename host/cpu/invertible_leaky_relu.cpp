@@ -7,7 +7,7 @@
 #include <hwy/foreach_target.h>  // compiles this file once a target; must come before highway.h
 #include <hwy/highway.h>
 
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 #include "core/parallel.hpp"
 #include "core/row_lanes-inl.hpp"
 

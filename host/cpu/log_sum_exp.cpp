@@ -12,7 +12,7 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 #include "core/parallel.hpp"
 #include "core/virtual_lanes-inl.hpp"
 #include "linalg/gemm.hpp"

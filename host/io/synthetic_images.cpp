@@ -9,7 +9,7 @@
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 
 namespace clipk {
 namespace {

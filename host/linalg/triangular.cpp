@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 #include "core/parallel.hpp"
 #include "linalg/fixed_dot.hpp"
 

@@ -7,8 +7,8 @@
 
 #include "clipk/metrics/hungarian.hpp"
 #include "core/check.hpp"
-#include "core/double_double.hpp"
-#include "core/math.hpp"
+#include "core/math/double_double.hpp"
+#include "core/math/math.hpp"
 
 namespace clipk {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "core/check.hpp"
 #include "core/host_rows.hpp"
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 #include "core/parallel.hpp"
 #include "linalg/column_products.hpp"
 #include "metrics/correlation_table.hpp"

@@ -2,8 +2,8 @@
 #include <utility>
 
 #include "clipk/metrics/clustering.hpp"
-#include "core/double_double.hpp"
-#include "core/math.hpp"
+#include "core/math/double_double.hpp"
+#include "core/math/math.hpp"
 
 // The expected mutual information of random labelings with fixed cluster sizes,
 //

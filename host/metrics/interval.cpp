@@ -5,7 +5,7 @@
 #include <string>
 
 #include "core/check.hpp"
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 
 namespace clipk {
 

@@ -9,7 +9,7 @@
 #include "clipk/ops/log_sum_exp.hpp"
 #include "core/check.hpp"
 #include "core/host_rows.hpp"
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 #include "core/unit_rows.hpp"
 #include "metrics/exact_top_k.hpp"
 

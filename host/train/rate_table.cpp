@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 
 namespace clipk::train {
 

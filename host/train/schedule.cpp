@@ -4,7 +4,7 @@
 #include <numbers>
 
 #include "core/enum_names.hpp"
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 
 namespace clipk {
 

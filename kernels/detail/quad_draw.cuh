@@ -1,9 +1,9 @@
-// Device side of backends/quad_draw.hpp: the bits of a block of quadruples, and their hinge.
+// Device side of shared/quad_draw.hpp: the bits of a block of quadruples, and their hinge.
 #pragma once
 
-#include "backends/quad_draw.hpp"
 #include "clipk/core/random.hpp"
 #include "kernels/detail/portable.cuh"
+#include "shared/quad_draw.hpp"
 
 namespace clipk::gpu {
 

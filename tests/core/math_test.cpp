@@ -1,4 +1,4 @@
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 
 #include <gtest/gtest.h>
 

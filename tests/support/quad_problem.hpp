@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "backends/quad_draw.hpp"
 #include "clipk/core/random.hpp"
 #include "clipk/ops/quad_hinge_loss.hpp"
+#include "shared/quad_draw.hpp"
 #include "support/arrays.hpp"
 
 namespace clipk::test {

@@ -9,11 +9,11 @@
 #include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
-#include "backends/quad_draw.hpp"
 #include "clipk/core/random.hpp"
 #include "core/virtual_lanes-inl.hpp"
 #include "cpu/detail/philox-inl.hpp"
 #include "cpu/detail/quad_hinge_forms.hpp"
+#include "shared/quad_draw.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {

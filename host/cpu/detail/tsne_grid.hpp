@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <optional>
 
-#include "backends/tsne_grid_shape.hpp"
 #include "clipk/core/memory.hpp"
 #include "cpu/detail/fft.hpp"
+#include "shared/tsne_grid_shape.hpp"
 
 namespace clipk::cpu {
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "backends/tsne_grid_shape.hpp"
 #include "clipk/core/memory.hpp"
+#include "shared/tsne_grid_shape.hpp"
 
 namespace clipk::cpu {
 

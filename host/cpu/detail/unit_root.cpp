@@ -2,7 +2,7 @@
 
 #include <numbers>
 
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 
 namespace clipk::cpu {
 

@@ -5,7 +5,7 @@
 
 #include "clipk/models/pca.hpp"
 #include "core/host_rows.hpp"
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 
 namespace clipk {
 namespace {

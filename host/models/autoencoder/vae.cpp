@@ -8,7 +8,7 @@
 #include "clipk/ops/gaussian_posterior.hpp"
 #include "core/check.hpp"
 #include "core/host_rows.hpp"
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 #include "core/row_pieces.hpp"
 #include "models/autoencoder/conditioned_rows.hpp"
 #include "models/autoencoder/reconstruction.hpp"

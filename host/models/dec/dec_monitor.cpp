@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "core/host_rows.hpp"
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 #include "core/parallel.hpp"
 
 namespace clipk {

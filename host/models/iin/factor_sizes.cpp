@@ -12,7 +12,7 @@
 #include "core/check.hpp"
 #include "core/enum_names.hpp"
 #include "core/host_rows.hpp"
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 #include "core/parallel.hpp"
 #include "linalg/gemm.hpp"
 #include "linalg/matrix_algebra.hpp"

@@ -9,7 +9,7 @@
 #include "clipk/core/error.hpp"
 #include "clipk/core/memory.hpp"
 #include "core/host_rows.hpp"
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 #include "linalg/fixed_dot.hpp"
 #include "linalg/gemm.hpp"
 #include "linalg/triangular.hpp"

@@ -13,7 +13,7 @@
 #include "clipk/ops/invertible_leaky_relu.hpp"
 #include "clipk/ops/permute.hpp"
 #include "core/host_rows.hpp"
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 #include "core/row_pieces.hpp"
 
 namespace clipk {

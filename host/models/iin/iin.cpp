@@ -9,7 +9,7 @@
 #include "clipk/core/random.hpp"
 #include "core/check.hpp"
 #include "core/host_rows.hpp"
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 #include "models/autoencoder/scaled_rows.hpp"
 #include "models/iin/iin_problem.hpp"
 #include "models/iin/typical_range.hpp"

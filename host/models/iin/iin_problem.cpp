@@ -8,7 +8,7 @@
 #include "clipk/ops/factor_pair_loss.hpp"
 #include "clipk/ops/gather_rows.hpp"
 #include "clipk/ops/gaussian_posterior.hpp"
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 #include "models/rows_digest.hpp"
 
 namespace clipk {

@@ -9,7 +9,7 @@
 #include "clipk/ops/pairwise_distance.hpp"
 #include "core/check.hpp"
 #include "core/host_rows.hpp"
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 #include "core/parallel.hpp"
 
 namespace clipk {

@@ -12,7 +12,7 @@
 #include "clipk/train/lbfgs.hpp"
 #include "core/check.hpp"
 #include "core/host_rows.hpp"
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 #include "models/probes/logistic_objective.hpp"
 
 namespace clipk {

@@ -17,7 +17,7 @@
 #include "clipk/ops/tsne_attraction.hpp"
 #include "clipk/ops/tsne_update.hpp"
 #include "core/check.hpp"
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 #include "models/rows_digest.hpp"
 #include "models/tsne/tsne_affinities.hpp"
 #include "train/checkpoint_file.hpp"

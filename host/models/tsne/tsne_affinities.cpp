@@ -9,7 +9,7 @@
 #include "clipk/core/memory.hpp"
 #include "clipk/ops/nearest.hpp"
 #include "clipk/ops/pairwise_distance.hpp"
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 #include "core/parallel.hpp"
 
 namespace clipk::tsne {

@@ -43,7 +43,7 @@ struct QuadNeighbors {
 /// Isotonic (quadruple hinge) loss of codes and its gradient in one pass:
 ///   L = weight / count * sum over quadruples of max(0, margin + e_ij - e_kl)   for d_ij < d_kl,
 /// with e_ij = |x_i - y_j|. Quadruples are drawn on the device from Philox by (seed, step) and
-/// never stored (host/backends/quad_draw.hpp has the rule, to replay them); those with d_ij = d_kl
+/// never stored (host/shared/quad_draw.hpp has the rule, to replay them); those with d_ij = d_kl
 /// count as zero. In a draw by query, quadruple q belongs to query q mod (n + m) (rows first, then
 /// columns; within one set q mod n). A distance e = 0 has no gradient and contributes only to the
 /// loss. Target rows of length zero under cosine are an error on the CPU, and add nothing on CUDA.

@@ -8,7 +8,7 @@
 
 #include "examples/study/picture_scripts.hpp"
 #include "io/files.hpp"
-#include "study/chart.hpp"
+#include "study/pictures/chart.hpp"
 #include "support/error_of.hpp"
 
 namespace clipk::study {

@@ -7,7 +7,7 @@
 #include "cluster/pictures.hpp"
 #include "examples/study/picture_scripts.hpp"
 #include "io/files.hpp"
-#include "study/heatmap.hpp"
+#include "study/pictures/heatmap.hpp"
 #include "support/error_of.hpp"
 
 namespace clipk::study {

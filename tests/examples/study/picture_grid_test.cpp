@@ -6,7 +6,7 @@
 
 #include "examples/study/picture_scripts.hpp"
 #include "io/files.hpp"
-#include "study/picture_grid.hpp"
+#include "study/pictures/picture_grid.hpp"
 #include "support/error_of.hpp"
 
 namespace clipk::study {

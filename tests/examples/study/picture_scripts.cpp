@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "study/picture_text.hpp"
+#include "study/pictures/picture_text.hpp"
 
 namespace clipk::study {
 namespace {

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "study/heatmap.hpp"
+#include "study/pictures/heatmap.hpp"
 
 // What the tests of pictures share: the scripts of gnuplot as boxes on a page, and odd names.
 namespace clipk::study {

@@ -7,9 +7,9 @@
 
 #include "clipk/core/matrix.hpp"
 #include "examples/study/picture_scripts.hpp"
-#include "study/chart.hpp"
-#include "study/picture_grid.hpp"
-#include "study/scatter.hpp"
+#include "study/pictures/chart.hpp"
+#include "study/pictures/picture_grid.hpp"
+#include "study/pictures/scatter.hpp"
 
 namespace clipk::study {
 namespace {

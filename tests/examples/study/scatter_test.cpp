@@ -10,7 +10,7 @@
 
 #include "clipk/core/matrix.hpp"
 #include "examples/study/picture_scripts.hpp"
-#include "study/scatter.hpp"
+#include "study/pictures/scatter.hpp"
 
 namespace clipk::study {
 namespace {

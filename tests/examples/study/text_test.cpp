@@ -3,7 +3,7 @@
 #include <string>
 
 #include "examples/study/picture_scripts.hpp"
-#include "study/picture_text.hpp"
+#include "study/pictures/picture_text.hpp"
 #include "study/text.hpp"
 
 namespace clipk::study {

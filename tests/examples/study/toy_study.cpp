@@ -9,11 +9,11 @@
 
 #include "clipk/core/error.hpp"
 #include "clipk/io/atomic_file.hpp"
-#include "study/chart.hpp"
 #include "study/fit_progress.hpp"
-#include "study/gnuplot.hpp"
 #include "study/option_checks.hpp"
 #include "study/pairs.hpp"
+#include "study/pictures/chart.hpp"
+#include "study/pictures/gnuplot.hpp"
 #include "study/program.hpp"
 #include "study/table.hpp"
 

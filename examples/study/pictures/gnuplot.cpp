@@ -1,4 +1,4 @@
-#include "study/gnuplot.hpp"
+#include "study/pictures/gnuplot.hpp"
 
 #include <fmt/format.h>
 

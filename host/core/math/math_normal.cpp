@@ -1,7 +1,7 @@
 #include <cmath>
 #include <initializer_list>
 
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 
 namespace clipk::math {
 namespace {

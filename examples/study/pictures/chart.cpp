@@ -1,4 +1,4 @@
-#include "study/chart.hpp"
+#include "study/pictures/chart.hpp"
 
 #include <fmt/format.h>
 
@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "clipk/core/error.hpp"
-#include "study/gnuplot.hpp"
-#include "study/picture_text.hpp"
+#include "study/pictures/gnuplot.hpp"
+#include "study/pictures/picture_text.hpp"
 
 namespace clipk::study {
 namespace {

@@ -1,4 +1,4 @@
-#include "study/picture_text.hpp"
+#include "study/pictures/picture_text.hpp"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "study/gnuplot.hpp"
+#include "study/pictures/gnuplot.hpp"
 #include "study/subprocess.hpp"
 #include "study/text.hpp"
 

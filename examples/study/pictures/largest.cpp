@@ -1,4 +1,4 @@
-#include "study/largest.hpp"
+#include "study/pictures/largest.hpp"
 
 #include <algorithm>
 #include <numeric>

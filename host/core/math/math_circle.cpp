@@ -3,7 +3,7 @@
 #include <limits>
 #include <numbers>
 
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 
 // sin and cos: a multiple of pi / 2 is subtracted from x, then Taylor series serve up to pi / 4.
 namespace clipk::math {

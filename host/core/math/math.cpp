@@ -1,4 +1,4 @@
-#include "core/math.hpp"
+#include "core/math/math.hpp"
 
 #include <bit>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <limits>
 #include <numbers>
 
-#include "core/double_double.hpp"
+#include "core/math/double_double.hpp"
 
 // Arguments are reduced to a small interval, where a Taylor series has converged after the terms
 // given. The rounding error of a sum is carried along where it matters. The paths that are called

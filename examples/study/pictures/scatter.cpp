@@ -1,4 +1,4 @@
-#include "study/scatter.hpp"
+#include "study/pictures/scatter.hpp"
 
 #include <fmt/format.h>
 
@@ -11,9 +11,9 @@
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
-#include "study/gnuplot.hpp"
-#include "study/largest.hpp"
-#include "study/picture_text.hpp"
+#include "study/pictures/gnuplot.hpp"
+#include "study/pictures/largest.hpp"
+#include "study/pictures/picture_text.hpp"
 
 namespace clipk::study {
 namespace {

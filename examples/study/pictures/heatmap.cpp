@@ -1,4 +1,4 @@
-#include "study/heatmap.hpp"
+#include "study/pictures/heatmap.hpp"
 
 #include <fmt/format.h>
 
@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "clipk/core/error.hpp"
-#include "study/gnuplot.hpp"
-#include "study/picture_text.hpp"
+#include "study/pictures/gnuplot.hpp"
+#include "study/pictures/picture_text.hpp"
 
 namespace clipk::study {
 namespace {
