@@ -7,9 +7,12 @@
 
 #include "dimension/pictures.hpp"
 #include "study/table.hpp"
+#include "study/text.hpp"
 
 namespace clipk::study {
 namespace {
+
+constexpr std::size_t kColumns = 100;  // of a line for the terminal
 
 Json row_of(const DimensionFigures& figures, const char* split, const SetFigures& set,
             double seconds) {
@@ -74,10 +77,14 @@ void print_figures(Run& run, const DimensionFindings& found) {
     table.add(cells);
   }
   run.print(table.text());
-  run.print(
-      "i2t, t2i: images that find their own text first, and texts their image; new: share among "
-      "held-out pairs.\nKendall distance: share of distances between images whose order is "
-      "reversed, (1 - Kendall's tau) / 2;\n0: same order, 0.5: chance.");
+  run.print(wrapped(
+      "i2t: images that find their own text first; t2i: texts that find their image first; new: "
+      "shares of the held-out pairs.",
+      kColumns));
+  run.print(wrapped(
+      "Kendall distance: share of the comparisons of two distances between images that the map "
+      "reverses, (1 - Kendall's tau) / 2; 0: same order, 0.5: chance.",
+      kColumns));
   if (is_estimated(found)) {
     run.print(fmt::format("Above {} pairs the Kendall distance is estimated from {} quadruples.",
                           kMostRowsOrdered, kSampledOrders));

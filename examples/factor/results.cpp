@@ -14,6 +14,8 @@
 namespace clipk::study {
 namespace {
 
+constexpr std::size_t kColumns = 100;  // of a line for the terminal
+
 Json number(double value) {
   return std::isnan(value) ? Json() : Json(value);
 }
@@ -32,14 +34,17 @@ void print_table(Run& run, const FlowDiagnostics& flow, const FactorFindings& fo
                percent(factor.least_kept), factor.edits > 0 ? percent(factor.flagged) : "-"});
   }
   run.print(table.text());
-  run.print(fmt::format(
+  run.print(wrapped(
       "Own block: how well the factor is predicted from its own block; leak: above chance from any "
-      "other block.\nEdits: a held-out row gets the block of another row; a separate network "
-      "predicts the factors of the decoded result.\nHeld-out NLL {:.2f} nats per row "
-      "(full-covariance Gaussian {:.2f}); round trip {:.1e} (float64 {:.1e}); relative error of "
-      "the log-determinant {:.1e} (float64)",
-      flow.nll, flow.nll_gaussian, flow.round_trip_max, flow.round_trip_max_double,
-      flow.logdet_error));
+      "other block. Edits: a held-out row gets the block of another row; a separate network "
+      "predicts the factors of the decoded result.",
+      kColumns));
+  run.print(wrapped(
+      fmt::format("Held-out NLL {:.2f} nats per row (full-covariance Gaussian {:.2f}); round trip "
+                  "{:.1e} (float64 {:.1e}); relative error of the log-determinant {:.1e} (float64)",
+                  flow.nll, flow.nll_gaussian, flow.round_trip_max, flow.round_trip_max_double,
+                  flow.logdet_error),
+      kColumns));
 }
 
 void print_edits(Run& run, const std::vector<ShownEdit>& edits) {

@@ -105,7 +105,7 @@ void say_clusters(const ClusterFindings& found, const std::vector<ClusterName>& 
                                  : "of images, but not stable",
       std::isnan(stability) ? "" : fmt::format("Agreement {} of 1 over {}", agreement, how)};
   section.caveats.push_back(fmt::format(
-      "Agreement is the adjusted Rand index of two runs, averaged over every two {}: 1 for the "
+      "Agreement is the adjusted Rand index of two runs, averaged over the {}: 1 for the "
       "same clusters, 0 for chance. k-means finds clusters in any data, even where there are none.",
       how));
   if (!names.empty()) {

@@ -51,23 +51,23 @@ void say_factors(const FactorFindings& found, bool labels, PageSection& section)
     if (factor.edits > 0 && !std::isnan(factor.success)) {
       section.found.push_back(fmt::format(
           "Exchanging {} between two images changes \u201c{}\u201d as intended in {} of {} edits, "
-          "as a separately trained classifier predicts it; {} of the results lie outside the range "
+          "as a separately trained network predicts it; {} of the results lie outside the range "
           "of real images.",
           factor.block_size == 1 ? "that dimension" : "those dimensions", factor.name,
           percent_text(factor.success), factor.edits, percent_text(factor.flagged)));
     }
     if (!section.summary.empty()) continue;
-    section.summary = shown
-                          ? fmt::format(
-                                "\u201c{}\u201d{} is encoded in {} of {} dimensions, from which it "
-                                "is predicted {}.",
-                                factor.name, origin, factor.block_size, found.latent,
-                                classes ? "correctly for " + percent_text(factor.own_block)
-                                        : "with R\u00b2 " + fmt::format("{:.2f}", factor.own_block))
-                          : fmt::format(
-                                "It is not shown that \u201c{}\u201d{} can be predicted from "
-                                "dimensions of its own.",
-                                factor.name, origin);
+    section.summary =
+        shown ? fmt::format(
+                    "\u201c{}\u201d{} is encoded in {} of {} dimensions, from which it "
+                    "is predicted {}.",
+                    factor.name, origin, factor.block_size, found.latent,
+                    classes ? "correctly for " + percent_text(factor.own_block) + " of new images"
+                            : "with R\u00b2 " + fmt::format("{:.2f}", factor.own_block))
+              : fmt::format(
+                    "It is not shown that \u201c{}\u201d{} can be predicted from "
+                    "dimensions of its own.",
+                    factor.name, origin);
     section.key = {percent_text(factor.own_block, 0),
                    fmt::format("of new images: \u201c{}\u201d predicted from {} of its own",
                                factor.name, dimensions(factor.block_size)),

@@ -280,7 +280,7 @@ TEST_F(SemanticStudyTest, ImagesOfAClassThatOneFoldHasAreNotCounted) {
   all = results("none");
   EXPECT_FALSE(all["classes"].contains("probe"));
   EXPECT_FALSE(all["classes"].contains("texts"));
-  EXPECT_HAS(all["left_out"].dump(), "nearest class of texts: expected equal rows to leave");
+  EXPECT_HAS(all["left_out"].dump(), "nearest class mean of texts: expected equal rows to leave");
 }
 
 TEST_F(SemanticStudyTest, PairsThatDoNotMatchOrAreRepeatedAreNoted) {

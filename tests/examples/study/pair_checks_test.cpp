@@ -107,28 +107,27 @@ TEST(PairChecks, RepeatedRowsAreCountedAndExplained) {
     return all;
   };
   EXPECT_EQ(words(pairs.images, pairs.texts, true), "");
-  // Two texts an image.
+  // Two texts per image.
   const Matrix<float> twice = rows(pairs.images, {0, 0, 1, 1});
   EXPECT_EQ(words(twice, pairs.texts, true),
             "i.npy: 2 of 4 rows equal an earlier one (row 1 is row 0); a query finds the first of "
-            "equal rows, so the others count as missed. 2 texts an image? Keep one of each\n");
+            "equal rows, so the others count as missed. 2 texts per image? Keep one of each\n");
   EXPECT_TRUE(has(words(rows(pairs.images, {0, 1, 1, 2}), pairs.texts, true),
                   "1 of 4 rows equal an earlier one (row 2 is row 1)"));
   EXPECT_TRUE(has(words(pairs.images, rows(pairs.texts, {0, 0, 1, 1}), true),
-                  "2 images a text? Keep one of each"));
+                  "2 images per text? Keep one of each"));
   const std::string prompts = words(pairs.images, rows(pairs.texts, {0, 0, 0, 0}), true);
-  EXPECT_TRUE(has(prompts, "One text for many images, as prompts of classes are")) << prompts;
+  EXPECT_TRUE(has(prompts, "One text for many images, as with prompts of classes")) << prompts;
   EXPECT_FALSE(has(prompts, "Keep one of each")) << prompts;
   EXPECT_TRUE(has(words(twice, rows(pairs.texts, {0, 0, 1, 1}), true),
                   "Whole pairs are repeated: keep each once"));
   EXPECT_EQ(words(pairs.images, pairs.images, true),
             "t.npy: 4 of 4 rows equal their own row of i.npy. Are both of one modality?\n");
   // Not paired: a note, but nothing is missed.
-  EXPECT_EQ(
-      words(rows(pairs.images, {0, 1}), twice, false),
-      "t.npy: 2 of 4 rows equal an earlier one (row 1 is row 0)\n"
-      "t.npy: 4 rows for the 2 of i.npy: 2 texts an image? They are taken as no partners; for "
-      "retrieval keep one of each\n");
+  EXPECT_EQ(words(rows(pairs.images, {0, 1}), twice, false),
+            "t.npy: 2 of 4 rows equal an earlier one (row 1 is row 0)\n"
+            "t.npy: 4 rows for the 2 of i.npy: 2 texts per image? They are taken as unpaired; for "
+            "retrieval keep one of each\n");
 }
 
 TEST(PairChecks, NoDimensionIsSafeOfPairsThatDoNotMatch) {
