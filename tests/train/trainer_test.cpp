@@ -2,47 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <filesystem>
 #include <numeric>
 #include <string>
 
-#include "support/device_test.hpp"
 #include "support/error_of.hpp"
-#include "train/problems.hpp"
+#include "train/trainings.hpp"
 
 namespace clipk::test {
 namespace {
-
-namespace fs = std::filesystem;
-
-// A file that a test may use, and that is gone afterwards.
-class TemporaryFile {
- public:
-  TemporaryFile() {
-    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    std::string name = std::string(test->test_suite_name()) + test->name();
-    std::replace(name.begin(), name.end(), '/', '_');
-    path_ = fs::temp_directory_path() / (name + ".clipk");
-    fs::remove(path_);
-  }
-  ~TemporaryFile() { fs::remove(path_); }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
-class TrainerTest : public DeviceTest {};
-
-// Each step is run as it is: a Recorder reads back from the device.
-TrainerOptions without_graph(std::int64_t epochs, std::int64_t batch = 256) {
-  TrainerOptions options;
-  options.epochs = epochs;
-  options.batch = batch;
-  options.graph = false;
-  return options;
-}
 
 TEST_P(TrainerTest, ARegressionConverges) {
   for (const Optimizer optimizer : {Optimizer::adam, Optimizer::sgd}) {
@@ -151,140 +118,11 @@ TEST_P(TrainerTest, TheStartItselfMayBeBest) {
   EXPECT_EQ(problem.parameter(), 0);
 }
 
-TrainerOptions full_options() {
-  TrainerOptions options;
-  options.epochs = 6;
-  options.batch = 16;
-  options.rate = 0.02;
-  options.adam.weight_decay = 0.01F;
-  options.schedule = {.kind = Schedule::cosine, .warmup_steps = 7};
-  options.clip_norm = 1;
-  options.early_stopping = {.patience = 50, .min_delta = 0};
-  return options;
-}
-
-struct Trained {
-  std::vector<float> parameters;
-  TrainingResult result;
-};
-
-void expect_same(const Trained& a, const Trained& b) {
-  ASSERT_EQ(a.parameters.size(), b.parameters.size());
-  EXPECT_EQ(std::memcmp(a.parameters.data(), b.parameters.data(), a.parameters.size() * 4), 0);
-  EXPECT_EQ(a.result.loss, b.result.loss);
-  EXPECT_EQ(a.result.held_out_loss, b.result.held_out_loss);
-  EXPECT_EQ(a.result.best_epoch, b.result.best_epoch);
-  EXPECT_EQ(a.result.steps, b.result.steps);
-}
-
-Trained train(Context& context, const TrainerOptions& options) {
-  Regression problem(context);
-  const TrainingResult result = Trainer(context, problem, options).run();
-  return {problem.values(context), result};
-}
-
-struct Killed {};
-
-// Stops as a kill does: at this step, or right after this epoch.
-void kill_at(Context& context, TrainerOptions options, std::int64_t step, std::int64_t epoch) {
-  Regression problem(context);
-  options.progress = [=](const Progress& p) {
-    if (p.step == step || (p.epoch_end && p.epoch == epoch)) throw Killed();
-  };
-  EXPECT_THROW(Trainer(context, problem, options).run(), Killed);
-}
-
-TEST_P(TrainerTest, ResumingGivesTheSameBytes) {
-  for (const Optimizer optimizer : {Optimizer::adam, Optimizer::sgd}) {
-    TrainerOptions options = full_options();
-    options.optimizer = optimizer;
-    if (simt()) {
-      if (optimizer == Optimizer::sgd) continue;
-      options.epochs = 2;
-    }
-    const Trained whole = train(context(), options);
-    TemporaryFile file;
-    options.checkpoint = file.path();
-    for (std::int64_t epoch = 1; epoch < options.epochs; ++epoch) {
-      SCOPED_TRACE("after epoch " + std::to_string(epoch));
-      kill_at(context(), options, -1, epoch);
-      expect_same(train(context(), options), whole);
-      expect_same(train(context(), options), whole);  // from the checkpoint of the end
-      fs::remove(file.path());
-    }
-  }
-}
-
-TEST_P(TrainerTest, ResumingTwiceAndFromWithinAnEpoch) {
-  if (simt()) GTEST_SKIP() << "nothing new on the device";
-  TrainerOptions options = full_options();
-  const Trained whole = train(context(), options);
-  TemporaryFile file;
-  options.checkpoint = file.path();
-  options.checkpoint_every = 2;
-  kill_at(context(), options, 3, -1);  // before the first checkpoint
-  EXPECT_FALSE(fs::exists(file.path()));
-  kill_at(context(), options, 14, -1);  // goes on from epoch 2
-  kill_at(context(), options, 23, -1);  // and from epoch 4
-  expect_same(train(context(), options), whole);
-}
-
-TEST_P(TrainerTest, WhoeverStopsItAtTheEndOfAnEpochLosesNothing) {
-  if (simt()) GTEST_SKIP() << "nothing new on the device";
-  TrainerOptions options = full_options();
-  const Trained whole = train(context(), options);
-  TemporaryFile file;
-  options.checkpoint = file.path();
-  options.checkpoint_every = 1000;
-  kill_at(context(), options, -1, 3);
-  ASSERT_TRUE(fs::exists(file.path()));
-  std::int64_t first = -1;
-  options.progress = [&](const Progress& p) {
-    if (first < 0) first = p.step;
-  };
-  expect_same(train(context(), options), whole);
-  EXPECT_EQ(first, 3 * whole.result.steps / options.epochs + 1);
-}
-
 TEST_P(TrainerTest, ThreadsDoNotChangeTheBytes) {
   if (!on_cpu()) GTEST_SKIP() << "threads of the CPU";
   Context one = Context::cpu({.seed = 5, .threads = 1});
   Context two = Context::cpu({.seed = 5, .threads = 2});
   expect_same(train(one, full_options()), train(two, full_options()));
-}
-
-TEST_P(TrainerTest, AForeignCheckpointIsRefused) {
-  TemporaryFile file;
-  TrainerOptions options;
-  options.epochs = 1;
-  options.batch = 10;
-  options.checkpoint = file.path();
-  Recorder problem(context(), 20), other(context(), 21);
-  Trainer(context(), problem, options).run();
-  const std::string rest =
-      ", seed 1, batch 10, adam (0.899999976 0.999000013 9.99999994e-09 0), rate ";
-  const std::string start = file.path().string() + ": expected a checkpoint of recorder of ";
-  EXPECT_EQ(error_of([&] { Trainer(context(), other, options).run(); }),
-            start + "21 rows" + rest + "0.001 constant, got one of recorder of 20 rows");
-  options.rate = 0.002;
-  EXPECT_EQ(error_of([&] { Trainer(context(), problem, options).run(); }),
-            start + "20 rows" + rest + "0.002 constant, got one of rate 0.001 constant");
-  ArchiveWriter("neural_mds model", 1).write(file.path());
-  EXPECT_EQ(
-      error_of([&] { Trainer(context(), problem, options).run(); }),
-      file.path().string() + ": expected a clipk trainer checkpoint, got a clipk neural_mds model");
-}
-
-TEST_P(TrainerTest, AHalfWrittenCheckpointIsRefused) {
-  TemporaryFile file;
-  TrainerOptions options;
-  options.epochs = 1;
-  options.checkpoint = file.path();
-  Recorder problem(context(), 20);
-  Trainer(context(), problem, options).run();
-  fs::resize_file(file.path(), fs::file_size(file.path()) / 2);
-  EXPECT_NE(error_of([&] { Trainer(context(), problem, options).run(); }).find("cut short"),
-            std::string::npos);
 }
 
 TEST_P(TrainerTest, NothingIsAllocatedAfterTheFirstEpoch) {
@@ -383,22 +221,6 @@ TEST_P(TrainerTest, AProblemMayCallItsParametersUseless) {
             "trainer: expected a parameter near 0, got another");
 }
 
-TEST_P(TrainerTest, RestartsResumeToTheSameBytes) {
-  if (simt()) GTEST_SKIP() << "nothing new on the device";
-  TrainerOptions options = full_options();
-  options.optimizer = Optimizer::sgd;
-  options.rate = 1e3;
-  options.clip_norm = 0;
-  const Trained whole = train(context(), options);
-  ASSERT_GT(whole.result.restarts, 0);
-  TemporaryFile file;
-  options.checkpoint = file.path();
-  for (const std::int64_t kill : {2, 6, 10, 14, 18, 22}) kill_at(context(), options, kill, -1);
-  EXPECT_TRUE(fs::exists(file.path()));
-  expect_same(train(context(), options), whole);
-  expect_same(train(context(), options), whole);  // from the checkpoint of the end
-}
-
 TEST_P(TrainerTest, WithEarlyStoppingTheBestEpochIsJudged) {
   for (const bool better : {true, false}) {
     Recorder problem(context(), 20);
@@ -441,27 +263,12 @@ TEST_P(TrainerTest, ParametersThatAreNotFiniteBeginAgain) {
       EXPECT_THROW(train(epoch), Killed) << epoch;
     }
     EXPECT_EQ(train(-1), whole);
-    fs::remove(file.path());
+    std::filesystem::remove(file.path());
   }
   options.checkpoint.clear();
   options.restarts = 0;
   EXPECT_EQ(error_of([&] { train(-1); }),
             "trainer: expected finite parameters, got -inf after epoch 3");
-}
-
-TEST_P(TrainerTest, ACheckpointOfMoreRestartsIsRefused) {
-  TemporaryFile file;
-  TrainerOptions options = without_graph(2, 10);
-  options.checkpoint = file.path();
-  Recorder problem(context(), 20);
-  int calls = 0;
-  problem.loss_of = [&](std::size_t) { return ++calls <= 4 ? NAN : 0.5; };
-  EXPECT_EQ(Trainer(context(), problem, options).run().restarts, 2);
-  options.restarts = 1;
-  EXPECT_EQ(error_of([&] { Trainer(context(), problem, options).run(); }),
-            file.path().string() + ": expected a checkpoint of at most 1 restarts, got one of 2");
-  options.restarts = 2;
-  EXPECT_EQ(Trainer(context(), problem, options).run().restarts, 2);
 }
 
 TEST_P(TrainerTest, BadTrainingsAreNamed) {
