@@ -55,8 +55,8 @@ td:last-child, th:last-child { padding-right: .2rem; }
 @media (max-width: 40rem) {
   body { font-size: 1rem; } main { padding-top: 1.5rem; } h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; }
   .picture img.wide { max-width: none; width: 40rem; }
-  table { min-width: 0; width: 100%; font-size: .78rem; }
-  th, td { padding-right: .4rem; }
+  table { min-width: 0; width: 100%; font-size: .76rem; }
+  th, td { padding-right: .3rem; }
   .text { min-width: 0; }
   .number { white-space: normal; }
 }
