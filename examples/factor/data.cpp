@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <utility>
 
-#include "clipk/core/check_finite.hpp"
 #include "clipk/core/equal_rows.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/io/caption_factors.hpp"

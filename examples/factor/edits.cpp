@@ -10,11 +10,6 @@
 namespace clipk::study {
 namespace {
 
-// Which rows are edited, and of each the one that the block is taken from.
-struct Exchange {
-  std::vector<std::int64_t> sources, donors;
-};
-
 Exchange draw_exchanges(const Factor& factor, const std::vector<double>& ranges,
                         const EditSettings& settings, Random& random) {
   constexpr int kTries = 100;

@@ -5,13 +5,18 @@
 #include <string>
 #include <vector>
 
+#include "clipk/core/factor.hpp"
 #include "clipk/core/matrix.hpp"
-#include "clipk/io/attributes.hpp"
 #include "clipk/models/iin.hpp"
 #include "clipk/models/probe.hpp"
 #include "factor/stage.hpp"
 
 namespace clipk::study {
+
+/// Rows that are edited, and the row that each takes a block from.
+struct Exchange {
+  std::vector<std::int64_t> sources, donors;
+};
 
 /// What edits of one factor did: its block is taken from another row (the donor), the code turned
 /// back and decoded, and the judge reads the result.

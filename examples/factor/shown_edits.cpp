@@ -35,10 +35,7 @@ ShownEdit::Nearest nearest(const FactorModels& models, const Matrix<float>& vect
   return found;
 }
 
-// Rows, and of each the next one of another class.
-struct Exchange {
-  std::vector<std::int64_t> sources, donors;
-};
+// Rows, and the next row of another class for each.
 Exchange exchanges_of(const Factor& factor) {
   Exchange exchange;
   for (std::int64_t i = 0; i < factor.rows() && exchange.sources.size() < kShown; ++i) {

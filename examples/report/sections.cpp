@@ -7,7 +7,6 @@
 #include <string>
 #include <utility>
 
-#include "clipk/core/error.hpp"
 #include "clipk/core/select_rows.hpp"
 #include "clipk/metrics/silhouette.hpp"
 #include "clipk/models/choose_clusters.hpp"

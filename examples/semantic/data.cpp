@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "clipk/core/check_finite.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/io/captions.hpp"
 #include "clipk/io/dataset.hpp"

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 #include "clipk/core/error.hpp"
+#include "clipk/core/factor.hpp"
 #include "clipk/io/dataset.hpp"
 #include "study/data_sets.hpp"
 #include "study/labels.hpp"
@@ -23,29 +23,6 @@ Matrix<float> stacked(const Matrix<float>& a, const Matrix<float>& b) {
   std::copy_n(a.data(), a.rows() * a.cols(), both.data());
   std::copy_n(b.data(), b.rows() * b.cols(), both.view().row(a.rows()));
   return both;
-}
-
-// Labels of any values, as indices into the sorted values that occur. `names` holds a name for each
-// value from 0, or nothing.
-void number_classes(const std::vector<std::int32_t>& labels, const std::vector<std::string>& names,
-                    LabelledRows& into) {
-  std::map<std::int32_t, std::int32_t> index;
-  for (const std::int32_t label : labels) {
-    if (label >= 0) index[label] = 0;
-  }
-  for (auto& [label, number] : index) {
-    number = static_cast<std::int32_t>(into.names.size());
-    if (!names.empty() && static_cast<std::size_t>(label) >= names.size()) {
-      throw Error(fmt::format("--label-names: expected a name for label {}, got {} names", label,
-                              names.size()));
-    }
-    into.names.push_back(names.empty() ? std::to_string(label)
-                                       : names[static_cast<std::size_t>(label)]);
-  }
-  into.classes.reserve(labels.size());
-  for (const std::int32_t label : labels) {
-    into.classes.push_back(label < 0 ? -1 : index.at(label));
-  }
 }
 
 }  // namespace
@@ -85,7 +62,10 @@ LabelledRows FeatureSource::load(Run& run) const {
     result.rows = result.rows.empty() ? std::move(rows) : stacked(result.rows, rows);
   }
   if (!labels.empty()) {
-    number_classes(labels, own ? read_label_names(names_) : fashion_mnist_names(), result);
+    Factor factor =
+        class_factor("class", labels, own ? read_label_names(names_) : fashion_mnist_names());
+    result.classes = std::move(factor.classes);
+    result.names = std::move(factor.class_names);
     if (result.names.size() < 2) {
       run.print(fmt::format(
           "Note: {}: {}, so there is nothing to score against", parts[0].labels.string(),

@@ -6,7 +6,7 @@
 
 #include "clipk/core/error.hpp"
 #include "clipk/io/array_file.hpp"
-#include "clipk/io/caption_factors.hpp"
+#include "clipk/io/captions.hpp"
 #include "clipk/io/dataset.hpp"
 #include "study/run.hpp"
 #include "study/usage_error.hpp"
@@ -24,7 +24,7 @@ std::vector<std::int32_t> read_labels_of(const std::filesystem::path& path, std:
 }
 
 std::vector<std::string> read_label_names(const std::filesystem::path& path) {
-  return path.empty() ? std::vector<std::string>{} : read_lines(path);
+  return path.empty() ? std::vector<std::string>{} : read_captions(path);
 }
 
 std::vector<Factor> attributes_of(Run& run, const std::filesystem::path& path,

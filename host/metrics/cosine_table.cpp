@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "clipk/core/error.hpp"
 #include "clipk/ops/dense.hpp"
 #include "core/check.hpp"
 #include "core/host_rows.hpp"

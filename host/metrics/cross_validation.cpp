@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 
 #include "core/check.hpp"
@@ -52,6 +53,7 @@ std::vector<std::int32_t> stratified_folds(std::span<const std::int32_t> labels,
     before += size;
   }
   std::vector<std::int32_t> fold(labels.size(), -1);
+  std::vector<bool> seen(labels.size());
   std::map<std::int64_t, std::int32_t> of_group;
   for (const std::int64_t i : order) {
     const auto row = static_cast<std::size_t>(i);
@@ -59,6 +61,8 @@ std::vector<std::int32_t> stratified_folds(std::span<const std::int32_t> labels,
       check::fail(kFolds, "an order of rows below " + std::to_string(labels.size()),
                   std::to_string(i));
     }
+    if (seen[row]) check::fail(kFolds, "each row once in the order", std::to_string(i) + " twice");
+    seen[row] = true;
     if (labels[row] < 0) continue;
     if (!options.groups.empty()) {
       const auto found = of_group.find(options.groups[row]);
@@ -79,8 +83,7 @@ std::vector<std::int32_t> cross_validated_predictions(std::span<const std::int32
   const std::size_t class_count = checked(classes, folds);
   std::vector<std::int32_t> predictions(classes.size(), -1);
   if (classes.empty()) return predictions;
-  const std::int32_t last = *std::max_element(folds.begin(), folds.end());
-  for (std::int32_t fold = 0; fold <= last; ++fold) {
+  for (const std::int32_t fold : std::set<std::int32_t>(folds.begin(), folds.end())) {
     std::vector<std::int64_t> train, test;
     std::vector<std::int32_t> train_classes;
     std::vector<bool> there(class_count);

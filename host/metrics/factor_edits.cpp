@@ -68,8 +68,10 @@ double factor_distance(const Factor& a, std::int64_t i, const Factor& b, std::in
   }
   double largest = 0;
   for (std::int64_t c = 0; c < a.values.cols(); ++c) {
-    largest = std::max(largest, std::abs(double{a.values(i, c)} - double{b.values(j, c)}) /
-                                    ranges[static_cast<std::size_t>(c)]);
+    const double apart = std::abs(double{a.values(i, c)} - double{b.values(j, c)}) /
+                         ranges[static_cast<std::size_t>(c)];
+    if (std::isnan(apart)) return NAN;
+    largest = std::max(largest, apart);
   }
   return largest;
 }
@@ -79,6 +81,9 @@ FactorEditScores factor_edit_scores(std::int64_t edited, const std::vector<Facto
                                     std::span<const std::int64_t> sources,
                                     std::span<const std::int64_t> donors, double tolerance) {
   check_sizes(edited, read, factors, sources, donors);
+  if (!(tolerance >= 0)) {
+    check::fail(kName, "a tolerance of at least 0", std::to_string(tolerance));
+  }
   FactorEditScores scores{.success = NAN,
                           .kept = std::vector<double>(factors.size(), NAN),
                           .drift = std::vector<double>(factors.size(), NAN)};

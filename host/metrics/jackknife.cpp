@@ -15,12 +15,20 @@ double jackknife_standard_error(
     std::int64_t folds) {
   constexpr const char* kName = "jackknife_standard_error";
   if (folds < 2) check::fail(kName, "at least 2 folds", std::to_string(folds));
-  const auto [least, most] = std::minmax_element(groups.begin(), groups.end());
-  const std::int64_t count = groups.empty() ? 0 : *most + 1;
+  std::vector<bool> there(groups.size());
+  for (const std::int64_t group : groups) {
+    if (group < 0 || group >= static_cast<std::int64_t>(groups.size())) {
+      check::fail(kName, "groups counted from 0", std::to_string(group));
+    }
+    there[static_cast<std::size_t>(group)] = true;
+  }
+  const std::int64_t count = std::count(there.begin(), there.end(), true);
   if (count < folds) {
     check::fail(kName, "at least " + std::to_string(folds) + " groups", std::to_string(count));
   }
-  if (*least < 0) check::fail(kName, "groups from 0", std::to_string(*least));
+  if (std::find(there.begin(), there.begin() + count, false) != there.begin() + count) {
+    check::fail(kName, "groups counted from 0", "a gap between their numbers");
+  }
   std::vector<double> without;
   for (std::int64_t fold = 0; fold < folds; ++fold) {
     std::vector<std::int64_t> rows;

@@ -39,7 +39,9 @@ TEST(StratifiedFolds, WhatDoesNotFitIsRefused) {
             "stratified_folds: expected groups of size 2, got 3");
   EXPECT_EQ(error_of([&] { stratified_folds(labels, order, {.folds = 1}); }),
             "stratified_folds: expected at least 2 folds, got 1");
-  const Rows beyond{0, 2}, below{0, -1};
+  const Rows beyond{0, 2}, below{0, -1}, twice{1, 1};
+  EXPECT_EQ(error_of([&] { stratified_folds(labels, twice); }),
+            "stratified_folds: expected each row once in the order, got 1 twice");
   EXPECT_EQ(error_of([&] { stratified_folds(labels, beyond); }),
             "stratified_folds: expected an order of rows below 2, got 2");
   EXPECT_EQ(error_of([&] { stratified_folds(labels, below); }),
@@ -82,6 +84,18 @@ TEST(CrossValidation, BadInputIsNamed) {
                   [](const auto&, const auto&, const auto&) { return Classes(1); });
             }),
             "cross_validated_predictions: expected 2 predictions, got 1");
+  const auto refusal = [](const Classes& known, const Classes& folds) {
+    return error_of([&] {
+      cross_validated_predictions(known, folds, [](const auto&, const auto&, const auto& test) {
+        return Classes(test.size());
+      });
+    });
+  };
+  EXPECT_EQ(refusal(classes, {0, 0, 1}),
+            "cross_validated_predictions: expected folds of size 4, got 3");
+  EXPECT_EQ(refusal({0, -1}, {0, 1}),
+            "cross_validated_predictions: expected classes from 0, got -1");
+  EXPECT_EQ(refusal({0, 1}, {0, -2}), "cross_validated_predictions: expected folds from 0, got -2");
 }
 
 }  // namespace

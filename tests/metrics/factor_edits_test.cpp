@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "clipk/core/error.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -70,15 +71,24 @@ TEST(FactorEdits, NothingKnownIsNoFigure) {
   EXPECT_EQ(scores.drift[1], 1);
 }
 
+// A prediction of NaN agrees with nothing.
+TEST(FactorEdits, NaNIsNoMatch) {
+  std::vector<Factor> factors, read;
+  factors.push_back(values({0, 1}));
+  factors.push_back(values({0, 1}));
+  read.push_back(values({NAN}));
+  read.push_back(values({NAN}));
+  const std::vector<std::int64_t> source{0}, donor{1};
+  const FactorEditScores scores = factor_edit_scores(0, read, factors, source, donor, .1);
+  EXPECT_EQ(scores.success, 0);
+  EXPECT_EQ(scores.kept[1], 0);
+  EXPECT_TRUE(std::isnan(scores.drift[1]));
+}
+
 std::string message(std::int64_t edited, const std::vector<Factor>& read,
                     const std::vector<std::int64_t>& sources,
                     const std::vector<std::int64_t>& donors) {
-  try {
-    factor_edit_scores(edited, read, known(), sources, donors, .1);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return error_of([&] { factor_edit_scores(edited, read, known(), sources, donors, .1); });
 }
 
 TEST(FactorEdits, BadInputIsNamed) {
@@ -93,6 +103,8 @@ TEST(FactorEdits, BadInputIsNamed) {
   EXPECT_EQ(message(0, read, {0}, {1}), "factor_edit_scores: expected 1 rows read of kind, got 3");
   EXPECT_EQ(message(0, read, {0, 0, 4}, kDonors),
             "factor_edit_scores: expected rows in [0, 4), got 4");
+  EXPECT_EQ(error_of([&] { factor_edit_scores(0, read, known(), kSources, kDonors, NAN); }),
+            "factor_edit_scores: expected a tolerance of at least 0, got nan");
   std::swap(read[0], read[1]);
   EXPECT_EQ(message(0, read, kSources, kDonors),
             "factor_edit_scores: expected what is read of kind to be of its kind, got another");

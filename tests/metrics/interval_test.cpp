@@ -6,6 +6,7 @@
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -53,12 +54,7 @@ TEST(WilsonInterval, CoversTheTruth) {
 }
 
 std::string message(double share, std::int64_t n, double confidence = .95) {
-  try {
-    wilson_interval(share, n, confidence);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return error_of([&] { wilson_interval(share, n, confidence); });
 }
 
 TEST(WilsonInterval, BadInputIsNamed) {

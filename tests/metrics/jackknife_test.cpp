@@ -7,6 +7,7 @@
 
 #include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -70,20 +71,23 @@ TEST(Jackknife, RepeatedRowsMakeNothingSurer) {
 }
 
 std::string message(const Rows& groups, std::int64_t folds) {
-  try {
+  return error_of([&] {
     jackknife_standard_error(
         groups, [](const Rows&) { return 0.; }, folds);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  });
 }
 
 TEST(Jackknife, BadInputIsNamed) {
   EXPECT_EQ(message({0, 1, 2}, 1), "jackknife_standard_error: expected at least 2 folds, got 1");
   EXPECT_EQ(message({0, 1, 1}, 3), "jackknife_standard_error: expected at least 3 groups, got 2");
   EXPECT_EQ(message({}, 3), "jackknife_standard_error: expected at least 3 groups, got 0");
-  EXPECT_EQ(message({2, -1, 1}, 3), "jackknife_standard_error: expected groups from 0, got -1");
+  EXPECT_EQ(message({2, -1, 1}, 3),
+            "jackknife_standard_error: expected groups counted from 0, got -1");
+  EXPECT_EQ(message({0, 20, 40}, 2),
+            "jackknife_standard_error: expected groups counted from 0, got 20");
+  EXPECT_EQ(message({0, 2, 3, 3}, 2),
+            "jackknife_standard_error: expected groups counted from 0, got a gap between their "
+            "numbers");
 }
 
 }  // namespace

@@ -212,6 +212,14 @@ TEST(Pca, BadInputIsNamed) {
       "pca: expected rows of shape [5, 4], got [5, 3]");
   EXPECT_EQ(error_of([&] { pca.inverse_transform(context, five, Modality::image); }),
             "pca: expected codes of 1 to 3 columns, got 4");
+  const MatrixView<const float> none(five.data(), 5, 0, 4, Device::cpu);
+  EXPECT_EQ(error_of([&] { pca.inverse_transform(context, none, Modality::image); }),
+            "pca: expected codes of 1 to 3 columns, got 0");
+  Matrix<float> narrow(5, 3);
+  const MatrixView<const float> codes = five.view().col_range(0, 2);
+  EXPECT_EQ(
+      error_of([&] { pca.inverse_transform(context, codes, Modality::image, narrow.view()); }),
+      "pca: expected out of shape [5, 4], got [5, 3]");
   Matrix<float> equal(5, 4);
   for (std::int64_t i = 0; i < 20; ++i) equal.data()[i] = 0.1F * static_cast<float>(i % 4);
   for (const Centering centering : {Centering::per_modality, Centering::pooled, Centering::none}) {

@@ -6,6 +6,7 @@
 #include "clipk/core/error.hpp"
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk::test {
 namespace {
@@ -109,13 +110,8 @@ TEST_P(ColumnMoments, BadInputIsNamed) {
   Matrix<float> x(context(), 3, 4), none(context(), 0, 4);
   Matrix<double> mean(context(), 1, 4), wide(context(), 1, 5);
   const auto message = [&](MatrixView<const float> rows, VectorView<double> to,
-                           VectorView<double> variance) -> std::string {
-    try {
-      column_moments(context(), rows, to, variance);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+                           VectorView<double> variance) {
+    return error_of([&] { column_moments(context(), rows, to, variance); });
   };
   EXPECT_EQ(message(x, wide.flat(), {}), "column_moments: expected mean of size 4, got 5");
   EXPECT_EQ(message(x, mean.flat(), wide.flat()),

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "clipk/core/error.hpp"
+#include "support/error_of.hpp"
 
 namespace clipk {
 namespace {
@@ -15,16 +16,11 @@ template <class Change>
 std::string refused(Change&& change) {
   TrainingOptions options;
   change(options);
-  try {
-    train::check_training("vae", options);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return test::error_of([&] { train::check_training("vae", options); });
 }
 
 TEST(CheckTrainingTest, WhatMakesNoSenseIsNamed) {
-  EXPECT_EQ(refused([](auto&) {}), "");
+  EXPECT_EQ(refused([](auto&) {}), "no error");
   EXPECT_EQ(refused([](auto& o) { o.epochs = -1; }), "vae: expected epochs of at least 0, got -1");
   EXPECT_EQ(refused([](auto& o) { o.rate = -1; }),
             "vae: expected a finite rate of at least 0, got -1.000000");

@@ -11,7 +11,6 @@
 #include <type_traits>
 #include <utility>
 
-#include "clipk/core/error.hpp"
 #include "io/tables/csv.hpp"
 #include "io/tables/names.hpp"
 

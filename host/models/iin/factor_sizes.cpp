@@ -80,11 +80,11 @@ Matrix<double> second_moments(int threads, const Matrix<float>& rows, double wei
 }
 
 // The two rows of each pair, and their covariance.
-struct DistanceBlock {
+struct PairedRows {
   Matrix<float> first, second;
   Matrix<double> covariance;
 
-  DistanceBlock(int threads, const Matrix<float>& rows, const FactorPairs::Draw& draw)
+  PairedRows(int threads, const Matrix<float>& rows, const FactorPairs::Draw& draw)
       : first(select_rows(rows, draw.first)),
         second(select_rows(rows, draw.second)),
         covariance(second_moments(threads, first, .5)) {
@@ -212,7 +212,7 @@ double told(int threads, const Matrix<double>& first, const Matrix<double>& seco
 }
 
 // The number of variates that count.
-std::int64_t count_variates(int threads, const DistanceBlock& pairs, const Variates& variates,
+std::int64_t count_variates(int threads, const PairedRows& pairs, const Variates& variates,
                             double threshold, const FactorSizeOptions& options) {
   const std::vector<double>& correlations = variates.correlations;
   std::int64_t some = 0;
@@ -310,7 +310,7 @@ FactorSizes factor_sizes(Context& context, MatrixView<const float> rows, const F
   for (std::int64_t f = 0; f < pairs.factors(); ++f) {
     const auto factor = static_cast<std::uint32_t>(f);
     const FactorPairs::Draw draw = pairs.draw_for(f, context.seed(), factor, options.pairs);
-    const DistanceBlock rows_of_pairs(threads, points, draw);
+    const PairedRows rows_of_pairs(threads, points, draw);
     const Matrix<double>& covariance = rows_of_pairs.covariance;
     const Matrix<double> apart = rows_of_pairs.apart(threads, rows_of_pairs.second);
     if (softmax) {

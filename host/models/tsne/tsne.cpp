@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "clipk/core/check_finite.hpp"
-#include "clipk/core/error.hpp"
 #include "clipk/core/random.hpp"
 #include "clipk/io/archive.hpp"
 #include "clipk/models/pca.hpp"

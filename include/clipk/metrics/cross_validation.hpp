@@ -26,8 +26,8 @@ struct FoldOptions {
 /// @param labels [n] a class from 0 each, or below 0 for a row that is left out
 /// @param order [n] the order in which rows are dealt: a random permutation
 /// @returns [n] the fold of each row; -1 without a label
-/// @throws Error if sizes differ, a number in `order` is no row, or there are fewer than 2 folds.
-/// Deterministic: yes. Runs on the host.
+/// @throws Error if sizes differ, `order` is no permutation of the rows, or there are fewer than 2
+/// folds. Deterministic: yes. Runs on the host.
 std::vector<std::int32_t> stratified_folds(std::span<const std::int32_t> labels,
                                            std::span<const std::int64_t> order,
                                            const FoldOptions& options = {});

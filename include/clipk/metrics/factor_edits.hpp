@@ -16,7 +16,7 @@ namespace clipk {
 std::vector<double> factor_ranges(const Factor& factor);
 
 /// How far apart two rows are in a factor. Of classes: 0 where they are equal, else 1. Of values:
-/// the largest difference of a column, as a share of that column's range.
+/// the largest difference of a column, as a share of that column's range; NaN where a value is NaN.
 /// @param a, b of one kind and width  @param i row of a  @param j row of b, both known
 /// @param ranges of the factor (factor_ranges)
 double factor_distance(const Factor& a, std::int64_t i, const Factor& b, std::int64_t j,

@@ -204,7 +204,7 @@ TEST_F(ClusterRefusesTest, LabelsThatAreNoIntegers) {
 
 TEST_F(ClusterRefusesTest, LabelNames) {
   write_bytes(path("names"), "a\nb\nc\n");
-  expect_refused(kData, "--label-names: expected a name for label 3, got 3 names",
+  expect_refused(kData, "factor class: expected a name for label 3, got 3 names",
                  {"--label-names", path("names")});
   expect_refused_file("--label-names", "a text file with at least 1 line, got an empty one", "");
   expect_refused(kData, "none: expected a text file, got No such file or directory",

@@ -205,7 +205,6 @@ TEST(ReportWords, ClustersAreCalledStableOnlyWhereTheyAre) {
   EXPECT_TRUE(has(not_stable.summary, "not stable"));
   EXPECT_TRUE(has(not_stable.key.what, "not stable"));
   EXPECT_TRUE(has(joined(not_stable), "do not read them as real groups"));
-  EXPECT_FALSE(has(joined(not_stable), "gaps"));  // a silhouette does not tell of those
 }
 
 TEST(ReportWords, ClustersByLabelsRestOnStarts) {

@@ -4,7 +4,6 @@
 #include <functional>
 #include <string>
 
-#include "clipk/core/error.hpp"
 #include "clipk/models/flow.hpp"
 #include "clipk/ops/adam.hpp"
 #include "support/arrays.hpp"

@@ -8,7 +8,6 @@
 
 #include "clipk/core/random.hpp"
 #include "clipk/models/iin.hpp"
-#include "support/same_bytes.hpp"
 
 namespace clipk::test {
 
