@@ -303,17 +303,16 @@ void measure_classes(Context& context, const SemanticData& data, const SemanticS
   if (folded) {
     const KnownImages labelled{rows, classes, factor.class_names};
     found.probe = by_folds(context, data.images, data.images, labelled,
-                           deal_folds(classes, equal_images, settings.folds, seed),
-                           by_probe, [&](std::string words) {
+                           deal_folds(classes, equal_images, settings.folds, seed), by_probe,
+                           [&](std::string words) {
                              all.left_out.push_back("logistic regression: " + std::move(words));
                            });
     if (data.paired) {
-      found.texts =
-          by_folds(context, data.texts, data.images, labelled,
-                   deal_folds(classes, equal_pairs, settings.folds, seed), by_texts,
-                   [&](std::string words) {
-                     all.left_out.push_back("nearest class mean of texts: " + std::move(words));
-                   });
+      found.texts = by_folds(
+          context, data.texts, data.images, labelled,
+          deal_folds(classes, equal_pairs, settings.folds, seed), by_texts, [&](std::string words) {
+            all.left_out.push_back("nearest class mean of texts: " + std::move(words));
+          });
       found.texts_are_prompts = found.texts && texts_are_prompts(equal.images, equal.texts);
     }
   }

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "clipk/core/error.hpp"
 #include "clipk/core/check_finite.hpp"
+#include "clipk/core/error.hpp"
 #include "clipk/io/embeddings.hpp"
 
 namespace clipk::study {
