@@ -14,7 +14,7 @@ class Arena;
 
 /// Options of a context.
 struct ContextOptions {
-  std::uint64_t seed = 0;                 ///< behind every random number
+  std::uint64_t seed = 0;                 ///< seed of all random numbers
   Precision precision = Precision::fp32;  ///< of matrix products on CUDA
   int threads = 0;  ///< CPU threads; 0 takes all there are. Results do not depend on it.
 };

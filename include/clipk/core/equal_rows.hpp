@@ -7,20 +7,21 @@
 
 namespace clipk {
 
-/// The group of every row [n]. Rows belong to one group if they are equal except for rounding: if
-/// their distance is within 1e-6 of their length (0 equals -0). Groups are numbered from 0 in the
-/// order of their first row, so without equal rows row i is in group i.
+/// The group of every row [n], for embeddings. Rows belong to one group if they are equal except
+/// for rounding: if their distance is within 1e-6 of their length (0 equals -0). Groups are
+/// numbered from 0 in the order of their first row, so without equal rows row i is in group i.
 ///
 /// Rows of length one that point the same way are therefore in one group, whatever their lengths
-/// were before. A row that is not finite equals no other row. This function is for embeddings. In
-/// raw values, a large one that hardly varies (a time, a coordinate) would hide all others: use
-/// same_row_groups for those.
+/// were before. A row that is not finite equals no other row. Use same_row_groups, which compares
+/// exactly, for raw values: a large one that hardly varies (a time, a coordinate) would hide the
+/// differences of all others from this function.
 /// @param rows [n, d] on the host
 /// Deterministic: yes. O(n (d + log n)) where few rows are nearly equal.
 std::vector<std::int64_t> equal_row_groups(MatrixView<const float> rows);
 
-/// The same for exact equality: rows belong to one group if all their values are equal (0 equals
-/// -0). A row with NaN equals no other row.
+/// The same by exact equality, for raw values: rows belong to one group if all their values are
+/// equal (0 equals -0). A difference of rounding separates them, unlike in equal_row_groups. A row
+/// with NaN equals no other row.
 /// @param rows [n, d] on the host
 /// Deterministic: yes. O(n log n) comparisons of rows.
 std::vector<std::int64_t> same_row_groups(MatrixView<const float> rows);

@@ -16,7 +16,7 @@ enum class RandomStream : std::uint32_t {
   data = 5,     ///< rows that are generated
 
   // core and ops
-  quadruples = 3,  ///< quad_hinge_loss: the caller's step; the index is quad_draw.hpp's
+  quadruples = 3,  ///< quad_hinge_loss: the caller's step; index: quad_draw.hpp, a private header
   /// corrupt and gaussian_posterior: the caller's step; index = site << 32 | place of four values.
   /// Sites 0 and 1: input dropout and noise of an Autoencoder, training and samples of a Vae; from
   /// 2 on two for each layer of an Autoencoder; from 65536 on those of Iin.
@@ -45,7 +45,7 @@ enum class RandomStream : std::uint32_t {
   cluster_seeds = 16,       ///< choose_clusters, the seeds of its runs: index = run
   cluster_samples = 17,     ///< choose_clusters, rows of a run, by its own seed: index = row
   dec_shuffle = 18,         ///< Dec, the order of rows: step = epoch, index = row
-  label_permutations = 19,  ///< name_clusters: step = permutation
+  label_permutations = 19,  ///< cluster_names: step = permutation
   map_start = 20,           ///< Tsne
   probe_split = 21,         ///< Probe: held-out rows
   probe_folds = 22,         ///< cross_validate

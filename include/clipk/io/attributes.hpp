@@ -12,7 +12,7 @@ namespace clipk {
 /// The contents of a table of attributes.
 struct Attributes {
   std::vector<Factor> factors;     ///< at least one, in the order of their columns
-  std::vector<std::string> notes;  ///< what was left out or read in a special way
+  std::vector<std::string> notes;  ///< what was left out or converted
 };
 
 /// The factors in a table of text (RFC 4180; UTF-8) whose first line names the columns:

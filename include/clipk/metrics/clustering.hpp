@@ -45,8 +45,8 @@ struct Contingency {
 /// @throws Error if the sizes differ.
 Contingency contingency(VectorView<const std::int32_t> truth,
                         VectorView<const std::int32_t> predicted);
-/// From a table at hand: counts(i, j) points of class i in cluster j. Rows and columns of zeros are
-/// dropped; the labels of those that stay are their indices.
+/// From an existing table: counts(i, j) points of class i in cluster j. Rows and columns of zeros
+/// are dropped; the labels of those that stay are their indices.
 /// @throws Error if a count is negative or the sum of all is beyond 2^62.
 Contingency contingency(MatrixView<const std::int64_t> counts);
 

@@ -26,7 +26,8 @@ struct DistanceBlock {
 /// from 0 (the codes keep all distances up to one factor) to 1.
 ///
 /// @param high rows whose distances are d  @param low codes whose distances are e, the same block
-/// @throws Error also if all d_ij are zero. Memory: O(n) rows of distances. Source: Kruskal 1964.
+/// @throws Error also if all d_ij are zero. The matrix of distances is never stored as a whole.
+/// Source: Kruskal 1964.
 double stress1(Context& context, const DistanceBlock& high, const DistanceBlock& low);
 
 /// Kendall distance: the share of pairs of distances that come in the opposite order in d and e,
@@ -36,8 +37,8 @@ double stress1(Context& context, const DistanceBlock& high, const DistanceBlock&
 /// or if all codes are equal, 1 for the reverse order. Distances are compared as float32.
 ///
 /// O(M log M) time and 16 M bytes: 12.5 million distances (n = 5000) take 200 MB.
-/// @throws Error also if there are fewer than 2 distances, or the process has less memory than that
-/// left (sampled_kendall_distance needs none).
+/// @throws Error also if there are fewer than 2 distances, or less memory than that is available
+/// (sampled_kendall_distance stores no distances).
 double kendall_distance(Context& context, const DistanceBlock& high, const DistanceBlock& low);
 /// The same for given distances.  @param d [M]  @param e [M], on the host, none negative
 double kendall_distance(Context& context, VectorView<const float> d, VectorView<const float> e);

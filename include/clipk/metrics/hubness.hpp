@@ -12,7 +12,7 @@ namespace clipk {
 /// queries; it displaces the right answers.
 struct Hubness {
   std::int64_t k = 0;  ///< the k of the call
-  /// [m] number of queries that have the candidate in their top k; k n in all
+  /// [m] number of queries that have the candidate in their top k; the sum of all is k n
   std::vector<std::int32_t> occurrences;
   /// Third standardised moment of the occurrences (of the population, as scipy.stats.skew): 0 for
   /// no hubs, and if all occurrences are equal; above 1 for strong hubs.

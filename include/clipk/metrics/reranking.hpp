@@ -29,7 +29,7 @@ namespace clipk {
 std::vector<double> csls_bias(Context& context, MatrixView<const float> bank,
                               MatrixView<const float> candidates, std::int64_t k = 10);
 
-/// The end of Sinkhorn's scaling, and the sharpness of the table.
+/// How sharp the table is that Sinkhorn's algorithm scales, and when the scaling ends.
 struct SinkhornOptions {
   double beta = 50;                    ///< inverse temperature: the table is exp(beta cosine)
   std::int64_t max_iterations = 1000;  ///< each scales rows and columns
@@ -46,14 +46,14 @@ struct SinkhornBias {
   double residual = 0;
 };
 
-/// Sinkhorn: the table exp(beta cosine) [b, m] with its rows and columns scaled in turn until all
-/// rows have the same sum and all columns have the same sum; in logarithms, so that no beta
-/// overflows. A candidate near to everything gets a small factor.
+/// Sinkhorn's matrix scaling: the table exp(beta cosine) [b, m] with its rows and columns scaled in
+/// turn until all rows have the same sum and all columns have the same sum; in logarithms, so that
+/// no beta overflows. A candidate near to everything gets a small factor.
 ///
 /// Each iteration is two calls of log_sum_exp on the context's device: the table is computed again
-/// each time, 4 b m d operations, and never stored. Cosines are float32, an error of 3e-7 in a bias
-/// on the CPU and in Precision::fp32. A tolerance below that times beta demands digits that are not
-/// there, and one below about 5e-7 may not be reached.
+/// each time, 4 b m d operations, and never stored. Cosines are float32, so a bias has an error of
+/// 3e-7 on the CPU and in Precision::fp32. A tolerance below 3e-7 beta is finer than this error,
+/// and one below about 5e-7 may not be reached.
 ///
 /// @param bank [b, d], b >= 1  @param candidates [m, d], m >= 1; rows of any length above 0
 /// @throws Error if the widths differ, a side is empty, beta is not above 0, max_iterations is not,

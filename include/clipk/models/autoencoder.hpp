@@ -49,8 +49,8 @@ struct AutoencoderOptions : TrainingOptions {
   float dropout = 0;  ///< probability with which a value becomes 0 (the others are scaled up)
   float noise = 0;    ///< standard deviation of Gaussian noise, in units of the scaled rows
 
-  /// Greedy start: epochs for which each layer is first trained alone, as a denoising autoencoder
-  /// of one hidden layer on the output of the layers before it; 0: no greedy start.
+  /// Greedy layer-wise pretraining: epochs for which each layer is first trained alone, as a
+  /// denoising autoencoder of one hidden layer on the output of the layers before it; 0: none.
   std::int64_t layer_epochs = 0;
   float layer_dropout = 0.2F;  ///< there: of layers' inputs and outputs, except rows and code
 
@@ -70,7 +70,7 @@ struct AutoencoderOptions : TrainingOptions {
 
 /// An autoencoder of rows: an encoder to a code of a few columns and a decoder back, trained to
 /// minimise the mean squared error between a (scaled) row and its reconstruction. Default shape:
-/// d-500-500-2000-10 and its mirror image, greedy start as in the papers (Xie et al., ICML 2016;
+/// d-500-500-2000-10 and its mirror image, pretraining as in the papers (Xie et al., ICML 2016;
 /// Vincent et al., JMLR 2010).
 ///
 /// If the values of (scaled) rows are far from unit size, or their means large beside their
@@ -104,7 +104,7 @@ class Autoencoder {
   RowScaling scaling() const;      ///< of rows, before the network
   /// Mean loss of every epoch of the whole network.
   const std::vector<double>& losses() const;
-  /// The same for each layer's own training; empty without a greedy start.
+  /// The same for each layer's own training; empty without layer_epochs.
   const std::vector<std::vector<double>>& layer_losses() const;
 
   /// The network's input for rows: scaled, on the context's device.

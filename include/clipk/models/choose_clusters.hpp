@@ -15,7 +15,7 @@ struct ChooseClustersOptions {
   std::int64_t runs = 5;      ///< runs of k-means per k, at least 2, each with its own seed
   double share = 0.8;         ///< share of the rows that a run is fitted to; at most 1
   std::int64_t restarts = 5;  ///< of every run
-  bool spherical = false;     ///< clusters of directions
+  bool spherical = false;     ///< spherical k-means
   double slack = 0.01;        ///< see ClusterChoice::k
 };
 

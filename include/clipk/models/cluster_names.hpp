@@ -37,8 +37,8 @@ struct NamedCluster {
   /// How much better the first text fits this cluster than any other: cosine - elsewhere. At or
   /// below 0 it fits another cluster at least as well.
   double margin = 0;
-  /// Share of the permutations (this one counted) under which a cluster of this size finds a text
-  /// as near: (1 + hits) / (1 + permutations).
+  /// Share of the permutations under which a cluster of this size finds a text as near:
+  /// (1 + hits) / (1 + permutations), because the labels as they are count as one permutation.
   double p = 1;
   double q = 1;  ///< p adjusted for the false discovery rate over the clusters
 };

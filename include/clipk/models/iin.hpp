@@ -32,7 +32,7 @@ struct IinOptions : TrainingOptions {
   /// Columns of each factor's block; the residual gets the rest. Empty: estimated by `sizing`.
   std::vector<std::int64_t> sizes = {};
   FactorSizeOptions sizing = {};  ///< how sizes are estimated
-  FactorPairOptions pairs = {};   ///< how they are drawn and marked
+  FactorPairOptions pairs = {};   ///< how factor pairs are drawn and marked
 
   /// Correlation of a block's columns between two rows that share its factor, in [0, 1). The higher
   /// it is, the more weight a factor gets, and the better its block holds it alone.
@@ -40,14 +40,14 @@ struct IinOptions : TrainingOptions {
   /// Share of the epochs over which rho rises linearly to that value; for a training that makes no
   /// progress at its start, where the factors' terms are large by 1 / (1 - rho^2).
   double rho_warmup = 0;
-  /// Before every epoch after that, rho of each factor becomes the maximum-likelihood value for the
-  /// codes of its pairs. The density is then better and the separation worse: a factor whose rho
-  /// falls early moves to the residual.
+  /// Whether each factor's rho is estimated again before every epoch that follows the warm-up, by
+  /// maximum likelihood from the codes of its pairs. The density then fits better, but the factors
+  /// separate less: one whose rho falls early moves to the residual.
   bool estimate_rho = false;
 
   /// Standard deviation of Gaussian noise on the rows in training, in units of the root of the mean
-  /// variance of their columns. For rows without variances: a density of rows that lie on a surface
-  /// grows without bound.
+  /// variance of their columns. Use it for rows given without log_variance: where such rows lie on
+  /// a surface of fewer dimensions, the likelihood has no upper bound.
   double noise = 0;
 
   std::int64_t pairs_per_epoch = 0;  ///< 0: as many as rows; without factors half as many
@@ -92,7 +92,8 @@ class Iin {
   /// @param factors of n rows each, or none
   /// @throws Error for rows and factors as FactorPairs and factor_sizes do; if the shapes differ, a
   ///   value is not finite, blocks are larger than the rows, an option makes no sense or the
-  ///   checkpoint is of another model; NotConverged if the loss stays finite at no rate.
+  ///   checkpoint is of another model; NotConverged if the loss became non-finite at every
+  ///   learning rate tried.
   static Iin fit(Context& context, MatrixView<const float> rows,
                  MatrixView<const float> log_variance, const std::vector<Factor>& factors,
                  const IinOptions& options);

@@ -18,8 +18,8 @@ struct KMeansOptions {
   /// A run ends when the squared moves of its centres sum to at most this share of the mean
   /// variance of the columns (as in scikit-learn), or when no label changes. 0: only the latter.
   double tolerance = 1e-4;
-  /// Rows and centres are scaled to unit length: clusters of directions. Rows of length zero
-  /// are refused.
+  /// Spherical k-means: rows and centres are scaled to unit length. Rows of length zero are
+  /// refused.
   bool spherical = false;
   /// Initial centres [k, d] (on any device) instead of k-means++; there is then one run.
   MatrixView<const float> start = {};

@@ -41,7 +41,8 @@ struct MdsBlocks {
 /// How a map is built and trained.
 struct NeuralMdsOptions : TrainingOptions {
   /// Defaults: 200 epochs of steps_per_epoch steps; a rate of 4e-3 (of Adam) that falls to 0 along
-  /// a cosine. With an inner split a second file, CHECKPOINT.inner, lies beside the checkpoint.
+  /// a cosine. With a validation split (inner_share) a second file, CHECKPOINT.inner, lies beside
+  /// the checkpoint.
   NeuralMdsOptions()
       : TrainingOptions{.epochs = 200, .rate = 4e-3, .schedule = {.kind = Schedule::cosine}} {}
 
@@ -63,7 +64,7 @@ struct NeuralMdsOptions : TrainingOptions {
 
   std::int64_t steps_per_epoch = 2;  ///< each over all rows
 
-  /// For maps of new rows: the share of the pairs that is set aside to choose the number of epochs,
+  /// For maps of new rows: the share of the pairs in a validation split that chooses the epochs,
   /// by the mean reciprocal rank of retrieval among them. The map is then fitted to all pairs for
   /// that number, which may be 0 (the start). 0 fits the rows themselves. Pairs whose images or
   /// texts are equal (equal_row_groups) stay on the same side.
@@ -87,11 +88,11 @@ struct NeuralMdsOptions : TrainingOptions {
 /// number of threads, and after a resume.
 class NeuralMds {
  public:
-  /// @param images [n, D]  @param texts [n, D]: unit rows, paired row by row; only the inner split
-  ///   uses the pairing
+  /// @param images [n, D]  @param texts [n, D]: unit rows, paired row by row; only the validation
+  ///   split uses the pairing
   /// @throws Error if the shapes differ, there are fewer than two pairs, a value is not finite, all
   ///   points are equal, dim is not in 1 ... D, or the checkpoint is of another model; NotConverged
-  ///   if the loss stays finite at no rate.
+  ///   if the loss became non-finite at every learning rate tried.
   static NeuralMds fit(Context& context, MatrixView<const float> images,
                        MatrixView<const float> texts, const NeuralMdsOptions& options);
   /// @throws Error for a file that is not a clipk neural_mds model.
@@ -105,7 +106,8 @@ class NeuralMds {
 
   std::int64_t input_dim() const;  ///< D, columns of a row
   std::int64_t dim() const;        ///< D', columns of a code
-  /// Epochs that the weights were trained for: options.epochs, or the choice of the inner split.
+  /// Epochs that the weights were trained for: options.epochs, or the choice on the validation
+  /// split.
   std::int64_t epochs() const;
   /// Mean loss of every epoch.
   const std::vector<double>& losses() const;

@@ -18,10 +18,10 @@ struct RetrievalAxesOptions {
   double images = 0.1;
 };
 
-/// A linear map to D' dimensions for retrieval between new images and texts: softly whitened PCA,
-/// mostly of the texts. Images vary in ways that no caption mentions; directions in which texts
-/// vary, scaled down by the variance of both modalities, keep more of top-1 on new pairs than
-/// PCA's. The pairing is not used.
+/// A linear map to D' dimensions for retrieval between new images and texts: PCA with regularised
+/// whitening, mostly of the texts. Images vary in ways that no caption mentions; directions in
+/// which texts vary, scaled down by the variance of both modalities, keep more of top-1 on new
+/// pairs than PCA's. The pairing is not used.
 ///
 /// With the covariances S_i and S_t of the modalities, each divided by its trace,
 ///   H = ((S_i + S_t) / 2 + whitening / D)^(-1/2),

@@ -14,8 +14,8 @@ namespace clipk {
 
 /// How a map is computed.
 struct TsneOptions {
-  /// Effective number of neighbours; 3 perplexity + 1 are searched, which is fast up to the 128 of
-  /// `nearest` (42), and above from stored blocks of distances.
+  /// Effective number of neighbours. The fit uses the 3 perplexity + 1 nearest rows. Above a
+  /// perplexity of 42 these are more than the 128 of `nearest`, and a slower path finds them.
   double perplexity = 30;
   std::int64_t iterations = 1000;  ///< in all
   /// Number of first iterations with exaggerated attraction and little momentum.
@@ -23,7 +23,9 @@ struct TsneOptions {
   float exaggeration = 12;      ///< factor of the attraction at first
   float early_momentum = 0.5F;  ///< of the velocity at first
   float momentum = 0.8F;        ///< of the velocity afterwards
-  float rate = 0;  ///< for the gradient without the factor 4; 0 takes max(200, n / exaggeration)
+  /// 4 times scikit-learn's learning_rate, because the gradient here lacks the factor 4. 0 takes
+  /// max(200, n / exaggeration), as scikit-learn's "auto".
+  float rate = 0;
   float max_step = 5;  ///< of a point in one iteration, in units of the map; 0 for any length
   TsneMethod method = TsneMethod::automatic;  ///< of the repulsion
 
@@ -40,7 +42,7 @@ struct TsneTransformOptions {
   double perplexity = 5;          ///< of the new rows among the fitted ones
   std::int64_t neighbors = 25;    ///< whose median is the start
   std::int64_t iterations = 250;  ///< of gradient descent
-  float rate = 0.1F;              ///< for the gradient without the factor 4
+  float rate = 0.1F;              ///< as in TsneOptions, but without an automatic value
   float momentum = 0.8F;          ///< of the velocity
   float exaggeration = 1.5F;      ///< factor of the attraction
   float max_step = 0.25F;         ///< of a point in one iteration, in units of the map
@@ -70,8 +72,9 @@ class Tsne {
   MatrixView<const float> map() const { return map_.view(); }
   /// KL(P || Q) of the map, without exaggeration, in nats.
   double kl() const { return kl_; }
-  /// Whether kl() is computed from all i, j (up to 100,000 rows); else Z is that of the grid
-  /// (error 3e-5).
+  /// Whether kl() takes Z, the sum over all i != j of 1 / (1 + |y_i - y_j|^2), from all pairs (up
+  /// to 100,000 rows, or with TsneMethod::exact); else from the grid of tsne_repulsion, whose
+  /// error is 3e-5.
   bool kl_exact() const { return kl_exact_; }
   double perplexity() const { return perplexity_; }        ///< as in the options of the fit
   std::int64_t iterations() const { return iterations_; }  ///< of the fit

@@ -56,7 +56,8 @@ class Vae {
   /// @param rows [n, d] on any device, n at least 2
   /// @throws Error if there are fewer than 2 rows or a value is not finite, if a layer is below 1,
   /// the code wider than the rows or sigma not above 0, if another option makes no sense, or the
-  /// checkpoint is of another model; NotConverged if the loss stays finite at no rate.
+  /// checkpoint is of another model; NotConverged if the loss became non-finite at every learning
+  /// rate tried.
   static Vae fit(Context& context, MatrixView<const float> rows, const VaeOptions& options);
   /// @throws Error for a file that is not a clipk vae model.
   static Vae load(Context& context, const std::filesystem::path& path);

@@ -8,7 +8,7 @@
 namespace clipk {
 
 /// The input and output of a step of Lloyd's algorithm, for r sets of k centres over the same n
-/// points: r restarts share one read of the points.
+/// points: r restarts share one pass over the points.
 struct KMeansState {
   BatchView<const float> centres;    ///< [r, k, d]
   MatrixView<std::int32_t> labels;   ///< [r, n] in, out: a point's cluster; -1 at first

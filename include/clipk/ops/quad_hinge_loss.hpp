@@ -43,10 +43,11 @@ struct QuadNeighbors {
 /// Isotonic (quadruple hinge) loss of codes and its gradient in one pass:
 ///   L = weight / count * sum over quadruples of max(0, margin + e_ij - e_kl)   for d_ij < d_kl,
 /// with e_ij = |x_i - y_j|. Quadruples are drawn on the device from Philox by (seed, step) and
-/// never stored (host/shared/quad_draw.hpp has the rule, to replay them); those with d_ij = d_kl
-/// count as zero. In a draw by query, quadruple q belongs to query q mod (n + m) (rows first, then
-/// columns; within one set q mod n). A distance e = 0 has no gradient and contributes only to the
-/// loss. Target rows of length zero under cosine are an error on the CPU, and add nothing on CUDA.
+/// never stored (to replay them: quad_draw.hpp, a private header of the sources, has the rule);
+/// those with d_ij = d_kl count as zero. In a draw by query, quadruple r belongs to query
+/// r mod (n + m) (rows first, then columns; within one set r mod n). A distance e = 0 has no
+/// gradient and contributes only to the loss. Target rows of length zero under cosine are an error
+/// on the CPU, and add nothing on CUDA.
 ///
 /// @param x [n, q]  @param y [m, q]  @param target d_ij, n by m
 /// @param step [1]: the step of the draw, on the device, so that a captured graph can advance it

@@ -25,7 +25,7 @@ struct SoftAssignmentOptions {
 
 /// The probability with which every point belongs to every centre:
 ///   q_ij = kernel(z_i, m_j) / sum over j' of kernel(z_i, m_j')
-/// and the sums of q over the points, in one read of the points. Distances are sums of squared
+/// and the sums of q over the points, in one pass over the points. Distances are sums of squared
 /// differences, so they do not cancel for near points.
 ///
 /// @param points [n, d]  @param centres [k, d]; under von_mises_fisher rows of length one (not
@@ -42,10 +42,10 @@ void soft_assignment(Context& context, MatrixView<const double> points,
                      MatrixView<const double> centres, const SoftAssignmentOptions& options,
                      MatrixView<double> q, VectorView<double> column_sums);
 
-/// The clustering loss of DEC and its gradients in one read of the points, with q not stored:
+/// The clustering loss of DEC and its gradients in one pass over the points, with q not stored:
 ///   L = weight / n * sum over i, j of p_ij log(p_ij / q_ij),   0 log 0 = 0
-/// q is raised to the smallest normal number before the logarithm. p is a constant to the gradient,
-/// also where it is computed here.
+/// q is raised to the smallest normal number before the logarithm. p is detached (the gradient
+/// takes it as a constant), also where it is computed here.
 ///
 /// @param points [n, d]  @param centres [k, d], as in soft_assignment
 /// @param p [n, k]: the target, rows that sum to 1. Empty: p_ij = (q_ij^2 / f_j) / (its sum over j)
