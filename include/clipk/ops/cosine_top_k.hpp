@@ -20,7 +20,7 @@ namespace clipk {
 /// @param[out] indices_of_y [m, k'] rows of x  @param[out] cosines_of_y [m, k']
 /// @throws Error if a shape or a device differs, a side is empty, k or k' is out of range, or (on
 ///   the CPU) a value is not finite or a row has length zero.
-/// Deterministic: yes, whatever the number of threads. Scratch on the CPU: n + m floats, 16 m k'
+/// Deterministic: yes, whatever the number of threads. Scratch on the CPU: n + m floats, 32 m k'
 /// candidates and one tile per thread; also a copy of a side whose rows have lengths beyond 1e-15
 /// to 1e15. On CUDA: as two calls of `nearest`.
 void cosine_top_k(Context& context, MatrixView<const float> x, MatrixView<const float> y,

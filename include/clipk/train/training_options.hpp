@@ -9,8 +9,8 @@
 
 namespace clipk {
 
-/// The common options of all models that a Trainer trains. Each model has its own defaults, which
-/// the constructor of its options sets.
+/// The common options of models that a Trainer trains. Each model has its own defaults, which the
+/// constructor of its options sets. (ProbeOptions stands alone: its epochs are a lower bound.)
 struct TrainingOptions {
   std::int64_t epochs = 100;      ///< passes over the rows, or as many steps as the model says
   double rate = 1e-3;             ///< learning rate, before the schedule
