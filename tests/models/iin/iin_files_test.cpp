@@ -12,6 +12,7 @@
 #include "support/arrays.hpp"
 #include "support/device_test.hpp"
 #include "support/error_of.hpp"
+#include "support/same_bytes.hpp"
 
 namespace clipk::test {
 namespace {

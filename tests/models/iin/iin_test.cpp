@@ -10,6 +10,7 @@
 #include "models/iin/iin_data.hpp"
 #include "models/iin/iin_problem.hpp"
 #include "support/arrays.hpp"
+#include "support/same_bytes.hpp"
 
 namespace clipk::test {
 namespace {
