@@ -36,7 +36,8 @@ constexpr std::int64_t kFewestKnown = 2 * kFewestOfClass;
 // Square pictures, grey or of three channels; else none.
 ImageShape guessed_shape(std::int64_t values) {
   for (const std::int64_t channels : {1, 3}) {
-    const auto side = std::llround(std::sqrt(static_cast<double>(values / channels)));
+    const std::int64_t pixels = values / channels;
+    const auto side = std::llround(std::sqrt(static_cast<double>(pixels)));
     if (side > 1 && side * side * channels == values) return {side, side, channels};
   }
   return {};

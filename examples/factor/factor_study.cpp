@@ -178,6 +178,7 @@ Split split_rows(const FactorData& data, double share, std::uint64_t seed) {
 std::vector<Factor> factors_of(const std::vector<Factor>& factors,
                                const std::vector<std::int64_t>& rows) {
   std::vector<Factor> result;
+  result.reserve(factors.size());
   for (const Factor& factor : factors) result.push_back(select_rows(factor, rows));
   return result;
 }
@@ -351,7 +352,8 @@ FactorArguments::FactorArguments() {
 
 FactorFindings run_factor_study(Run& run, const FactorData& data, FactorArguments arguments) {
   settle(arguments, run.options(), data);
-  FactorPairs(data.factors, data.rows.rows());  // refuses what cannot be paired
+  // Refuses what cannot be paired.
+  [[maybe_unused]] const FactorPairs pairs(data.factors, data.rows.rows());
   check_charts();
   run.check_places({"codes.npy", "interpreted.npy", "held_out.npy", "first_stage.clipk",
                     "iin.clipk", "edits.png", "swaps.png", "leakage.png", "training.png"});

@@ -221,7 +221,7 @@ template <class T>
 MlpOptions BasicMlp<T>::saved_options(const ArchiveReader& archive, std::string_view prefix) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
   const std::string p = std::string(prefix) + "/";
-  const MlpOptions options = archive.naming([&]() -> MlpOptions {
+  MlpOptions options = archive.naming([&]() -> MlpOptions {
     return {.widths = archive.vector<std::int64_t>(p + "widths"),
             .activation = activation_named(archive.text(p + "activation")),
             .skip = mlp_skip_named(archive.text(p + "skip")),

@@ -42,8 +42,10 @@ double schedule_share(const ScheduleOptions& options, std::int64_t step, std::in
       return 1 - fall * u;
     case Schedule::cosine:
       return options.final_share + fall * (1 + math::cos(std::numbers::pi * u)) / 2;
-    case Schedule::step:
-      return math::pow(options.factor, static_cast<double>(step / steps_per_epoch / options.every));
+    case Schedule::step: {
+      const std::int64_t falls = step / steps_per_epoch / options.every;
+      return math::pow(options.factor, static_cast<double>(falls));
+    }
   }
   return 1;
 }
