@@ -8,10 +8,10 @@
 #include "clipk/core/cpu_target.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/core/memory.hpp"
+#include "core/library_handles.hpp"
 
 #if CLIPK_HAS_CUDA
 #include "core/cuda_check.hpp"
-#include "core/library_handles.hpp"
 #endif
 
 namespace clipk {
