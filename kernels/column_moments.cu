@@ -14,6 +14,7 @@
 #include <algorithm>
 
 #include "kernels/detail/portable.cuh"
+#include "shared/column_moments.hpp"
 
 namespace clipk::gpu {
 namespace {
@@ -51,22 +52,15 @@ __global__ void __launch_bounds__(kThreads)
                       double* __restrict__ variance) {
   const std::int64_t j = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   if (j >= x.cols) return;
-  double rows = 0, average = 0, squares = 0;
+  ColumnPart all;
   for (std::int64_t p = 0; p < count; ++p) {
     const std::int64_t first = p * part_rows;
-    const auto own_rows = static_cast<double>(min(part_rows, x.rows - first));
-    const double sum = parts[p * 2 * x.cols + j];
-    const double own_mean =
-        static_cast<double>(__ldg(x.data + first * x.stride + j)) + sum / own_rows;
-    const double own_squares = parts[(p * 2 + 1) * x.cols + j] - sum / own_rows * sum;
-    const double all = rows + own_rows, apart = own_mean - average;
-    squares += own_squares + apart * apart * (rows * own_rows / all);
-    average += apart * (own_rows / all);
-    rows = all;
+    all = joined(all, column_part(static_cast<double>(min(part_rows, x.rows - first)),
+                                  static_cast<double>(__ldg(x.data + first * x.stride + j)),
+                                  parts[p * 2 * x.cols + j], parts[(p * 2 + 1) * x.cols + j]));
   }
-  mean[j] = average;
-  // Not fmax, which would hide a NaN.
-  if (variance != nullptr) variance[j] = squares < 0 ? 0 : squares / rows;
+  mean[j] = all.mean;
+  if (variance != nullptr) variance[j] = variance_of(all);
 }
 
 }  // namespace

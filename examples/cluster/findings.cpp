@@ -11,10 +11,6 @@ namespace {
 // Rows that the silhouette is the mean of; each is compared with all rows.
 constexpr std::int64_t kSilhouetteRows = 2000;
 
-VectorView<const std::int32_t> view(const std::vector<std::int32_t>& values) {
-  return {values.data(), static_cast<std::int64_t>(values.size())};
-}
-
 std::vector<std::int64_t> sizes_of(const std::vector<std::int32_t>& labels) {
   std::vector<std::int64_t> sizes;
   for (const std::int32_t label : labels) {

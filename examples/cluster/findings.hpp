@@ -8,11 +8,17 @@
 #include <vector>
 
 #include "clipk/core/matrix.hpp"
+#include "clipk/core/view.hpp"
 #include "clipk/metrics/clustering.hpp"
 #include "cluster/fits.hpp"
 #include "study/features.hpp"
 
 namespace clipk::study {
+
+/// Labels as the metrics take them.
+inline VectorView<const std::int32_t> view(const std::vector<std::int32_t>& labels) {
+  return {labels.data(), static_cast<std::int64_t>(labels.size())};
+}
 
 /// The t-SNE of some of the rows, in their order.
 struct ClusterMap {

@@ -11,10 +11,6 @@
 namespace clipk::study {
 namespace {
 
-VectorView<const std::int32_t> view(const std::vector<std::int32_t>& values) {
-  return {values.data(), static_cast<std::int64_t>(values.size())};
-}
-
 // The columns of a table that are drawn beside these rows: those matched to them in their order,
 // then the others, of too many those with most points of these rows.
 std::vector<std::size_t> columns_beside(const std::vector<std::size_t>& rows,

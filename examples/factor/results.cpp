@@ -16,10 +16,6 @@ namespace {
 
 constexpr std::size_t kColumns = 100;  // of a line for the terminal
 
-Json number(double value) {
-  return std::isnan(value) ? Json() : Json(value);
-}
-
 std::string percent(double value) {
   return std::isnan(value) ? "-" : fmt::format("{:.1f} %", 100 * value);
 }
@@ -68,14 +64,14 @@ Json row_of(const FactorFinding& factor) {
           {"kind", factor.classes > 0 ? "classes" : "values"},
           {"block_size", factor.block_size},
           {"rho", factor.rho},
-          {"own_block", number(factor.own_block)},
+          {"own_block", number_or_null(factor.own_block)},
           {"chance", factor.chance},
           {"largest_leak", factor.leak},
           {"leaks_into", factor.leaks_into},
           {"judge", factor.judge},
           {"edits", factor.edits},
-          {"edit_success", number(factor.success)},
-          {"least_kept", number(factor.least_kept)},
+          {"edit_success", number_or_null(factor.success)},
+          {"least_kept", number_or_null(factor.least_kept)},
           {"flagged", factor.flagged}};
 }
 
@@ -101,8 +97,8 @@ Json drift_of(const FactorModels& models) {
     Json& row = json[factors[f].name] = Json::object();
     for (std::size_t g = 0; g < factors.size(); ++g) {
       if (g == f) continue;
-      row[factors[g].name] = {{"kept", number(models.edits[f].kept[g])},
-                              {"mean", number(models.edits[f].drift[g])}};
+      row[factors[g].name] = {{"kept", number_or_null(models.edits[f].kept[g])},
+                              {"mean", number_or_null(models.edits[f].drift[g])}};
     }
   }
   return json;
@@ -135,7 +131,7 @@ void add_figures(Run& run, const FactorModels& models, const FactorFindings& fou
   for (const FactorFinding& factor : found.factors) {
     run.add_row(row_of(factor));
     names.push_back(factor.name);
-    success[factor.name] = number(factor.success);
+    success[factor.name] = number_or_null(factor.success);
   }
   for (const IinBlock& block : models.iin->blocks()) sizes[block.name] = block.size;
   run.result("factors") = std::move(names);

@@ -11,14 +11,10 @@
 namespace clipk::study {
 namespace {
 
-Json number(double value) {
-  return std::isnan(value) ? Json() : Json(value);
-}
-
 Json json_of(const Estimate& estimate) {
-  return {{"estimate", number(estimate.value)},
-          {"low", number(estimate.low)},
-          {"high", number(estimate.high)}};
+  return {{"estimate", number_or_null(estimate.value)},
+          {"low", number_or_null(estimate.low)},
+          {"high", number_or_null(estimate.high)}};
 }
 
 Json json_of(const Interval& interval) {
@@ -84,9 +80,9 @@ Json json_of(const SpaceFindings& space) {
     strongest.push_back({{"feature", a.feature},
                          {"kind", a.text ? "text" : "label"},
                          {"component", a.component},
-                         {"r", number(a.r)},
-                         {"low", number(a.low)},
-                         {"high", number(a.high)},
+                         {"r", number_or_null(a.r)},
+                         {"low", number_or_null(a.low)},
+                         {"high", number_or_null(a.high)},
                          {"p", a.p},
                          {"q", a.q}});
   }
@@ -127,7 +123,7 @@ void add_clusters(Run& run, const SemanticFindings& found) {
                         {"q", cluster.q}});
   }
   run.result("clusters") = std::move(clusters);
-  run.result("stability") = number(found.stability);
+  run.result("stability") = number_or_null(found.stability);
 }
 
 Json json_of(const ClassFindings& classes) {

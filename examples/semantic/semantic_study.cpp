@@ -24,6 +24,7 @@
 #include "clipk/models/neural_mds.hpp"
 #include "clipk/models/pca.hpp"
 #include "clipk/ops/cosine_top_k.hpp"
+#include "clipk/ops/nearest.hpp"
 #include "semantic/measures.hpp"
 #include "semantic/results.hpp"
 #include "study/fit_progress.hpp"
@@ -36,7 +37,6 @@ constexpr std::int64_t kFewestImages = 3;   // a correlation needs as many
 constexpr std::int64_t kFewestPairs = 2;    // a partner and another one
 constexpr std::int64_t kMostRows = 20'000;  // images behind correlations and the number of clusters
 constexpr std::int64_t kQuickEpochs = 20;
-constexpr std::int64_t kMostNeighbors = 128;  // of cosine_top_k
 
 class SemanticStudy {
  public:
@@ -156,7 +156,7 @@ class SemanticStudy {
     } else {
       // Every image's best text that is not there yet.
       const TopK best = nearest_rows(images, data_.texts,
-                                     std::min({data_.texts.rows(), images.rows(), kMostNeighbors}));
+                                     std::min({data_.texts.rows(), images.rows(), kMaxNeighbors}));
       std::set<std::int64_t> taken;
       for (std::int64_t i = 0; i < images.rows(); ++i) {
         for (std::int64_t r = 0; r < best.indices.cols(); ++r) {

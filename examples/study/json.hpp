@@ -8,4 +8,7 @@ namespace clipk::study {
 /// or reads values includes nlohmann/json.hpp, which takes a second to compile.
 using Json = nlohmann::ordered_json;
 
+/// A number, null where it is NaN.
+Json number_or_null(double value);
+
 }  // namespace clipk::study

@@ -9,6 +9,7 @@
 
 #include "core/parallel.hpp"
 #include "core/virtual_lanes-inl.hpp"
+#include "shared/column_moments.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
@@ -54,20 +55,14 @@ void column_moments(int threads, MatrixView<const float> x, MatrixView<double> p
   });
   // Parts are joined in their order: the same bytes for any number of threads.
   for (std::int64_t j = 0; j < x.cols; ++j) {
-    double rows = 0, average = 0, squares = 0;
+    ColumnPart all;
     for (std::int64_t p = 0; p < parts.rows; ++p) {
       const std::int64_t first = p * kPartRows;
-      const auto count = static_cast<double>(std::min(kPartRows, x.rows - first));
-      const double sum = parts(p, j);
-      const double own_mean = static_cast<double>(x(first, j)) + sum / count;
-      const double own_squares = parts(p, x.cols + j) - sum / count * sum;
-      const double all = rows + count, apart = own_mean - average;
-      squares += own_squares + apart * apart * (rows * count / all);
-      average += apart * (count / all);
-      rows = all;
+      const auto rows = static_cast<double>(std::min(kPartRows, x.rows - first));
+      all = joined(all, column_part(rows, x(first, j), parts(p, j), parts(p, x.cols + j)));
     }
-    mean[j] = average;
-    if (!variance.empty()) variance[j] = std::max(squares, 0.0) / rows;
+    mean[j] = all.mean;
+    if (!variance.empty()) variance[j] = variance_of(all);
   }
 }
 

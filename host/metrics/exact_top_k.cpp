@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "clipk/ops/nearest.hpp"
 #include "core/check.hpp"
 #include "core/parallel.hpp"
 #include "core/row_dot.hpp"
@@ -18,7 +17,6 @@ namespace clipk {
 namespace {
 
 constexpr std::int64_t kBlock = 16384;  // queries at a time
-constexpr std::int64_t kSpare = 8;      // extra neighbours beyond the k-th that are searched
 constexpr std::int64_t kGrain = 64;
 
 struct Top {
@@ -55,7 +53,7 @@ void exact_top_k(int threads, MatrixView<const float> queries, MatrixView<const 
                  std::int64_t k, const TopKVisitor& visit) {
   const std::int64_t m = candidates.rows, d = candidates.cols;
   const std::vector<double> lengths = lengths_of(threads, candidates);
-  const std::int64_t found = std::min(m, k + kSpare);
+  const std::int64_t found = std::min(m, k + kSpareNeighbors);
   const std::int64_t block = std::min(kBlock, queries.rows);
   // Twice the largest rounding error of a float32 cosine of unit vectors.
   const double window = static_cast<double>(d + 8) * std::numeric_limits<float>::epsilon();

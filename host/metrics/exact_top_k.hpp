@@ -4,11 +4,14 @@
 #include <functional>
 
 #include "clipk/core/matrix.hpp"
+#include "clipk/ops/nearest.hpp"
 
 namespace clipk {
 
+/// Neighbours beyond the k-th that exact_top_k searches.
+inline constexpr std::int64_t kSpareNeighbors = 8;
 /// The largest k of exact_top_k.
-inline constexpr std::int64_t kMaxTopK = 120;
+inline constexpr std::int64_t kMaxTopK = kMaxNeighbors - kSpareNeighbors;
 
 /// @throws Error of `op` if k is not from 1 to min(rows, kMaxTopK). @param rows_of what the
 /// candidates are, for the message

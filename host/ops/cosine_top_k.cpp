@@ -4,11 +4,11 @@
 #include <limits>
 #include <string>
 
+#include "clipk/ops/nearest.hpp"
 #include "core/check.hpp"
 #include "cpu/cosine_top_k.hpp"
 
 #if CLIPK_HAS_CUDA
-#include "clipk/ops/nearest.hpp"
 #include "kernels/cosine_top_k.hpp"
 #endif
 
@@ -16,14 +16,13 @@ namespace clipk {
 namespace {
 
 constexpr const char* kOp = "cosine_top_k";
-constexpr std::int64_t kMostNeighbors = 128;
 
 // @param from the name of the rows that are chosen from
 void check_outputs(const Context& context, std::int64_t rows, std::int64_t candidates,
                    const char* from, const char* indices_name, MatrixView<std::int32_t> indices,
                    const char* cosines_name, MatrixView<float> cosines) {
   check::matrix(kOp, indices_name, context, indices, rows, indices.cols);
-  const std::int64_t most = std::min(candidates, kMostNeighbors);
+  const std::int64_t most = std::min(candidates, kMaxNeighbors);
   if (indices.cols < 1 || indices.cols > most) {
     check::fail(kOp,
                 std::string(indices_name) + " of 1 to " + std::to_string(most) + " columns for " +

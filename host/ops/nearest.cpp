@@ -18,7 +18,6 @@ namespace clipk {
 namespace {
 
 constexpr const char* kOp = "nearest";
-constexpr std::int64_t kMostNeighbors = 128;
 
 template <class T>
 void check_arguments(const Context& context, MatrixView<const T> queries,
@@ -31,7 +30,7 @@ void check_arguments(const Context& context, MatrixView<const T> queries,
     check::fail(kOp, "a database of less than 2^31 rows", std::to_string(database.rows));
   }
   check::matrix(kOp, "indices", context, indices, queries.rows, indices.cols);
-  const std::int64_t most = std::min(database.rows - options.exclude_self, kMostNeighbors);
+  const std::int64_t most = std::min(database.rows - options.exclude_self, kMaxNeighbors);
   if (indices.cols < 1 || indices.cols > most) {
     check::fail(kOp,
                 "indices of 1 to " + std::to_string(std::max<std::int64_t>(most, 0)) +

@@ -2,11 +2,7 @@
 
 #include <cstdint>
 
-#ifdef __CUDACC__
-#define CLIPK_HOST_DEVICE __host__ __device__
-#else
-#define CLIPK_HOST_DEVICE
-#endif
+#include "shared/host_device.hpp"
 
 // How quadruples follow from random bits. The CPU backend, the CUDA backend and a replay share this
 // code. A block is random_block(seed, RandomStream::quadruples, low 32 bits of step, index).

@@ -27,7 +27,7 @@ inline constexpr int kTileDepth = 16;
 inline constexpr int kTileStages = 3;
 
 /// Squared distances below this part of |x|^2 + |y|^2 (under cosine: of 1) are computed again from
-/// the difference of the two rows; as in the CPU's twin.
+/// the difference of the two rows; as on the CPU.
 inline constexpr float kNearPart = 1.0f / 16;
 
 using Accumulators = float[16][4];  ///< the 64 products of a thread

@@ -9,7 +9,7 @@
 
 namespace clipk::gpu {
 
-/// Rows made ready for tiles of distances, as the CPU twin's: moved so that their middle is near
+/// Rows made ready for tiles of distances, as on the CPU: moved so that their middle is near
 /// the origin (or, for cosine, scaled to length one), with zeros up to `stride` columns and to a
 /// multiple of kPackedRows rows, and with their squared lengths.
 struct PackedRows {

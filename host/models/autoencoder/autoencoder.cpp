@@ -156,12 +156,7 @@ Matrix<float> Autoencoder::encode(Context& context, MatrixView<const float> rows
 }
 
 Matrix<float> Autoencoder::decode(Context& context, MatrixView<const float> codes) const {
-  if (codes.cols != code_dim()) {
-    check::fail(kName, "codes of width " + std::to_string(code_dim()), std::to_string(codes.cols));
-  }
-  Matrix<float> rows(context, codes.rows, input_dim());
-  impl_->network.decoder().transform(context, ScaledRows(context, codes), rows);
-  return rows;
+  return clipk::decode(context, kName, codes, impl_->network.decoder());
 }
 
 double Autoencoder::reconstruction_error(Context& context, MatrixView<const float> rows) const {

@@ -4,19 +4,13 @@
 #include <utility>
 
 #include "clipk/ops/mse_loss.hpp"
+#include "models/autoencoder/mirrored_options.hpp"
 
 namespace clipk {
 namespace {
 
 MlpOptions encoder_options(const AutoencoderShape& shape) {
   return {.widths = shape.widths, .activation = shape.activation, .init = shape.init};
-}
-
-MlpOptions decoder_options(const AutoencoderShape& shape) {
-  return {.widths = {shape.widths.rbegin(), shape.widths.rend()},
-          .activation = shape.activation,
-          .init = shape.init,
-          .network = 1};
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 #include "models/autoencoder/reconstruction.hpp"
 
+#include <string>
+
 #include "clipk/ops/mse_loss.hpp"
+#include "core/check.hpp"
 #include "core/row_pieces.hpp"
 #include "models/autoencoder/scaled_rows.hpp"
 
@@ -19,6 +22,17 @@ double reconstruction_error(
     mse_loss(context, back, target, static_cast<float>(count), sum.flat(), {});
   });
   return rows.rows == 0 ? 0 : sum.to_host(context)(0, 0) / static_cast<double>(rows.rows);
+}
+
+Matrix<float> decode(Context& context, const char* model, MatrixView<const float> codes,
+                     const Mlp& decoder) {
+  if (codes.cols != decoder.inputs()) {
+    check::fail(model, "codes of width " + std::to_string(decoder.inputs()),
+                std::to_string(codes.cols));
+  }
+  Matrix<float> rows(context, codes.rows, decoder.outputs());
+  decoder.transform(context, ScaledRows(context, codes), rows);
+  return rows;
 }
 
 }  // namespace clipk

@@ -17,4 +17,9 @@ double reconstruction_error(
     const std::function<void(MatrixView<const float>, MatrixView<float>)>& encode,
     const Mlp& decoder);
 
+/// The rows that a decoder makes of codes [n, decoder.inputs()] of any device.
+/// @param model in messages
+Matrix<float> decode(Context& context, const char* model, MatrixView<const float> codes,
+                     const Mlp& decoder);
+
 }  // namespace clipk

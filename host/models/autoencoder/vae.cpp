@@ -135,12 +135,7 @@ Matrix<float> Vae::sample_codes(Context& context, MatrixView<const float> rows,
 }
 
 Matrix<float> Vae::decode(Context& context, MatrixView<const float> codes) const {
-  if (codes.cols != code_dim()) {
-    check::fail(kName, "codes of width " + std::to_string(code_dim()), std::to_string(codes.cols));
-  }
-  Matrix<float> rows(context, codes.rows, input_dim());
-  impl_->network.decoder().transform(context, ScaledRows(context, codes), rows);
-  return rows;
+  return clipk::decode(context, kName, codes, impl_->network.decoder());
 }
 
 double Vae::reconstruction_error(Context& context, MatrixView<const float> rows) const {

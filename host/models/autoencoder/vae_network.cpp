@@ -5,6 +5,7 @@
 
 #include "clipk/ops/gaussian_posterior.hpp"
 #include "clipk/ops/mse_loss.hpp"
+#include "models/autoencoder/mirrored_options.hpp"
 
 namespace clipk {
 namespace {
@@ -13,13 +14,6 @@ MlpOptions encoder_options(const AutoencoderShape& shape) {
   MlpOptions options{.widths = shape.widths, .activation = shape.activation, .init = shape.init};
   if (!options.widths.empty()) options.widths.back() *= 2;  // the network reports missing widths
   return options;
-}
-
-MlpOptions decoder_options(const AutoencoderShape& shape) {
-  return {.widths = {shape.widths.rbegin(), shape.widths.rend()},
-          .activation = shape.activation,
-          .init = shape.init,
-          .network = 1};
 }
 
 }  // namespace

@@ -14,8 +14,7 @@ namespace clipk {
 namespace {
 
 constexpr const char* kName = "denoise_manifold";
-constexpr std::int64_t kGrain = 1024;         // rows per task
-constexpr std::int64_t kMostNeighbors = 128;  // the most that `nearest` finds
+constexpr std::int64_t kGrain = 1024;  // rows per task
 
 Matrix<float> averaged(Context& context, const Matrix<float>& rows,
                        const Matrix<std::int32_t>& neighbors) {
@@ -43,8 +42,8 @@ Matrix<float> averaged(Context& context, const Matrix<float>& rows,
 
 Matrix<float> denoise_manifold(Context& context, MatrixView<const float> rows,
                                const ManifoldDenoisingOptions& options) {
-  if (options.neighbors < 2 || options.neighbors > kMostNeighbors) {
-    check::fail(kName, "2 to " + std::to_string(kMostNeighbors) + " neighbors",
+  if (options.neighbors < 2 || options.neighbors > kMaxNeighbors) {
+    check::fail(kName, "2 to " + std::to_string(kMaxNeighbors) + " neighbors",
                 std::to_string(options.neighbors));
   }
   if (options.iterations < 1) {

@@ -15,7 +15,6 @@
 namespace clipk::tsne {
 namespace {
 
-constexpr std::int64_t kMostOfNearest = 128;
 constexpr std::int64_t kGrain = 256;
 
 // Finds long lists of neighbours by blocks of distances and a partial sort.
@@ -79,7 +78,7 @@ Neighbors find_neighbors(Context& context, MatrixView<const float> queries,
                          MatrixView<const float> database, bool within, std::int64_t k) {
   Neighbors found{Matrix<std::int32_t>(queries.rows, k), Matrix<float>(queries.rows, k)};
   if (queries.rows == 0) return found;
-  if (k > kMostOfNearest) {
+  if (k > kMaxNeighbors) {
     find_many(context, queries, database, within, found);
     return found;
   }

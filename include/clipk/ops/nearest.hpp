@@ -8,6 +8,9 @@
 
 namespace clipk {
 
+/// The most neighbours of a row that nearest finds.
+inline constexpr std::int64_t kMaxNeighbors = 128;
+
 /// How `nearest` compares rows.
 struct NearestOptions {
   Metric metric = Metric::euclidean;  ///< between rows
@@ -20,7 +23,7 @@ struct NearestOptions {
 /// @param queries [n, d]  @param database [m, d]
 /// @param[out] indices [n, k], nearest first; among equal distances the lower index first
 /// @param[out] distances [n, k], in the units of the metric; may be empty
-/// k is the number of columns of indices: 1 <= k <= min(m - exclude_self, 128).
+/// k is the number of columns of indices: 1 <= k <= min(m - exclude_self, kMaxNeighbors).
 /// Distances are those of pairwise_distance, also for near rows; NaN counts as infinite.
 /// @throws Error if a shape or a device differs, k is out of range, or under cosine if a row has
 ///   length zero (checked on the CPU; on CUDA its distances are NaN).

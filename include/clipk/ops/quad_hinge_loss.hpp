@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "clipk/core/context.hpp"
+#include "clipk/core/target_distances.hpp"
 #include "clipk/core/view.hpp"
-#include "clipk/ops/target_distances.hpp"
 
 namespace clipk {
 

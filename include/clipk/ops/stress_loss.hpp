@@ -1,8 +1,8 @@
 #pragma once
 
 #include "clipk/core/context.hpp"
+#include "clipk/core/target_distances.hpp"
 #include "clipk/core/view.hpp"
-#include "clipk/ops/target_distances.hpp"
 
 namespace clipk {
 
