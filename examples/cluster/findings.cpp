@@ -58,6 +58,7 @@ MethodFindings findings_of(const std::vector<const ScoredFit*>& fits) {
   found.inertia = spread([](const ScoredFit& fit) { return std::optional(fit.fit->inertia); });
   found.seconds = spread([](const ScoredFit& fit) { return std::optional(fit.fit->seconds); });
   std::vector<std::vector<std::int32_t>> labelings;
+  labelings.reserve(fits.size());
   for (const ScoredFit* fit : fits) labelings.push_back(fit->fit->labels);
   if (labelings.size() > 1) found.stability = stability(labelings).mean;
   found.sizes = sizes_of(found.labels);

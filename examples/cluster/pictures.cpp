@@ -32,6 +32,7 @@ std::vector<std::size_t> columns_beside(const std::vector<std::size_t>& rows,
     points[static_cast<std::size_t>(cell.col)] += cell.count;
   }
   std::vector<std::int64_t> sizes;
+  sizes.reserve(others.size());
   for (const std::size_t c : others) sizes.push_back(points[c]);
   for (const std::size_t o : largest(sizes, kHeatmapLines - columns.size())) {
     columns.push_back(others[o]);
