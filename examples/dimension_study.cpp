@@ -1,5 +1,6 @@
 // How far can the dimension of paired image and text embeddings fall before top-1 retrieval gets
-// worse? PCA, random projection, and Neural MDS, isometric and isotonic; docs/dimension_study.md.
+// worse? PCA, paired axes, random projection, and Neural MDS, isometric and isotonic;
+// docs/dimension_study.md.
 
 #include "dimension/dimension_study.hpp"
 #include "study/option_checks.hpp"
@@ -16,11 +17,13 @@ void add_options(CLI::App& app, DimensionArguments& arguments) {
                  "Dimensions to try, as 64,32; of the default those that the data has")
       ->delimiter(',')
       ->check(whole_number(1, 1 << 20));
-  app.add_option("--methods", settings.methods,
-                 "Maps to try, as pca,isotonic: pca, random (random projection), isometric (Neural "
-                 "MDS that keeps distances), isotonic (Neural MDS that keeps their order)")
+  app.add_option(
+         "--methods", settings.methods,
+         "Maps to try, as pca,paired: pca, paired (paired axes: ridge CCA with one rotation), "
+         "random (random projection), isometric (Neural MDS that keeps distances), "
+         "isotonic (Neural MDS that keeps their order)")
       ->delimiter(',')
-      ->check(one_of({"pca", "random", "isometric", "isotonic"}));
+      ->check(one_of({"pca", "paired", "random", "isometric", "isotonic"}));
   app.add_option("--quads", arguments.quads,
                  "Quadruples per epoch of a fit to all pairs; 0: 1600 per pair, which is 8,000,000 "
                  "for 5000 pairs")

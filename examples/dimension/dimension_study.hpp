@@ -14,7 +14,7 @@ namespace clipk::study {
 /// The options of the dimension study.
 struct DimensionArguments {
   DimensionSettings settings{.dims = {512, 256, 192, 128, 64, 32, 16},
-                             .methods = {"pca", "random", "isometric", "isotonic"},
+                             .methods = {"pca", "paired", "random", "isometric", "isotonic"},
                              .holdout = 0.5,
                              .splits = 5,
                              .margin = 0.02};

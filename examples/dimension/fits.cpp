@@ -6,6 +6,26 @@
 #include "clipk/models/random_projection.hpp"
 
 namespace clipk::study {
+namespace {
+
+// Rows less the mean of those of the fit: a projection keeps the gap between the modalities, which
+// is most of a cosine.
+Matrix<float> centred(const Matrix<float>& rows, const Matrix<float>& fitted) {
+  std::vector<double> mean(static_cast<std::size_t>(rows.cols()));
+  for (std::int64_t i = 0; i < fitted.rows(); ++i) {
+    for (std::size_t j = 0; j < mean.size(); ++j) {
+      mean[j] += static_cast<double>(fitted.view().row(i)[j]) / static_cast<double>(fitted.rows());
+    }
+  }
+  Matrix<float> result(rows.rows(), rows.cols());
+  for (std::int64_t i = 0; i < rows.rows(); ++i) {
+    std::transform(mean.begin(), mean.end(), rows.view().row(i), result.view().row(i),
+                   [](double m, float value) { return static_cast<float>(double{value} - m); });
+  }
+  return result;
+}
+
+}  // namespace
 
 Fitter::Fitter(Context& context, const EmbeddingPairs& train, const DimensionSettings& settings,
                bool generalize)
@@ -31,10 +51,20 @@ NeuralMdsOptions Fitter::mds_options(const std::string& method, int dim) const {
       options.rate = 4e-4;
     }
   } else if (generalize_) {
-    options.start = MdsStart::retrieval_axes;
+    options.start = MdsStart::paired_axes;
+    options.network_per_modality = true;
     options.inner_share = 0.2;
   }
   return options;
+}
+
+const PairedAxes& Fitter::paired_axes(int dim) {
+  if (paired_.empty()) {
+    const std::vector<std::int64_t> dims(settings_.dims.begin(), settings_.dims.end());
+    paired_ = PairedAxes::fit_each(context_, train_.images, train_.texts, dims, {.complete = true});
+  }
+  return *std::find_if(paired_.begin(), paired_.end(),
+                       [&](const PairedAxes& axes) { return axes.dim() == dim; });
 }
 
 std::vector<Codes> Fitter::codes(const std::string& method, int dim,
@@ -58,20 +88,27 @@ std::vector<Codes> Fitter::codes(const std::string& method, int dim,
       result[i].image_block =
           images_alone_->transform(context_, sets[i]->images, Modality::image, dim);
     }
+  } else if (method == "paired") {
+    const PairedAxes& axes = paired_axes(dim);
+    for (std::size_t i = 0; i < sets.size(); ++i) {
+      result[i].images = axes.transform(context_, sets[i]->images, Modality::image);
+      result[i].texts = axes.transform(context_, sets[i]->texts, Modality::text);
+    }
   } else if (method == "random") {
     const RandomProjection projection(train_.dim(), dim, context_.seed());
+    const auto map = [&](const Matrix<float>& rows, const Matrix<float>& fitted) {
+      const Matrix<float> on_device = centred(rows, fitted).to_device(context_);
+      Matrix<float> out(context_, rows.rows(), dim);
+      projection.transform(context_, on_device, out);
+      return out;
+    };
     for (std::size_t i = 0; i < sets.size(); ++i) {
-      const auto map = [&](const Matrix<float>& rows) {
-        const Matrix<float> on_device = rows.to_device(context_);
-        Matrix<float> out(context_, rows.rows(), dim);
-        projection.transform(context_, on_device, out);
-        return out;
-      };
-      result[i].images = map(sets[i]->images);
-      result[i].texts = map(sets[i]->texts);
+      result[i].images = map(sets[i]->images, train_.images);
+      result[i].texts = map(sets[i]->texts, train_.texts);
     }
   } else {
     NeuralMdsOptions options = mds_options(method, dim);
+    if (options.start == MdsStart::paired_axes) options.paired_axes = paired_axes(dim).setting();
     options.checkpoint = checkpoint;
     options.progress = progress;
     const NeuralMds model = NeuralMds::fit(context_, train_.images, train_.texts, options);

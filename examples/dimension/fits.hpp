@@ -52,12 +52,14 @@ class Fitter {
 
  private:
   NeuralMdsOptions mds_options(const std::string& method, int dim) const;
+  const PairedAxes& paired_axes(int dim);
 
   Context& context_;
   const EmbeddingPairs& train_;
   const DimensionSettings& settings_;
   bool generalize_;
   std::optional<Pca> shared_, images_alone_;
+  std::vector<PairedAxes> paired_;  // of every dimension
 };
 
 }  // namespace clipk::study

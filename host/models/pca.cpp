@@ -17,6 +17,7 @@
 #include "linalg/householder.hpp"
 #include "linalg/matrix_algebra.hpp"
 #include "linalg/symmetric_eigen.hpp"
+#include "models/centred_map.hpp"
 
 namespace clipk {
 namespace {
@@ -274,26 +275,7 @@ void Pca::transform(Context& context, MatrixView<const float> rows, Modality mod
     check::fail(kName, "a dimension from 1 to " + std::to_string(components_kept()),
                 std::to_string(out.cols));
   }
-  if (rows.cols != dim_) {
-    check::fail(kName, "rows of shape " + check::shape(rows.rows, dim_),
-                check::shape(rows.rows, rows.cols));
-  }
-  check::matrix(kName, "out", context, out, rows.rows, out.cols);
-  if (rows.rows == 0) return;
-  const HostRows<float> host(context, rows);
-  Matrix<float> result(rows.rows, out.cols);
-  const double* mean = this->mean(modality).data;
-  cpu::parallel_chunks(
-      context.threads(), rows.rows, 256, [&](std::int64_t first, std::int64_t count) {
-        std::vector<double> centered(static_cast<std::size_t>(count * dim_));
-        std::vector<double> codes(static_cast<std::size_t>(count * out.cols));
-        center(1, host.view().row_range(first, count), mean, centered.data());
-        cpu::gemm(1, Transpose::no, Transpose::yes, count, out.cols, dim_, 1.0, centered.data(),
-                  dim_, components_.data(), dim_, 0.0, codes.data(), out.cols);
-        std::transform(codes.begin(), codes.end(), result.view().row(first),
-                       [](double value) { return static_cast<float>(value); });
-      });
-  copy<float>(context, result, out);
+  centred_map(context, kName, rows, mean(modality), components().row_range(0, out.cols), out);
 }
 
 Matrix<float> Pca::transform(Context& context, MatrixView<const float> rows, Modality modality,

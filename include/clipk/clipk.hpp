@@ -68,6 +68,7 @@
 #include "clipk/models/logistic_probe.hpp"
 #include "clipk/models/manifold_denoising.hpp"
 #include "clipk/models/neural_mds.hpp"
+#include "clipk/models/paired_axes.hpp"
 #include "clipk/models/pca.hpp"
 #include "clipk/models/probe.hpp"
 #include "clipk/models/random_projection.hpp"

@@ -10,6 +10,7 @@
 #include "clipk/models/kmeans.hpp"
 #include "clipk/models/logistic_probe.hpp"
 #include "clipk/models/neural_mds.hpp"
+#include "clipk/models/paired_axes.hpp"
 #include "clipk/models/pca.hpp"
 #include "clipk/models/tsne.hpp"
 #include "clipk/models/vae.hpp"
@@ -159,6 +160,16 @@ std::vector<SavedFile> models() {
               [](Context& c, Pca& m) {
                 m.transform(c, rows(), Modality::text, m.components_kept());
                 m.explained_variance_ratio();
+              })},
+      {"paired_axes", "paired_axes model",
+       [](Context& c, const fs::path& path) {
+         PairedAxes::fit(c, rows(), rows_of(2), 2).save(path);
+       },
+       loader([](Context&, const fs::path& path) { return PairedAxes::load(path); },
+              [](Context& c, PairedAxes& m) {
+                for (const Modality modality : {Modality::image, Modality::text}) {
+                  m.transform(c, rows(), modality);
+                }
               })},
       {"kmeans", "kmeans model",
        [](Context& c, const fs::path& path) {

@@ -1,6 +1,7 @@
 // Models without a network.
 #include "clipk/models/logistic_probe.hpp"
 #include "clipk/models/manifold_denoising.hpp"
+#include "clipk/models/paired_axes.hpp"
 #include "clipk/models/pca.hpp"
 #include "clipk/models/random_projection.hpp"
 #include "clipk/models/retrieval_axes.hpp"
@@ -55,6 +56,22 @@ const Registered kRetrievalAxesFew = one("models/retrieval_axes/few", [](Run& ru
   const auto texts = run.inputs.near(images, 0.4);
   run.add(retrieval_axes(images, texts, 30));
 });
+
+void paired(Run& run, std::int64_t n, std::int64_t d, const std::vector<std::int64_t>& dims) {
+  const auto images = run.inputs.clustered(n, d, 7);
+  const auto texts = run.inputs.near(images, 0.4);
+  for (const PairedAxes& axes : PairedAxes::fit_each(run.context, images, texts, dims)) {
+    run.add(axes.axes(Modality::image), axes.axes(Modality::text), axes.validation_mrr(),
+            axes.transform(run.context, texts, Modality::text));
+  }
+}
+
+const Registered kPairedAxesChosen = one("models/paired_axes/chosen", [](Run& run) {
+  paired(run, 317, 37, {9, 4});
+});
+
+const Registered kPairedAxesFew =
+    one("models/paired_axes/few", [](Run& run) { paired(run, 20, 61, {12}); });
 
 const Registered kManifoldDenoisingDenoised =
     one("models/manifold_denoising/denoised", [](Run& run) {

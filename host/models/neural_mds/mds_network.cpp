@@ -21,15 +21,18 @@ MlpOptions network_options(const NeuralMdsOptions& options, std::int64_t inputs,
 }  // namespace
 
 MdsNetwork::MdsNetwork(Context& context, const NeuralMdsOptions& options,
-                       MatrixView<const float> start, Matrix<float> means, float rms)
+                       const std::vector<Matrix<float>>& starts, Matrix<float> means, float rms)
     : means_(std::move(means)), rms_(rms) {
   std::vector<MlpOptions> networks;
-  const std::uint32_t count = options.network_per_modality ? 2 : 1;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    networks.push_back(network_options(options, start.cols, i));
+  networks.reserve(starts.size());
+  for (const Matrix<float>& start : starts) {
+    networks.push_back(
+        network_options(options, start.cols(), static_cast<std::uint32_t>(networks.size())));
   }
   add_networks(context, networks);
-  for (Mlp& network : networks_) copy<float>(context, start, network.skip_weight());
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    copy<float>(context, starts[i], networks_[i].skip_weight());
+  }
 }
 
 void MdsNetwork::add_networks(Context& context, const std::vector<MlpOptions>& options) {

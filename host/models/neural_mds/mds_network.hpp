@@ -14,9 +14,10 @@ namespace clipk {
 /// with the parameters of both in one array.
 class MdsNetwork {
  public:
-  /// @param start [dim, D]: P, on the host  @param means [2, D] on the host, by modality
-  MdsNetwork(Context& context, const NeuralMdsOptions& options, MatrixView<const float> start,
-             Matrix<float> means, float rms);
+  /// @param starts [dim, D] each: P of every network, on the host
+  /// @param means [2, D] on the host, by modality
+  MdsNetwork(Context& context, const NeuralMdsOptions& options,
+             const std::vector<Matrix<float>>& starts, Matrix<float> means, float rms);
 
   std::int64_t inputs() const { return networks_[0].inputs(); }
   std::int64_t outputs() const { return networks_[0].outputs(); }

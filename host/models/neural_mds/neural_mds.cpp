@@ -12,6 +12,7 @@
 #include "clipk/models/pca.hpp"
 #include "clipk/models/retrieval_axes.hpp"
 #include "core/check.hpp"
+#include "linalg/matrix_algebra.hpp"
 #include "models/neural_mds/mds_network.hpp"
 #include "models/neural_mds/mds_problem.hpp"
 #include "train/check_training.hpp"
@@ -42,6 +43,9 @@ void check_options(const NeuralMdsOptions& options, std::int64_t dim) {
   }
   if (options.objective == MdsObjective::isotonic && options.quads_per_epoch < 1) {
     check::fail(kName, "at least 1 quadruple an epoch", std::to_string(options.quads_per_epoch));
+  }
+  if (options.start == MdsStart::paired_axes && !options.network_per_modality) {
+    check::fail(kName, "a network per modality with start paired_axes", "one for both");
   }
   if (options.near < 1) check::fail(kName, "at least 1 near row", std::to_string(options.near));
   const MdsBlocks& blocks = options.blocks;
@@ -80,17 +84,22 @@ MdsNetwork started_network(Context& context, const MdsPairs& pairs,
   const auto rms = static_cast<float>(
       std::sqrt(squares / static_cast<double>(pairs.images.rows + pairs.texts.rows)));
 
-  Matrix<float> start;
-  if (options.start == MdsStart::retrieval_axes) {
-    start = retrieval_axes(centered[0], centered[1], options.dim);
+  std::vector<Matrix<float>> starts;
+  if (options.start == MdsStart::paired_axes) {
+    const PairedAxes axes = PairedAxes::fit(context, pairs.images, pairs.texts, options.dim,
+                                            {.setting = options.paired_axes, .complete = true});
+    for (const Modality modality : {Modality::image, Modality::text}) {
+      starts.push_back(cpu::cast<float>(axes.axes(modality)));
+    }
   } else {
-    start = Matrix<float>(options.dim, dim);
-    const MatrixView<const double> axes = pca.components();
-    for (std::int64_t i = 0; i < options.dim; ++i) {
-      std::copy_n(axes.row(i), dim, start.view().row(i));
+    starts.push_back(options.start == MdsStart::retrieval_axes
+                         ? retrieval_axes(centered[0], centered[1], options.dim)
+                         : cpu::cast<float>(pca.components()));
+    if (options.network_per_modality) {
+      starts.push_back(cpu::cast<float, float>(starts.front()));
     }
   }
-  return MdsNetwork(context, options, start, std::move(means), rms);
+  return MdsNetwork(context, options, starts, std::move(means), rms);
 }
 
 TrainingResult train_map(Context& context, const MdsPairs& pairs, const MdsPairs& held_out,
@@ -148,7 +157,15 @@ const char* to_string(MdsObjective objective) {
 }
 
 const char* to_string(MdsStart start) {
-  return start == MdsStart::pca ? "pca" : "retrieval_axes";
+  switch (start) {
+    case MdsStart::pca:
+      return "pca";
+    case MdsStart::retrieval_axes:
+      return "retrieval_axes";
+    case MdsStart::paired_axes:
+      break;
+  }
+  return "paired_axes";
 }
 
 struct NeuralMds::Impl {

@@ -40,6 +40,7 @@ enum class RandomStream : std::uint32_t {
 
   // models
   projection = 14,          ///< RandomProjection: step = output dimension
+  paired_folds = 39,        ///< PairedAxes: folds of its cross-validation
   mds_split = 15,           ///< NeuralMds: the pairs that choose the number of epochs
   clusters = 6,             ///< KMeans, the start: step = restart
   cluster_seeds = 16,       ///< choose_clusters, the seeds of its runs: index = run

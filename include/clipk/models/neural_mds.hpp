@@ -3,11 +3,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "clipk/core/context.hpp"
 #include "clipk/core/matrix.hpp"
 #include "clipk/core/view.hpp"
+#include "clipk/models/paired_axes.hpp"
 #include "clipk/models/pca.hpp"
 #include "clipk/ops/quad_hinge_loss.hpp"
 #include "clipk/train/training_options.hpp"
@@ -23,7 +25,8 @@ enum class MdsObjective : std::uint8_t {
 /// The linear map that a network starts from.
 enum class MdsStart : std::uint8_t {
   pca,             ///< keeps the variance of the rows it was fitted on
-  retrieval_axes,  ///< keeps top-1 on new pairs better
+  retrieval_axes,  ///< keeps top-1 on new pairs better; does not use the pairing
+  paired_axes,     ///< keeps it best, from the pairing; with a network per modality
 };
 
 /// The name that files and options use.
@@ -51,6 +54,8 @@ struct NeuralMdsOptions : TrainingOptions {
   std::int64_t hidden = 512;          ///< width of the hidden layer; 0 leaves a linear map
   bool network_per_modality = false;  ///< separate maps for images and texts
   MdsStart start = MdsStart::pca;     ///< the initial P
+  /// Setting of the start paired_axes; chosen by its cross-validation where empty.
+  std::optional<PairedAxesSetting> paired_axes = {};
   /// Weights of the losses.
   MdsBlocks blocks{.image_image = 0.05F, .text_text = 0.05F, .image_text = 1};
 
@@ -89,7 +94,7 @@ struct NeuralMdsOptions : TrainingOptions {
 class NeuralMds {
  public:
   /// @param images [n, D]  @param texts [n, D]: unit rows, paired row by row; only the validation
-  ///   split uses the pairing
+  ///   split and the start paired_axes use the pairing
   /// @throws Error if the shapes differ, there are fewer than two pairs, a value is not finite, all
   ///   points are equal, dim is not in 1 ... D, or the checkpoint is of another model; NotConverged
   ///   if the loss became non-finite at every learning rate tried.
