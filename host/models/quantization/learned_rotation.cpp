@@ -12,9 +12,9 @@ namespace {
 
 using cpu::Transpose;
 
-// M + a trace-sized part of the old rotation. Directions that the rows do not span have no best
-// rotation; this keeps the one they had.
-constexpr double kOldPart = 1e-6;
+// How much of the old rotation is added, relative to the target. Directions that the rows do not
+// span have no best rotation; this keeps the one they had.
+constexpr double kOldPart = 1e-4;
 
 // X (3 I - X^T X) / 2: makes a nearly orthonormal matrix so to the last bits (Newton-Schulz).
 Matrix<double> polished(int threads, const Matrix<double>& x) {
