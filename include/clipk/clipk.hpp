@@ -90,6 +90,8 @@
 #include "clipk/ops/factor_pair_loss.hpp"
 #include "clipk/ops/gather_rows.hpp"
 #include "clipk/ops/gaussian_posterior.hpp"
+#include "clipk/ops/hamming_top_k.hpp"
+#include "clipk/ops/int8_top_k.hpp"
 #include "clipk/ops/invertible_leaky_relu.hpp"
 #include "clipk/ops/kmeans_step.hpp"
 #include "clipk/ops/log_sum_exp.hpp"
