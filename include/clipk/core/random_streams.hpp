@@ -57,6 +57,7 @@ enum class RandomStream : std::uint32_t {
   pairs_of_factor = 25,     ///< FactorPairs::draw_for: the caller's step, factor_sizes' factor
   torn_pairs = 26,          ///< factor_sizes, rows re-paired at random: step = factor
   iin_start = 27,           ///< Iin: rows that initialise its flow
+  binary_rotation = 39,     ///< BinaryQuantizer: step = row of the matrix made orthonormal
 
   // programs
   dimension_splits = 28,   ///< dimension_study, held-out pairs: step = split
