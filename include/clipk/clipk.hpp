@@ -70,6 +70,7 @@
 #include "clipk/models/neural_mds.hpp"
 #include "clipk/models/pca.hpp"
 #include "clipk/models/probe.hpp"
+#include "clipk/models/product_quantizer.hpp"
 #include "clipk/models/random_projection.hpp"
 #include "clipk/models/retrieval_axes.hpp"
 #include "clipk/models/tsne.hpp"

@@ -11,6 +11,7 @@
 #include "clipk/models/logistic_probe.hpp"
 #include "clipk/models/neural_mds.hpp"
 #include "clipk/models/pca.hpp"
+#include "clipk/models/product_quantizer.hpp"
 #include "clipk/models/tsne.hpp"
 #include "clipk/models/vae.hpp"
 
@@ -160,6 +161,15 @@ std::vector<SavedFile> models() {
                 m.transform(c, rows(), Modality::text, m.components_kept());
                 m.explained_variance_ratio();
               })},
+      {"product_quantizer", "product_quantizer model",
+       [](Context& c, const fs::path& path) {
+         ProductQuantizer::fit(
+             c, rows(),
+             {.subvectors = 2, .centroids = 16, .rotation = PqRotation::learned, .levels = 2})
+             .save(path);
+       },
+       loader([](Context&, const fs::path& path) { return ProductQuantizer::load(path); },
+              [](Context& c, ProductQuantizer& m) { m.decode(c, m.encode(c, rows())); })},
       {"kmeans", "kmeans model",
        [](Context& c, const fs::path& path) {
          KMeans::fit(c, rows(), {.k = 3, .restarts = 2}).save(path);
