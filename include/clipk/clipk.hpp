@@ -72,6 +72,7 @@
 #include "clipk/models/paired_axes.hpp"
 #include "clipk/models/pca.hpp"
 #include "clipk/models/probe.hpp"
+#include "clipk/models/product_quantizer.hpp"
 #include "clipk/models/random_projection.hpp"
 #include "clipk/models/retrieval_axes.hpp"
 #include "clipk/models/scalar_quantizer.hpp"

@@ -14,6 +14,8 @@
 #include "clipk/models/paired_axes.hpp"
 #include "clipk/models/pca.hpp"
 #include "clipk/models/scalar_quantizer.hpp"
+
+#include "clipk/models/product_quantizer.hpp"
 #include "clipk/models/tsne.hpp"
 #include "clipk/models/vae.hpp"
 
@@ -173,6 +175,16 @@ std::vector<SavedFile> models() {
                   m.transform(c, rows(), modality);
                 }
               })},
+
+      {"product_quantizer", "product_quantizer model",
+       [](Context& c, const fs::path& path) {
+         ProductQuantizer::fit(
+             c, rows(),
+             {.subvectors = 2, .centroids = 16, .rotation = PqRotation::learned, .levels = 2})
+             .save(path);
+       },
+       loader([](Context&, const fs::path& path) { return ProductQuantizer::load(path); },
+              [](Context& c, ProductQuantizer& m) { m.decode(c, m.encode(c, rows())); })},
       {"kmeans", "kmeans model",
        [](Context& c, const fs::path& path) {
          KMeans::fit(c, rows(), {.k = 3, .restarts = 2}).save(path);

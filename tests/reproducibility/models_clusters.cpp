@@ -3,6 +3,7 @@
 #include "clipk/models/cluster_names.hpp"
 #include "clipk/models/dec.hpp"
 #include "clipk/models/kmeans.hpp"
+#include "clipk/models/product_quantizer.hpp"
 #include "reproducibility/golden.hpp"
 
 namespace clipk::golden {
@@ -26,6 +27,22 @@ const Registered kKMeansSpherical =
 const Registered kKMeansMeansByLabel = one("models/kmeans/means_by_label", [](Run& run) {
   const auto rows = run.inputs.uniform(1021, 20);
   run.add(means_by_label(rows, labels(1021, 7), 7));
+});
+
+void quantized(Run& run, const ProductQuantizerOptions& options) {
+  const auto rows = run.inputs.clustered(700, 21, 9), more = run.inputs.clustered(300, 21, 9);
+  const ProductQuantizer model = ProductQuantizer::fit(run.context, rows, options);
+  const Matrix<std::uint8_t> codes = model.encode(run.context, more);
+  run.add(model.rotation(), codes, model.decode(run.context, codes));
+  for (std::int64_t level = 0; level < model.levels(); ++level) run.add(model.codebook(level));
+}
+
+const Registered kProductQuantizerBytes = one("models/product_quantizer/bytes", [](Run& run) {
+  quantized(run, {.subvectors = 5, .levels = 2});
+});
+
+const Registered kProductQuantizerRotation = one("models/product_quantizer/rotation", [](Run& run) {
+  quantized(run, {.subvectors = 5, .centroids = 16, .rotation = PqRotation::learned});
 });
 
 const Registered kChooseClustersChoice = one("models/choose_clusters/choice", [](Run& run) {
