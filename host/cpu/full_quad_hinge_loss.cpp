@@ -15,6 +15,7 @@ constexpr std::int64_t kPanel = 16;
 // Up to this many nearest, comparing each with all others takes less time than a sort.
 constexpr std::int64_t kCompared = 96;
 constexpr std::int64_t kPieces = 1 << 16;
+constexpr std::int64_t kAhead = 32;  // of what is read at random from a large group
 
 /// What it takes to sort and count a group of distances.
 template <class T>
@@ -66,11 +67,19 @@ std::int64_t count_group(int threads, const GroupMemory<T>& memory, std::int64_t
   const SortItem<T>* const items =
       sort_items(threads, memory.items, memory.spare, size, memory.sort);
   const bool ties = memory.tied != nullptr;
-  if (ties) std::fill_n(memory.tied, size, 0);
-  for (std::int64_t k = 0; k < size; ++k) {
-    const std::int32_t rank = ranks[items[k].place];
-    memory.ranks[k] = rank;
-    if (ties) memory.slots[k] = rank + memory.tied[rank]++;
+  parallel_chunks(threads, size, kPieces, [&](std::int64_t first, std::int64_t n) {
+    for (std::int64_t k = first; k < first + n; ++k) {
+      __builtin_prefetch(ranks + items[std::min(k + kAhead, size - 1)].place);
+      memory.ranks[k] = ranks[items[k].place];
+    }
+  });
+  if (ties) {
+    std::fill_n(memory.tied, size, 0);
+    for (std::int64_t k = 0; k < size; ++k) {
+      __builtin_prefetch(memory.tied + memory.ranks[std::min(k + kAhead, size - 1)], 1);
+      const std::int32_t rank = memory.ranks[k];
+      memory.slots[k] = rank + memory.tied[rank]++;
+    }
   }
   for (const std::int32_t place : list) memory.is_near[place] = 1;
   const SortedGroup<T> group{

@@ -14,6 +14,8 @@ HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+inline constexpr std::int64_t kAhead = 16;  // distances after the one in work
+
 /// Which slots are taken, and how many below a slot. A node of the tree holds the number of slots
 /// taken under those of its 15 siblings that come before it.
 class RankSet {
@@ -60,6 +62,12 @@ class RankSet {
       }
       node /= 16;
     }
+  }
+
+  /// Large sets do not fit into the cache: brings a slot's part of one there.
+  HWY_INLINE void fetch(std::int64_t slot) const {
+    __builtin_prefetch(words_ + slot / 64, 1);
+    __builtin_prefetch(sums_ + slot / 64, 1);
   }
 
   /// Taken slots below `slot`.
@@ -127,8 +135,17 @@ std::int64_t sweep(const SortedGroup<T>& group, std::int64_t first, std::int64_t
   std::int64_t active = 0;
   for (std::int64_t k = first; k < last; ++k) {
     const T own = e(k), most = group.margin + own;
-    for (; u < n && e(u) < most; ++u) nearer.insert(group.slots[u]);
+    const std::int64_t ahead = std::min(k + kAhead, n - 1);
+    nearer.fetch(group.ranks[ahead]);
+    inactive.fetch(group.ranks[ahead]);
+    __builtin_prefetch(group.counts + group.items[ahead].place, 1);
+    if (group.tied != nullptr) __builtin_prefetch(group.tied + group.ranks[ahead]);
+    for (; u < n && e(u) < most; ++u) {
+      nearer.fetch(group.slots[std::min(u + kAhead, n - 1)]);
+      nearer.insert(group.slots[u]);
+    }
     for (; v < n && limit(v) <= own; ++v) {
+      inactive.fetch(group.slots[std::min(v + kAhead, n - 1)]);
       if (may_be_p(v)) inactive.insert(group.slots[v]);
     }
     const std::int64_t rank = group.ranks[k];
