@@ -43,6 +43,15 @@ NeuralMdsOptions inner_split() {
   return options;
 }
 
+NeuralMdsOptions every_quadruple() {
+  NeuralMdsOptions options = isotonic();
+  options.every_quadruple = true;
+  return options;
+}
+
+const Registered kNeuralMdsEveryQuadruple =
+    one("models/neural_mds/every_quadruple", [](Run& run) { reduced(run, every_quadruple()); });
+
 const Registered kNeuralMdsIsotonic =
     one("models/neural_mds/isotonic", [](Run& run) { reduced(run, isotonic()); });
 

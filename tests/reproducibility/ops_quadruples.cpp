@@ -1,4 +1,5 @@
-// The isotonic loss: both draws, both forms, within one set and between two.
+// The isotonic loss: both draws, both forms, within one set and between two; and all quadruples.
+#include "clipk/ops/full_quad_hinge_loss.hpp"
 #include "clipk/ops/quad_hinge_loss.hpp"
 #include "reproducibility/golden.hpp"
 
@@ -74,6 +75,74 @@ Registered quad_cases() {
 }
 
 const Registered kQuadHingeLoss = quad_cases();
+
+struct FullCase {
+  const char* name;
+  QuadOrderOptions options;
+  bool ties;
+};
+constexpr FullCase kFullCases[] = {
+    {"query", {.draw = QuadDraw::query}, false},
+    {"query_ties", {.draw = QuadDraw::query}, true},
+    {"near", {.draw = QuadDraw::query, .near = kNear}, true},
+    {"near_sorted", {.draw = QuadDraw::query, .near = 99}, true},
+    {"all", {.draw = QuadDraw::all}, false},
+    {"query_self", {.draw = QuadDraw::query, .one_set = true}, false},
+    {"all_self", {.draw = QuadDraw::all, .one_set = true}, false}};
+
+// Target distances; of few values where they are to tie.
+template <class T>
+Matrix<T> full_target(Run& run, const FullCase& c) {
+  const std::int64_t m = c.options.one_set ? kRows : kCols;
+  Matrix<T> d = run.inputs.uniform<T>(kRows, m, 0, 2);
+  for (std::int64_t i = 0; i < kRows; ++i) {
+    for (std::int64_t j = 0; j < m; ++j) {
+      if (c.ties) d(i, j) = static_cast<T>(static_cast<std::int64_t>(d(i, j) * 40));
+      if (c.options.one_set && j < i) d(i, j) = d(j, i);
+    }
+  }
+  return d;
+}
+
+template <class T>
+void order(Run& run, const FullCase& c) {
+  const Matrix<T> d = full_target<T>(run, c);
+  const QuadOrder found =
+      quad_order(run.context, BasicTargetDistances<T>{.distances = d}, c.options);
+  run.add(found.count, found.of_rows, found.of_cols, found.near_rows, found.near_cols);
+}
+
+template <class T>
+void full_loss(Run& run, const FullCase& c) {
+  const Matrix<T> d = full_target<T>(run, c);
+  const QuadOrder found =
+      quad_order(run.context, BasicTargetDistances<T>{.distances = d}, c.options);
+  const FullQuadHingeOptions options{.margin = 0.1F, .weight = 0.7F};
+  for (const std::int64_t q : {3, 17, 64}) {
+    const auto x = run.inputs.uniform<T>(kRows, q), y = run.inputs.uniform<T>(kCols, q);
+    auto grad_x = run.inputs.uniform<T>(kRows, q), grad_y = run.inputs.uniform<T>(kCols, q);
+    double loss = 0.25;
+    const VectorView<double> sum(&loss, 1);
+    if (c.options.one_set) {
+      full_quad_hinge_loss(run.context, x, found, options, sum, grad_x);
+    } else {
+      full_quad_hinge_loss(run.context, x, y, found, options, sum, grad_x, grad_y);
+    }
+    run.add(loss, grad_x, grad_y);
+  }
+}
+
+Registered full_cases() {
+  for (const FullCase& c : kFullCases) {
+    both(std::string("ops/quad_order/quad_order.") + c.name,
+         [c](Run& run, auto zero) { order<decltype(zero)>(run, c); });
+    both(std::string("ops/full_quad_hinge_loss/full_quad_hinge_loss.") + c.name,
+         [c](Run& run, auto zero) { full_loss<decltype(zero)>(run, c); });
+  }
+  return {};
+}
+
+const Registered kFullQuadHingeLoss = full_cases();
 
 }  // namespace
 }  // namespace clipk::golden

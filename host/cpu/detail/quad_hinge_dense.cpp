@@ -8,14 +8,14 @@
 #include <algorithm>
 #include <atomic>
 
+#include "core/parallel.hpp"
 #include "core/virtual_lanes-inl.hpp"
-#include "cpu/detail/distance_gradient.hpp"
-#include "cpu/detail/packed_rows.hpp"
+#include "cpu/detail/counted_gradient.hpp"
 #include "cpu/detail/quad_hinge-inl.hpp"
-#include "cpu/pairwise_distance.hpp"
 
 // The dense form. All e_ij by one product; a quadruple adds +1 and -1 to integer coefficients C,
-// whose sums do not depend on the order; C / e then makes the gradient by two more products.
+// whose sums do not depend on the order; C / e then makes the gradient by two more products
+// (counted_gradient).
 
 HWY_BEFORE_NAMESPACE();
 namespace clipk::cpu::HWY_NAMESPACE {
@@ -115,57 +115,6 @@ double dense_numbers(const QuadHinge<T>& call, QuadRange range, MatrixView<const
   return sum;
 }
 
-/// Turns the coefficients c and distances e of a tile (of which these are the first) into
-/// factor c / e with their sums. Within one set the mirror image's count is added.
-template <class T>
-void weight_tile(const GradientTile<T>& tile, const std::int32_t* c, const std::int32_t* mirror,
-                 const T* e, std::int64_t stride, const T* norms_x, const T* norms_y, T factor) {
-  // Nearer than this share of |x|^2 + |y|^2, the products would cancel.
-  constexpr T kTwin = T{1} / 1024;
-  const hn::ScalableTag<T> d;
-  HWY_ALIGN T col_sums[PairStripes::kTileCols] = {};
-  for (std::int64_t i = 0; i < tile.rows; ++i) {
-    T* const values = tile.values + i * tile.stride;
-    const std::int32_t* const count = c + i * stride;
-    const T* const length = e + i * stride;
-    const std::int64_t first = tile.first_col(i);
-    std::fill(values, values + first, T{0});
-    for (std::int64_t j = first; j < tile.cols; ++j) values[j] = static_cast<T>(count[j]);
-    if (mirror != nullptr) {
-      for (std::int64_t j = first; j < tile.cols; ++j) {
-        values[j] += static_cast<T>(mirror[j * stride + i]);
-      }
-    }
-    // Lanes before the first column and past the last one have no sign, and weigh nothing.
-    const std::int64_t start = first / kBlockLanes<T> * kBlockLanes<T>;
-    LaneSum<T> row_sum;
-    for_lanes<T>(tile.cols - start, [&](auto place, std::int64_t from_start, int v) HWY_ATTR {
-      const std::int64_t j = start + from_start;
-      const auto signs = place.load(values + j);
-      const auto distance = place.load(length + j);
-      const auto none = hn::Or(hn::Eq(signs, hn::Zero(d)), hn::Eq(distance, hn::Zero(d)));
-      auto weight = hn::IfThenZeroElse(none, hn::Div(hn::Mul(hn::Set(d, factor), signs), distance));
-      const auto lengths = hn::Add(hn::Set(d, norms_x[i]), place.load(norms_y + j));
-      const auto twin = hn::AndNot(
-          none, hn::Lt(hn::Mul(distance, distance), hn::Mul(hn::Set(d, kTwin), lengths)));
-      if (HWY_UNLIKELY(!hn::AllFalse(d, twin))) {
-        HWY_ALIGN T marks[kVectorLanes<T>], weights[kVectorLanes<T>];
-        hn::Store(hn::IfThenElseZero(twin, hn::Set(d, T{1})), d, marks);
-        hn::Store(weight, d, weights);
-        for (std::int64_t lane = 0; lane < kVectorLanes<T>; ++lane) {
-          if (marks[lane] != 0) tile.add_twin(i, j + lane, weights[lane]);
-        }
-        weight = hn::IfThenZeroElse(twin, weight);
-      }
-      place.store(weight, values + j);
-      hn::Store(hn::Add(hn::Load(d, col_sums + j), weight), d, col_sums + j);
-      row_sum.vector[v] = hn::Add(row_sum.vector[v], weight);
-    });
-    tile.row_sums[i] += static_cast<double>(row_sum.total());
-  }
-  for (std::int64_t j = 0; j < tile.cols; ++j) tile.col_sums[j] += static_cast<double>(col_sums[j]);
-}
-
 #define CLIPK_QUAD_DENSE(T, suffix)                                                                \
   double dense_query_##suffix(const QuadHinge<T>& call, std::int64_t q, std::int64_t others,       \
                               const std::int32_t* list, std::int64_t near, const T* d, const T* e, \
@@ -176,11 +125,6 @@ void weight_tile(const GradientTile<T>& tile, const std::int32_t* c, const std::
                                 MatrixView<const T> e, bool shared, std::int32_t* c) {             \
     return shared ? dense_numbers<true>(call, range, d, e, c)                                      \
                   : dense_numbers<false>(call, range, d, e, c);                                    \
-  }                                                                                                \
-  void weight_tile_##suffix(const GradientTile<T>& tile, const std::int32_t* c,                    \
-                            const std::int32_t* mirror, const T* e, std::int64_t stride,           \
-                            const T* norms_x, const T* norms_y, T factor) {                        \
-    weight_tile(tile, c, mirror, e, stride, norms_x, norms_y, factor);                             \
   }
 CLIPK_QUAD_DENSE(float, float)
 CLIPK_QUAD_DENSE(double, double)
@@ -196,8 +140,6 @@ HWY_EXPORT(dense_query_float);
 HWY_EXPORT(dense_query_double);
 HWY_EXPORT(dense_numbers_float);
 HWY_EXPORT(dense_numbers_double);
-HWY_EXPORT(weight_tile_float);
-HWY_EXPORT(weight_tile_double);
 
 namespace {
 
@@ -217,11 +159,6 @@ double number_hinges(const QuadHinge<float>& call, QuadRange range, MatrixView<c
                      MatrixView<const float> e, bool shared, std::int32_t* c) {
   return HWY_DYNAMIC_DISPATCH(dense_numbers_float)(call, range, d, e, shared, c);
 }
-void weights(const GradientTile<float>& tile, const std::int32_t* c, const std::int32_t* mirror,
-             const float* e, std::int64_t stride, const float* norms_x, const float* norms_y,
-             float factor) {
-  HWY_DYNAMIC_DISPATCH(weight_tile_float)(tile, c, mirror, e, stride, norms_x, norms_y, factor);
-}
 double query_hinges(const QuadHinge<double>& call, std::int64_t q, std::int64_t others,
                     MatrixView<const std::int32_t> list, const double* d, const double* e,
                     std::int32_t* c) {
@@ -230,11 +167,6 @@ double query_hinges(const QuadHinge<double>& call, std::int64_t q, std::int64_t 
 double number_hinges(const QuadHinge<double>& call, QuadRange range, MatrixView<const double> d,
                      MatrixView<const double> e, bool shared, std::int32_t* c) {
   return HWY_DYNAMIC_DISPATCH(dense_numbers_double)(call, range, d, e, shared, c);
-}
-void weights(const GradientTile<double>& tile, const std::int32_t* c, const std::int32_t* mirror,
-             const double* e, std::int64_t stride, const double* norms_x, const double* norms_y,
-             double factor) {
-  HWY_DYNAMIC_DISPATCH(weight_tile_double)(tile, c, mirror, e, stride, norms_x, norms_y, factor);
 }
 
 /// Counts the quadruples of all queries into c, and returns the sum of their hinges.
@@ -320,15 +252,6 @@ double count_numbers(int threads, Scratch& scratch, const QuadHinge<T>& call, Ma
 }
 
 template <class T>
-MatrixView<const T> distances_of(int threads, Scratch& scratch, const PackedSides<T>& rows,
-                                 Metric metric) {
-  const MatrixView<T> out = scratch.matrix<T>(rows.x.rows.rows, rows.y.rows.rows);
-  pairwise_distance(threads, BatchView<const T>(rows.x.rows), BatchView<const T>(rows.y.rows),
-                    metric, rows.x.norms, rows.y.norms, BatchView<T>(out));
-  return out;
-}
-
-template <class T>
 void run(int threads, Scratch& scratch, const QuadHinge<T>& call) {
   const std::int64_t n = call.x.rows, m = call.y.rows;
   const PackedSides<T> codes =
@@ -346,12 +269,7 @@ void run(int threads, Scratch& scratch, const QuadHinge<T>& call) {
                          ? count_queries(threads, scratch, call, d, e, c.data)
                          : count_numbers(threads, scratch, call, d, e, c.data);
   *call.loss += call.factor() * sum;
-  const auto fill = [&](const GradientTile<T>& tile) {
-    const std::int32_t* mirror = call.self ? c.row(tile.col) + tile.row : nullptr;
-    weights(tile, c.row(tile.row) + tile.col, mirror, e.row(tile.row) + tile.col, m,
-            codes.x.norms + tile.row, codes.y.norms + tile.col, static_cast<T>(call.factor()));
-  };
-  pair_gradient<T>(threads, scratch, codes.x.rows, codes.y.rows, call.self, fill, call.grad_x,
+  counted_gradient(threads, scratch, codes, call.self, c, e, call.factor(), call.grad_x,
                    call.grad_y);
 }
 

@@ -98,7 +98,16 @@ void MdsProblem::add_block(Context& context, const MdsPairs& pairs, Pairs kind, 
         .draw = across ? options_.draw : QuadDraw::all,
         // Each block draws its own random numbers.
         .seed = context.seed() ^ (std::uint64_t{static_cast<std::uint8_t>(kind)} << 62)};
-    if (across && options_.draw == QuadDraw::query) {
+    if (across && options_.every_quadruple) {
+      // As many as there are: near n is any candidate.
+      const std::int64_t near = options_.near < n_ ? options_.near : 0;
+      block.order =
+          quad_order(context, block.target(),
+                     {.draw = options_.draw, .near = options_.draw == QuadDraw::query ? near : 0});
+      block.distances = Matrix<float>();
+      block.rows_x = Matrix<float>();
+      block.rows_y = Matrix<float>();
+    } else if (across && options_.draw == QuadDraw::query) {
       const std::int64_t near = std::min(options_.near, n_);
       block.near_rows = Matrix<std::int32_t>(context, n_, near);
       block.near_cols = Matrix<std::int32_t>(context, n_, near);
@@ -122,9 +131,18 @@ void MdsProblem::add_isotonic(Context& context, const Block& block, const Batch&
   }
   normalize_rows(context, codes_, units_, lengths_.flat());
   fill_zero(context, grad_units_.view());
-  quad_hinge_loss(context, half(units_, Pairs::image_image), half(units_, Pairs::text_text),
-                  block.target(), {block.near_rows, block.near_cols}, block.quads, batch.step, loss,
-                  half(grad_units_, Pairs::image_image), half(grad_units_, Pairs::text_text));
+  const MatrixView<const float> images = half(units_, Pairs::image_image);
+  const MatrixView<const float> texts = half(units_, Pairs::text_text);
+  const MatrixView<float> grad_images = half(grad_units_, Pairs::image_image);
+  const MatrixView<float> grad_texts = half(grad_units_, Pairs::text_text);
+  if (options_.every_quadruple) {
+    full_quad_hinge_loss(context, images, texts, block.order,
+                         {.margin = block.quads.margin, .weight = block.weight}, loss, grad_images,
+                         grad_texts);
+  } else {
+    quad_hinge_loss(context, images, texts, block.target(), {block.near_rows, block.near_cols},
+                    block.quads, batch.step, loss, grad_images, grad_texts);
+  }
   // The first block overwrites the gradient of the codes; later ones add to it.
   normalize_rows_backward(context, units_, lengths_.flat(), grad_units_, grad_codes_);
 }
@@ -177,7 +195,8 @@ std::string MdsProblem::fingerprint() const {
             std::to_string(static_cast<int>(block.quads.draw));
   }
   return text + ", margin " + std::to_string(options_.margin) + ", near " +
-         std::to_string(options_.near) + (options_.network_per_modality ? ", two networks" : "");
+         std::to_string(options_.near) + (options_.network_per_modality ? ", two networks" : "") +
+         (options_.every_quadruple ? ", every quadruple" : "");
 }
 
 }  // namespace clipk

@@ -5,6 +5,7 @@
 
 #include "clipk/core/matrix.hpp"
 #include "clipk/models/neural_mds.hpp"
+#include "clipk/ops/full_quad_hinge_loss.hpp"
 #include "clipk/ops/stress_loss.hpp"
 #include "clipk/train/trainer.hpp"
 #include "models/neural_mds/mds_network.hpp"
@@ -42,6 +43,7 @@ class MdsProblem : public TrainingProblem {
     Matrix<std::int32_t> near_rows, near_cols;
     TargetDistances target() const;
     QuadHingeOptions quads;
+    QuadOrder order;  // of a block that takes every quadruple; its count is 0 elsewhere
   };
 
   void add_block(Context& context, const MdsPairs& pairs, Pairs kind, float weight);

@@ -65,6 +65,10 @@ struct NeuralMdsOptions : TrainingOptions {
   /// The nearer one of a query's two candidates is among this many nearest. Fewer keep more of
   /// top-1, more keep more of the order.
   std::int64_t near = 5;
+  /// Takes all quadruples of the image-text block at every step and draws none; `near` 0 then
+  /// stands for any candidate. The other blocks draw theirs. The gradient has no noise, but a step
+  /// with near 0 or a draw of all takes many times longer, and 8 n^2 bytes of ranks are kept.
+  bool every_quadruple = false;
   float margin = 0.01F;  ///< in units of the distance of two unrelated rows
 
   std::int64_t steps_per_epoch = 2;  ///< each over all rows
@@ -84,8 +88,8 @@ struct NeuralMdsOptions : TrainingOptions {
 ///
 /// Losses, on a step's codes g of all rows:
 /// - isotonic, image-text: quad_hinge_loss on unit codes, as retrieval compares them by cosine;
-///   drawn by query, image to texts and text to images. Within a modality: on the codes as they
-///   are, drawn uniformly.
+///   drawn by query, image to texts and text to images; or full_quad_hinge_loss, with none drawn.
+///   Within a modality: on the codes as they are, drawn uniformly.
 /// - isometric: stress_loss on the codes as they are. Across modalities the target distances are
 ///   those of the rows centred per modality, so that no capacity is spent on the gap between them.
 ///

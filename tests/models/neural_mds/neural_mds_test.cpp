@@ -87,6 +87,46 @@ TEST(NeuralMds, IsotonicKeepsNearestNeighbours) {
   EXPECT_GT(kept(mapped), kept(by_pca) + 100);
 }
 
+// None drawn: the loss of a step depends on nothing but the codes, and the other blocks' draws.
+TEST(NeuralMds, TakesEveryQuadruple) {
+  const MdsRows rows = make_pairs(60, 16, 0.25, 0.6);
+  NeuralMdsOptions options = small(MdsObjective::isotonic);
+  options.blocks = {0, 0, 1};
+  options.every_quadruple = true;
+  options.rate = 4e-3;
+  for (const QuadDraw draw : {QuadDraw::query, QuadDraw::all}) {
+    for (const std::int64_t near : {0, 3, 1000}) {
+      options.draw = draw;
+      options.near = near;
+      Context context = cpu(), other = cpu(1);
+      const NeuralMds model = NeuralMds::fit(context, rows.images, rows.texts, options);
+      EXPECT_LT(model.losses().back(), 0.7 * model.losses().front());
+      NeuralMdsOptions other_draws = options;
+      other_draws.quads_per_epoch = 77;
+      const NeuralMds twin = NeuralMds::fit(other, rows.images, rows.texts, other_draws);
+      EXPECT_TRUE(same_bytes(model.transform(context, rows.images, Modality::image),
+                             twin.transform(other, rows.images, Modality::image)));
+    }
+  }
+}
+
+// Draws estimate it: as many as make their noise small train the same map.
+TEST(NeuralMds, EveryQuadrupleIsWhatDrawsEstimate) {
+  Context context = cpu();
+  const MdsRows rows = make_pairs(40, 16);
+  NeuralMdsOptions options = small(MdsObjective::isotonic);
+  options.blocks = {0, 0, 1};
+  options.draw = QuadDraw::all;
+  options.epochs = 10;
+  const auto last_loss = [&] {
+    return NeuralMds::fit(context, rows.images, rows.texts, options).losses().back();
+  };
+  options.quads_per_epoch = 4'000'000;
+  const double drawn = last_loss();
+  options.every_quadruple = true;
+  EXPECT_NEAR(last_loss(), drawn, 0.02 * drawn);
+}
+
 TEST(NeuralMds, IsotonicBeatsPcaInOrder) {
   Context context = cpu();
   const MdsRows rows = make_pairs(120, 24);
@@ -205,6 +245,10 @@ TEST_F(NeuralMdsFiles, ACheckpointOfAnotherModelIsRefused) {
       error_of([&] { NeuralMds::fit(context, rows.images, rows.texts, options); });
   EXPECT_HAS(error, "12-32-5");
   EXPECT_HAS(error, "12-32-4");
+  options.dim = 4;
+  options.every_quadruple = true;
+  EXPECT_HAS(error_of([&] { NeuralMds::fit(context, rows.images, rows.texts, options); }),
+             "every quadruple");
 }
 
 TEST(NeuralMds, TheInnerSplitStopsBeforeTrainingHurts) {
@@ -235,6 +279,13 @@ TEST(NeuralMds, BadInputIsNamed) {
             "neural_mds: expected a dimension from 1 to 12, got 0");
   EXPECT_EQ(message([](auto& options, auto&) { options.quads_per_epoch = 0; }),
             "neural_mds: expected at least 1 quadruple an epoch, got 0");
+  EXPECT_EQ(message([](auto& options, auto&) { options.near = 0; }),
+            "neural_mds: expected at least 1 near row, got 0");
+  EXPECT_EQ(message([](auto& options, auto&) {
+              options.every_quadruple = true;
+              options.near = -1;
+            }),
+            "neural_mds: expected at least 0 near rows, got -1");
   EXPECT_NE(message([](auto&, auto& rows) { rows.texts(3, 2) = NAN; }).find("row 3"),
             std::string::npos);
   EXPECT_NE(message([&](auto&, auto& rows) { rows.texts = Matrix<float>(9, 12); }).find("[10, 12]"),
@@ -282,8 +333,10 @@ class NeuralMdsOnDevice : public DeviceTest {};
 // rounding.
 TEST_P(NeuralMdsOnDevice, TrainsAsOnTheCpu) {
   const MdsRows rows = make_pairs(20, 12);
-  for (const MdsObjective objective : {MdsObjective::isometric, MdsObjective::isotonic}) {
+  for (const int variant : {0, 1, 2}) {
+    const MdsObjective objective = variant == 0 ? MdsObjective::isometric : MdsObjective::isotonic;
     NeuralMdsOptions options = small(objective);
+    options.every_quadruple = variant == 2;
     options.hidden = 16;
     options.epochs = 2;
     options.quads_per_epoch = 600;
