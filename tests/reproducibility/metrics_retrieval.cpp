@@ -72,6 +72,24 @@ const Registered kRetrieval = one("metrics/retrieval/retrieval", [](Run& run) {
   add(run, found.text_to_image);
 });
 
+const Registered kRetrievalOfTexts = one("metrics/retrieval/retrieval.texts", [](Run& run) {
+  const Pairs pairs(run, 1021);
+  std::vector<std::int32_t> image_of_text = labels(1021, 300);
+  for (std::size_t t = 0; t < image_of_text.size(); t += 7) image_of_text[t] = -1;
+  const Retrieval found =
+      retrieval(run.context, pairs.images.view().row_range(0, 300), pairs.texts, image_of_text);
+  add(run, found.image_to_text);
+  add(run, found.text_to_image);
+});
+
+const Registered kRetrievalToAny =
+    one("metrics/retrieval/retrieval_with_bias_to_any", [](Run& run) {
+      const Pairs pairs(run, 1021);
+      const auto bias = run.inputs.uniform<double>(1, 1021, -0.01, 0.01);
+      add(run, retrieval_with_bias_to_any(run.context, pairs.images.view().row_range(0, 300),
+                                          pairs.texts, {bias.data(), 1021}, labels(1021, 300)));
+    });
+
 const Registered kRetrievalWithBias = one("metrics/retrieval/retrieval_with_bias", [](Run& run) {
   const Pairs pairs(run, 1021);
   const auto bias = run.inputs.uniform<double>(1, 1021, -0.01, 0.01);
