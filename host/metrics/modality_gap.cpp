@@ -17,24 +17,6 @@ namespace {
 constexpr const char* kName = "modality_gap";
 constexpr std::int64_t kChunk = 4096;
 
-// Sums over a range of the pairs.
-struct Sums {
-  std::vector<double> image, text;  // [d] of the unit rows
-  double paired = 0;                // of the pairs' cosines
-  double image_squares = 0;         // sum of the unit rows' squares: n up to rounding
-  double text_squares = 0;
-
-  explicit Sums(std::int64_t d)
-      : image(static_cast<std::size_t>(d)), text(static_cast<std::size_t>(d)) {}
-  void add(const Sums& other) {
-    for (std::size_t k = 0; k < image.size(); ++k) image[k] += other.image[k];
-    for (std::size_t k = 0; k < text.size(); ++k) text[k] += other.text[k];
-    paired += other.paired;
-    image_squares += other.image_squares;
-    text_squares += other.text_squares;
-  }
-};
-
 double add_unit_row(const float* row, double length, std::vector<double>& sum) {
   double square = 0;
   for (std::size_t k = 0; k < sum.size(); ++k) {
@@ -51,6 +33,99 @@ double product(const std::vector<double>& a, const std::vector<double>& b) {
   return sum;
 }
 
+// Lengths of the rows, and the sums over all of them.
+struct Sums {
+  std::vector<double> lengths;
+  std::vector<double> sum;  // [d] of the unit rows
+  double squares = 0;       // of the unit rows: n up to rounding
+};
+Sums sums_of(int threads, MatrixView<const float> rows) {
+  const std::int64_t n = rows.rows, d = rows.cols;
+  const auto chunks = static_cast<std::size_t>((n + kChunk - 1) / kChunk);
+  std::vector<Sums> parts(chunks,
+                          {.lengths = {}, .sum = std::vector<double>(static_cast<std::size_t>(d))});
+  Sums all{std::vector<double>(static_cast<std::size_t>(n)),
+           std::vector<double>(static_cast<std::size_t>(d))};
+  cpu::parallel_chunks(threads, n, kChunk, [&](std::int64_t first, std::int64_t count) {
+    Sums& part = parts[static_cast<std::size_t>(first / kChunk)];
+    for (std::int64_t i = first; i < first + count; ++i) {
+      const double length = std::sqrt(row_dot(rows.row(i), rows.row(i), d));
+      all.lengths[static_cast<std::size_t>(i)] = length;
+      part.squares += add_unit_row(rows.row(i), length, part.sum);
+    }
+  });
+  for (const Sums& part : parts) {
+    for (std::size_t k = 0; k < all.sum.size(); ++k) all.sum[k] += part.sum[k];
+    all.squares += part.squares;
+  }
+  return all;
+}
+
+void check_partners(std::span<const std::int32_t> image_of_text, std::int64_t images,
+                    std::int64_t texts) {
+  if (static_cast<std::int64_t>(image_of_text.size()) != texts) {
+    check::fail(kName, "image_of_text of size " + std::to_string(texts),
+                std::to_string(image_of_text.size()));
+  }
+  bool any = false;
+  for (std::size_t t = 0; t < image_of_text.size(); ++t) {
+    any = any || image_of_text[t] >= 0;
+    if (image_of_text[t] >= -1 && image_of_text[t] < images) continue;
+    check::fail(kName,
+                "an image from 0 to " + std::to_string(images - 1) + ", or -1 for none, for text " +
+                    std::to_string(t),
+                std::to_string(image_of_text[t]));
+  }
+  if (!any) {
+    check::fail(kName, "at least 1 text with an image", std::to_string(texts) + " without");
+  }
+}
+
+// @param image_of_text empty: text i belongs to image i
+ModalityGap gap_of(Context& context, MatrixView<const float> images, MatrixView<const float> texts,
+                   std::span<const std::int32_t> image_of_text) {
+  const HostRows<float> host_images(context, images);
+  const HostRows<float> host_texts(context, texts);
+  const MatrixView<const float> x = host_images.view(), y = host_texts.view();
+  check_nonzero_rows(x, "modality_gap images");
+  check_nonzero_rows(y, "modality_gap texts");
+  const Sums image = sums_of(context.threads(), x), text = sums_of(context.threads(), y);
+  // Over the texts that have an image.
+  struct Paired {
+    double cosines = 0, count = 0;
+  };
+  std::vector<Paired> parts(static_cast<std::size_t>((y.rows + kChunk - 1) / kChunk));
+  cpu::parallel_chunks(
+      context.threads(), y.rows, kChunk, [&](std::int64_t first, std::int64_t count) {
+        Paired& part = parts[static_cast<std::size_t>(first / kChunk)];
+        for (std::int64_t t = first; t < first + count; ++t) {
+          const std::int64_t i =
+              image_of_text.empty() ? t : image_of_text[static_cast<std::size_t>(t)];
+          if (i < 0) continue;
+          part.cosines += row_dot(x.row(i), y.row(t), x.cols) /
+                          image.lengths[static_cast<std::size_t>(i)] /
+                          text.lengths[static_cast<std::size_t>(t)];
+          ++part.count;
+        }
+      });
+  Paired paired;
+  for (const Paired& part : parts) {
+    paired.cosines += part.cosines;
+    paired.count += part.count;
+  }
+  const auto n = static_cast<double>(x.rows), m = static_cast<double>(y.rows);
+  double square = 0;
+  for (std::size_t k = 0; k < image.sum.size(); ++k) {
+    const double difference = (image.sum[k] - text.sum[k] * (n / m)) / n;
+    square += difference * difference;
+  }
+  return {.distance = std::sqrt(square),
+          .paired_cosine = paired.cosines / paired.count,
+          .other_cosine = (product(image.sum, text.sum) - paired.cosines) / (n * m - paired.count),
+          .image_image = (product(image.sum, image.sum) - image.squares) / (n * (n - 1)),
+          .text_text = (product(text.sum, text.sum) - text.squares) / (m * (m - 1))};
+}
+
 }  // namespace
 
 ModalityGap modality_gap(Context& context, MatrixView<const float> images,
@@ -60,38 +135,20 @@ ModalityGap modality_gap(Context& context, MatrixView<const float> images,
                 check::shape(texts.rows, texts.cols));
   }
   if (images.rows < 2) check::fail(kName, "at least 2 pairs", std::to_string(images.rows));
-  const HostRows<float> host_images(context, images);
-  const HostRows<float> host_texts(context, texts);
-  const MatrixView<const float> x = host_images.view(), y = host_texts.view();
-  check_nonzero_rows(x, "modality_gap images");
-  check_nonzero_rows(y, "modality_gap texts");
-  const std::int64_t n = x.rows, d = x.cols;
-  std::vector<Sums> parts(static_cast<std::size_t>((n + kChunk - 1) / kChunk), Sums(d));
-  cpu::parallel_chunks(context.threads(), n, kChunk, [&](std::int64_t first, std::int64_t count) {
-    Sums& part = parts[static_cast<std::size_t>(first / kChunk)];
-    for (std::int64_t i = first; i < first + count; ++i) {
-      const double x_length = std::sqrt(row_dot(x.row(i), x.row(i), d));
-      const double y_length = std::sqrt(row_dot(y.row(i), y.row(i), d));
-      part.paired += row_dot(x.row(i), y.row(i), d) / x_length / y_length;
-      part.image_squares += add_unit_row(x.row(i), x_length, part.image);
-      part.text_squares += add_unit_row(y.row(i), y_length, part.text);
-    }
-  });
-  Sums all(d);
-  for (const Sums& part : parts) all.add(part);
+  return gap_of(context, images, texts, {});
+}
 
-  const auto pairs = static_cast<double>(n);
-  const double others = pairs * (pairs - 1);
-  double square = 0;
-  for (std::size_t k = 0; k < all.image.size(); ++k) {
-    const double difference = (all.image[k] - all.text[k]) / pairs;
-    square += difference * difference;
+ModalityGap modality_gap(Context& context, MatrixView<const float> images,
+                         MatrixView<const float> texts,
+                         std::span<const std::int32_t> image_of_text) {
+  if (texts.cols != images.cols) {
+    check::fail(kName, "texts of " + std::to_string(images.cols) + " columns",
+                std::to_string(texts.cols));
   }
-  return {.distance = std::sqrt(square),
-          .paired_cosine = all.paired / pairs,
-          .other_cosine = (product(all.image, all.text) - all.paired) / others,
-          .image_image = (product(all.image, all.image) - all.image_squares) / others,
-          .text_text = (product(all.text, all.text) - all.text_squares) / others};
+  if (images.rows < 2) check::fail(kName, "at least 2 images", std::to_string(images.rows));
+  if (texts.rows < 2) check::fail(kName, "at least 2 texts", std::to_string(texts.rows));
+  check_partners(image_of_text, images.rows, texts.rows);
+  return gap_of(context, images, texts, image_of_text);
 }
 
 }  // namespace clipk

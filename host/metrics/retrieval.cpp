@@ -21,6 +21,7 @@ namespace {
 
 constexpr const char* kName = "retrieval";
 constexpr const char* kBiased = "retrieval_with_bias";
+constexpr const char* kBiasedToAny = "retrieval_with_bias_to_any";
 constexpr std::int64_t kTileRows = 256;
 constexpr std::int64_t kTileCols = 1024;
 
@@ -77,8 +78,20 @@ struct Bias {
   double middle_ = 0;
 };
 
+// Cosines in double, times the query's length: this saves a rounding and keeps the order.
+double product(const Side& queries, std::int64_t i, const Side& candidates, std::int64_t j) {
+  return row_dot(queries.rows.row(i), candidates.rows.row(j), queries.rows.cols) /
+         candidates.lengths[static_cast<std::size_t>(j)];
+}
+double score(const Side& queries, std::int64_t i, const Side& candidates, std::int64_t j,
+             const Bias& bias) {
+  return product(queries, i, candidates, j) +
+         bias.of(j) * queries.lengths[static_cast<std::size_t>(i)];
+}
+
 // One direction of retrieval: which candidates rank ahead of a query's partner. A float32
-// similarity inside the window around the partner's is too close to decide.
+// similarity inside the window around the partner's is too close to decide. Nothing is ahead of a
+// partner below 0, which is none.
 class Direction {
  public:
   Direction(const Side& queries, const Side& candidates, const Bias& bias,
@@ -88,10 +101,22 @@ class Direction {
     const double window =
         static_cast<double>(queries.rows.cols + 4) * std::numeric_limits<float>::epsilon() +
         bias.window;
+    const auto n = static_cast<std::size_t>(queries.rows.rows);
+    score_.reserve(n);
+    low_.reserve(n);
+    high_.reserve(n);
     for (std::int64_t i = 0; i < queries.rows.rows; ++i) {
       const std::int64_t partner = partner_of(i);
-      score_.push_back(score(i, partner));
-      const double cosine = product(i, partner) / queries.lengths[static_cast<std::size_t>(i)];
+      if (partner < 0) {
+        constexpr float kNever = std::numeric_limits<float>::infinity();
+        score_.push_back(kNever);
+        low_.push_back(kNever);
+        high_.push_back(kNever);
+        continue;
+      }
+      score_.push_back(score(queries, i, candidates, partner, bias));
+      const double cosine =
+          product(queries, i, candidates, partner) / queries.lengths[static_cast<std::size_t>(i)];
       low_.push_back(static_cast<float>(cosine + bias.centred(partner) - window));
       high_.push_back(static_cast<float>(cosine + bias.centred(partner) + window));
     }
@@ -106,7 +131,7 @@ class Direction {
   // The deciding comparison, in double: is candidate j ahead of the partner of query i?
   bool ahead(std::int64_t i, std::int64_t j) const {
     if (j == partner_of(i)) return false;
-    const double other = score(i, j);
+    const double other = score(queries_, i, candidates_, j, bias_);
     const double partner = score_[static_cast<std::size_t>(i)];
     return other > partner || (other == partner && j < partner_of(i));
   }
@@ -117,15 +142,6 @@ class Direction {
   }
 
  private:
-  double product(std::int64_t i, std::int64_t j) const {
-    return row_dot(queries_.rows.row(i), candidates_.rows.row(j), queries_.rows.cols) /
-           candidates_.lengths[static_cast<std::size_t>(j)];
-  }
-  // The score times the query's length: this saves a rounding and keeps the order.
-  double score(std::int64_t i, std::int64_t j) const {
-    return product(i, j) + bias_.of(j) * queries_.lengths[static_cast<std::size_t>(i)];
-  }
-
   const Side& queries_;
   const Side& candidates_;
   const Bias& bias_;
@@ -133,6 +149,35 @@ class Direction {
   std::vector<double> score_;  // of the partner
   std::vector<float> low_, high_;
 };
+
+// The best of the candidates that belong to each query, the lower index of equal ones; -1: none.
+std::vector<std::int32_t> best_own(const Side& queries, const Side& candidates, const Bias& bias,
+                                   std::span<const std::int32_t> query_of) {
+  const auto n = static_cast<std::size_t>(queries.rows.rows);
+  std::vector<std::int32_t> best(n, -1);
+  std::vector<double> most(n);
+  for (std::size_t j = 0; j < query_of.size(); ++j) {
+    if (query_of[j] < 0) continue;
+    const auto i = static_cast<std::size_t>(query_of[j]);
+    const double value =
+        score(queries, query_of[j], candidates, static_cast<std::int64_t>(j), bias);
+    if (best[i] >= 0 && value <= most[i]) continue;
+    best[i] = static_cast<std::int32_t>(j);
+    most[i] = value;
+  }
+  return best;
+}
+
+// The ranks of the queries that have a partner.
+std::vector<std::int32_t> ranks_of_partners(const std::vector<std::int32_t>& ranks,
+                                            std::span<const std::int32_t> partners) {
+  std::vector<std::int32_t> kept;
+  kept.reserve(ranks.size());
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    if (partners[i] >= 0) kept.push_back(ranks[i]);
+  }
+  return kept;
+}
 
 // A tile of similarities of queries i = first_row... and candidates first_col..., by rows.
 void count_rows(const Direction& direction, const float* tile, std::int64_t first_row,
@@ -194,15 +239,14 @@ void for_tiles(int threads, const Side& queries, const Side& candidates, Visit&&
       });
 }
 
-void check_bias(std::span<const double> bias, std::int64_t candidates) {
+void check_bias(const char* op, std::span<const double> bias, std::int64_t candidates) {
   if (static_cast<std::int64_t>(bias.size()) != candidates) {
-    check::fail(kBiased, "a bias of size " + std::to_string(candidates),
-                std::to_string(bias.size()));
+    check::fail(op, "a bias of size " + std::to_string(candidates), std::to_string(bias.size()));
   }
   const auto bad =
       std::find_if(bias.begin(), bias.end(), [](double b) { return !std::isfinite(b); });
   if (bad != bias.end()) {
-    check::fail(kBiased, "a finite bias",
+    check::fail(op, "a finite bias",
                 std::to_string(*bad) + " for candidate " + std::to_string(bad - bias.begin()));
   }
 }
@@ -225,6 +269,70 @@ void check_partners(std::span<const std::int32_t> partners, std::int64_t queries
     check::fail(kBiased, "partners from 0 to " + std::to_string(candidates - 1),
                 std::to_string(partners[i]) + " for query " + std::to_string(i));
   }
+}
+
+// What belongs to whom: a row of n, or -1, for each of m, and at least one of them a row.
+struct OwnerNames {
+  const char* argument;
+  const char* owner;  // with its article
+  const char* owned;
+};
+void check_owners(const char* op, std::span<const std::int32_t> owners, std::int64_t n,
+                  std::int64_t m, const OwnerNames& names) {
+  if (static_cast<std::int64_t>(owners.size()) != m) {
+    check::fail(op, std::string(names.argument) + " of size " + std::to_string(m),
+                std::to_string(owners.size()));
+  }
+  bool any = false;
+  for (std::size_t j = 0; j < owners.size(); ++j) {
+    any = any || owners[j] >= 0;
+    if (owners[j] >= -1 && owners[j] < n) continue;
+    check::fail(op,
+                std::string(names.owner) + " from 0 to " + std::to_string(n - 1) +
+                    ", or -1 for none, for " + names.owned + " " + std::to_string(j),
+                std::to_string(owners[j]));
+  }
+  if (any) return;
+  check::fail(op, std::string("at least 1 ") + names.owned + " with " + names.owner,
+              std::to_string(m) + " without");
+}
+
+// The ranks of both directions from one pass over the table.
+struct BothRanks {
+  std::vector<std::int32_t> images, texts;
+};
+BothRanks both_ranks(int threads, const Side& images, const Side& texts, const Direction& forward,
+                     const Direction& backward) {
+  BothRanks ranks{std::vector<std::int32_t>(static_cast<std::size_t>(images.rows.rows)),
+                  std::vector<std::int32_t>(static_cast<std::size_t>(texts.rows.rows))};
+  for_tiles(threads, images, texts,
+            [&](const float* tile, std::int64_t row, std::int64_t rows, std::int64_t col,
+                std::int64_t cols) {
+              count_rows(forward, tile, row, rows, col, cols, ranks.images.data() + row);
+              std::array<std::int32_t, kTileCols> counts{};
+              count_columns(backward, tile, row, rows, col, cols, counts.data());
+              for (std::int64_t c = 0; c < cols; ++c) {
+                std::atomic_ref(ranks.texts[static_cast<std::size_t>(col + c)])
+                    .fetch_add(counts[static_cast<std::size_t>(c)], std::memory_order_relaxed);
+              }
+            });
+  return ranks;
+}
+
+// The ranks of queries whose candidates have a bias each.
+std::vector<std::int32_t> biased_ranks(int threads, const Side& queries, const Side& candidates,
+                                       const Bias& biases, const Direction& direction) {
+  std::vector<std::int32_t> ranks(static_cast<std::size_t>(queries.rows.rows));
+  for_tiles(
+      threads, queries, candidates,
+      [&](float* tile, std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols) {
+        const float* shift = biases.rounded.data() + col;
+        for (std::int64_t r = 0; r < rows; ++r) {
+          for (std::int64_t c = 0; c < cols; ++c) tile[r * cols + c] += shift[c];
+        }
+        count_rows(direction, tile, row, rows, col, cols, ranks.data() + row);
+      });
+  return ranks;
 }
 
 }  // namespace
@@ -275,20 +383,31 @@ Retrieval retrieval(Context& context, MatrixView<const float> images,
   const Bias none;
   const Direction forward(a, b, none, {});
   const Direction backward(b, a, none, {});
-  const auto n = static_cast<std::size_t>(images.rows);
-  std::vector<std::int32_t> image_ranks(n), text_ranks(n);
-  for_tiles(threads, a, b,
-            [&](const float* tile, std::int64_t row, std::int64_t rows, std::int64_t col,
-                std::int64_t cols) {
-              count_rows(forward, tile, row, rows, col, cols, image_ranks.data() + row);
-              std::array<std::int32_t, kTileCols> counts{};
-              count_columns(backward, tile, row, rows, col, cols, counts.data());
-              for (std::int64_t c = 0; c < cols; ++c) {
-                std::atomic_ref(text_ranks[static_cast<std::size_t>(col + c)])
-                    .fetch_add(counts[static_cast<std::size_t>(c)], std::memory_order_relaxed);
-              }
-            });
-  return {retrieval_scores(std::move(image_ranks)), retrieval_scores(std::move(text_ranks))};
+  BothRanks ranks = both_ranks(threads, a, b, forward, backward);
+  return {retrieval_scores(std::move(ranks.images)), retrieval_scores(std::move(ranks.texts))};
+}
+
+Retrieval retrieval(Context& context, MatrixView<const float> images, MatrixView<const float> texts,
+                    std::span<const std::int32_t> image_of_text) {
+  if (texts.cols != images.cols) {
+    check::fail(kName, "texts of " + std::to_string(images.cols) + " columns",
+                std::to_string(texts.cols));
+  }
+  if (images.rows < 1) check::fail(kName, "at least 1 image", "0");
+  check_owners(kName, image_of_text, images.rows, texts.rows,
+               {"image_of_text", "an image", "text"});
+  const HostRows<float> host_images(context, images);
+  const HostRows<float> host_texts(context, texts);
+  const int threads = context.threads();
+  const Side a = prepare(kName, threads, host_images.view(), "images");
+  const Side b = prepare(kName, threads, host_texts.view(), "texts");
+  const Bias none;
+  const std::vector<std::int32_t> best = best_own(a, b, none, image_of_text);
+  const Direction forward(a, b, none, best);
+  const Direction backward(b, a, none, image_of_text);
+  const BothRanks ranks = both_ranks(threads, a, b, forward, backward);
+  return {retrieval_scores(ranks_of_partners(ranks.images, best)),
+          retrieval_scores(ranks_of_partners(ranks.texts, image_of_text))};
 }
 
 RetrievalScores retrieval_with_bias(Context& context, MatrixView<const float> queries,
@@ -300,7 +419,7 @@ RetrievalScores retrieval_with_bias(Context& context, MatrixView<const float> qu
                 std::to_string(candidates.cols));
   }
   if (queries.rows < 1) check::fail(kBiased, "at least 1 query", "0");
-  check_bias(bias, candidates.rows);
+  check_bias(kBiased, bias, candidates.rows);
   check_partners(partners, queries.rows, candidates.rows);
   const HostRows<float> host_queries(context, queries);
   const HostRows<float> host_candidates(context, candidates);
@@ -309,17 +428,30 @@ RetrievalScores retrieval_with_bias(Context& context, MatrixView<const float> qu
   const Side b = prepare(kBiased, threads, host_candidates.view(), "candidates");
   const Bias biases(bias);
   const Direction direction(a, b, biases, partners);
-  std::vector<std::int32_t> ranks(static_cast<std::size_t>(queries.rows));
-  for_tiles(
-      threads, a, b,
-      [&](float* tile, std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols) {
-        const float* shift = biases.rounded.data() + col;
-        for (std::int64_t r = 0; r < rows; ++r) {
-          for (std::int64_t c = 0; c < cols; ++c) tile[r * cols + c] += shift[c];
-        }
-        count_rows(direction, tile, row, rows, col, cols, ranks.data() + row);
-      });
-  return retrieval_scores(std::move(ranks));
+  return retrieval_scores(biased_ranks(threads, a, b, biases, direction));
+}
+
+RetrievalScores retrieval_with_bias_to_any(Context& context, MatrixView<const float> queries,
+                                           MatrixView<const float> candidates,
+                                           std::span<const double> bias,
+                                           std::span<const std::int32_t> query_of_candidate) {
+  if (candidates.cols != queries.cols) {
+    check::fail(kBiasedToAny, "candidates of " + std::to_string(queries.cols) + " columns",
+                std::to_string(candidates.cols));
+  }
+  if (queries.rows < 1) check::fail(kBiasedToAny, "at least 1 query", "0");
+  check_bias(kBiasedToAny, bias, candidates.rows);
+  check_owners(kBiasedToAny, query_of_candidate, queries.rows, candidates.rows,
+               {"query_of_candidate", "a query", "candidate"});
+  const HostRows<float> host_queries(context, queries);
+  const HostRows<float> host_candidates(context, candidates);
+  const int threads = context.threads();
+  const Side a = prepare(kBiasedToAny, threads, host_queries.view(), "queries");
+  const Side b = prepare(kBiasedToAny, threads, host_candidates.view(), "candidates");
+  const Bias biases(bias);
+  const std::vector<std::int32_t> best = best_own(a, b, biases, query_of_candidate);
+  const Direction direction(a, b, biases, best);
+  return retrieval_scores(ranks_of_partners(biased_ranks(threads, a, b, biases, direction), best));
 }
 
 }  // namespace clipk

@@ -91,6 +91,67 @@ TEST(PairedBootstrap, CoversTheTruth) {
   EXPECT_LE(covered, 296);
 }
 
+TEST(PairedBootstrap, GroupsOfOneQueryChangeNothing) {
+  Context context = Context::cpu({.threads = 2});
+  const std::vector<double> a = below(6, 0.1F), b = below(7, 0.0F);
+  std::vector<std::int64_t> groups;
+  for (std::int64_t i = 0; i < 400; ++i) groups.push_back(399 - i);  // any numbers
+  const Interval alone = paired_bootstrap(context, a, b);
+  const Interval grouped = paired_bootstrap(context, a, b, groups);
+  EXPECT_EQ(grouped.estimate, alone.estimate);
+  EXPECT_EQ(grouped.low, alone.low);
+  EXPECT_EQ(grouped.high, alone.high);
+}
+
+TEST(PairedBootstrap, GroupsAreDrawnWhole) {
+  const std::vector<double> a{3, 1, 4, 1, 5, 9}, b{2, 7, 1, 8, 2, 8};
+  const std::vector<std::int64_t> groups{7, 2, 7, 7, 5, 2};
+  const std::vector<std::vector<std::size_t>> members{{0, 2, 3}, {1, 5}, {4}};
+  std::vector<double> means;
+  for (std::uint32_t r = 0; r < 5; ++r) {
+    const auto bits = random_block(11, RandomStream::bootstrap, r, 0);
+    double sum = 0, count = 0;
+    for (std::uint32_t t = 0; t < 3; ++t) {
+      for (const std::size_t i : members[random_below(bits[t], 3)]) {
+        sum += a[i] - b[i];
+        ++count;
+      }
+    }
+    means.push_back(sum / count);
+  }
+  std::sort(means.begin(), means.end());
+  Context context = Context::cpu({.threads = 1});
+  const Interval interval =
+      paired_bootstrap(context, a, b, groups, {.resamples = 5, .confidence = 0.5, .seed = 11});
+  EXPECT_NEAR(interval.estimate, -5.0 / 6, 1e-12);
+  EXPECT_NEAR(interval.low, means[1], 1e-12);
+  EXPECT_NEAR(interval.high, means[3], 1e-12);
+}
+
+// Five queries a group that are right together or not at all: intervals that take them as alone
+// would hold the truth far less often.
+TEST(PairedBootstrap, CoversTheTruthWhereQueriesDependOnEachOther) {
+  Context context = Context::cpu({.threads = 1});
+  Random random(19, RandomStream::data);
+  const std::vector<double> none(300);
+  std::vector<std::int64_t> groups;
+  for (std::int64_t i = 0; i < 300; ++i) groups.push_back(i / 5);
+  int covered = 0, covered_alone = 0;
+  for (std::uint64_t trial = 0; trial < 200; ++trial) {
+    std::vector<double> a;
+    for (int g = 0; g < 60; ++g) {
+      const double hit = random.uniform() < 0.6F;
+      for (int i = 0; i < 5; ++i) a.push_back(hit);
+    }
+    const BootstrapOptions options{.resamples = 500, .seed = trial};
+    const auto holds = [](const Interval& x) { return x.low <= 0.6 && x.high >= 0.6; };
+    covered += holds(paired_bootstrap(context, a, none, groups, options));
+    covered_alone += holds(paired_bootstrap(context, a, none, options));
+  }
+  EXPECT_GE(covered, 180);  // .95 * 200 less three standard errors
+  EXPECT_LE(covered_alone, 150);
+}
+
 std::string message(const std::vector<double>& a, const std::vector<double>& b,
                     const BootstrapOptions& options = {}) {
   Context context = Context::cpu({.threads = 1});
@@ -106,6 +167,13 @@ TEST(PairedBootstrap, BadInputIsNamed) {
             "paired_bootstrap: expected a confidence between 0 and 1, got 1.000000");
   EXPECT_EQ(message({1, 2}, {1, NAN}),
             "paired_bootstrap: expected finite values, got 2.000000 and nan at 1");
+  Context context = Context::cpu({.threads = 1});
+  const std::vector<double> two{1, 2};
+  const auto grouped = [&](const std::vector<std::int64_t>& groups) {
+    return error_of([&] { paired_bootstrap(context, two, two, groups); });
+  };
+  EXPECT_EQ(grouped({0}), "paired_bootstrap: expected groups of size 2, got 1");
+  EXPECT_EQ(grouped({0, -1}), "paired_bootstrap: expected groups from 0, got -1 for query 1");
 }
 
 }  // namespace

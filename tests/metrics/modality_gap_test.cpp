@@ -64,6 +64,40 @@ TEST(ModalityGap, IsThatOfTheDefinition) {
   }
 }
 
+TEST(ModalityGap, OfSeveralTextsAnImageIsThatOfTheDefinition) {
+  // Image 0 has two texts, image 2 none; text 3 belongs to none.
+  const Matrix<float> x = shifted(random_rows(4, 9, 1), 0, 3);
+  const Matrix<float> y = shifted(random_rows(5, 9, 2), 4, 2);
+  const std::vector<std::int32_t> image_of_text{0, 3, 1, -1, 0};
+  ModalityGap expected;
+  for (std::int64_t i = 0; i < 4; ++i) {
+    for (std::int64_t t = 0; t < 5; ++t) {
+      const bool own = image_of_text[static_cast<std::size_t>(t)] == i;
+      (own ? expected.paired_cosine : expected.other_cosine) +=
+          plain_cosine(x, i, y, t) / (own ? 4 : 16);
+    }
+  }
+  Context context = Context::cpu();
+  const ModalityGap gap = modality_gap(context, x, y, image_of_text);
+  EXPECT_NEAR(gap.paired_cosine, expected.paired_cosine, 1e-12);
+  EXPECT_NEAR(gap.other_cosine, expected.other_cosine, 1e-12);
+  EXPECT_NEAR(gap.image_image, plain_gap(x, x).image_image, 1e-12);
+  EXPECT_NEAR(gap.text_text, plain_gap(y, y).text_text, 1e-12);
+  const std::vector<double> a = plain_mean(x), b = plain_mean(y);
+  double square = 0;
+  for (std::size_t k = 0; k < a.size(); ++k) square += std::pow(a[k] - b[k], 2);
+  EXPECT_NEAR(gap.distance, std::sqrt(square), 1e-12);
+
+  const auto message = [&](const std::vector<std::int32_t>& index) {
+    return error_of([&] { modality_gap(context, x, y, index); });
+  };
+  EXPECT_EQ(message({0, 1}), "modality_gap: expected image_of_text of size 5, got 2");
+  EXPECT_EQ(message({0, 1, 2, 3, 4}),
+            "modality_gap: expected an image from 0 to 3, or -1 for none, for text 4, got 4");
+  EXPECT_EQ(message({-1, -1, -1, -1, -1}),
+            "modality_gap: expected at least 1 text with an image, got 5 without");
+}
+
 TEST(ModalityGap, EqualSidesHaveNone) {
   const Matrix<float> rows = random_rows(50, 6, 3);
   Context context = Context::cpu();

@@ -30,4 +30,18 @@ struct BootstrapOptions {
 Interval paired_bootstrap(Context& context, std::span<const double> a, std::span<const double> b,
                           const BootstrapOptions& options = {});
 
+/// The same of queries that belong together, as the texts of one image, which are not independent:
+/// whole groups are drawn with replacement, as many as there are, each with all its queries. The
+/// value of a resample is the sum of a - b over all queries drawn, divided by their number. Draws
+/// are those above, of groups in the order of their first query; where every query stands alone,
+/// the interval is the one above.
+///
+/// @param a [n]  @param b [n]  @param groups [n] the group of each query, from 0
+/// @throws Error as above, and if groups is of another size or has a negative entry.
+/// Deterministic: yes. Runs on the host.
+/// Source: Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8.
+Interval paired_bootstrap(Context& context, std::span<const double> a, std::span<const double> b,
+                          std::span<const std::int64_t> groups,
+                          const BootstrapOptions& options = {});
+
 }  // namespace clipk

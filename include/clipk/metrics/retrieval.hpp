@@ -41,6 +41,28 @@ struct Retrieval {
 Retrieval retrieval(Context& context, MatrixView<const float> images,
                     MatrixView<const float> texts);
 
+/// The same where an image may have several texts, as the five captions of COCO, or none.
+///
+/// Image to text: the rank of an image is that of the first of its own texts in the list of all m
+/// texts by falling cosine, ties by rising index: the number of texts better than its best own one,
+/// or as good with a lower index. Its other texts are never ahead of that one, so they displace
+/// nothing; the texts of other images and those of no image do. Rank < k is a hit of
+/// CLIP_benchmark's recall at k: any of its texts among the k best. Text to image: every text that
+/// belongs to an image is a query, its rank that of the image among all n, as above.
+///
+/// `image_to_text.ranks` has one rank for each image that has a text, `text_to_image.ranks` one for
+/// each text that has an image, both in the order of the rows. Images without a text, and texts
+/// without an image, are candidates alone. With row i of texts belonging to image i these are the
+/// ranks of the function above.
+///
+/// @param images [n, d]  @param texts [m, d]
+/// @param image_of_text [m] the row of the image that each text belongs to, from 0; -1: none
+/// @throws Error if a shape differs, there is no image, an entry is no row of the images and not
+///   -1, no text has an image, a value is not finite, or a row has length zero.
+/// Deterministic: yes. Memory: as above.
+Retrieval retrieval(Context& context, MatrixView<const float> images, MatrixView<const float> texts,
+                    std::span<const std::int32_t> image_of_text);
+
 /// One direction, with a number added to every candidate's cosine: score = cosine + bias. Biases
 /// are those of reranking.hpp, or any.
 ///
@@ -55,6 +77,20 @@ RetrievalScores retrieval_with_bias(Context& context, MatrixView<const float> qu
                                     MatrixView<const float> candidates,
                                     std::span<const double> bias,
                                     std::span<const std::int32_t> partners = {});
+
+/// The same where several candidates may belong to a query, or none: the rank of a query is that of
+/// the first of its own candidates by falling score, as in the retrieval of several texts.
+///
+/// @param bias [m], finite
+/// @param query_of_candidate [m] the query that each candidate belongs to, from 0; -1: none
+/// @return a rank for each query that has a candidate, in the order of the rows
+/// @throws Error if a shape differs, there is no query, an entry is no row of the queries and not
+///   -1, no query has a candidate, a value is not finite, or a row has length zero.
+/// Deterministic: yes.
+RetrievalScores retrieval_with_bias_to_any(Context& context, MatrixView<const float> queries,
+                                           MatrixView<const float> candidates,
+                                           std::span<const double> bias,
+                                           std::span<const std::int32_t> query_of_candidate);
 
 /// The scores that follow from ranks.
 RetrievalScores retrieval_scores(std::vector<std::int32_t> ranks);
