@@ -39,12 +39,9 @@ enum class RandomStream : std::uint32_t {
   silhouette_sample = 13,  ///< silhouette: the sampled rows
 
   // models
-  projection = 14,          ///< RandomProjection: step = output dimension
-  paired_folds = 39,        ///< PairedAxes: folds of its cross-validation
-  mds_split = 15,           ///< NeuralMds: the pairs that choose the number of epochs
-  clusters = 6,             ///< KMeans, the start: step = restart
-  projection = 14,  ///< RandomProjection: step = output dimension
-  mds_split = 15,   ///< NeuralMds: the pairs that choose the number of epochs
+  projection = 14,    ///< RandomProjection: step = output dimension
+  paired_folds = 40,  ///< PairedAxes: folds of its cross-validation
+  mds_split = 15,     ///< NeuralMds: the pairs that choose the number of epochs
   /// KMeans, the start: step = restart. ProductQuantizer: step = sub-vector, level by level.
   clusters = 6,
   cluster_seeds = 16,       ///< choose_clusters, the seeds of its runs: index = run
@@ -62,7 +59,7 @@ enum class RandomStream : std::uint32_t {
   torn_pairs = 26,          ///< factor_sizes, rows re-paired at random: step = factor
   iin_start = 27,           ///< Iin: rows that initialise its flow
   binary_rotation = 39,     ///< BinaryQuantizer: step = row of the matrix made orthonormal
-  quantizer_rows = 44,      ///< ProductQuantizer: rows used to fit
+  quantizer_rows = 41,      ///< ProductQuantizer: rows used to fit
 
   // programs
   dimension_splits = 28,   ///< dimension_study, held-out pairs: step = split
