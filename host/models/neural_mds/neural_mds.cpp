@@ -47,8 +47,6 @@ void check_options(const NeuralMdsOptions& options, std::int64_t dim) {
   if (options.start == MdsStart::paired_axes && !options.network_per_modality) {
     check::fail(kName, "a network per modality with start paired_axes", "one for both");
   }
-  if (options.near < 1) check::fail(kName, "at least 1 near row", std::to_string(options.near));
-
   const std::int64_t least = options.every_quadruple ? 0 : 1;
   if (options.near < least) {
     check::fail(kName, "at least " + std::to_string(least) + " near row" + (least == 1 ? "" : "s"),
