@@ -35,6 +35,9 @@ void add_options(CLI::App& app, DimensionArguments& arguments) {
                  "With --quads-from query: the nearer one is among this many "
                  "nearest neighbours of the query")
       ->check(whole_number(1, 128));
+  app.add_flag("--bytes", settings.bytes,
+               "Also measure codes stored in fewer bytes: float16, int8, 4-bit, binary, product "
+               "quantisation");
   app.add_option("--holdout", settings.holdout,
                  "Share of the pairs that each split holds out; 0: none; by default half, or none "
                  "where there are too few pairs")

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -102,10 +104,18 @@ void check_data(Run& run, const EmbeddingPairs& pairs, DimensionArguments& argum
                           pairs.dim(), *first));
 }
 
+// Of a method without a network; empty for others.
+std::string map_file(const std::string& method, int dim) {
+  if (method == "pca") return "map_pca.clipk";
+  return method == "paired" ? fmt::format("map_paired_{}.clipk", dim) : "";
+}
+
 void check_places(const Run& run, const DimensionSettings& settings) {
   std::vector<std::string> files{"quality.png"};
+  if (settings.bytes) files.emplace_back("bytes.png");
   for (const std::string& method : settings.methods) {
     for (const int dim : settings.dims) {
+      if (const std::string map = map_file(method, dim); !map.empty()) files.push_back(map);
       for (const char* modality : {"images", "texts"}) {
         files.push_back(fmt::format("{}_{}_{}.npy", modality, method, dim));
       }
@@ -137,7 +147,7 @@ class DimensionStudy {
         pairs_(pairs),
         settings_(settings),
         splits_(std::move(splits)),
-        store_("dimension_study checkpoint", 2, run.options().checkpoint, fingerprint),
+        store_("dimension_study checkpoint", 3, run.options().checkpoint, fingerprint),
         fits_(settings.methods.size() * settings.dims.size() * (1 + splits_.size())) {
     check_store();
   }
@@ -196,14 +206,36 @@ class DimensionStudy {
   }
 
   void fit_all(std::vector<Result>& results) {
-    Fitter fitter(run_.context(), pairs_, settings_, /*generalize=*/false);
+    const auto fitter =
+        std::make_shared<Fitter>(run_.context(), pairs_, settings_, /*generalize=*/false);
     for (Result& result : results) {
-      const Outcome* fitted = fit(fitter, result, "all", nullptr);
+      const Outcome* fitted = fit(*fitter, result, "all", nullptr);
       if (fitted == nullptr) continue;
       const Outcome& outcome = *fitted;
       result.all = outcome.train;
       result.all_seconds = outcome.seconds;
       result.all_epochs = outcome.epochs;
+      for (const StoredOutcome& stored : outcome.stored) {
+        result.stored.push_back({.method = result.method,
+                                 .dim = result.dim,
+                                 .storage = stored.storage,
+                                 .bytes = stored.bytes,
+                                 .all = stored.train});
+      }
+      add_map(fitter, result);
+    }
+  }
+
+  // Maps for clipk-reduce; a PCA serves all its dimensions.
+  void add_map(const std::shared_ptr<Fitter>& fitter, const Result& result) {
+    const std::string file = map_file(result.method, result.dim);
+    if (result.method == "paired") {
+      run_.add_model(file, [fitter, dim = result.dim](const std::filesystem::path& path) {
+        fitter->paired_axes(dim).save(path);
+      });
+    } else if (result.method == "pca" && result.dim == settings_.dims.front()) {
+      run_.add_model(file,
+                     [fitter](const std::filesystem::path& path) { fitter->pca().save(path); });
     }
   }
 
@@ -228,7 +260,21 @@ class DimensionStudy {
       result.held.push_back(*outcome->held);
       result.split_seconds += outcome->seconds;
       result.split_epochs += outcome->epochs;
+      add_held(*outcome, result);
     }
+  }
+
+  // A storage that a split does not allow is measured on none.
+  static void add_held(const Outcome& outcome, Result& result) {
+    std::erase_if(result.stored, [&](Result& stored) {
+      const auto found =
+          std::find_if(outcome.stored.begin(), outcome.stored.end(),
+                       [&](const StoredOutcome& other) { return other.storage == stored.storage; });
+      if (found == outcome.stored.end()) return true;
+      stored.train.push_back(found->train);
+      stored.held.push_back(*found->held);
+      return false;
+    });
   }
 
   // Null where it failed: then the method and dimension as a whole are left out.
@@ -252,9 +298,11 @@ class DimensionStudy {
       outcome.seconds =
           std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       outcome.train = measure(run_.context(), *sets[0], codes[0]);
-      if (held != nullptr) {
-        outcome.held = measure(run_.context(), *held, codes[1]);
-      } else {
+      if (held != nullptr) outcome.held = measure(run_.context(), *held, codes[1]);
+      if (settings_.bytes && result.method != "random") {
+        outcome.stored = measure_stored(run_.context(), sets, codes);
+      }
+      if (held == nullptr) {
         outcome.images = std::move(codes[0].images);
         outcome.texts = std::move(codes[0].texts);
       }

@@ -126,21 +126,39 @@ DimensionFindings dimension_findings(Context& context, const Result& baseline,
     found.held_i2t_top1 = mean_of(before[1].i2t);
     found.held_t2i_top1 = mean_of(before[1].t2i);
   }
+  const auto changes_of = [&](const Result& result, std::size_t kind) {
+    const Hits now = hits_of(result, splits, queries, images, /*held_out=*/kind == 1);
+    return std::pair(paired_bootstrap(context, now.i2t, before[kind].i2t, {.seed = seed}),
+                     image_of_text.empty()
+                         ? paired_bootstrap(context, now.t2i, before[kind].t2i, {.seed = seed})
+                         : paired_bootstrap(context, now.t2i, before[kind].t2i, now.image_of_text,
+                                            {.seed = seed}));
+  };
   for (const Result& result : results) {
     if (result.failed) continue;
     found.figures.push_back(figures_of(result));
     const bool network = result.method == "isometric" || result.method == "isotonic";
     for (std::size_t kind = 0; kind < before.size(); ++kind) {
       const bool held_out = kind == 1;
-      const Hits now = hits_of(result, splits, queries, images, held_out);
+      const auto [i2t, t2i] = changes_of(result, kind);
       found.changes.push_back(
-          {result.method, result.dim, held_out,
-           paired_bootstrap(context, now.i2t, before[kind].i2t, {.seed = seed}),
-           image_of_text.empty()
-               ? paired_bootstrap(context, now.t2i, before[kind].t2i, {.seed = seed})
-               : paired_bootstrap(context, now.t2i, before[kind].t2i, now.image_of_text,
-                                  {.seed = seed}),
+          {result.method, result.dim, held_out, i2t, t2i,
            !network || (held_out ? result.split_epochs : result.all_epochs) > 0});
+    }
+    for (const Result& stored : result.stored) {
+      const DimensionFigures figures = figures_of(stored);
+      for (std::size_t kind = 0; kind < before.size(); ++kind) {
+        const SetFigures& set = kind == 1 ? *figures.held : figures.all;
+        const auto [i2t, t2i] = changes_of(stored, kind);
+        found.sizes.push_back({.method = stored.method,
+                               .dim = stored.dim,
+                               .storage = stored.storage,
+                               .bytes = stored.bytes,
+                               .held_out = kind == 1,
+                               .r10 = (set.i2t.r10 + set.t2i.r10) / 2,
+                               .i2t = i2t,
+                               .t2i = t2i});
+      }
     }
   }
   return found;
@@ -197,6 +215,22 @@ SmallestDimension smallest_dimension(const DimensionFindings& found, const std::
     take(change.t2i, smallest.t2i);
   }
   return smallest;
+}
+
+const SizeChange* smallest_size(const DimensionFindings& found, const std::string& method,
+                                bool held_out) {
+  if (!cannot_be_safe(found).empty()) return nullptr;
+  const auto worst = [](const SizeChange& size) { return std::min(size.i2t.low, size.t2i.low); };
+  const SizeChange* best = nullptr;
+  for (const SizeChange& size : found.sizes) {
+    if (size.held_out != held_out || (!method.empty() && size.method != method)) continue;
+    if (worst(size) <= -found.margin) continue;
+    if (best == nullptr || size.bytes < best->bytes ||
+        (size.bytes == best->bytes && worst(size) > worst(*best))) {
+      best = &size;
+    }
+  }
+  return best;
 }
 
 }  // namespace clipk::study

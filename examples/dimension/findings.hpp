@@ -17,11 +17,14 @@ namespace clipk::study {
 struct Result {
   std::string method;
   int dim = 0;
-  Measured all;
-  std::vector<Measured> train, held;
+  std::string storage = {};  ///< of codes in fewer bytes: StoredOutcome
+  std::int64_t bytes = 0;
+  Measured all = {};
+  std::vector<Measured> train = {}, held = {};
   double all_seconds = 0, split_seconds = 0;
   std::int64_t all_epochs = 0, split_epochs = 0;  ///< of a network, together; 0: its start
-  bool failed = false;  ///< one of its fits did, so that it has no figures
+  bool failed = false;              ///< one of its fits did, so that it has no figures
+  std::vector<Result> stored = {};  ///< the same codes in fewer bytes: ranks alone
 };
 
 /// The halves of a split, as rows of all pairs: rising rows of the images.
@@ -59,6 +62,17 @@ struct DimensionChange {
   bool trained = true;  ///< false of a network whose start was best, in every split
 };
 
+/// The same of codes that are stored in fewer bytes.
+struct SizeChange {
+  std::string method;
+  int dim = 0;
+  std::string storage;
+  std::int64_t bytes = 0;  ///< of a vector
+  bool held_out = false;
+  double r10 = 0;  ///< mean R@10 of both directions
+  Interval i2t, t2i;
+};
+
 /// What the dimension study has found.
 struct DimensionFindings {
   std::int64_t pairs = 0;   ///< of several texts an image: the images that have one
@@ -73,6 +87,7 @@ struct DimensionFindings {
   RepeatedPairs repeated = {};                 ///< rows that equal an earlier one
   std::vector<DimensionFigures> figures = {};  ///< those of the rows as they are first
   std::vector<DimensionChange> changes = {};
+  std::vector<SizeChange> sizes = {};  ///< with --bytes
 };
 
 /// Compares results with the rows as they are.
@@ -103,6 +118,12 @@ struct SmallestDimension {
 /// @param held_out of pairs that were not fitted, else of the fitted ones
 SmallestDimension smallest_dimension(const DimensionFindings& found, const std::string& method,
                                      bool held_out);
+
+/// The size of fewest bytes whose intervals stay above a loss of the margin in both directions, of
+/// one method or (empty) of any; null where none does. Among equal ones that of the better worst
+/// case.
+const SizeChange* smallest_size(const DimensionFindings& found, const std::string& method,
+                                bool held_out);
 
 /// "2 points", of a share.
 std::string points(double share);

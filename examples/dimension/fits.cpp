@@ -63,6 +63,16 @@ NeuralMdsOptions Fitter::mds_options(const std::string& method, int dim) const {
   return options;
 }
 
+// The components that are kept do not depend on how many are.
+PcaOptions Fitter::pca_options() const {
+  return {.components = *std::max_element(settings_.dims.begin(), settings_.dims.end())};
+}
+
+const Pca& Fitter::pca() {
+  if (!shared_) shared_ = Pca::fit(context_, train_.images, train_.texts, pca_options());
+  return *shared_;
+}
+
 const PairedAxes& Fitter::paired_axes(int dim) {
   if (paired_.empty()) {
     const std::vector<std::int64_t> dims(settings_.dims.begin(), settings_.dims.end());
@@ -80,16 +90,10 @@ std::vector<Codes> Fitter::codes(const std::string& method, int dim,
   epochs = 0;
   std::vector<Codes> result(sets.size());
   if (method == "pca") {
-    if (!shared_) {
-      // The components that are kept do not depend on how many are.
-      const PcaOptions options{.components =
-                                   *std::max_element(settings_.dims.begin(), settings_.dims.end())};
-      shared_ = Pca::fit(context_, train_.images, train_.texts, options);
-      images_alone_ = Pca::fit(context_, train_.images, options);
-    }
+    if (!images_alone_) images_alone_ = Pca::fit(context_, train_.images, pca_options());
     for (std::size_t i = 0; i < sets.size(); ++i) {
-      result[i].images = shared_->transform(context_, sets[i]->images, Modality::image, dim);
-      result[i].texts = shared_->transform(context_, sets[i]->texts, Modality::text, dim);
+      result[i].images = pca().transform(context_, sets[i]->images, Modality::image, dim);
+      result[i].texts = pca().transform(context_, sets[i]->texts, Modality::text, dim);
       result[i].image_block =
           images_alone_->transform(context_, sets[i]->images, Modality::image, dim);
     }

@@ -22,6 +22,7 @@ struct DimensionSettings {
   std::int64_t quads = 0;  ///< of an epoch of a fit to all pairs; a fit to fewer takes its share
   QuadDraw draw = QuadDraw::query;
   std::int64_t near = 5;  ///< a query's nearer pair is among its nearest so many
+  bool bytes = false;     ///< whether codes are also measured as stored in fewer bytes
   double holdout = 0;
   int splits = 0;
   double margin = 0;
@@ -51,9 +52,13 @@ class Fitter {
                            const std::function<void(const Progress&)>& progress,
                            std::int64_t& epochs);
 
+  /// The map of every method that needs no network, to save it.
+  const Pca& pca();
+  const PairedAxes& paired_axes(int dim);
+
  private:
   NeuralMdsOptions mds_options(const std::string& method, int dim) const;
-  const PairedAxes& paired_axes(int dim);
+  PcaOptions pca_options() const;
 
   Context& context_;
   const EmbeddingPairs one_to_one_;  // where the pairs have an index

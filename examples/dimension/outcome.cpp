@@ -4,12 +4,14 @@
 
 #include <limits>
 #include <numeric>
+#include <sstream>
 #include <utility>
 
 #include "clipk/core/error.hpp"
 #include "clipk/io/archive.hpp"
 #include "clipk/metrics/geometry.hpp"
 #include "clipk/metrics/retrieval.hpp"
+#include "dimension/storage.hpp"
 
 namespace clipk::study {
 namespace {
@@ -95,6 +97,29 @@ Measured measure_baseline(Context& context, const EmbeddingPairs& pairs) {
           .t2i_ranks = std::move(found.text_to_image.ranks)};
 }
 
+std::vector<StoredOutcome> measure_stored(Context& context,
+                                          const std::vector<const EmbeddingPairs*>& sets,
+                                          const std::vector<Codes>& codes) {
+  std::vector<const Codes*> all;
+  all.reserve(codes.size());
+  for (const Codes& of_set : codes) all.push_back(&of_set);
+  std::vector<StoredOutcome> result;
+  for (const StoredCodes& stored : stored_codes(context, codes[0], all)) {
+    StoredOutcome& outcome = result.emplace_back();
+    outcome.storage = stored.storage;
+    outcome.bytes = stored.bytes;
+    for (std::size_t s = 0; s < sets.size(); ++s) {
+      const Codes& back = stored.decoded[s];
+      Measured& into = s == 0 ? outcome.train : outcome.held.emplace();
+      into.i2t_ranks =
+          retrieval_of(context, codes[s].images, back.texts, *sets[s]).image_to_text.ranks;
+      into.t2i_ranks =
+          retrieval_of(context, back.images, codes[s].texts, *sets[s]).text_to_image.ranks;
+    }
+  }
+  return result;
+}
+
 void add_fit(ArchiveWriter& archive, const std::string& prefix, const Outcome& outcome) {
   add_measured(archive, prefix + "/train", outcome.train);
   if (outcome.held) add_measured(archive, prefix + "/held", *outcome.held);
@@ -102,6 +127,15 @@ void add_fit(ArchiveWriter& archive, const std::string& prefix, const Outcome& o
     archive.add(prefix + "/images", outcome.images);
     archive.add(prefix + "/texts", outcome.texts);
   }
+  std::string storages;
+  for (const StoredOutcome& stored : outcome.stored) {
+    const std::string name = prefix + "/stored/" + stored.storage;
+    archive.add(name + "/bytes", stored.bytes);
+    add_measured(archive, name + "/train", stored.train);
+    if (stored.held) add_measured(archive, name + "/held", *stored.held);
+    storages += stored.storage + ' ';
+  }
+  archive.add(prefix + "/storages", storages);
   archive.add(prefix + "/epochs", outcome.epochs);
   archive.add(prefix + "/seconds", outcome.seconds);
 }
@@ -112,6 +146,15 @@ void read_fit(const ArchiveReader& archive, const std::string& prefix, Outcome& 
   if (archive.has(prefix + "/images")) {
     outcome.images = archive.matrix<float>(prefix + "/images");
     outcome.texts = archive.matrix<float>(prefix + "/texts");
+  }
+  std::istringstream storages(archive.text(prefix + "/storages"));
+  for (std::string storage; storages >> storage;) {
+    const std::string name = prefix + "/stored/" + storage;
+    StoredOutcome& stored = outcome.stored.emplace_back();
+    stored.storage = storage;
+    stored.bytes = archive.count(name + "/bytes");
+    stored.train = read_measured(archive, name + "/train");
+    if (archive.has(name + "/held/i2t")) stored.held = read_measured(archive, name + "/held");
   }
   outcome.epochs = archive.count(prefix + "/epochs");
   outcome.seconds =
@@ -158,6 +201,15 @@ void check_fit(const Outcome& outcome, const OutcomeSizes& sizes) {
   } else {
     check_codes("images", outcome.images, sizes.train.images, sizes.dim);
     check_codes("texts", outcome.texts, sizes.train.texts, sizes.dim);
+  }
+  for (const StoredOutcome& stored : outcome.stored) {
+    check_measured(stored.train, sizes.train);
+    if (stored.held.has_value() != held) {
+      throw Error(fmt::format("expected {} on other pairs of {}, got {}",
+                              held ? "measures" : "no measures", stored.storage,
+                              held ? "none" : "some"));
+    }
+    if (stored.held) check_measured(*stored.held, sizes.held);
   }
 }
 

@@ -27,11 +27,26 @@ Measured measure(Context& context, const EmbeddingPairs& pairs, const Codes& cod
 /// The rows as they are: no map.
 Measured measure_baseline(Context& context, const EmbeddingPairs& pairs);
 
+/// What was measured where the candidates' codes were stored in fewer bytes, and the queries' were
+/// not.
+struct StoredOutcome {
+  std::string storage;     ///< as stored_codes names it
+  std::int64_t bytes = 0;  ///< of a vector
+  Measured train;          ///< ranks alone
+  std::optional<Measured> held;
+};
+
+/// @param sets the pairs of the fit, and the others if there are any  @param codes of each set
+std::vector<StoredOutcome> measure_stored(Context& context,
+                                          const std::vector<const EmbeddingPairs*>& sets,
+                                          const std::vector<Codes>& codes);
+
 /// One fit: a method and dimension on all pairs, or on the training half of a split.
 struct Outcome {
-  Measured train;                ///< on the pairs of the fit
-  std::optional<Measured> held;  ///< on the others
-  Matrix<float> images, texts;   ///< the codes of a fit on all pairs
+  Measured train;                     ///< on the pairs of the fit
+  std::optional<Measured> held;       ///< on the others
+  Matrix<float> images, texts;        ///< the codes of a fit on all pairs
+  std::vector<StoredOutcome> stored;  ///< with --bytes
   std::int64_t epochs = 0;
   double seconds = 0;
 };

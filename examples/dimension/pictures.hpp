@@ -13,4 +13,8 @@ Panel dimension_panel(const DimensionFindings& found, bool held_out, bool image_
 /// All panels there are, side by side.
 Figure dimension_figure(const DimensionFindings& found);
 
+/// Top-1 retrieval by bytes of a stored vector, a line for each storage: of paired axes, or of the
+/// first method where these were not tried.
+Figure size_figure(const DimensionFindings& found);
+
 }  // namespace clipk::study

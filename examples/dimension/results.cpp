@@ -44,6 +44,11 @@ Json json_of(const Interval& interval) {
   return {{"change", interval.estimate}, {"low", interval.low}, {"high", interval.high}};
 }
 
+Json json_of(const SizeChange* size) {
+  if (size == nullptr) return Json();
+  return {{"bytes", size->bytes}, {"dim", size->dim}, {"storage", size->storage}};
+}
+
 Json json_of(const SmallestDimension& smallest) {
   const auto json = [](const std::optional<int>& dim) { return dim ? Json(*dim) : Json(); };
   return {{"i2t", json(smallest.i2t)}, {"t2i", json(smallest.t2i)}};
@@ -116,6 +121,56 @@ void print_smallest(Run& run, const DimensionFindings& found) {
   run.print(table.text());
 }
 
+// By method, storage and size, where both kinds of pairs are safe or the first that is.
+void print_sizes(Run& run, const DimensionFindings& found) {
+  run.print(fmt::format(
+      "\nFewest bytes of a stored vector for which both intervals stay above -{:g}, and how:",
+      found.margin));
+  std::vector<std::string> head{"method", "bytes", "as"};
+  if (found.splits > 0) head.insert(head.end(), {"new bytes", "as"});
+  Table table(head);
+  for (const std::string& method : methods_of(found)) {
+    std::vector<std::string> cells{method};
+    for (const bool held_out : {false, true}) {
+      if (held_out && found.splits == 0) continue;
+      const SizeChange* size = smallest_size(found, method, held_out);
+      cells.push_back(size != nullptr ? std::to_string(size->bytes) : "-");
+      cells.push_back(size != nullptr ? fmt::format("{} {}", size->dim, size->storage) : "-");
+    }
+    table.add(cells);
+  }
+  run.print(table.text());
+  run.print(fmt::format("The rows as they are take {} bytes.", 4 * found.dim));
+}
+
+void write_sizes(Run& run, const DimensionFindings& found) {
+  Json sizes = Json::array();
+  for (const SizeChange& size : found.sizes) {
+    const double i2t = size.held_out ? found.held_i2t_top1 : found.i2t_top1;
+    const double t2i = size.held_out ? found.held_t2i_top1 : found.t2i_top1;
+    sizes.push_back({{"method", size.method},
+                     {"dim", size.dim},
+                     {"storage", size.storage},
+                     {"bytes", size.bytes},
+                     {"split", size.held_out ? "heldout" : "all"},
+                     {"i2t_top1", i2t + size.i2t.estimate},
+                     {"t2i_top1", t2i + size.t2i.estimate},
+                     {"r10", size.r10},
+                     {"i2t", json_of(size.i2t)},
+                     {"t2i", json_of(size.t2i)}});
+  }
+  run.result("sizes") = std::move(sizes);
+  Json smallest = Json::object();
+  for (const std::string& method : methods_of(found)) {
+    Json& of_method = smallest[method] = Json::object();
+    of_method["in_sample"] = json_of(smallest_size(found, method, /*held_out=*/false));
+    if (found.splits == 0) continue;
+    of_method["held_out"] = json_of(smallest_size(found, method, /*held_out=*/true));
+  }
+  run.result("smallest_bytes") = std::move(smallest);
+  run.add_picture("bytes.png", [&] { return to_png(size_figure(found)); });
+}
+
 }  // namespace
 
 void print_results(Run& run, const DimensionFindings& found) {
@@ -124,6 +179,7 @@ void print_results(Run& run, const DimensionFindings& found) {
     run.print("Note: " + reason);
   }
   print_smallest(run, found);
+  if (!found.sizes.empty()) print_sizes(run, found);
 }
 
 void write_results(Run& run, const DimensionFindings& found) {
@@ -156,6 +212,7 @@ void write_results(Run& run, const DimensionFindings& found) {
                          {"t2i", json_of(change.t2i)}});
   }
   run.result("intervals") = std::move(intervals);
+  if (!found.sizes.empty()) write_sizes(run, found);
   run.add_picture("quality.png", [&] { return to_png(dimension_figure(found)); });
 }
 

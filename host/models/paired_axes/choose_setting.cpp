@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <map>
 #include <numeric>
 
 #include "clipk/core/equal_rows.hpp"
@@ -22,7 +24,7 @@ constexpr std::int64_t kMostHeld = 2000;  // pairs of a fold; their similarities
 constexpr std::int64_t kAllFolds = 6000;  // pairs up to which every fold is held out once
 
 constexpr double kRidges[] = {1.5, 4, 12};
-constexpr double kMixtures[] = {0.2, 0.4, 0.7, 1};
+constexpr double kMixtures[] = {0.15, 0.3, 0.5, 0.75, 1};
 constexpr double kImages[] = {0, 0.25, 0.5, 1};
 // Places of the default setting in these.
 constexpr std::int64_t kDefaultRidge = 1, kDefaultMixture = 1, kDefaultImages = 1;
@@ -103,6 +105,12 @@ bool nearly_best(const std::vector<double>& a, const std::vector<double>& best) 
   return mean <= std::sqrt(squares / (n - 1) / n);
 }
 
+// The dimensions whose ranks decide about one: half and twice as many agree with it about most, and
+// the mean over them is a steadier guide than its own.
+std::vector<std::int64_t> deciding(std::int64_t dim, std::int64_t most) {
+  return {std::max<std::int64_t>(dim / 2, 1), dim, std::min(2 * dim, most)};
+}
+
 // Folds of the pairs, in which equal rows stay together; empty where they are too few.
 std::vector<std::int32_t> folds_of(Context& context, const PairRows& pairs, std::int64_t folds) {
   const auto n = static_cast<std::size_t>(pairs.size());
@@ -125,9 +133,13 @@ std::optional<std::vector<ChosenSetting>> choose_settings(Context& context, cons
   const std::vector<std::int32_t> fold_of_pair = folds_of(context, pairs, folds);
   if (fold_of_pair.empty()) return {};
   const std::vector<Candidate> candidates = all_candidates();
-  // [dims][candidates] of every pair held out
-  std::vector<std::vector<std::vector<double>>> ranks(
-      dims.size(), std::vector<std::vector<double>>(candidates.size()));
+  // By dimension and candidate, of every pair held out.
+  std::map<std::int64_t, std::vector<std::vector<double>>> ranks;
+  for (const std::int64_t dim : dims) {
+    for (const std::int64_t near : deciding(dim, pairs.images.cols)) {
+      ranks[near].resize(candidates.size());
+    }
+  }
   for (std::int64_t fold = 0; fold < (n > kAllFolds ? 1 : folds); ++fold) {
     std::vector<std::int64_t> fitted, held;
     for (std::int64_t i = 0; i < n; ++i) {
@@ -138,8 +150,7 @@ std::optional<std::vector<ChosenSetting>> choose_settings(Context& context, cons
     const PairedCovariances covariances = paired_covariances(context.threads(), rest);
     const Matrix<double> coordinates[2] = {covariances.coordinates_of(context.threads(), out, 0),
                                            covariances.coordinates_of(context.threads(), out, 1)};
-    const std::int64_t most =
-        std::min(*std::max_element(dims.begin(), dims.end()), covariances.coordinates());
+    const std::int64_t most = std::min(ranks.rbegin()->first, covariances.coordinates());
     for (std::size_t r = 0; r < std::size(kRidges); ++r) {
       const WhitenedPairs whitened(context.threads(), covariances, kRidges[r]);
       Matrix<double> rows[2];
@@ -155,26 +166,34 @@ std::optional<std::vector<ChosenSetting>> choose_settings(Context& context, cons
             cpu::product(1, Transpose::no, rows[0], Transpose::yes, rotation);
         const Matrix<double> texts =
             cpu::product(1, Transpose::no, rows[1], Transpose::yes, rotation);
-        for (std::size_t d = 0; d < dims.size(); ++d) {
-          const std::int64_t dim = std::min(dims[d], most);
-          add_reciprocal_ranks(images.view().col_range(0, dim), texts.view().col_range(0, dim),
-                               ranks[d][c]);
+        for (auto& [dim, of_dim] : ranks) {
+          const std::int64_t first = std::min(dim, most);
+          add_reciprocal_ranks(images.view().col_range(0, first), texts.view().col_range(0, first),
+                               of_dim[c]);
         }
       });
     }
   }
-  if (ranks[0][0].size() < 2) return {};
+  if (ranks.begin()->second[0].size() < 2) return {};
   std::vector<ChosenSetting> chosen;
   chosen.reserve(dims.size());
-  for (const auto& of_dim : ranks) {
-    const auto best =
-        std::max_element(of_dim.begin(), of_dim.end(),
-                         [](const auto& a, const auto& b) { return mean_of(a) < mean_of(b); });
-    const auto nearest = std::find_if(of_dim.begin(), of_dim.end(), [&](const auto& candidate) {
+  for (const std::int64_t dim : dims) {
+    std::vector<std::vector<double>> sums(candidates.size());
+    for (std::size_t c = 0; c < candidates.size(); ++c) {
+      sums[c].resize(ranks[dim][c].size());
+      for (const std::int64_t near : deciding(dim, pairs.images.cols)) {
+        std::transform(sums[c].begin(), sums[c].end(), ranks[near][c].begin(), sums[c].begin(),
+                       std::plus<>());
+      }
+    }
+    const auto best = std::max_element(sums.begin(), sums.end(), [](const auto& a, const auto& b) {
+      return mean_of(a) < mean_of(b);
+    });
+    const auto nearest = std::find_if(sums.begin(), sums.end(), [&](const auto& candidate) {
       return nearly_best(candidate, *best);
     });
-    chosen.push_back({candidates[static_cast<std::size_t>(nearest - of_dim.begin())].setting,
-                      mean_of(*nearest)});
+    const auto c = static_cast<std::size_t>(nearest - sums.begin());
+    chosen.push_back({candidates[c].setting, mean_of(ranks[dim][c])});
   }
   return chosen;
 }

@@ -21,7 +21,7 @@ struct PairedAxesSetting {
   double ridge = 4;
   /// Weight m of the cross-covariance of the pairs, from 0 to 1; the rest is that of the variance
   /// within the modalities.
-  double mixture = 0.4;
+  double mixture = 0.3;
   /// Share of the images in the variance within the modalities, from 0 to 1; the rest is that of
   /// the texts. Small by default: captions mention little of what images show.
   double images = 0.25;
@@ -52,11 +52,11 @@ struct PairedAxesOptions {
 /// those of more, up to a factor.
 ///
 /// The setting is chosen inside the fitted pairs by cross-validation: the mean reciprocal rank of
-/// retrieval, in both directions, among the pairs of a fold that the others did not see. The one
-/// standard error rule (Breiman et al. 1984): of the settings that are not worse than the best by
-/// more than the standard error of the difference, the nearest to the default. Of more than 6000
-/// pairs, about 2000 are held out once. Pairs with equal images or texts share a fold
-/// (pair_groups).
+/// retrieval, in both directions, among the pairs of a fold that the others did not see, as the
+/// mean over D'/2, D' and 2 D' dimensions. The one standard error rule (Breiman et al. 1984): of
+/// the settings that are not worse than the best by more than the standard error of the difference,
+/// the nearest to the default. Of more than 6000 pairs, about 2000 are held out once. Pairs with
+/// equal images or texts share a fold (pair_groups).
 ///
 /// All arithmetic is float64 and runs on the host whatever the context's device. Deterministic:
 /// yes; the largest entry of every axis is positive. Time O(n D^2) for the covariances, O(D^3) for
