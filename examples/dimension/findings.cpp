@@ -42,6 +42,10 @@ std::optional<SetFigures> mean_of(const std::vector<Measured>& sets) {
   return mean;
 }
 
+bool is_network(const Result& result) {
+  return result.method == "isometric" || result.method == "isotonic";
+}
+
 DimensionFigures figures_of(const Result& result) {
   DimensionFigures figures{.method = result.method,
                            .dim = result.dim,
@@ -49,7 +53,13 @@ DimensionFigures figures_of(const Result& result) {
                            .train = mean_of(result.train),
                            .held = mean_of(result.held),
                            .all_seconds = result.all_seconds,
-                           .split_seconds = result.split_seconds};
+                           .split_seconds = result.split_seconds,
+                           .all_epochs = {},
+                           .split_epochs = {}};
+  if (is_network(result)) {
+    figures.all_epochs = result.all_epochs;
+    figures.split_epochs = result.split_epochs;
+  }
   add(figures.all, result.all, 1);
   return figures;
 }
@@ -137,13 +147,12 @@ DimensionFindings dimension_findings(Context& context, const Result& baseline,
   for (const Result& result : results) {
     if (result.failed) continue;
     found.figures.push_back(figures_of(result));
-    const bool network = result.method == "isometric" || result.method == "isotonic";
     for (std::size_t kind = 0; kind < before.size(); ++kind) {
       const bool held_out = kind == 1;
       const auto [i2t, t2i] = changes_of(result, kind);
       found.changes.push_back(
           {result.method, result.dim, held_out, i2t, t2i,
-           !network || (held_out ? result.split_epochs : result.all_epochs) > 0});
+           !is_network(result) || (held_out ? result.split_epochs : result.all_epochs) > 0});
     }
     for (const Result& stored : result.stored) {
       const DimensionFigures figures = figures_of(stored);

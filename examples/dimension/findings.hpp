@@ -51,6 +51,7 @@ struct DimensionFigures {
   SetFigures all;
   std::optional<SetFigures> train, held;  ///< of the splits, if there are any
   double all_seconds = 0, split_seconds = 0;
+  std::optional<std::int64_t> all_epochs, split_epochs;  ///< of a network, all splits together
 };
 
 /// The change of top-1 of one method and dimension against the full one.

@@ -29,14 +29,17 @@ Panel dimension_panel(const DimensionFindings& found, bool held_out, bool image_
               .percent_y = true};
   for (const std::string& method : methods_of(found)) {
     Series series{.label = method};
+    bool trained = false;
     for (const DimensionChange& change : found.changes) {
       if (change.method != method || change.held_out != held_out) continue;
+      trained = trained || change.trained;
       const Interval& interval = image_query ? change.i2t : change.t2i;
       series.x.push_back(change.dim);
       series.y.push_back(level + interval.estimate);
       series.low.push_back(std::max(level + interval.low, 0.0));
       series.high.push_back(std::min(level + interval.high, 1.0));
     }
+    if (!trained) series.label += " (start, untrained)";
     panel.x_ticks = ticks(series.x);
     panel.series.push_back(std::move(series));
   }

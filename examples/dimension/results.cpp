@@ -15,8 +15,9 @@ namespace {
 
 constexpr std::size_t kColumns = 100;  // of a line for the terminal
 
+// `epochs` of a network, 0 where its start was best; null for other methods.
 Json row_of(const DimensionFigures& figures, const char* split, const SetFigures& set,
-            double seconds) {
+            double seconds, const std::optional<std::int64_t>& epochs) {
   const auto count = [&](double value) {
     return set.sets == 1 ? Json(static_cast<std::int64_t>(value)) : Json(value);
   };
@@ -37,7 +38,8 @@ Json row_of(const DimensionFigures& figures, const char* split, const SetFigures
           {"t2i_r5", set.t2i.r5},
           {"t2i_r10", set.t2i.r10},
           {"map_stress1", set.map_stress1},
-          {"map_kendall_distance", set.map_kendall_distance}};
+          {"map_kendall_distance", set.map_kendall_distance},
+          {"epochs", epochs ? Json(*epochs) : Json()}};
 }
 
 Json json_of(const Interval& interval) {
@@ -65,6 +67,7 @@ void print_figures(Run& run, const DimensionFindings& found) {
   head.emplace_back("s");
   Table table(head);
   std::string last;
+  bool starts = false;
   for (const DimensionFigures& of : found.figures) {
     if (!last.empty() && of.method != last) table.add_rule();
     last = of.method;
@@ -76,8 +79,10 @@ void print_figures(Run& run, const DimensionFindings& found) {
                                    fmt::format("{:.4f}", of.all.stress1),
                                    fmt::format("{:.4f}", of.all.kendall_distance)};
     if (of.held) {
-      cells.push_back(fmt::format("{:.3f}", of.held->i2t.top1));
-      cells.push_back(fmt::format("{:.3f}", of.held->t2i.top1));
+      const char* mark = of.split_epochs == 0 ? "*" : "";
+      starts = starts || of.split_epochs == 0;
+      cells.push_back(fmt::format("{:.3f}{}", of.held->i2t.top1, mark));
+      cells.push_back(fmt::format("{:.3f}{}", of.held->t2i.top1, mark));
     }
     cells.push_back(fmt::format("{:.1f}", of.all_seconds + of.split_seconds));
     table.add(cells);
@@ -94,6 +99,12 @@ void print_figures(Run& run, const DimensionFindings& found) {
       "Kendall distance: share of the comparisons of two distances between images that the map "
       "reverses, (1 - Kendall's tau) / 2; 0: same order, 0.5: chance.",
       kColumns));
+  if (starts) {
+    run.print(
+        wrapped("*: the network's start, paired axes, untrained: within the fitted pairs "
+                "training brought no gain in any split.",
+                kColumns));
+  }
   if (is_estimated(found)) {
     run.print(fmt::format("Above {} images the Kendall distance is estimated from {} quadruples.",
                           kMostRowsOrdered, kSampledOrders));
@@ -184,10 +195,10 @@ void print_results(Run& run, const DimensionFindings& found) {
 
 void write_results(Run& run, const DimensionFindings& found) {
   for (const DimensionFigures& of : found.figures) {
-    run.add_row(row_of(of, "all", of.all, of.all_seconds));
+    run.add_row(row_of(of, "all", of.all, of.all_seconds, of.all_epochs));
     if (!of.held) continue;
-    run.add_row(row_of(of, "train", *of.train, of.split_seconds));
-    run.add_row(row_of(of, "heldout", *of.held, of.split_seconds));
+    run.add_row(row_of(of, "train", *of.train, of.split_seconds, of.split_epochs));
+    run.add_row(row_of(of, "heldout", *of.held, of.split_seconds, of.split_epochs));
   }
   if (found.repeated.any()) run.result("repeated_rows") = json_of(found.repeated);
   if (is_estimated(found)) run.result("kendall_distance_quadruples") = kSampledOrders;

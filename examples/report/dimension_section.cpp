@@ -94,7 +94,8 @@ PageSection dimension_section(Run& run, const ReportData& data, const ReportSett
     return section;
   }
   arguments.dims_chosen = true;
-  arguments.settings.methods = {"pca"};
+  arguments.settings.methods = {"pca", "paired"};
+  arguments.settings.bytes = true;
   if (train) arguments.settings.methods.emplace_back("isotonic");
   arguments.settings.splits = kSplits;
   arguments.settings.margin = settings.margin;
@@ -110,7 +111,7 @@ PageSection dimension_section(Run& run, const ReportData& data, const ReportSett
   }
   if (!train) {
     section.caveats.push_back(fmt::format(
-        "Above {} pairs only principal components are tried here. The program dimension_study also "
+        "Above {} pairs only linear maps are tried here. The program dimension_study also "
         "trains networks, which keep more of the pairs they are fitted to, and measures whether "
         "they do so for new ones.",
         kMostTrained));

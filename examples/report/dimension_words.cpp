@@ -33,10 +33,58 @@ const DimensionChange* nearest_to_safe(const DimensionFindings& found, bool held
 
 std::string method_text(const DimensionChange& change) {
   if (change.method == "pca") return "principal components";
+  if (change.method == "paired") return "paired axes, a linear map fitted to what pairs share";
   if (change.method == "random") return "a random projection";
-  if (!change.trained) return "a linear map: training a network from it brought no gain";
+  if (!change.trained) return "paired axes: training a network from them brought no gain";
   if (change.method == "isometric") return "a network trained to keep distances";
   return "a network trained to keep the order of distances";
+}
+
+std::string storage_text(const SizeChange& size) {
+  const auto in = [&](const char* words) {
+    return fmt::format("{} {}", dimensions(size.dim), words);
+  };
+  if (size.storage == "float32") return in("as they are");
+  if (size.storage == "float16") return in("in half precision");
+  if (size.storage == "int8") return in("as 8-bit integers");
+  if (size.storage == "int4") return in("as 4-bit integers");
+  if (size.storage == "binary") return in("as single bits");
+  return in(size.storage == "pq" ? "by product quantisation"
+                                 : "by product quantisation in two levels");
+}
+
+// What the page begins with: the smallest safe dimension and the smallest safe size, for new pairs.
+std::string answer_text(const DimensionFindings& found, const DimensionChange* safe,
+                        const SizeChange* size) {
+  const std::string bytes =
+      size == nullptr ? ""
+                      : fmt::format("{} bytes a vector instead of {}", size->bytes, 4 * found.dim);
+  if (safe != nullptr) {
+    return fmt::format("New pairs can be stored in {} instead of {}{}.", dimensions(safe->dim),
+                       found.dim, size == nullptr ? "" : ", and in " + bytes);
+  }
+  return fmt::format("No dimension below {} is shown to be safe for new pairs{}.", found.dim,
+                     size == nullptr ? "" : ", but they can be stored in " + bytes);
+}
+
+void say_size(const DimensionFindings& found, PageSection& section) {
+  if (found.sizes.empty() || !cannot_be_safe(found).empty()) return;
+  for (const bool held_out : {true, false}) {
+    if (held_out && found.splits == 0) continue;
+    const char* const pairs = held_out ? "new pairs" : "the fitted pairs";
+    const SizeChange* size = smallest_size(found, "", held_out);
+    section.found.push_back(
+        size == nullptr
+            ? fmt::format("Of the sizes tried, none is shown to be safe for {}.", pairs)
+            : fmt::format("In bytes: {} of {} are enough for {} ({}, {}): the share changes by {} "
+                          "from image to text and {} from text to image.",
+                          size->bytes, 4 * found.dim, pairs,
+                          size->method == "pca" ? "principal components" : size->method + " map",
+                          storage_text(*size), change_text(size->i2t), change_text(size->t2i)));
+  }
+  section.caveats.emplace_back(
+      "In bytes: the vectors that are searched are stored, the query is not. Tables that all "
+      "vectors share (scales, centroids) are not counted.");
 }
 
 }  // namespace
@@ -68,6 +116,7 @@ void say_dimension(const DimensionFindings& found, PageSection& section) {
   // New pairs are what most readers have in mind.
   const DimensionChange* safe = safe_dimension(found, true);
   const DimensionChange* near = nearest_to_safe(found, true);
+  const SizeChange* size = smallest_size(found, "", true);
   if (safe != nullptr) {
     section.found.push_back(fmt::format(
         "For pairs that the map has not seen, {} {} enough ({}): the share that finds its "
@@ -75,8 +124,7 @@ void say_dimension(const DimensionFindings& found, PageSection& section) {
         "more is not to be expected.",
         dimensions(safe->dim), safe->dim == 1 ? "is" : "are", method_text(*safe),
         change_text(safe->i2t), change_text(safe->t2i), margin));
-    section.summary = fmt::format("New pairs can be stored in {} instead of {}.",
-                                  dimensions(safe->dim), found.dim);
+    section.summary = answer_text(found, safe, size);
     section.key = {fmt::format("{} of {}", safe->dim, found.dim),
                    "dimensions are enough for new pairs", "Change: " + change_text(worse(*safe))};
   } else if (!reason.empty()) {
@@ -101,8 +149,7 @@ void say_dimension(const DimensionFindings& found, PageSection& section) {
         "and {} from text to image, so a loss of {} cannot be ruled out.",
         found.dim, near->dim, method_text(*near), change_text(near->i2t), change_text(near->t2i),
         margin));
-    section.summary =
-        fmt::format("No dimension below {} is shown to be safe for new pairs.", found.dim);
+    section.summary = answer_text(found, safe, size);
     section.key = {fmt::format("none below {}", found.dim),
                    "dimensions are shown to be enough for new pairs",
                    fmt::format("Nearest, {}: {}", near->dim, change_text(worse(*near)))};
@@ -129,6 +176,7 @@ void say_dimension(const DimensionFindings& found, PageSection& section) {
         "shown to be safe; nearest comes {} ({}), with {} in the worse direction.",
         closest->dim, method_text(*closest), change_text(worse(*closest))));
   }
+  say_size(found, section);
   section.caveats.push_back(fmt::format(
       "Safe means: the whole 95 % interval of the change lies above a loss of {}, in both "
       "directions. The intervals come from resampling the {} queries (paired bootstrap). Not "
