@@ -40,6 +40,11 @@ std::string method_text(const DimensionChange& change) {
   return "a network trained to keep the order of distances";
 }
 
+std::string map_text(const std::string& method) {
+  if (method == "pca") return "principal components";
+  return method == "paired" ? "paired axes" : method + " network";
+}
+
 std::string storage_text(const SizeChange& size) {
   const auto in = [&](const char* words) {
     return fmt::format("{} {}", dimensions(size.dim), words);
@@ -78,8 +83,7 @@ void say_size(const DimensionFindings& found, PageSection& section) {
             ? fmt::format("Of the sizes tried, none is shown to be safe for {}.", pairs)
             : fmt::format("In bytes: {} of {} are enough for {} ({}, {}): the share changes by {} "
                           "from image to text and {} from text to image.",
-                          size->bytes, 4 * found.dim, pairs,
-                          size->method == "pca" ? "principal components" : size->method + " map",
+                          size->bytes, 4 * found.dim, pairs, map_text(size->method),
                           storage_text(*size), change_text(size->i2t), change_text(size->t2i)));
   }
   section.caveats.emplace_back(
