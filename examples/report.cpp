@@ -20,10 +20,15 @@ namespace {
 
 void run_report(Run& run, const ReportData& data, const ReportSettings& settings) {
   check_charts();
-  Page page{.title = fmt::format("What is in {}", data.name),
-            .subtitle = fmt::format("{} images with their texts, as vectors of {} dimensions.",
-                                    data.pairs.size(), data.pairs.dim()),
-            .notes = data.notes};
+  Page page{
+      .title = fmt::format("What is in {}", data.name),
+      .subtitle = fmt::format("{}, as vectors of {} dimensions.",
+                              data.pairs.image_of_text.empty()
+                                  ? fmt::format("{} images with their texts", data.pairs.size())
+                                  : pair_count_words(data.pairs.size(), data.pairs.texts.rows(),
+                                                     data.pairs.image_of_text),
+                              data.pairs.dim()),
+      .notes = data.notes};
   if (const std::string few = few_rows_words(data.pairs.size()); !few.empty()) {
     page.notes.insert(page.notes.begin(), few);
   }

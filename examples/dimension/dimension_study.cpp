@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "clipk/core/equal_rows.hpp"
@@ -23,12 +25,19 @@ namespace {
 constexpr std::int64_t kQuadsPerPair = 1600;  // the deck's 8,000,000 for 5000 pairs
 constexpr std::int64_t kFewestPairs = 3;      // two distances, so that there is an order of them
 
-// Pairs of an equal image, or of an equal text that is no prompt of many, stay on one side.
+// Pairs of an equal image, or of an equal text that is no prompt of many, stay on one side. An
+// image has all its texts beside it. Sides are large enough by their images that have any.
 std::vector<Split> make_splits(const EmbeddingPairs& pairs, const std::vector<std::int64_t>& equal,
                                const DimensionSettings& settings, std::uint64_t seed) {
   std::vector<Split> splits;
   if (settings.holdout == 0) return splits;
   const std::int64_t n = pairs.size();
+  std::vector<bool> asks(static_cast<std::size_t>(n));
+  std::set<std::int64_t> all;
+  for (const std::int64_t i : pair_queries(n, pairs.image_of_text).images) {
+    asks[static_cast<std::size_t>(i)] = true;
+    all.insert(equal[static_cast<std::size_t>(i)]);
+  }
   const auto wanted =
       static_cast<std::int64_t>(std::llround(settings.holdout * static_cast<double>(n)));
   for (int s = 0; s < settings.splits; ++s) {
@@ -38,7 +47,8 @@ std::vector<Split> make_splits(const EmbeddingPairs& pairs, const std::vector<st
     const auto groups_of = [&](std::int64_t first, std::int64_t end) {
       std::set<std::int64_t> groups;
       for (std::int64_t i = first; i < end; ++i) {
-        groups.insert(equal[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])]);
+        const auto row = static_cast<std::size_t>(order[static_cast<std::size_t>(i)]);
+        if (asks[row]) groups.insert(equal[row]);
       }
       return static_cast<std::int64_t>(groups.size());
     };
@@ -48,7 +58,7 @@ std::vector<Split> make_splits(const EmbeddingPairs& pairs, const std::vector<st
           fmt::format("--holdout {:g}: expected at least {} pairs{} on each side, got {} "
                       "of {}",
                       settings.holdout, kFewestPairs, group_count(equal) < n ? " that differ" : "",
-                      fewest, group_count(equal)));
+                      fewest, all.size()));
     }
     std::sort(order.begin(), order.begin() + held);
     std::sort(order.begin() + held, order.end());
@@ -70,9 +80,11 @@ std::vector<int> halved_dims(std::int64_t full) {
 // What the options ask of the data. Defaults adapt to it, and say so.
 void check_data(Run& run, const EmbeddingPairs& pairs, DimensionArguments& arguments) {
   DimensionSettings& settings = arguments.settings;
-  if (pairs.size() < kFewestPairs) {
-    throw Error(fmt::format("expected at least {} pairs to compare distances, got {}", kFewestPairs,
-                            pairs.size()));
+  const std::int64_t asking = sizes_of(pairs).image_queries;
+  if (asking < kFewestPairs) {
+    throw Error(fmt::format("expected at least {} {} to compare distances, got {}", kFewestPairs,
+                            pairs.image_of_text.empty() ? "pairs" : "images that have a text",
+                            asking));
   }
   const auto too_many = [&](int dim) { return dim > pairs.dim(); };
   const auto first = std::find_if(settings.dims.begin(), settings.dims.end(), too_many);
@@ -146,7 +158,7 @@ class DimensionStudy {
       if (!result.failed) add_codes(result);
     }
     return dimension_findings(run_.context(), original, results, splits_, settings_.margin,
-                              run_.options().seed);
+                              run_.options().seed, pairs_.size(), pairs_.image_of_text);
   }
 
  private:
@@ -160,11 +172,11 @@ class DimensionStudy {
     };
     for (const std::string& method : settings_.methods) {
       for (const int dim : settings_.dims) {
-        check(key_of(method, dim, "all"), {.train = pairs_.size(), .dim = dim});
+        check(key_of(method, dim, "all"), {.train = sizes_of(pairs_), .dim = dim});
         for (std::size_t s = 0; s < splits_.size(); ++s) {
           check(key_of(method, dim, std::to_string(s)),
-                {.train = static_cast<std::int64_t>(splits_[s].train.size()),
-                 .held = static_cast<std::int64_t>(splits_[s].held.size()),
+                {.train = sizes_of(pairs_, splits_[s].train),
+                 .held = sizes_of(pairs_, splits_[s].held),
                  .dim = dim});
         }
       }
@@ -276,16 +288,20 @@ DimensionFindings run_dimension_study(Run& run, const EmbeddingPairs& pairs, con
   settings.epochs =
       run.options().quick ? std::min<std::int64_t>(arguments.epochs, 20) : arguments.epochs;
   settings.draw = arguments.quads_from == "query" ? QuadDraw::query : QuadDraw::all;
-  settings.pairs = pairs.size();
-  settings.quads = arguments.quads == 0 ? kQuadsPerPair * pairs.size() : arguments.quads;
-  run.print(fmt::format("{} pairs of {} dimensions on {}", pairs.size(), pairs.dim(),
-                        to_string(run.context().device())));
+  settings.pairs = sizes_of(pairs).text_queries;
+  settings.quads = arguments.quads == 0 ? kQuadsPerPair * settings.pairs : arguments.quads;
+  run.print(fmt::format("{} of {} dimensions on {}",
+                        pair_count_words(pairs.size(), pairs.texts.rows(), pairs.image_of_text),
+                        pairs.dim(), to_string(run.context().device())));
   // A fit depends on none of these.
   const std::string fingerprint = run.fingerprint({"dims", "methods", "splits", "margin"});
   DimensionStudy study(run, pairs, settings, possible_splits(run, pairs, equal.pairs, arguments),
                        fingerprint);
   DimensionFindings found = study.run();
-  found.repeated = repeated_pairs(pairs.images, pairs.texts, equal, /*paired=*/true);
+  found.repeated =
+      repeated_pairs(pairs.images, pairs.texts, equal, /*paired=*/true, pairs.image_of_text);
+  if (!pairs.image_of_text.empty())
+    run.result("pairs_index") = json_of_index(pairs.size(), pairs.image_of_text);
   print_results(run, found);
   write_results(run, found);
   return found;

@@ -16,6 +16,7 @@ constexpr double kLeastLevel = 5;  // margins
 // queries; a row's value is its mean over the splits that hold it out.
 struct Hits {
   std::vector<double> i2t, t2i;
+  std::vector<std::int64_t> image_of_text;  // of each text that is a query
 };
 
 void add(SetFigures& sums, const Measured& set, double share) {
@@ -53,30 +54,44 @@ DimensionFigures figures_of(const Result& result) {
   return figures;
 }
 
-Hits hits_of(const Result& result, const std::vector<Split>& splits, bool held_out) {
-  const std::size_t n = result.all.i2t_ranks.size();
-  Hits sums{std::vector<double>(n), std::vector<double>(n)};
+// @param queries of all pairs
+Hits hits_of(const Result& result, const std::vector<Split>& splits, const PairQueries& queries,
+             std::int64_t images, bool held_out) {
+  Hits sums{.i2t = std::vector<double>(queries.images.size()),
+            .t2i = std::vector<double>(queries.texts.size()),
+            .image_of_text = queries.image_of};
   if (!held_out) {
-    for (std::size_t i = 0; i < n; ++i) {
-      sums.i2t[i] = result.all.i2t_ranks[i] == 0;
-      sums.t2i[i] = result.all.t2i_ranks[i] == 0;
-    }
+    for (std::size_t i = 0; i < sums.i2t.size(); ++i) sums.i2t[i] = result.all.i2t_ranks[i] == 0;
+    for (std::size_t i = 0; i < sums.t2i.size(); ++i) sums.t2i[i] = result.all.t2i_ranks[i] == 0;
     return sums;
   }
-  std::vector<int> times(n);
+  // Of the images with all their texts: a set's queries come in the order of all.
+  std::vector<int> times(static_cast<std::size_t>(images));
   for (std::size_t s = 0; s < splits.size(); ++s) {
-    for (std::size_t q = 0; q < splits[s].held.size(); ++q) {
-      const auto row = static_cast<std::size_t>(splits[s].held[q]);
-      sums.i2t[row] += result.held[s].i2t_ranks[q] == 0;
-      sums.t2i[row] += result.held[s].t2i_ranks[q] == 0;
-      ++times[row];
+    std::vector<bool> held(times.size());
+    for (const std::int64_t row : splits[s].held) {
+      held[static_cast<std::size_t>(row)] = true;
+      ++times[static_cast<std::size_t>(row)];
     }
+    const auto add = [&](std::vector<double>& hits, const std::vector<std::int64_t>& image_of,
+                         const std::vector<std::int32_t>& ranks) {
+      for (std::size_t q = 0, rank = 0; q < hits.size(); ++q) {
+        if (held[static_cast<std::size_t>(image_of[q])]) hits[q] += ranks[rank++] == 0;
+      }
+    };
+    add(sums.i2t, queries.images, result.held[s].i2t_ranks);
+    add(sums.t2i, queries.image_of, result.held[s].t2i_ranks);
   }
   Hits means;
-  for (std::size_t i = 0; i < n; ++i) {
-    if (times[i] == 0) continue;  // never held out
-    means.i2t.push_back(sums.i2t[i] / times[i]);
-    means.t2i.push_back(sums.t2i[i] / times[i]);
+  for (std::size_t q = 0; q < sums.i2t.size(); ++q) {
+    const int n = times[static_cast<std::size_t>(queries.images[q])];
+    if (n > 0) means.i2t.push_back(sums.i2t[q] / n);  // else never held out
+  }
+  for (std::size_t q = 0; q < sums.t2i.size(); ++q) {
+    const int n = times[static_cast<std::size_t>(queries.image_of[q])];
+    if (n == 0) continue;
+    means.t2i.push_back(sums.t2i[q] / n);
+    means.image_of_text.push_back(queries.image_of[q]);
   }
   return means;
 }
@@ -92,18 +107,22 @@ double mean_of(const std::vector<double>& hits) {
 DimensionFindings dimension_findings(Context& context, const Result& baseline,
                                      const std::vector<Result>& results,
                                      const std::vector<Split>& splits, double margin,
-                                     std::uint64_t seed) {
-  DimensionFindings found{.pairs = static_cast<std::int64_t>(baseline.all.i2t_ranks.size()),
-                          .dim = baseline.dim,
-                          .splits = static_cast<int>(splits.size()),
-                          .margin = margin,
-                          .match = match_of(baseline.all.i2t_ranks, baseline.all.t2i_ranks),
-                          .figures = {figures_of(baseline)}};
-  std::vector<Hits> before{hits_of(baseline, splits, /*held_out=*/false)};
+                                     std::uint64_t seed, std::int64_t images,
+                                     std::span<const std::int32_t> image_of_text) {
+  const PairQueries queries = pair_queries(images, image_of_text);
+  DimensionFindings found{
+      .pairs = static_cast<std::int64_t>(baseline.all.i2t_ranks.size()),
+      .images = images,
+      .dim = baseline.dim,
+      .splits = static_cast<int>(splits.size()),
+      .margin = margin,
+      .match = match_of(baseline.all.i2t_ranks, baseline.all.t2i_ranks, images, image_of_text),
+      .figures = {figures_of(baseline)}};
+  std::vector<Hits> before{hits_of(baseline, splits, queries, images, /*held_out=*/false)};
   found.i2t_top1 = mean_of(before[0].i2t);
   found.t2i_top1 = mean_of(before[0].t2i);
   if (!splits.empty()) {
-    before.push_back(hits_of(baseline, splits, /*held_out=*/true));
+    before.push_back(hits_of(baseline, splits, queries, images, /*held_out=*/true));
     found.held_i2t_top1 = mean_of(before[1].i2t);
     found.held_t2i_top1 = mean_of(before[1].t2i);
   }
@@ -113,11 +132,14 @@ DimensionFindings dimension_findings(Context& context, const Result& baseline,
     const bool network = result.method == "isometric" || result.method == "isotonic";
     for (std::size_t kind = 0; kind < before.size(); ++kind) {
       const bool held_out = kind == 1;
-      const Hits now = hits_of(result, splits, held_out);
+      const Hits now = hits_of(result, splits, queries, images, held_out);
       found.changes.push_back(
           {result.method, result.dim, held_out,
            paired_bootstrap(context, now.i2t, before[kind].i2t, {.seed = seed}),
-           paired_bootstrap(context, now.t2i, before[kind].t2i, {.seed = seed}),
+           image_of_text.empty()
+               ? paired_bootstrap(context, now.t2i, before[kind].t2i, {.seed = seed})
+               : paired_bootstrap(context, now.t2i, before[kind].t2i, now.image_of_text,
+                                  {.seed = seed}),
            !network || (held_out ? result.split_epochs : result.all_epochs) > 0});
     }
   }

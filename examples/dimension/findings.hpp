@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,7 @@ struct Result {
   bool failed = false;  ///< one of its fits did, so that it has no figures
 };
 
-/// The halves of a split, as rows of all pairs.
+/// The halves of a split, as rows of all pairs: rising rows of the images.
 struct Split {
   std::vector<std::int64_t> train, held;
 };
@@ -60,8 +61,9 @@ struct DimensionChange {
 
 /// What the dimension study has found.
 struct DimensionFindings {
-  std::int64_t pairs = 0;
-  int dim = 0;  ///< of the rows as they are
+  std::int64_t pairs = 0;   ///< of several texts an image: the images that have one
+  std::int64_t images = 0;  ///< all of them, behind the geometry
+  int dim = 0;              ///< of the rows as they are
   int splits = 0;
   double margin = 0;
   double i2t_top1 = 0, t2i_top1 = 0;  ///< of the rows as they are, all pairs
@@ -75,10 +77,14 @@ struct DimensionFindings {
 
 /// Compares results with the rows as they are.
 /// @param baseline the rows as they are, in the same form as the results
+/// @param image_of_text of the pairs; with several texts an image, intervals from text to image
+/// draw
+///   images with all their texts
 DimensionFindings dimension_findings(Context& context, const Result& baseline,
                                      const std::vector<Result>& results,
                                      const std::vector<Split>& splits, double margin,
-                                     std::uint64_t seed);
+                                     std::uint64_t seed, std::int64_t images,
+                                     std::span<const std::int32_t> image_of_text);
 
 /// The methods, in the order they came.
 std::vector<std::string> methods_of(const DimensionFindings& found);

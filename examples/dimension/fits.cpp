@@ -4,12 +4,17 @@
 #include <cmath>
 
 #include "clipk/models/random_projection.hpp"
+#include "study/pairs.hpp"
 
 namespace clipk::study {
 
 Fitter::Fitter(Context& context, const EmbeddingPairs& train, const DimensionSettings& settings,
                bool generalize)
-    : context_(context), train_(train), settings_(settings), generalize_(generalize) {}
+    : context_(context),
+      one_to_one_(train.image_of_text.empty() ? EmbeddingPairs() : one_to_one(train)),
+      train_(train.image_of_text.empty() ? train : one_to_one_),
+      settings_(settings),
+      generalize_(generalize) {}
 
 NeuralMdsOptions Fitter::mds_options(const std::string& method, int dim) const {
   NeuralMdsOptions options;

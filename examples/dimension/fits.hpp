@@ -18,7 +18,7 @@ struct DimensionSettings {
   std::vector<int> dims;
   std::vector<std::string> methods;
   std::int64_t epochs = 0;
-  std::int64_t pairs = 0;  ///< of the whole study
+  std::int64_t pairs = 0;  ///< of the whole study, as fits see them (one_to_one)
   std::int64_t quads = 0;  ///< of an epoch of a fit to all pairs; a fit to fewer takes its share
   QuadDraw draw = QuadDraw::query;
   std::int64_t near = 5;  ///< a query's nearer pair is among its nearest so many
@@ -34,7 +34,8 @@ struct Codes {
   Matrix<float> image_block;  ///< empty: images
 };
 
-/// The methods, fitted to one set of pairs. What several dimensions share is computed once.
+/// The methods, fitted to one set of pairs: of several texts an image to every text beside its
+/// image (one_to_one). What several dimensions share is computed once.
 class Fitter {
  public:
   /// @param generalize whether maps are for pairs that are not seen: Neural MDS then takes its
@@ -54,6 +55,7 @@ class Fitter {
   NeuralMdsOptions mds_options(const std::string& method, int dim) const;
 
   Context& context_;
+  const EmbeddingPairs one_to_one_;  // where the pairs have an index
   const EmbeddingPairs& train_;
   const DimensionSettings& settings_;
   bool generalize_;

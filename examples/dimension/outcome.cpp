@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "clipk/core/error.hpp"
@@ -39,20 +40,27 @@ double kendall_distance_of(Context& context, const DistanceBlock& high, const Di
                    .distance;
 }
 
-void check_ranks(const char* name, const std::vector<std::int32_t>& ranks, std::int64_t pairs) {
-  if (static_cast<std::int64_t>(ranks.size()) != pairs) {
-    throw Error(fmt::format("expected {} ranks {}, got {}", pairs, name, ranks.size()));
+void check_ranks(const char* name, const std::vector<std::int32_t>& ranks, std::int64_t queries,
+                 std::int64_t candidates) {
+  if (static_cast<std::int64_t>(ranks.size()) != queries) {
+    throw Error(fmt::format("expected {} ranks {}, got {}", queries, name, ranks.size()));
   }
   for (std::size_t i = 0; i < ranks.size(); ++i) {
-    if (ranks[i] >= 0 && ranks[i] < pairs) continue;
-    throw Error(fmt::format("expected ranks {} from 0 to {}, got {} in place {}", name, pairs - 1,
-                            ranks[i], i));
+    if (ranks[i] >= 0 && ranks[i] < candidates) continue;
+    throw Error(fmt::format("expected ranks {} from 0 to {}, got {} in place {}", name,
+                            candidates - 1, ranks[i], i));
   }
 }
 
-void check_measured(const Measured& m, std::int64_t pairs) {
-  check_ranks("of texts", m.i2t_ranks, pairs);
-  check_ranks("of images", m.t2i_ranks, pairs);
+void check_measured(const Measured& m, const SetSizes& sizes) {
+  check_ranks("of texts", m.i2t_ranks, sizes.image_queries, sizes.texts);
+  check_ranks("of images", m.t2i_ranks, sizes.text_queries, sizes.images);
+}
+
+Retrieval retrieval_of(Context& context, const Matrix<float>& images, const Matrix<float>& texts,
+                       const EmbeddingPairs& pairs) {
+  return pairs.image_of_text.empty() ? retrieval(context, images, texts)
+                                     : retrieval(context, images, texts, pairs.image_of_text);
 }
 
 void check_codes(const char* name, const Matrix<float>& codes, std::int64_t rows,
@@ -66,7 +74,7 @@ void check_codes(const char* name, const Matrix<float>& codes, std::int64_t rows
 
 Measured measure(Context& context, const EmbeddingPairs& pairs, const Codes& codes) {
   Measured m;
-  Retrieval found = retrieval(context, codes.images, codes.texts);
+  Retrieval found = retrieval_of(context, codes.images, codes.texts, pairs);
   m.i2t_ranks = std::move(found.image_to_text.ranks);
   m.t2i_ranks = std::move(found.text_to_image.ranks);
   const DistanceBlock high{.x = pairs.images};
@@ -82,7 +90,7 @@ Measured measure(Context& context, const EmbeddingPairs& pairs, const Codes& cod
 }
 
 Measured measure_baseline(Context& context, const EmbeddingPairs& pairs) {
-  Retrieval found = retrieval(context, pairs.images, pairs.texts);
+  Retrieval found = retrieval_of(context, pairs.images, pairs.texts, pairs);
   return {.i2t_ranks = std::move(found.image_to_text.ranks),
           .t2i_ranks = std::move(found.text_to_image.ranks)};
 }
@@ -110,19 +118,46 @@ void read_fit(const ArchiveReader& archive, const std::string& prefix, Outcome& 
       archive.number<double>(prefix + "/seconds", 0, std::numeric_limits<double>::max());
 }
 
+SetSizes sizes_of(const EmbeddingPairs& pairs, const std::vector<std::int64_t>& rows) {
+  const auto images = static_cast<std::int64_t>(rows.size());
+  if (pairs.image_of_text.empty()) return SetSizes::of(images);
+  std::vector<std::int64_t> texts(static_cast<std::size_t>(pairs.images.rows()));
+  SetSizes sizes{.images = images};
+  for (const std::int32_t image : pairs.image_of_text) {
+    if (image < 0) {
+      ++sizes.texts;
+    } else {
+      ++texts[static_cast<std::size_t>(image)];
+    }
+  }
+  for (const std::int64_t row : rows) {
+    const std::int64_t count = texts[static_cast<std::size_t>(row)];
+    sizes.image_queries += count > 0;
+    sizes.text_queries += count;
+  }
+  sizes.texts += sizes.text_queries;
+  return sizes;
+}
+
+SetSizes sizes_of(const EmbeddingPairs& pairs) {
+  std::vector<std::int64_t> all(static_cast<std::size_t>(pairs.images.rows()));
+  std::iota(all.begin(), all.end(), 0);
+  return sizes_of(pairs, all);
+}
+
 void check_fit(const Outcome& outcome, const OutcomeSizes& sizes) {
   check_measured(outcome.train, sizes.train);
-  if (outcome.held.has_value() != (sizes.held > 0)) {
-    throw Error(fmt::format("expected {} on other pairs, got {}",
-                            sizes.held > 0 ? "measures" : "no measures",
-                            sizes.held > 0 ? "none" : "some"));
+  const bool held = sizes.held.images > 0;
+  if (outcome.held.has_value() != held) {
+    throw Error(fmt::format("expected {} on other pairs, got {}", held ? "measures" : "no measures",
+                            held ? "none" : "some"));
   }
   if (outcome.held) {
     check_measured(*outcome.held, sizes.held);
     check_codes("images", outcome.images, 0, 0);
   } else {
-    check_codes("images", outcome.images, sizes.train, sizes.dim);
-    check_codes("texts", outcome.texts, sizes.train, sizes.dim);
+    check_codes("images", outcome.images, sizes.train.images, sizes.dim);
+    check_codes("texts", outcome.texts, sizes.train.texts, sizes.dim);
   }
 }
 

@@ -39,11 +39,23 @@ struct Outcome {
 void add_fit(ArchiveWriter& archive, const std::string& prefix, const Outcome& outcome);
 void read_fit(const ArchiveReader& archive, const std::string& prefix, Outcome& outcome);
 
+/// How many rows a set of pairs has, and how many of them ask (PairQueries).
+struct SetSizes {
+  std::int64_t images = 0, texts = 0;
+  std::int64_t image_queries = 0, text_queries = 0;
+  /// Of n pairs.
+  static SetSizes of(std::int64_t n) { return {n, n, n, n}; }
+};
+/// Of these images of the pairs, with the texts that select_pairs takes.
+SetSizes sizes_of(const EmbeddingPairs& pairs, const std::vector<std::int64_t>& rows);
+/// Of all.
+SetSizes sizes_of(const EmbeddingPairs& pairs);
+
 /// What an outcome is of.
 struct OutcomeSizes {
-  std::int64_t train = 0;  ///< pairs of the fit
-  std::int64_t held = 0;   ///< the others; 0: a fit on all pairs, which keeps its codes
-  std::int64_t dim = 0;    ///< of the codes
+  SetSizes train = {};   ///< pairs of the fit
+  SetSizes held = {};    ///< the others; of no image: a fit on all pairs, which keeps its codes
+  std::int64_t dim = 0;  ///< of the codes
 };
 /// @throws Error that says what is not as an outcome of these sizes has it.
 void check_fit(const Outcome& outcome, const OutcomeSizes& sizes);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -49,7 +50,7 @@ Json json_of(const SmallestDimension& smallest) {
 }
 
 bool is_estimated(const DimensionFindings& found) {
-  return found.pairs > kMostRowsOrdered;
+  return std::max(found.pairs, found.images) > kMostRowsOrdered;
 }
 
 void print_figures(Run& run, const DimensionFindings& found) {
@@ -78,15 +79,18 @@ void print_figures(Run& run, const DimensionFindings& found) {
   }
   run.print(table.text());
   run.print(wrapped(
-      "i2t: images that find their own text first; t2i: texts that find their image first; new: "
-      "shares of the held-out pairs.",
+      found.repeated.indexed
+          ? "i2t: images that find one of their texts first; t2i: texts that find their image "
+            "first; new: shares of the held-out images and of their texts."
+          : "i2t: images that find their own text first; t2i: texts that find their image first; "
+            "new: shares of the held-out pairs.",
       kColumns));
   run.print(wrapped(
       "Kendall distance: share of the comparisons of two distances between images that the map "
       "reverses, (1 - Kendall's tau) / 2; 0: same order, 0.5: chance.",
       kColumns));
   if (is_estimated(found)) {
-    run.print(fmt::format("Above {} pairs the Kendall distance is estimated from {} quadruples.",
+    run.print(fmt::format("Above {} images the Kendall distance is estimated from {} quadruples.",
                           kMostRowsOrdered, kSampledOrders));
   }
 }

@@ -25,8 +25,8 @@ constexpr std::int64_t kFewestPairs = 10;
 constexpr std::int64_t kMostPairs = 20'000;  // some minutes on two cores
 
 void note_repeated(ReportData& data) {
-  const RepeatedPairs repeated =
-      repeated_pairs(data.pairs.images, data.pairs.texts, data.equal, /*paired=*/true);
+  const RepeatedPairs repeated = repeated_pairs(data.pairs.images, data.pairs.texts, data.equal,
+                                                /*paired=*/true, data.pairs.image_of_text);
   for (const std::string& words :
        repeated_words(repeated, "The images", "The texts", /*unpaired=*/"")) {
     data.notes.push_back(words + (words.back() == '?' ? "" : "."));
@@ -51,20 +51,23 @@ void thin_out(ReportData& data, std::uint64_t seed) {
   if (n <= kMostPairs) return;
   const std::vector<std::int64_t> rows =
       drawn_rows(n, kMostPairs, Random(seed, RandomStream::report_rows));
-  data.pairs = select_pairs(data.pairs, rows);
-  data.equal = equal_rows(data.pairs.images, data.pairs.texts, /*paired=*/true);
   if (!data.captions.empty()) {
+    const std::vector<std::int64_t> texts = texts_with(data.pairs, rows);
     std::vector<std::string> captions;
-    for (const std::int64_t row : rows) {
-      captions.push_back(std::move(data.captions[static_cast<std::size_t>(row)]));
+    captions.reserve(texts.size());
+    for (const std::int64_t text : texts) {
+      captions.push_back(std::move(data.captions[static_cast<std::size_t>(text)]));
     }
     data.captions = std::move(captions);
   }
+  data.pairs = select_pairs(data.pairs, rows);
+  data.equal =
+      equal_rows(data.pairs.images, data.pairs.texts, /*paired=*/true, data.pairs.image_of_text);
   if (data.labels) data.labels = select_rows(*data.labels, rows);
   data.notes.push_back(fmt::format(
-      "There are {} pairs; this page is about {} of them, drawn at random (seed {}). Rows are "
+      "There are {} {}; this page is about {} of them, drawn at random (seed {}). Rows are "
       "counted among those.",
-      n, kMostPairs, seed));
+      n, data.pairs.image_of_text.empty() ? "pairs" : "images with their texts", kMostPairs, seed));
 }
 
 }  // namespace
@@ -112,15 +115,20 @@ ReportData ReportSource::load(Run& run) const {
   data.pairs = std::move(loaded.pairs);
   data.equal = std::move(loaded.equal);
   const std::int64_t n = data.pairs.size();
-  if (n < kFewestPairs) {
-    throw Error(fmt::format("expected at least {} pairs for a report, got {}", kFewestPairs, n));
+  const bool indexed = !data.pairs.image_of_text.empty();
+  const auto paired =
+      static_cast<std::int64_t>(pair_queries(n, data.pairs.image_of_text).images.size());
+  if (paired < kFewestPairs) {
+    throw Error(fmt::format("expected at least {} {} for a report, got {}", kFewestPairs,
+                            indexed ? "images that have a text" : "pairs", paired));
   }
   if (!captions.empty()) {
-    data.captions = read_captions(captions, n, "the texts");
+    data.captions = read_captions(captions, data.pairs.texts.rows(), "the texts");
     run.add_input("captions", captions);
   }
   if (!labels.empty()) {
-    data.labels = class_factor("label", read_labels_of(labels, n, "pair"), read_label_names(names));
+    data.labels = class_factor("label", read_labels_of(labels, n, indexed ? "image" : "pair"),
+                               read_label_names(names));
     run.add_input("labels", labels);
     if (!names.empty()) run.add_input("label-names", names);
   }

@@ -15,9 +15,9 @@ namespace clipk::study {
 
 /// What all studies of a report share, read, checked and normalised once.
 struct ReportData {
-  EmbeddingPairs pairs;               ///< unit rows
+  EmbeddingPairs pairs;               ///< unit rows; an image may have several texts
   EqualRows equal;                    ///< equal_rows of them
-  std::vector<std::string> captions;  ///< [n] of the texts, or empty
+  std::vector<std::string> captions;  ///< of the texts, or empty
   std::optional<Factor> labels;       ///< of the images: at least 2 classes, none of them rare
   std::string name;                   ///< of the data, for the title
   std::vector<std::string> notes;     ///< what a reader must know of the data

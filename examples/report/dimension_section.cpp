@@ -80,9 +80,13 @@ PageSection dimension_section(Run& run, const ReportData& data, const ReportSett
   const EmbeddingPairs pairs = select_pairs(
       data.pairs,
       drawn_rows(all, kMostCompared, Random(run.options().seed, RandomStream::report_dimensions)));
-  const EqualRows equal =
-      pairs.size() < all ? equal_rows(pairs.images, pairs.texts, /*paired=*/true) : data.equal;
-  const bool train = pairs.size() <= kMostTrained;
+  const EqualRows equal = pairs.size() < all ? equal_rows(pairs.images, pairs.texts,
+                                                          /*paired=*/true, pairs.image_of_text)
+                                             : data.equal;
+  // A fit sees each text beside its image.
+  const auto fitted =
+      static_cast<std::int64_t>(pair_queries(pairs.size(), pairs.image_of_text).texts.size());
+  const bool train = fitted <= kMostTrained;
   DimensionArguments arguments;
   arguments.settings.dims = dims_below(data.pairs.dim());
   if (arguments.settings.dims.empty()) {

@@ -53,10 +53,17 @@ const DimensionChange* safe_dimension(const DimensionFindings& found, bool held_
 
 void say_dimension(const DimensionFindings& found, PageSection& section) {
   const std::string margin = points(found.margin);
-  section.found.push_back(fmt::format(
-      "With all {} dimensions, {} of the images find their own text first among all {}, and {} of "
-      "the texts their image.",
-      found.dim, percent_text(found.i2t_top1), found.pairs, percent_text(found.t2i_top1)));
+  section.found.push_back(
+      found.repeated.indexed
+          ? fmt::format(
+                "With all {} dimensions, {} of the images find one of their own texts first among "
+                "all texts, and {} of the texts find their image among all images.",
+                found.dim, percent_text(found.i2t_top1), percent_text(found.t2i_top1))
+          : fmt::format(
+                "With all {} dimensions, {} of the images find their own text first among all {}, "
+                "and {} of the texts their image.",
+                found.dim, percent_text(found.i2t_top1), found.pairs,
+                percent_text(found.t2i_top1)));
   const std::string reason = cannot_be_safe(found);
   // New pairs are what most readers have in mind.
   const DimensionChange* safe = safe_dimension(found, true);

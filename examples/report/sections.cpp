@@ -42,6 +42,37 @@ std::vector<std::int32_t> stable_clusters(Context& context, const Matrix<float>&
   return KMeans::fit(context, rows, {.k = choice.k}).labels();
 }
 
+// What every image's text is about, as a cluster of the texts; of several texts an image those of
+// their means, and -1 for an image of none.
+std::vector<std::int32_t> text_clusters(Context& context, const EmbeddingPairs& pairs) {
+  if (pairs.image_of_text.empty()) return stable_clusters(context, pairs.texts);
+  const PairQueries queries = pair_queries(pairs.size(), pairs.image_of_text);
+  std::vector<std::int64_t> place(static_cast<std::size_t>(pairs.size()));
+  for (std::size_t q = 0; q < queries.images.size(); ++q) {
+    place[static_cast<std::size_t>(queries.images[q])] = static_cast<std::int64_t>(q);
+  }
+  Matrix<float> means(static_cast<std::int64_t>(queries.images.size()), pairs.dim());
+  for (std::size_t t = 0; t < queries.texts.size(); ++t) {
+    float* mean = means.view().row(place[static_cast<std::size_t>(queries.image_of[t])]);
+    for (std::int64_t j = 0; j < pairs.dim(); ++j) mean[j] += pairs.texts(queries.texts[t], j);
+  }
+  for (std::int64_t i = 0; i < means.rows(); ++i) {
+    double squares = 0;
+    for (std::int64_t j = 0; j < means.cols(); ++j) squares += double{means(i, j)} * means(i, j);
+    const double scale = squares > 0 ? 1 / std::sqrt(squares) : 0;  // opposite texts have no mean
+    for (std::int64_t j = 0; j < means.cols(); ++j) {
+      means(i, j) = static_cast<float>(scale * means(i, j));
+    }
+  }
+  const std::vector<std::int32_t> of_means = stable_clusters(context, means);
+  if (of_means.empty()) return {};
+  std::vector<std::int32_t> clusters(static_cast<std::size_t>(pairs.size()), -1);
+  for (std::size_t q = 0; q < queries.images.size(); ++q) {
+    clusters[static_cast<std::size_t>(queries.images[q])] = of_means[q];
+  }
+  return clusters;
+}
+
 Matrix<float> copy_of(const Matrix<float>& rows) {
   Context host = Context::cpu();
   return Matrix<float>::copy_of(host, rows);
@@ -193,8 +224,7 @@ PageSection factor_section(Run& run, const ReportData& data) {
   Factor factor;
   if (labels) {
     factor = copy_of_classes(*data.labels);
-  } else if (const auto clusters = stable_clusters(run.context(), data.pairs.texts);
-             !clusters.empty()) {
+  } else if (const auto clusters = text_clusters(run.context(), data.pairs); !clusters.empty()) {
     factor = class_factor("text cluster", clusters);
     drop_rare_classes(factor, kFewestOfClass);
   }
@@ -238,6 +268,7 @@ PageSection semantic_section(Run& run, const ReportData& data) {
   semantic.texts = copy_of(data.pairs.texts);
   semantic.captions = data.captions;
   semantic.paired = true;
+  semantic.image_of_text = data.pairs.image_of_text;
   semantic.equal = data.equal;
   if (data.labels) semantic.factors.push_back(copy_of_classes(*data.labels));
   SemanticSettings settings;

@@ -8,6 +8,7 @@
 #include "clipk/core/error.hpp"
 #include "clipk/io/captions.hpp"
 #include "clipk/io/dataset.hpp"
+#include "clipk/io/pairs_index.hpp"
 #include "study/data_sets.hpp"
 #include "study/labels.hpp"
 #include "study/option_checks.hpp"
@@ -31,8 +32,10 @@ SemanticSource::SemanticSource(Program& program) {
   CLI::Option* images = app.add_option("--images", images_, "Image vectors of shape (n, d)");
   CLI::Option* texts = app.add_option(
       "--texts", texts_, "Text vectors of shape (m, d); if m is n, text i belongs to image i");
+  CLI::Option* index = app.add_option("--pairs-index", index_, kPairsIndexHelp)->needs(texts);
   app.add_flag("--unpaired", unpaired_, "Texts do not belong to the images even if m is n")
-      ->needs(texts);
+      ->needs(texts)
+      ->excludes(index);
   app.add_option("--captions", captions_, "Text file: line i is what text i says")->needs(texts);
   CLI::Option* labels =
       app.add_option("--labels", labels_, "Class of every image, -1 if unknown: .npy or IDX")
@@ -75,15 +78,22 @@ SemanticData SemanticSource::load(Run& run) const {
   run.add_input("images", images);
   data.texts = read_unit_vectors(texts, Modality::text, data.images.cols(), images);
   run.add_input("texts", texts);
-  data.paired = !unpaired_ && data.texts.rows() == data.images.rows();
+  const bool indexed = !index_.empty();
+  if (indexed) {
+    data.image_of_text =
+        read_pairs_index(index_, data.images.rows(), data.texts.rows(), texts.string());
+    run.add_input("pairs-index", index_);
+  }
+  data.paired = indexed || (!unpaired_ && data.texts.rows() == data.images.rows());
   if (!captions.empty()) {
     data.captions = read_captions(captions, data.texts.rows(), texts.string());
     run.add_input("captions", captions);
   }
   read_factors(run, data, own ? labels_ : coco.labels, own ? names_ : coco.label_names);
   read_prompts(run, data);
-  data.equal = equal_rows(data.images, data.texts, data.paired);
-  const RepeatedPairs repeated = repeated_pairs(data.images, data.texts, data.equal, data.paired);
+  data.equal = equal_rows(data.images, data.texts, data.paired, data.image_of_text);
+  const RepeatedPairs repeated =
+      repeated_pairs(data.images, data.texts, data.equal, data.paired, data.image_of_text);
   for (const std::string& words :
        repeated_words(repeated, images.string(), texts.string(), "take --unpaired")) {
     run.print("Note: " + words);
@@ -91,14 +101,16 @@ SemanticData SemanticSource::load(Run& run) const {
   std::string known;
   for (const Factor& factor : data.factors) known += "; " + factor.name;
   const std::string what = own ? "Images and texts" : "COCO-500";
-  run.print(data.paired
-                ? fmt::format("{}: {} pairs of dimension {} from {} and {}{}", what,
-                              data.images.rows(), data.images.cols(), images.string(),
-                              texts.string(), known)
-                : fmt::format("{}: {} images and {} texts, not paired, of dimension {} from {} and "
-                              "{}{}",
-                              what, data.images.rows(), data.texts.rows(), data.images.cols(),
-                              images.string(), texts.string(), known));
+  run.print(
+      data.paired
+          ? fmt::format("{}: {} of dimension {} from {} and {}{}{}", what,
+                        pair_count_words(data.images.rows(), data.texts.rows(), data.image_of_text),
+                        data.images.cols(), images.string(), texts.string(),
+                        indexed ? " by " + index_.string() : "", known)
+          : fmt::format("{}: {} images and {} texts, not paired, of dimension {} from {} and "
+                        "{}{}",
+                        what, data.images.rows(), data.texts.rows(), data.images.cols(),
+                        images.string(), texts.string(), known));
   return data;
 }
 

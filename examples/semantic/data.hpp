@@ -19,10 +19,12 @@ struct SemanticData {
   Matrix<float> images;               ///< [n, d]
   Matrix<float> texts;                ///< [m, d]
   std::vector<std::string> captions;  ///< [m], what the texts say; or empty
-  bool paired = false;                ///< text i belongs to image i (then m = n)
-  EqualRows equal;                    ///< equal_rows of them
-  std::vector<Factor> factors;        ///< what is known of the images
-  Matrix<float> prompts;              ///< [p, d] texts of the classes of the first factor; or empty
+  bool paired = false;  ///< text i belongs to image i (then m = n), or as `image_of_text` says
+  /// [m] where an image may have several texts, or none: its row, -1 for none; else empty
+  std::vector<std::int32_t> image_of_text;
+  EqualRows equal;              ///< equal_rows of them
+  std::vector<Factor> factors;  ///< what is known of the images
+  Matrix<float> prompts;        ///< [p, d] texts of the classes of the first factor; or empty
   std::vector<std::int32_t> prompt_classes;  ///< [p]
 
   /// What text i says, or its number.
@@ -46,7 +48,7 @@ class SemanticSource {
   void read_prompts(Run& run, SemanticData& data) const;
 
   std::filesystem::path images_, texts_, captions_, labels_, attributes_, names_, prompts_,
-      prompt_labels_;
+      prompt_labels_, index_;
   std::int64_t generated_ = 0;
   bool unpaired_ = false;
 };

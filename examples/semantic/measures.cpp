@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <utility>
 
 #include "clipk/core/equal_rows.hpp"
@@ -29,24 +32,194 @@ Interval mean_interval(Context& context, const std::vector<double>& values, std:
   return paired_bootstrap(context, values, std::vector<double>(values.size()), {.seed = seed});
 }
 
+// The same groups, numbered from 0 in the order of their first row.
+std::vector<std::int64_t> numbered(const std::vector<std::int64_t>& groups) {
+  std::unordered_map<std::int64_t, std::int64_t> number;
+  std::vector<std::int64_t> result;
+  result.reserve(groups.size());
+  for (const std::int64_t group : groups) {
+    result.push_back(
+        number.try_emplace(group, static_cast<std::int64_t>(number.size())).first->second);
+  }
+  return result;
+}
+
+// What the jackknife takes away together: pairs; or images with all their texts, and behind the
+// images the texts of none.
+class Units {
+ public:
+  explicit Units(const SemanticData& data) : data_(data), groups_(data.equal.pairs) {
+    if (data.image_of_text.empty()) return;
+    // Images that have a text are numbered first, so that every fold has as many of them.
+    const PairQueries queries = pair_queries(data.images.rows(), data.image_of_text);
+    const auto asking = static_cast<std::ptrdiff_t>(queries.images.size());
+    std::vector<std::int64_t> order;
+    order.reserve(queries.images.size() + groups_.size());
+    for (const std::int64_t image : queries.images) {
+      order.push_back(groups_[static_cast<std::size_t>(image)]);
+    }
+    order.insert(order.end(), groups_.begin(), groups_.end());
+    order = numbered(order);
+    paired_groups_ = *std::max_element(order.begin(), order.begin() + asking) + 1;
+    groups_.assign(order.begin() + asking, order.end());
+    std::int64_t groups = group_count(groups_);
+    for (std::size_t t = 0; t < data.image_of_text.size(); ++t) {
+      if (data.image_of_text[t] >= 0) continue;
+      loose_.push_back(static_cast<std::int64_t>(t));
+      groups_.push_back(groups++);
+    }
+  }
+
+  struct Rows {
+    std::vector<std::int64_t> images, texts;
+    std::vector<std::int32_t> image_of_text;  // empty: text i is image i's
+  };
+  Rows rows_of(const std::vector<std::int64_t>& units) const {
+    if (data_.image_of_text.empty()) return {units, units, {}};
+    Rows rows;
+    std::vector<std::int32_t> place(static_cast<std::size_t>(data_.images.rows()), -1);
+    std::vector<bool> loose(static_cast<std::size_t>(data_.texts.rows()));
+    for (const std::int64_t unit : units) {
+      if (unit < data_.images.rows()) {
+        place[static_cast<std::size_t>(unit)] = static_cast<std::int32_t>(rows.images.size());
+        rows.images.push_back(unit);
+      } else {
+        loose[static_cast<std::size_t>(
+            loose_[static_cast<std::size_t>(unit - data_.images.rows())])] = true;
+      }
+    }
+    for (std::size_t t = 0; t < loose.size(); ++t) {
+      const std::int32_t image = data_.image_of_text[t];
+      const std::int32_t row = image < 0 ? -1 : place[static_cast<std::size_t>(image)];
+      if (row < 0 && !loose[t]) continue;
+      rows.texts.push_back(static_cast<std::int64_t>(t));
+      rows.image_of_text.push_back(row);
+    }
+    return rows;
+  }
+
+  // Without an interval where too few images have a text.
+  Estimate estimate(const std::function<double(const Rows&)>& statistic) const {
+    const auto of_units = [&](const std::vector<std::int64_t>& units) {
+      return statistic(rows_of(units));
+    };
+    if (paired_groups_ >= 2 * kJackknifeFolds) return jackknife_estimate(groups_, of_units);
+    std::vector<std::int64_t> all(groups_.size());
+    std::iota(all.begin(), all.end(), 0);
+    return {of_units(all), NAN, NAN};
+  }
+
+  std::int64_t fewest_candidates() const {
+    std::array<std::int64_t, kJackknifeFolds> images{}, texts{};
+    const auto fold_of = [&](std::size_t unit) {
+      return static_cast<std::size_t>(groups_[unit]) % images.size();
+    };
+    const auto n = static_cast<std::size_t>(data_.images.rows());
+    for (std::size_t i = 0; i < n; ++i) {
+      ++images[fold_of(i)];
+      if (data_.image_of_text.empty()) ++texts[fold_of(i)];
+    }
+    for (const std::int32_t image : data_.image_of_text) {
+      if (image >= 0) ++texts[fold_of(static_cast<std::size_t>(image))];
+    }
+    for (std::size_t l = 0; l < loose_.size(); ++l) ++texts[fold_of(n + l)];
+    return std::min(data_.images.rows() - *std::max_element(images.begin(), images.end()),
+                    data_.texts.rows() - *std::max_element(texts.begin(), texts.end()));
+  }
+
+ private:
+  const SemanticData& data_;
+  std::vector<std::int64_t> groups_;
+  std::vector<std::int64_t> loose_;  // texts of no image
+  std::int64_t paired_groups_ = std::numeric_limits<std::int64_t>::max();
+};
+
 // How the candidates of one direction are corrected, from a bank of queries.
 using Bias = std::function<std::vector<double>(MatrixView<const float> bank,
                                                MatrixView<const float> candidates)>;
 
+// One direction of retrieval: the rows that ask, and those that answer.
+struct Direction {
+  Matrix<float> selected;  // the queries, where not all rows of the modality are
+  MatrixView<const float> queries, candidates;
+  std::vector<std::int32_t> partners;        // [queries] of texts that ask, or empty: row i
+  std::vector<std::int32_t> query_of;        // [candidates] of images that ask, or empty
+  std::vector<std::int64_t> together;        // [queries] groups that no half separates
+  std::vector<std::int64_t> image_of_query;  // [queries] of texts of one image, or empty
+
+  RetrievalScores ranked(Context& context, const std::vector<double>& bias) const {
+    return query_of.empty()
+               ? retrieval_with_bias(context, queries, candidates, bias, partners)
+               : retrieval_with_bias_to_any(context, queries, candidates, bias, query_of);
+  }
+  // Of the difference of two measurements of the queries.
+  Interval interval(Context& context, const std::vector<double>& a,
+                    const std::vector<double>& b) const {
+    const BootstrapOptions options{.seed = context.seed()};
+    return image_of_query.empty() ? paired_bootstrap(context, a, b, options)
+                                  : paired_bootstrap(context, a, b, image_of_query, options);
+  }
+};
+
+struct Directions {
+  Direction image_to_text, text_to_image;
+};
+Directions directions_of(const SemanticData& data) {
+  const MatrixView<const float> images = data.images, texts = data.texts;
+  Directions both;
+  Direction &to_text = both.image_to_text, &to_image = both.text_to_image;
+  to_text.candidates = texts;
+  to_image.candidates = images;
+  if (data.image_of_text.empty()) {
+    to_text.queries = images;
+    to_image.queries = texts;
+    to_text.together = data.equal.images;
+    to_image.together = data.equal.texts;
+    return both;
+  }
+  const PairQueries queries = pair_queries(images.rows, data.image_of_text);
+  to_text.selected = select_rows(images, queries.images);
+  to_text.queries = to_text.selected;
+  std::vector<std::int32_t> place(static_cast<std::size_t>(images.rows), -1);
+  to_text.together.reserve(queries.images.size());
+  for (std::size_t q = 0; q < queries.images.size(); ++q) {
+    const auto image = static_cast<std::size_t>(queries.images[q]);
+    place[image] = static_cast<std::int32_t>(q);
+    to_text.together.push_back(data.equal.images[image]);
+  }
+  to_text.together = numbered(to_text.together);
+  to_text.query_of.reserve(data.image_of_text.size());
+  for (const std::int32_t image : data.image_of_text) {
+    to_text.query_of.push_back(image < 0 ? -1 : place[static_cast<std::size_t>(image)]);
+  }
+  to_image.selected = select_rows(texts, queries.texts);
+  to_image.queries = to_image.selected;
+  to_image.partners.assign(queries.image_of.begin(), queries.image_of.end());
+  to_image.image_of_query = queries.image_of;
+  // The texts of an image say nearly the same: one in the bank would tell of the other.
+  std::vector<std::int64_t> equal;
+  equal.reserve(queries.texts.size());
+  for (const std::int64_t text : queries.texts) {
+    equal.push_back(data.equal.texts[static_cast<std::size_t>(text)]);
+  }
+  to_image.together = joined_groups(numbered(equal), numbered(queries.image_of));
+  return both;
+}
+
 // Every half of the queries is ranked with the bias that the other half tells.
-RetrievalScores by_bank(Context& context, MatrixView<const float> queries,
-                        MatrixView<const float> candidates, const Bias& bias,
-                        const std::vector<std::int64_t>& equal) {
+RetrievalScores by_bank(Context& context, const Direction& direction, const Bias& bias) {
+  const MatrixView<const float> queries = direction.queries;
   std::vector<std::int64_t> order =
       Random(context.seed(), RandomStream::bank_halves).permutation(queries.rows);
   std::vector<std::int32_t> ranks(order.size());
-  const auto half = static_cast<std::size_t>(set_groups_aside(order, queries.rows / 2, equal));
+  const auto half =
+      static_cast<std::size_t>(set_groups_aside(order, queries.rows / 2, direction.together));
   for (const bool second : {false, true}) {
     std::vector<std::int64_t> bank(order.begin() + (second ? 0 : half),
                                    second ? order.begin() + half : order.end());
     std::sort(bank.begin(), bank.end());
-    const RetrievalScores scores = retrieval_with_bias(
-        context, queries, candidates, bias(select_rows(queries, bank), candidates));
+    const RetrievalScores scores =
+        direction.ranked(context, bias(select_rows(queries, bank), direction.candidates));
     for (std::size_t i = second ? half : 0; i < (second ? order.size() : half); ++i) {
       const auto query = static_cast<std::size_t>(order[i]);
       ranks[query] = scores.ranks[query];
@@ -95,11 +268,17 @@ struct KnownImages {
   const std::vector<std::string>& class_names;
 };
 
-// How often the class of an image is told by what was fitted to the `known` rows of other folds.
-// Where many rows are equal those may lack a class: its images are not counted, and `leave_out`
-// gets that in words. None where nothing is left.
-template <class Predict, class LeaveOut>
-std::optional<Interval> by_folds(Context& context, MatrixView<const float> known,
+// What a fold is fitted to.
+struct Training {
+  Matrix<float> rows;
+  std::vector<std::int32_t> classes;
+};
+
+// How often the class of an image is told by what was fitted to the other folds: to what
+// `known(rows, classes)` gives of their images. Where many rows are equal those may lack a class:
+// its images are not counted, and `leave_out` gets that in words. None where nothing is left.
+template <class Known, class Predict, class LeaveOut>
+std::optional<Interval> by_folds(Context& context, const Known& known,
                                  MatrixView<const float> images, const KnownImages& labelled,
                                  const std::vector<std::int32_t>& fold, const Predict& predict,
                                  const LeaveOut& leave_out) {
@@ -114,7 +293,8 @@ std::optional<Interval> by_folds(Context& context, MatrixView<const float> known
       labelled.classes, fold,
       [&](const std::vector<std::int64_t>& train, const std::vector<std::int32_t>& classes,
           const std::vector<std::int64_t>& test) {
-        return predict(context, select_rows(known, rows_of(train)), classes,
+        const Training training = known(rows_of(train), classes);
+        return predict(context, training.rows, training.classes,
                        select_rows(images, rows_of(test)));
       });
   const std::size_t n = predicted.size();
@@ -138,6 +318,46 @@ std::optional<Interval> by_folds(Context& context, MatrixView<const float> known
   }
   if (hits.empty()) return std::nullopt;
   return mean_interval(context, hits, context.seed());
+}
+
+// How often the class of an image is told by the nearest mean of the texts of other folds' images.
+std::optional<Interval> by_texts_of_images(Context& context, const SemanticData& data,
+                                           const KnownImages& labelled,
+                                           const std::vector<std::int64_t>& equal_pairs,
+                                           std::int64_t folds, std::vector<std::string>& left_out) {
+  const PairQueries queries = pair_queries(data.images.rows(), data.image_of_text);
+  std::vector<std::vector<std::int64_t>> texts_of(static_cast<std::size_t>(data.images.rows()));
+  for (std::size_t q = 0; q < queries.texts.size(); ++q) {
+    texts_of[static_cast<std::size_t>(queries.image_of[q])].push_back(queries.texts[q]);
+  }
+  // The images that have a text.
+  std::vector<std::int64_t> rows, groups;
+  std::vector<std::int32_t> classes;
+  for (std::size_t i = 0; i < labelled.rows.size(); ++i) {
+    if (texts_of[static_cast<std::size_t>(labelled.rows[i])].empty()) continue;
+    rows.push_back(labelled.rows[i]);
+    classes.push_back(labelled.classes[i]);
+    groups.push_back(equal_pairs[i]);
+  }
+  if (rows.empty()) return std::nullopt;
+  const auto their_texts = [&](const std::vector<std::int64_t>& images,
+                               const std::vector<std::int32_t>& of_images) {
+    std::vector<std::int64_t> texts;
+    Training training;
+    for (std::size_t i = 0; i < images.size(); ++i) {
+      for (const std::int64_t text : texts_of[static_cast<std::size_t>(images[i])]) {
+        texts.push_back(text);
+        training.classes.push_back(of_images[i]);
+      }
+    }
+    training.rows = select_rows(data.texts, texts);
+    return training;
+  };
+  return by_folds(context, their_texts, data.images, {rows, classes, labelled.class_names},
+                  deal_folds(classes, groups, folds, context.seed()), by_texts,
+                  [&](std::string words) {
+                    left_out.push_back("nearest class mean of texts: " + std::move(words));
+                  });
 }
 
 }  // namespace
@@ -184,87 +404,94 @@ Matrix<float> centred_rows(MatrixView<const float> rows) {
   return result;
 }
 
+std::int64_t fewest_candidates(const SemanticData& data) {
+  return Units(data).fewest_candidates();
+}
+
 void measure_gap(Context& context, const SemanticData& data, SemanticFindings& found) {
-  const std::vector<std::int64_t>& equal = data.equal.pairs;
-  const auto gap_of = [&](const std::vector<std::int64_t>& rows) {
-    return modality_gap(context, select_rows(data.images, rows), select_rows(data.texts, rows));
+  const Units units(data);
+  const auto gap_of = [&](const Units::Rows& rows) {
+    const Matrix<float> images = select_rows(data.images, rows.images),
+                        texts = select_rows(data.texts, rows.texts);
+    return rows.image_of_text.empty() ? modality_gap(context, images, texts)
+                                      : modality_gap(context, images, texts, rows.image_of_text);
   };
-  found.gap = modality_gap(context, data.images, data.texts);
-  found.gap_distance =
-      jackknife_estimate(equal, [&](const auto& rows) { return gap_of(rows).distance; });
+  found.gap = data.image_of_text.empty()
+                  ? modality_gap(context, data.images, data.texts)
+                  : modality_gap(context, data.images, data.texts, data.image_of_text);
+  found.gap_distance = units.estimate([&](const auto& rows) { return gap_of(rows).distance; });
   found.paired_cosine =
-      jackknife_estimate(equal, [&](const auto& rows) { return gap_of(rows).paired_cosine; });
-  found.other_cosine =
-      jackknife_estimate(equal, [&](const auto& rows) { return gap_of(rows).other_cosine; });
+      units.estimate([&](const auto& rows) { return gap_of(rows).paired_cosine; });
+  found.other_cosine = units.estimate([&](const auto& rows) { return gap_of(rows).other_cosine; });
 }
 
 HubFindings measure_hubs(Context& context, const SemanticData& data, std::int64_t neighbours) {
+  const Units units(data);
   HubFindings found;
-  const auto direction = [&](MatrixView<const float> queries, MatrixView<const float> candidates,
-                             std::int32_t& most, double& never) {
-    const Hubness whole = hubness(context, queries, candidates, neighbours);
-    most = whole.most;
-    never = whole.never;
-    return jackknife_estimate(data.equal.pairs, [&](const std::vector<std::int64_t>& rows) {
-      return hubness(context, select_rows(queries, rows), select_rows(candidates, rows), neighbours)
-          .skew;
-    });
-  };
-  found.image_to_text = direction(data.images, data.texts, found.most_text, found.never_text);
-  found.text_to_image = direction(data.texts, data.images, found.most_image, found.never_image);
+  const Hubness texts = hubness(context, data.images, data.texts, neighbours);
+  found.most_text = texts.most;
+  found.never_text = texts.never;
+  found.image_to_text = units.estimate([&](const Units::Rows& rows) {
+    return hubness(context, select_rows(data.images, rows.images),
+                   select_rows(data.texts, rows.texts), neighbours)
+        .skew;
+  });
+  const Hubness images = hubness(context, data.texts, data.images, neighbours);
+  found.most_image = images.most;
+  found.never_image = images.never;
+  found.text_to_image = units.estimate([&](const Units::Rows& rows) {
+    return hubness(context, select_rows(data.texts, rows.texts),
+                   select_rows(data.images, rows.images), neighbours)
+        .skew;
+  });
   return found;
 }
 
 std::vector<ScoredRetrieval> measure_retrieval(Context& context, const SemanticData& data,
                                                const SemanticSettings& settings) {
-  const EqualRows& equal = data.equal;
   const Bias csls = [&](MatrixView<const float> bank, MatrixView<const float> candidates) {
     return csls_bias(context, bank, candidates, std::min(settings.neighbours, bank.rows));
   };
   const Bias sinkhorn = [&](MatrixView<const float> bank, MatrixView<const float> candidates) {
     return sinkhorn_bias(context, bank, candidates, {.beta = settings.beta}).bias;
   };
+  const Directions both = directions_of(data);
+  const Direction &to_text = both.image_to_text, &to_image = both.text_to_image;
   std::vector<ScoredRetrieval> all;
   const auto add = [&](const std::string& method, RetrievalScores i2t, RetrievalScores t2i) {
-    const std::uint64_t seed = context.seed();
     ScoredRetrieval scored{
         .method = method, .image_to_text = std::move(i2t), .text_to_image = std::move(t2i)};
     const std::vector<double> hits[2] = {hits_at(scored.image_to_text, 1),
                                          hits_at(scored.text_to_image, 1)};
-    scored.i2t_top1 = mean_interval(context, hits[0], seed);
-    scored.t2i_top1 = mean_interval(context, hits[1], seed);
+    scored.i2t_top1 = to_text.interval(context, hits[0], std::vector<double>(hits[0].size()));
+    scored.t2i_top1 = to_image.interval(context, hits[1], std::vector<double>(hits[1].size()));
     if (!all.empty()) {
-      scored.i2t_change =
-          paired_bootstrap(context, hits[0], hits_at(all[0].image_to_text, 1), {.seed = seed});
-      scored.t2i_change =
-          paired_bootstrap(context, hits[1], hits_at(all[0].text_to_image, 1), {.seed = seed});
+      scored.i2t_change = to_text.interval(context, hits[0], hits_at(all[0].image_to_text, 1));
+      scored.t2i_change = to_image.interval(context, hits[1], hits_at(all[0].text_to_image, 1));
     }
     all.push_back(std::move(scored));
   };
-  const MatrixView<const float> images = data.images;
-  const MatrixView<const float> texts = data.texts;
-  const auto with = [&](MatrixView<const float> queries, MatrixView<const float> candidates,
-                        const Bias& bias) {
-    return retrieval_with_bias(context, queries, candidates, bias(queries, candidates));
+  const auto with = [&](const Direction& direction, const Bias& bias) {
+    return direction.ranked(context, bias(direction.queries, direction.candidates));
   };
-  Retrieval plain = retrieval(context, images, texts);
+  Retrieval plain = data.image_of_text.empty()
+                        ? retrieval(context, data.images, data.texts)
+                        : retrieval(context, data.images, data.texts, data.image_of_text);
   add("cosine", std::move(plain.image_to_text), std::move(plain.text_to_image));
-  add("csls", with(images, texts, csls), with(texts, images, csls));
+  add("csls", with(to_text, csls), with(to_image, csls));
   // Half of the queries must be there to learn from.
-  const auto halved = [&](const std::vector<std::int64_t>& groups) {
-    std::vector<std::int64_t> order(groups.size());
+  const auto halved = [&](const Direction& direction) {
+    std::vector<std::int64_t> order(direction.together.size());
     std::iota(order.begin(), order.end(), 0);
-    return set_groups_aside(order, images.rows / 2, groups) > 0;
+    return set_groups_aside(order, direction.queries.rows / 2, direction.together) > 0;
   };
-  const bool banks = halved(equal.images) && halved(equal.texts);
+  const bool banks = halved(to_text) && halved(to_image);
   if (banks) {
-    add("csls_bank", by_bank(context, images, texts, csls, equal.images),
-        by_bank(context, texts, images, csls, equal.texts));
+    add("csls_bank", by_bank(context, to_text, csls), by_bank(context, to_image, csls));
   }
-  add("sinkhorn", with(images, texts, sinkhorn), with(texts, images, sinkhorn));
+  add("sinkhorn", with(to_text, sinkhorn), with(to_image, sinkhorn));
   if (banks) {
-    add("sinkhorn_bank", by_bank(context, images, texts, sinkhorn, equal.images),
-        by_bank(context, texts, images, sinkhorn, equal.texts));
+    add("sinkhorn_bank", by_bank(context, to_text, sinkhorn), by_bank(context, to_image, sinkhorn));
   }
   return all;
 }
@@ -302,18 +529,19 @@ void measure_classes(Context& context, const SemanticData& data, const SemanticS
   const std::uint64_t seed = context.seed();
   if (folded) {
     const KnownImages labelled{rows, classes, factor.class_names};
-    found.probe = by_folds(context, data.images, data.images, labelled,
+    const auto of_images = [&](const std::vector<std::int64_t>& images,
+                               const std::vector<std::int32_t>& their) {
+      return Training{select_rows(data.images, images), their};
+    };
+    found.probe = by_folds(context, of_images, data.images, labelled,
                            deal_folds(classes, equal_images, settings.folds, seed), by_probe,
                            [&](std::string words) {
                              all.left_out.push_back("logistic regression: " + std::move(words));
                            });
     if (data.paired) {
-      found.texts = by_folds(
-          context, data.texts, data.images, labelled,
-          deal_folds(classes, equal_pairs, settings.folds, seed), by_texts, [&](std::string words) {
-            all.left_out.push_back("nearest class mean of texts: " + std::move(words));
-          });
-      found.texts_are_prompts = found.texts && texts_are_prompts(equal.images, equal.texts);
+      found.texts =
+          by_texts_of_images(context, data, labelled, equal_pairs, settings.folds, all.left_out);
+      found.texts_are_prompts = found.texts && all.repeated.prompts;
     }
   }
   if (!data.prompts.empty()) {

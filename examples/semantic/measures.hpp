@@ -41,6 +41,10 @@ void add_name(std::vector<std::string>& names, const std::string& name);
 /// Less the mean of the rows, and then of length one (a row that is the mean stays zero).
 Matrix<float> centred_rows(MatrixView<const float> rows);
 
+/// Candidates of the modality of fewer rows that stay where the jackknife takes its largest group
+/// away: pairs, or images with all their texts.
+std::int64_t fewest_candidates(const SemanticData& data);
+
 /// The gap between images and their texts, its parts with intervals.
 void measure_gap(Context& context, const SemanticData& data, SemanticFindings& found);
 

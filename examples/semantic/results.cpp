@@ -146,6 +146,9 @@ void write_results(Run& run, const SemanticData& data, const SemanticSettings& s
                    const SemanticFindings& found) {
   const bool tabled = !found.table.texts.empty();
   if (tabled) add_table(run, data, found.table);
+  if (!data.image_of_text.empty()) {
+    run.result("pairs_index") = json_of_index(data.images.rows(), data.image_of_text);
+  }
   if (found.paired && found.gap) add_pairs(run, settings, found);
   if (!found.spaces.empty()) add_spaces(run, settings, found);
   if (!found.clusters.empty()) add_clusters(run, found);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -58,26 +57,28 @@ class SemanticStudy {
     found.images = data_.images.rows();
     found.texts = data_.texts.rows();
     found.dim = data_.images.cols();
-    found.paired = data_.paired && data_.images.rows() >= kFewestPairs;
-    const EqualRows& equal = data_.equal;
-    found.repeated = repeated_pairs(data_.images, data_.texts, equal, data_.paired);
+    found.paired =
+        data_.paired && std::min(data_.images.rows(), data_.texts.rows()) >= kFewestPairs;
+    found.repeated =
+        repeated_pairs(data_.images, data_.texts, data_.equal, data_.paired, data_.image_of_text);
     Context& context = run_.context();
     if (found.paired) {
       timed("gap and hubs", [&] {
         measure_gap(context, data_, found);
         // The jackknife takes a twentieth of the candidates away, and more where rows are equal.
-        if (settings_.neighbours <= fewest_left(equal.pairs)) {
+        if (settings_.neighbours <= fewest_candidates(data_)) {
           found.hubs = measure_hubs(context, data_, settings_.neighbours);
         } else {
           found.left_out.push_back(
               fmt::format("hubs: expected more than {} pairs, --neighbours and a twentieth, got {}",
-                          settings_.neighbours, found.texts));
+                          settings_.neighbours, std::min(found.images, found.texts)));
         }
       });
       timed("retrieval", [&] {
         found.retrieval = measure_retrieval(context, data_, settings_);
-        found.match = match_of(found.retrieval[0].image_to_text.ranks,
-                               found.retrieval[0].text_to_image.ranks);
+        found.match =
+            match_of(found.retrieval[0].image_to_text.ranks, found.retrieval[0].text_to_image.ranks,
+                     found.images, data_.image_of_text);
       });
     }
     timed("cosine table", [&] { found.table = extract(); });
@@ -97,13 +98,6 @@ class SemanticStudy {
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     note(fmt::format("{}: {:.1f} s", label, seconds));
-  }
-
-  // Rows that stay where the jackknife takes its largest group away.
-  static std::int64_t fewest_left(const std::vector<std::int64_t>& equal) {
-    std::array<std::int64_t, kJackknifeFolds> sizes{};
-    for (const std::int64_t group : equal) ++sizes[static_cast<std::size_t>(group) % sizes.size()];
-    return static_cast<std::int64_t>(equal.size()) - *std::max_element(sizes.begin(), sizes.end());
   }
 
   // The images nearest to the centres of as many clusters: what is typical, and not twice the same.
@@ -147,13 +141,24 @@ class SemanticStudy {
     return {indices.to_host(context), cosines.to_host(context)};
   }
 
+  // The texts of these images, of several the first; none where nothing is paired.
+  std::vector<std::int64_t> own_texts(const std::vector<std::int64_t>& images) const {
+    if (!data_.paired) return {};
+    if (data_.image_of_text.empty()) return images;
+    std::vector<std::int64_t> texts;
+    for (const std::int64_t image : images) {
+      const auto first = std::find(data_.image_of_text.begin(), data_.image_of_text.end(), image);
+      if (first != data_.image_of_text.end()) texts.push_back(first - data_.image_of_text.begin());
+    }
+    return texts;
+  }
+
   CosineExtract extract() {
     CosineExtract table;
     table.images = settings_.rows.empty() ? typical_images() : settings_.rows;
     const Matrix<float> images = select_rows(data_.images, table.images);
-    if (data_.paired) {
-      table.texts = table.images;
-    } else {
+    table.texts = own_texts(table.images);
+    if (table.texts.empty()) {
       // Every image's best text that is not there yet.
       const TopK best = nearest_rows(images, data_.texts,
                                      std::min({data_.texts.rows(), images.rows(), kMaxNeighbors}));
@@ -204,6 +209,17 @@ class SemanticStudy {
     }
   }
 
+  // To the pairs; of several texts an image to each text beside its image.
+  NeuralMds fit_mds(const NeuralMdsOptions& options) {
+    if (!data_.paired) return NeuralMds::fit(run_.context(), data_.images, data_.images, options);
+    if (data_.image_of_text.empty()) {
+      return NeuralMds::fit(run_.context(), data_.images, data_.texts, options);
+    }
+    const PairQueries pairs = pair_queries(data_.images.rows(), data_.image_of_text);
+    return NeuralMds::fit(run_.context(), select_rows(data_.images, pairs.image_of),
+                          select_rows(data_.texts, pairs.texts), options);
+  }
+
   Matrix<float> components_of(const std::string& name) {
     Context& context = run_.context();
     const std::int64_t count =
@@ -219,8 +235,7 @@ class SemanticStudy {
       if (run_.options().quick) options.epochs = kQuickEpochs;
       options.quads_per_epoch = 1600 * data_.images.rows();
       options.progress = fit_progress("components by Neural MDS");
-      const NeuralMds map = NeuralMds::fit(
-          context, data_.images, data_.paired ? data_.texts.view() : data_.images.view(), options);
+      const NeuralMds map = fit_mds(options);
       return map.transform(context, data_.images, Modality::image).to_host(context);
     }
     return std::move(components_.at(name));

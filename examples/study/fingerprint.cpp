@@ -13,9 +13,9 @@ namespace clipk::study {
 namespace {
 
 // Options that name inputs, which count by their content.
-constexpr const char* kInputOptions[] = {"images",     "texts",    "pairs",       "features",
-                                         "labels",     "captions", "label-names", "embeddings",
-                                         "attributes", "prompts",  "words",       "prompt-labels"};
+constexpr const char* kInputOptions[] = {
+    "images",     "texts",      "pairs",   "features", "labels",        "captions",   "label-names",
+    "embeddings", "attributes", "prompts", "words",    "prompt-labels", "pairs-index"};
 
 // "--epochs 20, here 30", of each key whose values in the two objects differ.
 void add_differences(const Json& kept, const Json& now, const std::string& prefix, bool values,

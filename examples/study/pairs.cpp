@@ -18,9 +18,11 @@ constexpr std::int64_t kDefaultPairs = 500;  // as many as COCO-500
 
 LoadedPairs checked(Run& run, EmbeddingPairs pairs, const std::string& images,
                     const std::string& texts) {
-  LoadedPairs loaded{.equal = equal_rows(pairs.images, pairs.texts, /*paired=*/true)};
+  LoadedPairs loaded{
+      .equal = equal_rows(pairs.images, pairs.texts, /*paired=*/true, pairs.image_of_text)};
   for (const std::string& words :
-       repeated_words(repeated_pairs(pairs.images, pairs.texts, loaded.equal, /*paired=*/true),
+       repeated_words(repeated_pairs(pairs.images, pairs.texts, loaded.equal, /*paired=*/true,
+                                     pairs.image_of_text),
                       images, texts, "")) {
     run.print("Note: " + words);
   }
@@ -30,8 +32,41 @@ LoadedPairs checked(Run& run, EmbeddingPairs pairs, const std::string& images,
 
 }  // namespace
 
+std::vector<std::int64_t> texts_with(const EmbeddingPairs& pairs,
+                                     const std::vector<std::int64_t>& rows) {
+  if (pairs.image_of_text.empty()) return rows;
+  std::vector<bool> chosen(static_cast<std::size_t>(pairs.images.rows()));
+  for (const std::int64_t row : rows) chosen[static_cast<std::size_t>(row)] = true;
+  std::vector<std::int64_t> texts;
+  texts.reserve(pairs.image_of_text.size());
+  for (std::size_t t = 0; t < pairs.image_of_text.size(); ++t) {
+    const std::int32_t image = pairs.image_of_text[t];
+    if (image < 0 || chosen[static_cast<std::size_t>(image)]) {
+      texts.push_back(static_cast<std::int64_t>(t));
+    }
+  }
+  return texts;
+}
+
 EmbeddingPairs select_pairs(const EmbeddingPairs& pairs, const std::vector<std::int64_t>& rows) {
-  return {select_rows(pairs.images, rows), select_rows(pairs.texts, rows)};
+  const std::vector<std::int64_t> texts = texts_with(pairs, rows);
+  EmbeddingPairs chosen{select_rows(pairs.images, rows), select_rows(pairs.texts, texts)};
+  if (pairs.image_of_text.empty()) return chosen;
+  std::vector<std::int32_t> place(static_cast<std::size_t>(pairs.images.rows()), -1);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    place[static_cast<std::size_t>(rows[i])] = static_cast<std::int32_t>(i);
+  }
+  chosen.image_of_text.reserve(texts.size());
+  for (const std::int64_t t : texts) {
+    const std::int32_t image = pairs.image_of_text[static_cast<std::size_t>(t)];
+    chosen.image_of_text.push_back(image < 0 ? -1 : place[static_cast<std::size_t>(image)]);
+  }
+  return chosen;
+}
+
+EmbeddingPairs one_to_one(const EmbeddingPairs& pairs) {
+  const PairQueries queries = pair_queries(pairs.images.rows(), pairs.image_of_text);
+  return {select_rows(pairs.images, queries.image_of), select_rows(pairs.texts, queries.texts)};
 }
 
 void check_images_and_texts(const std::filesystem::path& images,
@@ -61,8 +96,9 @@ PairSource::PairSource(Program& program) {
       "--images", images_,
       "Image vectors (n, d): .npy, .npz or .safetensors (FILE:NAME of several), or a "
       "clip-retrieval folder");
-  CLI::Option* texts =
-      app.add_option("--texts", texts_, "Text vectors like --images; row i belongs to image i");
+  CLI::Option* texts = app.add_option("--texts", texts_,
+                                      "Text vectors like --images; row i belongs to image i, "
+                                      "unless --pairs-index says otherwise");
   CLI::Option* pairs = app.add_option(
       "--pairs", pairs_,
       "Both in one array of shape (2, n, d), images first; in a .npz or .safetensors with "
@@ -70,22 +106,32 @@ PairSource::PairSource(Program& program) {
   CLI::Option* generated =
       app.add_option("--synthetic", generated_, "Number of pairs to generate instead; 0: none")
           ->check(whole_number(0, 10'000'000));
+  app.add_option("--pairs-index", index_, kPairsIndexHelp)->excludes(generated);
   pairs->excludes(images)->excludes(texts)->excludes(generated);
   generated->excludes(images)->excludes(texts);
 }
 
 LoadedPairs PairSource::load(Run& run) const {
   check_images_and_texts(images_, texts_);
+  const bool own = !images_.empty(), indexed = !index_.empty();
+  if (indexed && !own && pairs_.empty()) {
+    throw UsageError(
+        "expected --images and --texts, or --pairs, beside --pairs-index, got --pairs-index alone");
+  }
   if (!pairs_.empty()) {
-    EmbeddingPairs pairs = read_pairs(pairs_);
-    run.print(fmt::format("Pairs: {} of dimension {} from {}", pairs.size(), pairs.dim(),
-                          pairs_.string()));
+    EmbeddingPairs pairs = indexed ? read_indexed_pairs(pairs_, index_) : read_pairs(pairs_);
+    run.print(indexed ? fmt::format("Pairs: {} of dimension {} from {} by {}",
+                                    pair_count_words(pairs.images.rows(), pairs.texts.rows(),
+                                                     pairs.image_of_text),
+                                    pairs.dim(), pairs_.string(), index_.string())
+                      : fmt::format("Pairs: {} of dimension {} from {}", pairs.size(), pairs.dim(),
+                                    pairs_.string()));
     LoadedPairs loaded =
         checked(run, std::move(pairs), pairs_.string() + " (images)", pairs_.string() + " (texts)");
     run.add_input("pairs", pairs_);
+    if (indexed) run.add_input("pairs-index", index_);
     return loaded;
   }
-  const bool own = !images_.empty();
   const Coco500Files coco = own || generated_ > 0 ? Coco500Files{} : coco500_files();
   if (!own && !coco.found()) {
     LoadedPairs loaded{.pairs = generated_pairs(run, generated_)};
@@ -94,12 +140,16 @@ LoadedPairs PairSource::load(Run& run) const {
   }
   const std::filesystem::path images = own ? images_ : coco.images,
                               texts = own ? texts_ : coco.texts;
-  EmbeddingPairs pairs = read_pairs(images, texts);
-  run.print(fmt::format("{}: {} pairs of dimension {} from {} and {}", own ? "Pairs" : "COCO-500",
-                        pairs.size(), pairs.dim(), images.string(), texts.string()));
+  EmbeddingPairs pairs =
+      indexed ? read_indexed_pairs(images, texts, index_) : read_pairs(images, texts);
+  run.print(fmt::format(
+      "{}: {} of dimension {} from {} and {}{}", own ? "Pairs" : "COCO-500",
+      pair_count_words(pairs.images.rows(), pairs.texts.rows(), pairs.image_of_text), pairs.dim(),
+      images.string(), texts.string(), indexed ? " by " + index_.string() : ""));
   LoadedPairs loaded = checked(run, std::move(pairs), images.string(), texts.string());
   run.add_input("images", images);
   run.add_input("texts", texts);
+  if (indexed) run.add_input("pairs-index", index_);
   return loaded;
 }
 

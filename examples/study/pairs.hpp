@@ -18,10 +18,20 @@ struct LoadedPairs {
   EqualRows equal = {};
 };
 
-/// These pairs, in this order.
+/// These pairs, in this order. Of pairs with an `image_of_text` these images, all their texts, and
+/// the texts of no image; the texts keep their order.
 EmbeddingPairs select_pairs(const EmbeddingPairs& pairs, const std::vector<std::int64_t>& rows);
+/// The texts that select_pairs takes with these images.
+std::vector<std::int64_t> texts_with(const EmbeddingPairs& pairs,
+                                     const std::vector<std::int64_t>& rows);
+/// Every text that has an image, beside that image: row i belongs to row i, and an image is there
+/// once for each of its texts. For fits, which thus see each text as it is, not a mean of texts
+/// that no query looks like.
+/// @param pairs with an `image_of_text`
+EmbeddingPairs one_to_one(const EmbeddingPairs& pairs);
 
-/// Where a program's image-text pairs come from, in this order: --images and --texts; --pairs;
+/// Where a program's image-text pairs come from, in this order: --images and --texts; --pairs (each
+/// of them with --pairs-index, where an image may have several texts, or none);
 /// --synthetic N; COCO-500 (script/fetch-data) under $CLIPK_DATA, or where that is not set under
 /// data/ here or in the source tree; else synthetic pairs.
 class PairSource {
@@ -38,12 +48,19 @@ class PairSource {
   std::filesystem::path images_;
   std::filesystem::path texts_;
   std::filesystem::path pairs_;
+  std::filesystem::path index_;
   std::int64_t generated_ = 0;
 };
 
 /// @throws UsageError where one of these two options is given alone.
 void check_images_and_texts(const std::filesystem::path& images,
                             const std::filesystem::path& texts);
+
+/// What --pairs-index is, for the help of a program.
+inline constexpr const char* kPairsIndexHelp =
+    "Where an image may have several texts, or none: the image row of every text, from 0, or -1 "
+    "for "
+    "none: an array (m), or a text file of one number per line";
 
 /// Pairs from a generator, entered in the manifest, with a line that says so.
 /// @param pairs how many; 0: as many as COCO-500 has, since that was not found

@@ -9,6 +9,7 @@
 #include "clipk/io/embeddings.hpp"
 #include "clipk/io/idx.hpp"
 #include "clipk/io/npz.hpp"
+#include "clipk/io/pairs_index.hpp"
 #include "clipk/io/safetensors.hpp"
 #include "fuzz/targets.hpp"
 
@@ -54,6 +55,10 @@ void features(std::string_view bytes, const fs::path& folder) {
 
 void labels(std::string_view bytes, const fs::path& folder) {
   read_labels(written(folder / "a", bytes));
+}
+
+void pairs_index(std::string_view bytes, const fs::path& folder) {
+  read_pairs_index(written(folder / "a", bytes), 3, 4, "t.npy");
 }
 
 void idx(std::string_view bytes, const fs::path& folder) {
@@ -106,6 +111,7 @@ const std::vector<Target>& reader_targets() {
       {"safetensors", safetensors, {"golden/safetensors"}},
       {"features", features, {"golden/npy", "golden/npz", "golden/safetensors", "corpus/idx"}},
       {"labels", labels, {"golden/npy", "corpus/idx"}},
+      {"pairs_index", pairs_index, {"golden/npy"}},
       {"idx", idx, {"corpus/idx"}},
       {"attributes", attributes, {"corpus/attributes"}},
       {"captions", captions, {"corpus/captions"}},

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "clipk/io/npy.hpp"
+#include "clipk/io/safetensors.hpp"
 #include "io/files.hpp"
 #include "support/arrays.hpp"
 #include "support/error_of.hpp"
@@ -76,11 +77,50 @@ TEST_F(EmbeddingsTest, OneFileOfBoth) {
   EXPECT_HAS(error_of([&] { read_pairs(path("b.npy")); }), "got (3, 5, 2)");
 }
 
+TEST_F(EmbeddingsTest, SeveralTextsAnImage) {
+  const Matrix<float> images = points(5, 3, 1), texts = points(7, 3, 2);
+  const std::vector<std::int32_t> index{4, 0, 0, -1, 2, 2, 2};
+  write_npy(path("i.npy"), images);
+  write_npy(path("t.npy"), texts);
+  write_npy(path("x.npy"), index);
+  const EmbeddingPairs pairs = read_indexed_pairs(path("i.npy"), path("t.npy"), path("x.npy"));
+  EXPECT_EQ(pairs.size(), 5);
+  EXPECT_EQ(pairs.texts.rows(), 7);
+  EXPECT_EQ(pairs.image_of_text, index);
+  expect_unit_rows(pairs.texts);
+  write_safetensors(path("s"), {{"images", images.view()}, {"texts", texts.view()}});
+  const EmbeddingPairs both = read_indexed_pairs(path("s"), path("x.npy"));
+  EXPECT_EQ(std::memcmp(both.texts.data(), pairs.texts.data(), 21 * sizeof(float)), 0);
+  EXPECT_EQ(both.image_of_text, index);
+  EXPECT_TRUE(read_pairs(path("i.npy"), path("i.npy")).image_of_text.empty());
+
+  const auto refused = [&](const Matrix<float>& of_images, const Matrix<float>& of_texts) {
+    write_npy(path("i.npy"), of_images);
+    write_npy(path("t.npy"), of_texts);
+    return error_of([&] { read_indexed_pairs(path("i.npy"), path("t.npy"), path("x.npy")); });
+  };
+  EXPECT_EQ(refused(points(4, 3, 1), texts),
+            path("x.npy").string() +
+                ": expected an image from 0 to 3, or -1 for none, for text 0, got 4");
+  EXPECT_EQ(refused(images, points(6, 3, 1)), path("x.npy").string() +
+                                                  ": expected 6 numbers of images, one for every "
+                                                  "row of " +
+                                                  path("t.npy").string() + ", got 7");
+  EXPECT_EQ(refused(images, points(7, 2, 1)), path("t.npy").string() +
+                                                  ": expected dimension 3 as in " +
+                                                  path("i.npy").string() + ", got 2");
+  write_npy(path("x.npy"), std::vector<std::int32_t>(7, 0));
+  EXPECT_EQ(refused(points(1, 3, 1), texts),
+            path("i.npy").string() + ": expected at least 2 images, got 1");
+}
+
 TEST_F(EmbeddingsTest, RefusesPairsThatCannotBe) {
   const std::string i = path("i.npy").string();
   const std::string t = path("t.npy").string();
   EXPECT_EQ(error_of_pair(points(5, 4, 1), points(6, 4, 2)),
-            t + ": expected 5 rows as in " + i + ", got 6");
+            t + ": expected 5 rows as in " + i +
+                ", got 6 (not one text per image? Give the "
+                "image of each text by --pairs-index)");
   EXPECT_EQ(error_of_pair(points(5, 4, 1), points(5, 3, 2)),
             t + ": expected dimension 4 as in " + i + ", got 3");
   EXPECT_EQ(error_of_pair(points(1, 4, 1), points(1, 4, 2)),

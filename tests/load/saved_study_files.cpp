@@ -44,10 +44,11 @@ void save_dimension(Context&, const fs::path& path) {
 
 std::function<void()> load_dimension(Context&, const fs::path& path) {
   const FitStore<Outcome> store = dimension_store(path);
-  store.check("pca/2/all",
-              [](const Outcome& outcome) { check_fit(outcome, {.train = 3, .dim = 2}); });
+  store.check("pca/2/all", [](const Outcome& outcome) {
+    check_fit(outcome, {.train = SetSizes::of(3), .dim = 2});
+  });
   store.check("pca/2/0", [](const Outcome& outcome) {
-    check_fit(outcome, {.train = 2, .held = 1, .dim = 2});
+    check_fit(outcome, {.train = SetSizes::of(2), .held = SetSizes::of(1), .dim = 2});
   });
   return [] {};
 }

@@ -9,6 +9,7 @@
 #include "clipk/core/check_finite.hpp"
 #include "clipk/core/error.hpp"
 #include "clipk/io/array_file.hpp"
+#include "clipk/io/pairs_index.hpp"
 #include "core/unit_rows.hpp"
 #include "io/arrays/npy_header.hpp"
 
@@ -45,7 +46,11 @@ void check_directions(MatrixView<const float> rows, const std::string& name) {
               " of one direction");
 }
 
-EmbeddingPairs prepared(EmbeddingPairs pairs, const std::string& images, const std::string& texts) {
+EmbeddingPairs prepared(EmbeddingPairs pairs, const std::string& images, const std::string& texts,
+                        const std::filesystem::path& index) {
+  if (!index.empty()) {
+    pairs.image_of_text = read_pairs_index(index, pairs.images.rows(), pairs.texts.rows(), texts);
+  }
   check_pairs(pairs, images, texts);
   normalize_embeddings(pairs.images, images);
   normalize_embeddings(pairs.texts, texts);
@@ -54,17 +59,21 @@ EmbeddingPairs prepared(EmbeddingPairs pairs, const std::string& images, const s
   return pairs;
 }
 
-// Possible reasons for rows of one modality that are a multiple of the other's.
+// Possible reasons for another number of rows, and what the programs can do about it.
 std::string several_of_each(std::int64_t images, std::int64_t texts) {
   constexpr std::int64_t kMost = 100;  // more captions per image are implausible
-  if (images < 2 || texts < 2 || std::max(texts / images, images / texts) > kMost) return "";
+  const char* const other =
+      " (not one text per image? Give the image of each text by --pairs-index)";
+  if (images < 2 || texts < 2 || std::max(texts / images, images / texts) > kMost) return other;
   if (texts % images == 0) {
-    return " (" + std::to_string(texts / images) + " texts per image? Keep one of each)";
+    return " (" + std::to_string(texts / images) +
+           " texts per image? Keep one of each, or give the image of each by --pairs-index)";
   }
   if (images % texts == 0) {
-    return " (" + std::to_string(images / texts) + " images per text? Keep one of each)";
+    return " (" + std::to_string(images / texts) +
+           " images per text? Keep one of each, or give the image of each by --pairs-index)";
   }
-  return "";
+  return other;
 }
 
 bool is_folder(const std::filesystem::path& path) {
@@ -95,6 +104,33 @@ std::optional<PairNames> names_of_both(const std::filesystem::path& path) {
   return std::nullopt;
 }
 
+// @param index empty: row i belongs to row i
+EmbeddingPairs read_both(const std::filesystem::path& path, const std::filesystem::path& index) {
+  if (is_folder(path)) {
+    if (index.empty()) check_clip_retrieval_pairs(path);
+    return prepared(
+        {read_clip_retrieval(path, Modality::image), read_clip_retrieval(path, Modality::text)},
+        path.string() + " (images)", path.string() + " (texts)", index);
+  }
+  if (const auto both = names_of_both(path)) {
+    const std::string images = path.string() + ":" + both->images;
+    const std::string texts = path.string() + ":" + both->texts;
+    return prepared({read_array_matrix<float>(images), read_array_matrix<float>(texts)}, images,
+                    texts, index);
+  }
+  const NpyArray<float> array = read_array<float>(path);
+  const auto& shape = array.shape;
+  if (shape.size() != 3 || shape[0] != 2) {
+    throw Error(path.string() + ": expected image and text vectors of shape (2, n, d), got " +
+                io::shape_text(shape));
+  }
+  EmbeddingPairs pairs{Matrix<float>(shape[1], shape[2]), Matrix<float>(shape[1], shape[2])};
+  const auto half = static_cast<std::ptrdiff_t>(array.data.size() / 2);
+  std::copy(array.data.begin(), array.data.begin() + half, pairs.images.data());
+  std::copy(array.data.begin() + half, array.data.end(), pairs.texts.data());
+  return prepared(std::move(pairs), path.string() + " (images)", path.string() + " (texts)", index);
+}
+
 }  // namespace
 
 Matrix<float> read_embeddings(const std::filesystem::path& path, Modality modality) {
@@ -110,39 +146,30 @@ Matrix<float> read_embeddings(const std::filesystem::path& path, Modality modali
 EmbeddingPairs read_pairs(const std::filesystem::path& images, const std::filesystem::path& texts) {
   return prepared(
       {read_embeddings(images, Modality::image), read_embeddings(texts, Modality::text)},
-      images.string(), texts.string());
+      images.string(), texts.string(), {});
 }
 
 EmbeddingPairs read_pairs(const std::filesystem::path& path) {
-  if (is_folder(path)) {
-    check_clip_retrieval_pairs(path);
-    return prepared(
-        {read_clip_retrieval(path, Modality::image), read_clip_retrieval(path, Modality::text)},
-        path.string() + " (images)", path.string() + " (texts)");
-  }
-  if (const auto both = names_of_both(path)) {
-    const std::string images = path.string() + ":" + both->images;
-    const std::string texts = path.string() + ":" + both->texts;
-    return prepared({read_array_matrix<float>(images), read_array_matrix<float>(texts)}, images,
-                    texts);
-  }
-  const NpyArray<float> array = read_array<float>(path);
-  const auto& shape = array.shape;
-  if (shape.size() != 3 || shape[0] != 2) {
-    throw Error(path.string() + ": expected image and text vectors of shape (2, n, d), got " +
-                io::shape_text(shape));
-  }
-  EmbeddingPairs pairs{Matrix<float>(shape[1], shape[2]), Matrix<float>(shape[1], shape[2])};
-  const auto half = static_cast<std::ptrdiff_t>(array.data.size() / 2);
-  std::copy(array.data.begin(), array.data.begin() + half, pairs.images.data());
-  std::copy(array.data.begin() + half, array.data.end(), pairs.texts.data());
-  return prepared(std::move(pairs), path.string() + " (images)", path.string() + " (texts)");
+  return read_both(path, {});
+}
+
+EmbeddingPairs read_indexed_pairs(const std::filesystem::path& images,
+                                  const std::filesystem::path& texts,
+                                  const std::filesystem::path& index) {
+  return prepared(
+      {read_embeddings(images, Modality::image), read_embeddings(texts, Modality::text)},
+      images.string(), texts.string(), index);
+}
+
+EmbeddingPairs read_indexed_pairs(const std::filesystem::path& path,
+                                  const std::filesystem::path& index) {
+  return read_both(path, index);
 }
 
 void check_pairs(const EmbeddingPairs& pairs, const std::string& images_name,
                  const std::string& texts_name) {
-  const auto& [images, texts] = pairs;
-  if (texts.rows() != images.rows()) {
+  const auto& [images, texts, image_of_text] = pairs;
+  if (image_of_text.empty() && texts.rows() != images.rows()) {
     throw Error(texts_name + ": expected " + std::to_string(images.rows()) + " rows as in " +
                 images_name + ", got " + std::to_string(texts.rows()) +
                 several_of_each(images.rows(), texts.rows()));
@@ -152,7 +179,12 @@ void check_pairs(const EmbeddingPairs& pairs, const std::string& images_name,
                 images_name + ", got " + std::to_string(texts.cols()));
   }
   if (images.rows() < 2) {
-    throw Error(images_name + ": expected at least 2 pairs, got " + std::to_string(images.rows()));
+    throw Error(images_name + ": expected at least 2 " +
+                (image_of_text.empty() ? "pairs" : "images") + ", got " +
+                std::to_string(images.rows()));
+  }
+  if (texts.rows() < 2) {
+    throw Error(texts_name + ": expected at least 2 texts, got " + std::to_string(texts.rows()));
   }
   if (images.cols() < 1) {
     throw Error(images_name + ": expected a dimension of at least 1, got 0");

@@ -1,19 +1,24 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "clipk/core/matrix.hpp"
 #include "clipk/io/clip_retrieval.hpp"
 
 namespace clipk {
 
-/// Paired embeddings on the host, in float32: row i of `texts` belongs to row i of `images`.
+/// Paired embeddings on the host, in float32: row i of `texts` belongs to row i of `images`, unless
+/// `image_of_text` says otherwise.
 struct EmbeddingPairs {
   Matrix<float> images;  ///< [n, d]
-  Matrix<float> texts;   ///< [n, d]
+  Matrix<float> texts;   ///< [n, d], or [m, d] with `image_of_text`
+  /// [m] the row of the image that each text belongs to, -1 for none; empty: text i is image i's
+  std::vector<std::int32_t> image_of_text = {};
 
-  std::int64_t size() const { return images.rows(); }  ///< pairs
+  std::int64_t size() const { return images.rows(); }  ///< pairs; with `image_of_text` the images
   std::int64_t dim() const { return images.cols(); }   ///< columns of both
 };
 
@@ -35,11 +40,21 @@ EmbeddingPairs read_pairs(const std::filesystem::path& images, const std::filesy
 /// have the same parts (check_clip_retrieval_pairs).
 EmbeddingPairs read_pairs(const std::filesystem::path& pairs);
 
+/// Both forms where an image may have several texts, or none: the number of texts is any, and
+/// `index` (read_pairs_index) says which image each belongs to. The parts of a clip-retrieval
+/// folder need not match. The pairs have `image_of_text`.
+/// @throws Error also as read_pairs_index does
+EmbeddingPairs read_indexed_pairs(const std::filesystem::path& images,
+                                  const std::filesystem::path& texts,
+                                  const std::filesystem::path& index);
+EmbeddingPairs read_indexed_pairs(const std::filesystem::path& pairs,
+                                  const std::filesystem::path& index);
+
 /// Checks embeddings before anything is computed from them.
 /// @param images_name, texts_name for messages, as the paths of the files
-/// @throws Error if the rows or the dimensions of the two differ, there are fewer than 2
-/// pairs or no dimension, a value is NaN or Inf, a row is a zero vector, or all rows of a
-/// modality are equal.
+/// @throws Error if the rows (unless there is an `image_of_text`) or the dimensions of the two
+/// differ, there are fewer than 2 pairs (images, texts) or no dimension, a value is NaN or Inf, a
+/// row is a zero vector, or all rows of a modality are equal.
 void check_pairs(const EmbeddingPairs& pairs, const std::string& images_name,
                  const std::string& texts_name);
 

@@ -89,11 +89,12 @@ TEST_F(DimensionPairsTest, PromptsOfManyImagesHoldImagesOut) {
 
 TEST_F(DimensionPairsTest, RepeatedRowsAreNoted) {
   write_pairs("r", toy_pairs(100), each_row(20, 5), each_row(100, 1));
-  EXPECT_HAS(
-      run_pca("r").out,
-      "Note: " + path("ri.npy").string() +
-          ": 80 of 100 rows equal an earlier one (row 1 is row 0); a query finds the first "
-          "of equal rows, so the others count as missed. 5 texts per image? Keep one of each");
+  EXPECT_HAS(run_pca("r").out,
+             "Note: " + path("ri.npy").string() +
+                 ": 80 of 100 rows equal an earlier one (row 1 is row 0); a query finds the first "
+                 "of equal rows, so the others count as missed. 5 texts per image? Keep one of "
+                 "each, or each "
+                 "image once with --pairs-index");
   write_pairs(
       "same",
       {select_rows(pairs_.images, each_row(40, 1)), select_rows(pairs_.images, each_row(40, 1))},
@@ -110,10 +111,12 @@ TEST_F(DimensionPairsTest, RowsOfOneDirectionAreEqual) {
 
 TEST_F(DimensionPairsTest, SeveralTextsAnImageAreNamedWhereTheyAreRefused) {
   write_npy(path("t5.npy"), toy_pairs(5 * kPairs).texts);
-  expect_refused_run(kData,
-                     "t5.npy: expected 40 rows as in " + path("i.npy").string() +
-                         ", got 200 (5 texts per image? Keep one of each)",
-                     with(toy(), {"--texts", path("t5.npy")}));
+  expect_refused_run(
+      kData,
+      "t5.npy: expected 40 rows as in " + path("i.npy").string() +
+          ", got 200 (5 texts per image? Keep one of each, or give the image of each by "
+          "--pairs-index)",
+      with(toy(), {"--texts", path("t5.npy")}));
 }
 
 TEST_F(DimensionPairsTest, DefaultsAdaptToFewPairsAndColumns) {

@@ -1,4 +1,6 @@
 // report, run as its users do, on small pairs.
+#include <numeric>
+
 #include "examples/report/report_files.hpp"
 #include "examples/study/pair_rows.hpp"
 
@@ -165,7 +167,39 @@ TEST_F(ReportResultsTest, RepeatedImagesAreNoted) {
             select_rows(read_npy_matrix<float>(path("i.npy")), each_row(kPairs / 5, 5)));
   run_quick("out", pairs());
   EXPECT_HAS(page("out"), "The images: 128 of 160 rows equal an earlier one");
-  EXPECT_HAS(page("out"), "5 texts per image? Keep one of each.");
+  EXPECT_HAS(page("out"),
+             "5 texts per image? Keep one of each, or each image once with --pairs-index.");
+}
+
+TEST_F(ReportResultsTest, ImagesOfSeveralTextsOrNone) {
+  // Two texts an image, none of the last, and one text of no image.
+  const std::vector<std::int64_t> rows = each_row(kPairs, 2);
+  write_npy(path("m.npy"), select_rows(read_npy_matrix<float>(path("t.npy")), rows));
+  std::vector<std::int32_t> index(rows.begin(), rows.end());
+  index[0] = index[318] = index[319] = -1;
+  write_npy(path("x.npy"), index);
+  std::ofstream captions(path("m.txt"));
+  for (std::size_t t = 0; t < rows.size(); ++t) captions << "text number " << t << "\n";
+  captions.close();
+  const std::vector<std::string> several{"--texts",     path("m.npy"),   "--captions",
+                                         path("m.txt"), "--pairs-index", path("x.npy")};
+  run_quick("out", with(pairs(), several));  // without labels: topics are those of the texts
+  const std::string html = page("out");
+  EXPECT_HAS(html,
+             "160 images (1 without a text) and 320 texts (3 without an image), as vectors of 16");
+  EXPECT_HAS(html, "of the images find one of their own texts first among all texts");
+  EXPECT_HAS(html, "text number ");
+  EXPECT_EQ(count(html, "the study failed"), 0u);
+  EXPECT_EQ(results("out/meaning")["pairs_index"]["texts_with_image"], 317);
+  EXPECT_EQ(results("out/dimension")["pairs_index"]["images_with_text"], 159);
+  EXPECT_TRUE(results("out/factors").contains("factors"));
+  expect_refused_run(kData, "expected 320 captions, one for every row of the texts, got 160",
+                     with(with(pairs(), several), {"--captions", path("c.txt")}));
+  index.assign(320, -1);
+  std::iota(index.begin(), index.begin() + 9, 0);
+  write_npy(path("x.npy"), index);
+  expect_refused_run(kData, "expected at least 10 images that have a text for a report, got 9",
+                     with(pairs(), several));
 }
 
 TEST_F(ReportResultsTest, ClustersAreThoseOfTheSemanticStudy) {

@@ -304,8 +304,8 @@ TEST_F(SemanticStudyTest, PairsThatDoNotMatchOrAreRepeatedAreNoted) {
   EXPECT_HAS(
       run_with("five.npy", "texts.npy"),
       "64 of 80 rows equal an earlier one (row 1 is row 0); a query finds the first of equal "
-      "rows, so the others count as missed. 5 texts per image? Keep one of each, or take "
-      "--unpaired");
+      "rows, so the others count as missed. 5 texts per image? Keep one of each, or each "
+      "image once with --pairs-index, or take --unpaired");
   write_npy(path("sixteen.npy"), vectors(16, 0));
   EXPECT_HAS(run_with("sixteen.npy", "texts.npy"),
              "texts.npy: 80 rows for the 16 of " + path("sixteen.npy").string() +

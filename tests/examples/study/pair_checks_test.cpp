@@ -13,6 +13,7 @@
 #include "clipk/core/select_rows.hpp"
 #include "clipk/metrics/retrieval.hpp"
 #include "dimension/findings.hpp"
+#include "study/pairs.hpp"
 #include "study/rare_classes.hpp"
 
 namespace clipk::study {
@@ -111,7 +112,9 @@ TEST(PairChecks, RepeatedRowsAreCountedAndExplained) {
   const Matrix<float> twice = rows(pairs.images, {0, 0, 1, 1});
   EXPECT_EQ(words(twice, pairs.texts, true),
             "i.npy: 2 of 4 rows equal an earlier one (row 1 is row 0); a query finds the first of "
-            "equal rows, so the others count as missed. 2 texts per image? Keep one of each\n");
+            "equal rows, so the others count as missed. 2 texts per image? Keep one of each, or "
+            "each image "
+            "once with --pairs-index\n");
   EXPECT_TRUE(has(words(rows(pairs.images, {0, 1, 1, 2}), pairs.texts, true),
                   "1 of 4 rows equal an earlier one (row 2 is row 1)"));
   EXPECT_TRUE(has(words(pairs.images, rows(pairs.texts, {0, 0, 1, 1}), true),
@@ -127,7 +130,106 @@ TEST(PairChecks, RepeatedRowsAreCountedAndExplained) {
   EXPECT_EQ(words(rows(pairs.images, {0, 1}), twice, false),
             "t.npy: 2 of 4 rows equal an earlier one (row 1 is row 0)\n"
             "t.npy: 4 rows for the 2 of i.npy: 2 texts per image? They are taken as unpaired; for "
-            "retrieval keep one of each\n");
+            "retrieval keep one of each, or take --pairs-index\n");
+}
+
+// Images 0 and 1 are equal, and so are a text of image 2 and one of image 4; image 3 has no text,
+// and text 5 no image.
+struct IndexedPairs {
+  IndexedPairs() {
+    const Pairs rows = noisy_pairs(8, 1);
+    pairs.images = select_rows(rows.images, std::vector<std::int64_t>{0, 0, 2, 3, 4});
+    pairs.texts = select_rows(rows.texts, std::vector<std::int64_t>{0, 1, 2, 3, 2, 6, 7});
+    pairs.image_of_text = {0, 1, 2, 2, 4, -1, 0};
+  }
+  EmbeddingPairs pairs;
+};
+
+TEST(PairChecks, ImagesStayTogetherByEqualRowsOfEitherKind) {
+  const EmbeddingPairs pairs = IndexedPairs().pairs;
+  const EqualRows equal = equal_rows(pairs.images, pairs.texts, true, pairs.image_of_text);
+  EXPECT_EQ(equal.images, (std::vector<std::int64_t>{0, 0, 1, 2, 3}));
+  EXPECT_EQ(equal.texts, (std::vector<std::int64_t>{0, 1, 2, 3, 2, 4, 5}));
+  EXPECT_EQ(equal.pairs, (std::vector<std::int64_t>{0, 0, 1, 2, 1}));
+  // Of prompts images alone keep together.
+  const std::vector<std::int32_t> prompts{0, 1, 2, 3, 4, 5, 6, 7};
+  const Matrix<float> images = noisy_pairs(8, 1).images;
+  const Matrix<float> texts =
+      select_rows(images, std::vector<std::int64_t>{0, 0, 0, 0, 1, 1, 1, 1});
+  EXPECT_EQ(equal_rows(images, texts, true, prompts).pairs, in_order(8));
+}
+
+TEST(PairChecks, SelectedImagesBringTheirTextsAndThoseOfNone) {
+  const EmbeddingPairs pairs = IndexedPairs().pairs;
+  const EmbeddingPairs some = select_pairs(pairs, {1, 2});
+  EXPECT_EQ(texts_with(pairs, {1, 2}), (std::vector<std::int64_t>{1, 2, 3, 5}));
+  EXPECT_EQ(some.image_of_text, (Ranks{0, 1, 1, -1}));
+  EXPECT_EQ(some.images.rows(), 2);
+  EXPECT_EQ(some.images(0, 3), pairs.images(1, 3));
+  EXPECT_EQ(some.texts(2, 3), pairs.texts(3, 3));
+  const EmbeddingPairs all = one_to_one(pairs);
+  EXPECT_TRUE(all.image_of_text.empty());
+  ASSERT_EQ(all.images.rows(), 6);
+  for (std::int64_t i = 0; i < 6; ++i) {
+    const std::int64_t text = i < 5 ? i : 6;
+    EXPECT_EQ(all.texts(i, 1), pairs.texts(text, 1));
+    EXPECT_EQ(all.images(i, 1),
+              pairs.images(pairs.image_of_text[static_cast<std::size_t>(text)], 1));
+  }
+  EXPECT_EQ(pair_count_words(5, 7, pairs.image_of_text),
+            "5 images (1 without a text) and 7 texts (1 without an image)");
+  EXPECT_EQ(pair_count_words(5, 5, {}), "5 pairs");
+}
+
+TEST(PairChecks, RepeatedImagesOfAnIndexAreToBeNamedOnce) {
+  const EmbeddingPairs pairs = IndexedPairs().pairs;
+  const EqualRows equal = equal_rows(pairs.images, pairs.texts, true, pairs.image_of_text);
+  const auto words = repeated_words(
+      repeated_pairs(pairs.images, pairs.texts, equal, true, pairs.image_of_text), "i", "t", "");
+  ASSERT_EQ(words.size(), 2u);
+  EXPECT_TRUE(has(words[0], "Keep each image once, and name it for all its texts")) << words[0];
+  EXPECT_TRUE(has(words[1], "t: 1 of 7 rows equal an earlier one (row 4 is row 2)")) << words[1];
+}
+
+// Five texts an image, of which each image has its own or those of another one.
+PairMatch match_of_texts(std::int64_t n, double noise, double apart, bool shuffled) {
+  const Pairs pairs = noisy_pairs(n, noise);
+  Random random(4);
+  Matrix<float> texts(5 * n, pairs.texts.cols());
+  Ranks index;
+  const std::vector<std::int64_t> order = shuffled ? Random(5).permutation(n) : in_order(n);
+  for (std::int64_t t = 0; t < 5 * n; ++t) {
+    index.push_back(static_cast<std::int32_t>(order[static_cast<std::size_t>(t / 5)]));
+    for (std::int64_t j = 0; j < texts.cols(); ++j) {
+      texts(t, j) = pairs.texts(t / 5, j) + static_cast<float>(apart * random.normal());
+    }
+  }
+  Context context = Context::cpu();
+  const Retrieval found = retrieval(context, pairs.images, texts, index);
+  return match_of(found.image_to_text.ranks, found.text_to_image.ranks, n, index);
+}
+
+TEST(PairChecks, SeveralTextsAnImageMatchOrDoNot) {
+  for (const double apart : {.01, 1., 10.}) {
+    EXPECT_TRUE(match_of_texts(300, 1, apart, false).shown) << apart;
+    EXPECT_FALSE(match_of_texts(300, 1, apart, true).shown) << apart;
+  }
+  const PairMatch match = match_of_texts(300, 1, 10, true);
+  EXPECT_NEAR(match.i2t_chance, 1501. / 6, 1e-9);
+  EXPECT_NEAR(match.t2i_chance, 301. / 2, 1e-9);
+  EXPECT_NEAR(match.i2t_mean_rank, match.i2t_chance, 40);  // three standard errors
+  EXPECT_TRUE(has(mismatch_words(match), "by chance 250.2, and a text's image"))
+      << mismatch_words(match);
+  // One text an image: the test of pairs.
+  const Pairs pairs = noisy_pairs(50, 4);
+  Context context = Context::cpu();
+  Ranks index;
+  for (std::int32_t i = 0; i < 50; ++i) index.push_back(i);
+  const Retrieval found = retrieval(context, pairs.images, pairs.texts);
+  const Ranks &i2t = found.image_to_text.ranks, &t2i = found.text_to_image.ranks;
+  EXPECT_EQ(match_of(i2t, t2i, 50, index).shown, match_of(i2t, t2i).shown);
+  EXPECT_EQ(json_of(match_of(i2t, t2i, 50, index)), json_of(match_of(i2t, t2i)));
+  EXPECT_FALSE(match_of(Ranks(5, 0), Ranks(5, 0), 5, Ranks{0, 1, 2, 3, 4}).shown);
 }
 
 TEST(PairChecks, NoDimensionIsSafeOfPairsThatDoNotMatch) {
