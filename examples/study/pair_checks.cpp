@@ -176,11 +176,11 @@ PairMatch match_of(const std::vector<std::int32_t>& i2t_ranks,
   double chance = 0, variance = 0, squares = 0;
   for (const double c : texts) {
     if (c == 0) continue;
-    chance += (m + 1) / (c + 1) / asking;
+    chance += (m + 1) / (c + 1);
     variance += (m + 1) * c * (m - c) / ((c + 1) * (c + 1) * (c + 2)) / (asking * asking);
     squares += c * c;
   }
-  match.i2t_chance = chance;
+  match.i2t_chance = chance / asking;
   match.t2i_chance = (n + 1) / 2;
   // Ranks that exclude each other, as those of a permutation, vary together a little more.
   const double together = asking / std::max(asking - 1, 1.0);

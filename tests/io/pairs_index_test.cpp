@@ -72,7 +72,7 @@ TEST_F(PairsIndexTest, BadIndicesAreNamed) {
   write_bytes(path("x.csv"), "image\n0\n\n-1\n2\n");
   expect_refused("x.csv", "expected one number on line 3, got ''");
   write_bytes(path("x.csv"), "");
-  expect_refused("x.csv", "expected 4 numbers of images, one for every row of t.npy, got 0");
+  expect_refused("x.csv", "expected a text file with at least 1 line, got an empty one");
 }
 
 }  // namespace

@@ -163,7 +163,7 @@ TEST_F(DimensionIndexTest, OneFileOfBothAndLinesOfText) {
       run_into("one", {"--pairs", path("both"), "--pairs-index", path("x.csv"), "--methods",
                        "random", "--dims", "8,4", "--splits", "2"}));
   EXPECT_EQ(figures(results("one")).dump(1), figures(results("arrays")).dump(1));
-  const Json& inputs = results("one")["manifest"]["inputs"];
+  const Json inputs = results("one")["manifest"]["inputs"];
   EXPECT_TRUE(std::any_of(inputs.begin(), inputs.end(),
                           [](const Json& input) { return input["name"] == "pairs-index"; }));
 }
@@ -203,8 +203,9 @@ TEST_F(DimensionIndexTest, BadIndices) {
   index[2] = index[3] = 7;
   index[4] = 9;
   write_texts(each_row(kPairs, 2), index);
-  expect_refused_run(kData, "--holdout 0.5: expected at least 3 pairs on each side, got ",
-                     indexed({"--holdout", "0.5"}));
+  expect_refused_run(
+      kData, "--holdout 0.5: expected at least 3 pairs that differ on each side, got 1 of 3",
+      indexed({"--holdout", "0.5"}));
   const ProgramResult few = run(indexed({"--out", path("few")}));
   EXPECT_EQ(few.status, 0) << few.err;
   EXPECT_HAS(few.out, "Note: nothing is held out");
@@ -216,7 +217,7 @@ TEST_F(DimensionIndexTest, BadIndices) {
                      "expected --images and --texts, or --pairs, beside --pairs-index, got "
                      "--pairs-index alone",
                      {"--pairs-index", x});
-  expect_refused_run(kUsage, "--pairs-index excludes --synthetic",
+  expect_refused_run(kUsage, "--synthetic excludes --pairs-index",
                      {"--pairs-index", x, "--synthetic", "40"});
 }
 

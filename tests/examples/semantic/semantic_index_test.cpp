@@ -44,7 +44,7 @@ TEST_F(SemanticIndexTest, RetrievalIsTheRecallOfClipBenchmark) {
   write_npy(path("fx.npy"), five.index);
   const ProgramResult result =
       run({"--images", path("fi.npy"), "--texts", path("ft.npy"), "--pairs-index", path("fx.npy"),
-           "--permutations", "9", "--out", path("out")});
+           "--permutations", "9", "--beta", "5", "--threads", "1", "--out", path("out")});
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_HAS(result.out, "Images and texts: 200 images and 1000 texts of dimension 24 from ");
   const Json all = results("out"), scores = all["retrieval"]["cosine"];
@@ -155,7 +155,7 @@ TEST_F(SemanticIndexTest, BadIndices) {
   expect_refused_run(kUsage, "--texts", {"--pairs-index", x});
   std::vector<std::string> unpaired = indexed();
   unpaired.emplace_back("--unpaired");
-  expect_refused_run(kUsage, "--unpaired excludes --pairs-index", unpaired);
+  expect_refused_run(kUsage, "--pairs-index excludes --unpaired", unpaired);
 }
 
 }  // namespace
