@@ -120,17 +120,19 @@ TEST_P(Int8TopK, LargestProducts) {
 
 TEST_P(Int8TopK, TiesGoToTheLowerIndex) {
   // A product of 0 under scales of either sign is one score: -0 is 0.
-  const std::int64_t n = 5, m = 900, d = 2;
-  std::vector<float> scale(static_cast<std::size_t>(m), 1);
-  for (std::size_t j = 0; j < scale.size(); j += 2) scale[j] = -1;
-  const Found found = find(n, m, d, 100, Bytes(static_cast<std::size_t>(n * d), 3),
-                           Bytes(static_cast<std::size_t>(m * d), 0), scale);
-  for (std::int64_t i = 0; i < n; ++i) {
-    for (std::int64_t p = 0; p < 100; ++p) {
-      const auto at = static_cast<std::size_t>(i * 100 + p);
-      ASSERT_EQ(found.indices[at], p);
-      ASSERT_EQ(found.scores[at], 0);
-      ASSERT_FALSE(std::signbit(found.scores[at]));
+  for (const std::int64_t n : {2, 6}) {
+    const std::int64_t m = 900, d = 2;
+    std::vector<float> scale(static_cast<std::size_t>(m), 1);
+    for (std::size_t j = 0; j < scale.size(); j += 2) scale[j] = -1;
+    const Found found = find(n, m, d, 100, Bytes(static_cast<std::size_t>(n * d), 3),
+                             Bytes(static_cast<std::size_t>(m * d), 0), scale);
+    for (std::int64_t i = 0; i < n; ++i) {
+      for (std::int64_t p = 0; p < 100; ++p) {
+        const auto at = static_cast<std::size_t>(i * 100 + p);
+        ASSERT_EQ(found.indices[at], p);
+        ASSERT_EQ(found.scores[at], 0);
+        ASSERT_FALSE(std::signbit(found.scores[at]));
+      }
     }
   }
 }
