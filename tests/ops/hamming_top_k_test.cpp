@@ -80,7 +80,7 @@ TEST_P(HammingTopK, FindsWhatAFullSortFinds) {
        {Size{1, 1, 1, 1}, Size{3, 300, 8, 10}, Size{4, 300, 16, 10}, Size{2, 300, 32, 10},
         Size{8, 300, 64, 10}, Size{9, 300, 64, 10}, Size{12, 17, 3, 17}, Size{130, 700, 7, 3},
         Size{9, 300, 31, 5}, Size{9, 301, 32, 5}, Size{10, 260, 64, 128}, Size{33, 129, 16, 1},
-        Size{2, 9000, 13, 20}, Size{40, 9000, 4, 10}, Size{10, 40, 300, 4}}) {
+        Size{2, 9000, 13, 20}, Size{40, 9000, 4, 10}, Size{10, 33, 300, 4}, Size{9, 33, 320, 3}}) {
     if (simt() && s.n * s.m * s.width > 100000) continue;
     const Bytes x = random_bytes(s.n * s.width, 1), y = random_bytes(s.m * s.width, 2);
     expect_sorted(s.n, s.m, s.width, s.k, x, y);
@@ -104,6 +104,19 @@ TEST_P(HammingTopK, LargestDistances) {
       }
       expect_sorted(n, 200, width, 2, x, y);
     }
+  }
+}
+
+// A code nearer by one bit is taken, wherever it lies among codes that are not.
+TEST_P(HammingTopK, ABitNearerIsNearer) {
+  const std::int64_t m = 1200;
+  Bytes y(static_cast<std::size_t>(m));
+  for (std::int64_t j = 0; j < m; ++j) {
+    y[static_cast<std::size_t>(j)] = static_cast<std::uint8_t>((1 << j / 300) - 1);
+  }
+  for (const std::int64_t n : {1, 9}) {
+    expect_sorted(n, m, 1, 1, Bytes(static_cast<std::size_t>(n), 0xFF), y);
+    expect_sorted(n, m, 1, 20, Bytes(static_cast<std::size_t>(n), 0xFF), y);
   }
 }
 

@@ -93,7 +93,7 @@ TEST_P(Int8TopK, FindsWhatAFullSortFinds) {
   for (const Size& s :
        {Size{1, 1, 1, 1}, Size{3, 300, 8, 10}, Size{4, 300, 8, 10}, Size{5, 17, 3, 17},
         Size{130, 700, 7, 3}, Size{9, 300, 33, 5}, Size{6, 260, 64, 128}, Size{33, 129, 16, 1},
-        Size{2, 9000, 37, 20}, Size{40, 9000, 5, 10}, Size{5, 40, 515, 4}}) {
+        Size{2, 9000, 37, 20}, Size{40, 9000, 5, 10}, Size{5, 37, 515, 4}, Size{5, 37, 512, 3}}) {
     if (simt() && s.n * s.m * s.d > 100000) continue;
     const Bytes x = random_bytes(s.n * s.d, 1), y = random_bytes(s.m * s.d, 2);
     expect_sorted(s.n, s.m, s.d, s.k, x, y, {});
@@ -115,6 +115,19 @@ TEST_P(Int8TopK, LargestProducts) {
       std::fill(x.begin(), x.end(), std::int8_t{127});
       expect_sorted(n, 4, d, 4, x, y, {});
     }
+  }
+}
+
+// A score larger by one is taken, wherever it lies among rows that are not.
+TEST_P(Int8TopK, ALargerScoreByOneIsLarger) {
+  const std::int64_t m = 1200;
+  Bytes y(static_cast<std::size_t>(m));
+  for (std::int64_t j = 0; j < m; ++j) {
+    y[static_cast<std::size_t>(j)] = static_cast<std::int8_t>(j / 300);
+  }
+  for (const std::int64_t n : {1, 9}) {
+    expect_sorted(n, m, 1, 1, Bytes(static_cast<std::size_t>(n), 1), y, {});
+    expect_sorted(n, m, 1, 20, Bytes(static_cast<std::size_t>(n), 1), y, {});
   }
 }
 
