@@ -80,8 +80,9 @@ TEST_P(HammingTopK, FindsWhatAFullSortFinds) {
        {Size{1, 1, 1, 1}, Size{3, 300, 8, 10}, Size{4, 300, 16, 10}, Size{2, 300, 32, 10},
         Size{8, 300, 64, 10}, Size{9, 300, 64, 10}, Size{12, 17, 3, 17}, Size{130, 700, 7, 3},
         Size{9, 300, 31, 5}, Size{9, 301, 32, 5}, Size{10, 260, 64, 128}, Size{33, 129, 16, 1},
-        Size{2, 9000, 13, 20}, Size{40, 9000, 4, 10}, Size{10, 33, 300, 4}, Size{9, 33, 320, 3}}) {
-    if (simt() && s.n * s.m * s.width > 100000) continue;
+        Size{2, 9000, 13, 20}, Size{40, 9000, 4, 10}, Size{10, 33, 300, 4}, Size{9, 33, 320, 3},
+        Size{1, 1300, 320, 3}}) {
+    if (simt() && s.n * s.m * s.width > 500000) continue;
     const Bytes x = random_bytes(s.n * s.width, 1), y = random_bytes(s.m * s.width, 2);
     expect_sorted(s.n, s.m, s.width, s.k, x, y);
     expect_sorted(s.n, s.m, s.width, s.k, x, y, 3);

@@ -93,8 +93,9 @@ TEST_P(Int8TopK, FindsWhatAFullSortFinds) {
   for (const Size& s :
        {Size{1, 1, 1, 1}, Size{3, 300, 8, 10}, Size{4, 300, 8, 10}, Size{5, 17, 3, 17},
         Size{130, 700, 7, 3}, Size{9, 300, 33, 5}, Size{6, 260, 64, 128}, Size{33, 129, 16, 1},
-        Size{2, 9000, 37, 20}, Size{40, 9000, 5, 10}, Size{5, 37, 515, 4}, Size{5, 37, 512, 3}}) {
-    if (simt() && s.n * s.m * s.d > 100000) continue;
+        Size{2, 9000, 37, 20}, Size{40, 9000, 5, 10}, Size{5, 37, 515, 4}, Size{5, 37, 512, 3},
+        Size{1, 1300, 320, 3}}) {
+    if (simt() && s.n * s.m * s.d > 500000) continue;
     const Bytes x = random_bytes(s.n * s.d, 1), y = random_bytes(s.m * s.d, 2);
     expect_sorted(s.n, s.m, s.d, s.k, x, y, {});
     expect_sorted(s.n, s.m, s.d, s.k, x, y, positive(s.m, 3), 3);
