@@ -240,28 +240,56 @@ void scan_many(const ScanTask& task, MatrixView<const std::uint8_t> queries,
   }
 }
 
-// Codes as they lie, 8 bytes at a time.
+// The bits that differ, 8 bytes at a time. kWords: how many times 8 bytes there are; 0 for any
+// number of bytes.
+template <int kWords>
+HWY_INLINE std::uint32_t distance(const std::uint8_t* x, const std::uint8_t* y,
+                                  std::int64_t bytes) {
+  const std::int64_t words = kWords > 0 ? kWords : bytes / 8;
+  std::int64_t bits = 0;
+  for (std::int64_t w = 0; w < words; ++w) {
+    std::uint64_t a, b;
+    std::memcpy(&a, x + 8 * w, 8);
+    std::memcpy(&b, y + 8 * w, 8);
+    bits += std::popcount(a ^ b);
+  }
+  for (std::int64_t b = 8 * words; kWords == 0 && b < bytes; ++b) {
+    bits += std::popcount(static_cast<unsigned>(x[b] ^ y[b]));
+  }
+  return static_cast<std::uint32_t>(bits);
+}
+
+template <int kWords>
+void scan_as_they_lie(const ScanTask& task, const std::uint8_t* query,
+                      MatrixView<const std::uint8_t> database, ScanList& list) {
+  std::uint32_t limit = list.limit;
+  for (std::int64_t j = task.first; j < task.end; ++j) {
+    const std::uint32_t bits = distance<kWords>(query, database.row(j), database.cols);
+    if (bits >= limit) continue;
+    list.add(bits, static_cast<std::int32_t>(j));
+    limit = list.limit;
+  }
+}
+
 void scan_few(const ScanTask& task, MatrixView<const std::uint8_t> queries,
               MatrixView<const std::uint8_t> database, ScanList* lists) {
-  const std::int64_t bytes = queries.cols;
   for (std::int64_t q = 0; q < task.queries; ++q) {
     const std::uint8_t* query = queries.row(task.first_query + q);
-    ScanList& list = lists[q];
-    for (std::int64_t j = task.first; j < task.end; ++j) {
-      const std::uint8_t* code = database.row(j);
-      std::uint64_t bits = 0;
-      std::int64_t b = 0;
-      for (; b + 8 <= bytes; b += 8) {
-        std::uint64_t x, y;
-        std::memcpy(&x, query + b, 8);
-        std::memcpy(&y, code + b, 8);
-        bits += static_cast<unsigned>(std::popcount(x ^ y));
-      }
-      for (; b < bytes; ++b) {
-        bits += static_cast<unsigned>(std::popcount(static_cast<unsigned>(query[b] ^ code[b])));
-      }
-      const auto distance = static_cast<std::uint32_t>(bits);
-      if (distance < list.limit) list.add(distance, static_cast<std::int32_t>(j));
+    switch (database.cols) {
+      case 8:
+        scan_as_they_lie<1>(task, query, database, lists[q]);
+        break;
+      case 16:
+        scan_as_they_lie<2>(task, query, database, lists[q]);
+        break;
+      case 32:
+        scan_as_they_lie<4>(task, query, database, lists[q]);
+        break;
+      case 64:
+        scan_as_they_lie<8>(task, query, database, lists[q]);
+        break;
+      default:
+        scan_as_they_lie<0>(task, query, database, lists[q]);
     }
   }
 }
@@ -277,6 +305,7 @@ HWY_EXPORT(scan_few);
 
 namespace {
 
+constexpr std::int64_t kFewQueries = 8;     // up to so many read the codes as they lie
 constexpr std::int64_t kWidestVector = 64;  // in bytes, of any target
 
 std::int64_t whole_vectors(std::int64_t bytes) {

@@ -317,6 +317,12 @@ namespace clipk::cpu {
 HWY_EXPORT(scan_many);
 HWY_EXPORT(scan_few);
 
+namespace {
+
+constexpr std::int64_t kFewQueries = 3;  // up to so many read the rows as they lie
+
+}  // namespace
+
 // Of the target that needs most: 4 vectors of 16 rows and the queries, in 16-bit numbers. Whole
 // cache lines, so that every thread's part is aligned.
 std::int64_t int8_scratch_bytes(const ScanPlan& plan, std::int64_t cols) {

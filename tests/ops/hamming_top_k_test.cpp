@@ -77,10 +77,12 @@ TEST_P(HammingTopK, FindsWhatAFullSortFinds) {
     std::int64_t n, m, width, k;
   };
   for (const Size& s :
-       {Size{1, 1, 1, 1}, Size{3, 300, 8, 10}, Size{4, 300, 8, 10}, Size{5, 17, 3, 17},
-        Size{130, 700, 7, 3}, Size{9, 300, 31, 5}, Size{9, 301, 32, 5}, Size{6, 260, 64, 128},
-        Size{33, 129, 16, 1}, Size{2, 9000, 13, 20}, Size{40, 9000, 4, 10}, Size{5, 40, 300, 4}}) {
-    if (simt() && s.n * s.m * s.width > 100000) continue;
+       {Size{1, 1, 1, 1}, Size{3, 300, 8, 10}, Size{4, 300, 16, 10}, Size{2, 300, 32, 10},
+        Size{8, 300, 64, 10}, Size{9, 300, 64, 10}, Size{12, 17, 3, 17}, Size{130, 700, 7, 3},
+        Size{9, 300, 31, 5}, Size{9, 301, 32, 5}, Size{10, 260, 64, 128}, Size{33, 129, 16, 1},
+        Size{2, 9000, 13, 20}, Size{40, 9000, 4, 10}, Size{10, 33, 300, 4}, Size{9, 33, 320, 3},
+        Size{1, 1300, 320, 3}}) {
+    if (simt() && s.n * s.m * s.width > 500000) continue;
     const Bytes x = random_bytes(s.n * s.width, 1), y = random_bytes(s.m * s.width, 2);
     expect_sorted(s.n, s.m, s.width, s.k, x, y);
     expect_sorted(s.n, s.m, s.width, s.k, x, y, 3);
@@ -92,7 +94,7 @@ TEST_P(HammingTopK, FindsWhatAFullSortFinds) {
 TEST_P(HammingTopK, LargestDistances) {
   for (const std::int64_t width : {std::int64_t{31}, std::int64_t{32}, kMaxHammingBytes}) {
     if (simt() && width > 100) continue;
-    for (const std::int64_t n : {1, 4}) {
+    for (const std::int64_t n : {1, 9}) {
       const Bytes x(static_cast<std::size_t>(n * width), 0xFF);
       expect_sorted(n, 6, width, 6, x, Bytes(static_cast<std::size_t>(6 * width), 0));
       Bytes y(static_cast<std::size_t>(200 * width));
@@ -106,14 +108,29 @@ TEST_P(HammingTopK, LargestDistances) {
   }
 }
 
+// A code nearer by one bit is taken, wherever it lies among codes that are not.
+TEST_P(HammingTopK, ABitNearerIsNearer) {
+  const std::int64_t m = 1200;
+  Bytes y(static_cast<std::size_t>(m));
+  for (std::int64_t j = 0; j < m; ++j) {
+    y[static_cast<std::size_t>(j)] = static_cast<std::uint8_t>((1 << j / 300) - 1);
+  }
+  for (const std::int64_t n : {1, 9}) {
+    expect_sorted(n, m, 1, 1, Bytes(static_cast<std::size_t>(n), 0xFF), y);
+    expect_sorted(n, m, 1, 20, Bytes(static_cast<std::size_t>(n), 0xFF), y);
+  }
+}
+
 TEST_P(HammingTopK, TiesGoToTheLowerIndex) {
-  const std::int64_t n = 5, m = 900, width = 2;
-  const Found found = find(n, m, width, 100, Bytes(static_cast<std::size_t>(n * width), 3),
-                           Bytes(static_cast<std::size_t>(m * width), 1));
-  for (std::int64_t i = 0; i < n; ++i) {
-    for (std::int64_t p = 0; p < 100; ++p) {
-      ASSERT_EQ(found.indices[static_cast<std::size_t>(i * 100 + p)], p);
-      ASSERT_EQ(found.distances[static_cast<std::size_t>(i * 100 + p)], 2);
+  for (const std::int64_t n : {2, 12}) {
+    const std::int64_t m = 900, width = 2;
+    const Found found = find(n, m, width, 100, Bytes(static_cast<std::size_t>(n * width), 3),
+                             Bytes(static_cast<std::size_t>(m * width), 1));
+    for (std::int64_t i = 0; i < n; ++i) {
+      for (std::int64_t p = 0; p < 100; ++p) {
+        ASSERT_EQ(found.indices[static_cast<std::size_t>(i * 100 + p)], p);
+        ASSERT_EQ(found.distances[static_cast<std::size_t>(i * 100 + p)], 2);
+      }
     }
   }
 }

@@ -93,8 +93,9 @@ TEST_P(Int8TopK, FindsWhatAFullSortFinds) {
   for (const Size& s :
        {Size{1, 1, 1, 1}, Size{3, 300, 8, 10}, Size{4, 300, 8, 10}, Size{5, 17, 3, 17},
         Size{130, 700, 7, 3}, Size{9, 300, 33, 5}, Size{6, 260, 64, 128}, Size{33, 129, 16, 1},
-        Size{2, 9000, 37, 20}, Size{40, 9000, 5, 10}, Size{5, 40, 515, 4}}) {
-    if (simt() && s.n * s.m * s.d > 100000) continue;
+        Size{2, 9000, 37, 20}, Size{40, 9000, 5, 10}, Size{5, 37, 515, 4}, Size{5, 37, 512, 3},
+        Size{1, 1300, 320, 3}}) {
+    if (simt() && s.n * s.m * s.d > 500000) continue;
     const Bytes x = random_bytes(s.n * s.d, 1), y = random_bytes(s.m * s.d, 2);
     expect_sorted(s.n, s.m, s.d, s.k, x, y, {});
     expect_sorted(s.n, s.m, s.d, s.k, x, y, positive(s.m, 3), 3);
@@ -118,19 +119,34 @@ TEST_P(Int8TopK, LargestProducts) {
   }
 }
 
+// A score larger by one is taken, wherever it lies among rows that are not.
+TEST_P(Int8TopK, ALargerScoreByOneIsLarger) {
+  const std::int64_t m = 1200;
+  Bytes y(static_cast<std::size_t>(m));
+  for (std::int64_t j = 0; j < m; ++j) {
+    y[static_cast<std::size_t>(j)] = static_cast<std::int8_t>(j / 300);
+  }
+  for (const std::int64_t n : {1, 9}) {
+    expect_sorted(n, m, 1, 1, Bytes(static_cast<std::size_t>(n), 1), y, {});
+    expect_sorted(n, m, 1, 20, Bytes(static_cast<std::size_t>(n), 1), y, {});
+  }
+}
+
 TEST_P(Int8TopK, TiesGoToTheLowerIndex) {
   // A product of 0 under scales of either sign is one score: -0 is 0.
-  const std::int64_t n = 5, m = 900, d = 2;
-  std::vector<float> scale(static_cast<std::size_t>(m), 1);
-  for (std::size_t j = 0; j < scale.size(); j += 2) scale[j] = -1;
-  const Found found = find(n, m, d, 100, Bytes(static_cast<std::size_t>(n * d), 3),
-                           Bytes(static_cast<std::size_t>(m * d), 0), scale);
-  for (std::int64_t i = 0; i < n; ++i) {
-    for (std::int64_t p = 0; p < 100; ++p) {
-      const auto at = static_cast<std::size_t>(i * 100 + p);
-      ASSERT_EQ(found.indices[at], p);
-      ASSERT_EQ(found.scores[at], 0);
-      ASSERT_FALSE(std::signbit(found.scores[at]));
+  for (const std::int64_t n : {2, 6}) {
+    const std::int64_t m = 900, d = 2;
+    std::vector<float> scale(static_cast<std::size_t>(m), 1);
+    for (std::size_t j = 0; j < scale.size(); j += 2) scale[j] = -1;
+    const Found found = find(n, m, d, 100, Bytes(static_cast<std::size_t>(n * d), 3),
+                             Bytes(static_cast<std::size_t>(m * d), 0), scale);
+    for (std::int64_t i = 0; i < n; ++i) {
+      for (std::int64_t p = 0; p < 100; ++p) {
+        const auto at = static_cast<std::size_t>(i * 100 + p);
+        ASSERT_EQ(found.indices[at], p);
+        ASSERT_EQ(found.scores[at], 0);
+        ASSERT_FALSE(std::signbit(found.scores[at]));
+      }
     }
   }
 }
