@@ -81,7 +81,11 @@ std::int64_t count_group(int threads, const GroupMemory<T>& memory, std::int64_t
       memory.slots[k] = rank + memory.tied[rank]++;
     }
   }
-  for (const std::int32_t place : list) memory.is_near[place] = 1;
+  const auto mark = [&](std::uint8_t one) {
+    if (memory.is_near == nullptr) return;
+    for (const std::int32_t place : list) memory.is_near[place] = one;
+  };
+  mark(1);
   const SortedGroup<T> group{
       size,        margin,         items,     memory.ranks, ties ? memory.slots : memory.ranks,
       memory.tied, memory.is_near, list.size, counts};
@@ -93,7 +97,7 @@ std::int64_t count_group(int threads, const GroupMemory<T>& memory, std::int64_t
     active[piece] = count_sorted(group, first, first + n, *memory.shape,
                                  {memory.set(2 * piece), memory.set(2 * piece + 1)});
   });
-  for (const std::int32_t place : list) memory.is_near[place] = 0;
+  mark(0);
   std::int64_t sum = 0;
   for (const std::int64_t part : active) sum += part;
   return sum;

