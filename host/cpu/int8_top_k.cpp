@@ -86,7 +86,8 @@ struct PairMath {
       const auto word = static_cast<std::uint32_t>(quad(query, t, cols));
       std::int16_t numbers[4];
       for (int b = 0; b < 4; ++b) {
-        numbers[b % 2 * 2 + b / 2] = static_cast<std::int8_t>(word >> 8 * b & 0xFFU);
+        const auto high = static_cast<std::int16_t>(word >> 8 * b << 8 & 0xFFFFU);
+        numbers[b % 2 * 2 + b / 2] = static_cast<std::int16_t>(high >> 8);
       }
       std::memcpy(out, numbers, sizeof(numbers));
     }

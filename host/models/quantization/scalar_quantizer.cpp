@@ -41,6 +41,7 @@ struct Range {
 // two levels go up.
 double level_of(double value, double offset, double per_step, double last) {
   const double place = std::clamp((value - offset) * per_step, 0.0, last);
+  // NOLINTNEXTLINE(bugprone-incorrect-roundings): place is not negative, and lround is a call
   return static_cast<double>(static_cast<std::int32_t>(place + 0.5));
 }
 
