@@ -11,6 +11,21 @@ namespace clipk::cpu {
 template <class T>
 class Candidate;
 
+/// In one integer.
+template <>
+class Candidate<std::uint32_t> {
+ public:
+  Candidate() = default;
+  Candidate(std::uint32_t key, std::int32_t index)
+      : bits_(std::uint64_t{key} << 32 | static_cast<std::uint32_t>(index)) {}
+  std::uint32_t key() const { return static_cast<std::uint32_t>(bits_ >> 32); }
+  std::int32_t index() const { return static_cast<std::int32_t>(bits_); }
+  friend bool operator<(Candidate a, Candidate b) { return a.bits_ < b.bits_; }
+
+ private:
+  std::uint64_t bits_;
+};
+
 /// In one integer: floats that are not negative are ordered as their bits.
 template <>
 class Candidate<float> {
@@ -59,7 +74,9 @@ struct CandidateList {
   int k = 0;
   int capacity = 0;
   int size = 0;
-  T limit = std::numeric_limits<T>::infinity();  ///< what is not below it need not be added
+  /// What is not below it need not be added; at first more than any key.
+  T limit = std::numeric_limits<T>::has_infinity ? std::numeric_limits<T>::infinity()
+                                                 : std::numeric_limits<T>::max();
 
   void add(T key, std::int32_t index) {
     const Candidate<T> candidate(key, index);
