@@ -11,7 +11,7 @@
 // Floor   n M m look-ups. A quarter of a warp reads 128 bytes of shared memory a cycle where its
 //         eight places differ in their banks; of eight random places 2.6 share one on average, so
 //         a multiprocessor makes 12 look-ups a cycle: 64 queries x 1,000,000 codes of 64 bytes in
-//         1.5 ms on an H100 (132 at 1.75 GHz).
+//         1.4 ms on an H100 (132 at 1.75 GHz).
 // Ladder  one variant so far. Next: tables of half precision, eight queries a load, with the best
 //         few computed again.
 

@@ -23,6 +23,8 @@ namespace clipk::cpu {
 
 inline constexpr std::int64_t kLanes = 16;      // queries that share a look-up
 inline constexpr std::int64_t kTileRows = 512;  // codes
+// Up to so many queries left over are looked up one by one: a group costs as much as three.
+inline constexpr std::int64_t kFewPqQueries = 3;
 // Sub-vectors of a block, whose tables take 256 or 32 KB.
 template <int kCentroids>
 inline constexpr std::int64_t kBlock = kCentroids == 256 ? 16 : 32;
@@ -202,7 +204,7 @@ void scan(const ScanTask& task, BatchView<const float> tables, MatrixView<const 
   for (std::int64_t q = 0; q < task.queries; q += kLanes) {
     const std::int64_t queries = std::min(kLanes, task.queries - q);
     const float* table = tables[task.first_query + q].data;
-    if (queries <= kFewQueries) {
+    if (queries <= kFewPqQueries) {
       for (std::int64_t one = 0; one < queries; ++one) {
         const float* from = table + one * size;
         if (tables.cols == 256) {

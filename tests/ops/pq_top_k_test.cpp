@@ -106,7 +106,7 @@ TEST_P(PqTopK, FindsWhatAFullSortFinds) {
         Size{3, 2100, 5, 16, 10}, Size{4, 9, 2, 256, 9}, Size{5, 613, 16, 256, 3},
         Size{17, 700, 33, 256, 10}, Size{20, 515, 70, 16, 20}, Size{35, 130, 7, 16, 100},
         Size{130, 129, 4, 16, 1}, Size{6, 9000, 4, 256, 10}, Size{2, 13000, 32, 16, 17}}) {
-    if (simt() && s.n * s.rows * s.m > 120000) continue;
+    if (simt() && s.n * s.rows * s.m > 60000) continue;
     const auto tables = normals(s.n * s.m * s.centroids, 1);
     const auto codes = random_codes(s.rows * bytes_of(s), 2);
     expect_found(s, tables, codes);
