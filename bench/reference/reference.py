@@ -75,6 +75,39 @@ def faiss_narrow(device):
     return faiss_flat(20000, 20000, 64)
 
 
+def faiss_binary(n, m, bits):
+    """The exact search of faiss by Hamming distance: IndexBinaryFlat, on the CPU only."""
+    import faiss
+    import numpy
+
+    faiss.omp_set_num_threads(torch.get_num_threads())
+    random = numpy.random.default_rng(n + bits)
+    index = faiss.IndexBinaryFlat(bits)
+    index.add(random.integers(0, 256, (m, bits // 8), dtype=numpy.uint8))
+    queries = random.integers(0, 256, (n, bits // 8), dtype=numpy.uint8)
+    return lambda: index.search(queries, 10)
+
+
+def faiss_int8(n, m, d):
+    """Inner products with codes of 8 bits a number; the queries stay float32."""
+    import faiss
+
+    faiss.omp_set_num_threads(torch.get_num_threads())
+    index = faiss.IndexScalarQuantizer(d, faiss.ScalarQuantizer.QT_8bit,
+                                       faiss.METRIC_INNER_PRODUCT)
+    rows = codes(m, d, "cpu").numpy()
+    index.train(rows[:10000])
+    index.add(rows)
+    queries = codes(n, d, "cpu").numpy()
+    return lambda: index.search(queries, 10)
+
+
+for n, m, d in [(1, 1000000, 512), (256, 1000000, 64), (256, 100000, 512)]:
+    for name, setup in [("binary", faiss_binary), ("int8", faiss_int8)]:
+        case(f"faiss {name} {n}x{m}x{d} k=10", 3, host_only=True)(
+            lambda device, setup=setup, n=n, m=m, d=d: setup(n, m, d))
+
+
 def faiss_pq(n, m, d, parts, bits):
     """Product quantisation: IndexPQ, queries not quantised, on the CPU only."""
     import faiss

@@ -54,6 +54,7 @@ Matrix<T> Matrix<T>::copy_of(Context& context, std::type_identity_t<MatrixView<c
 
 template class Matrix<float>;
 template class Matrix<double>;
+template class Matrix<std::int8_t>;
 template class Matrix<std::int32_t>;
 template class Matrix<std::int64_t>;
 template class Matrix<std::uint8_t>;

@@ -191,6 +191,20 @@ __device__ __forceinline__ void ldmatrix_x4(std::uint32_t (&r)[4], const void* r
 #endif
 }
 
+// ---- Dot products of bytes ----------------------------------------------------------------------
+
+/// sum + the products of the four signed bytes of a with those of b.
+__device__ __forceinline__ int dot4(int a, int b, int sum) {
+#ifdef CLIPK_SIMT
+  for (int byte = 0; byte < 4; ++byte) {
+    sum += static_cast<signed char>(a >> 8 * byte) * static_cast<signed char>(b >> 8 * byte);
+  }
+  return sum;
+#else
+  return __dp4a(a, b, sum);
+#endif
+}
+
 // ---- Asynchronous copies ------------------------------------------------------------------------
 
 /// Starts copying 16 bytes from global to shared memory; of them `valid_bytes` are read and the

@@ -5,6 +5,7 @@
 
 #include "clipk/core/random.hpp"
 #include "clipk/models/autoencoder.hpp"
+#include "clipk/models/binary_quantizer.hpp"
 #include "clipk/models/dec.hpp"
 #include "clipk/models/iin.hpp"
 #include "clipk/models/kmeans.hpp"
@@ -12,6 +13,7 @@
 #include "clipk/models/neural_mds.hpp"
 #include "clipk/models/pca.hpp"
 #include "clipk/models/product_quantizer.hpp"
+#include "clipk/models/scalar_quantizer.hpp"
 #include "clipk/models/tsne.hpp"
 #include "clipk/models/vae.hpp"
 
@@ -193,6 +195,14 @@ std::vector<SavedFile> models() {
                 m.weights();
                 m.intercepts();
               })},
+      {"scalar_quantizer", "scalar_quantizer model",
+       [](Context& c, const fs::path& path) { ScalarQuantizer::fit(c, rows()).save(path); },
+       loader([](Context&, const fs::path& path) { return ScalarQuantizer::load(path); },
+              [](Context& c, ScalarQuantizer& m) { m.decode(c, m.encode(c, rows())); })},
+      {"binary_quantizer", "binary_quantizer model",
+       [](Context& c, const fs::path& path) { BinaryQuantizer::fit(c, rows()).save(path); },
+       loader([](Context&, const fs::path& path) { return BinaryQuantizer::load(path); },
+              [](Context& c, BinaryQuantizer& m) { m.decode(c, m.encode(c, rows())); })},
   };
 }
 

@@ -1,9 +1,11 @@
 // Models without a network.
+#include "clipk/models/binary_quantizer.hpp"
 #include "clipk/models/logistic_probe.hpp"
 #include "clipk/models/manifold_denoising.hpp"
 #include "clipk/models/pca.hpp"
 #include "clipk/models/random_projection.hpp"
 #include "clipk/models/retrieval_axes.hpp"
+#include "clipk/models/scalar_quantizer.hpp"
 #include "clipk/models/tsne.hpp"
 #include "clipk/models/zero_shot.hpp"
 #include "reproducibility/golden.hpp"
@@ -54,6 +56,26 @@ const Registered kRetrievalAxesFew = one("models/retrieval_axes/few", [](Run& ru
   const auto images = run.inputs.clustered(12, 61, 3);
   const auto texts = run.inputs.near(images, 0.4);
   run.add(retrieval_axes(images, texts, 30));
+});
+
+const Registered kScalarQuantizerCodes = one("models/scalar_quantizer/codes", [](Run& run) {
+  const auto rows = run.inputs.clustered(517, 37, 7), more = run.inputs.near(rows, 0.4);
+  for (const ScalarCode code : {ScalarCode::float16, ScalarCode::int8, ScalarCode::int4}) {
+    const ScalarQuantizer quantizer = ScalarQuantizer::fit(run.context, rows, {code});
+    const auto codes = quantizer.encode(run.context, more);
+    run.add(quantizer.offset(), quantizer.step(), codes, quantizer.decode(run.context, codes));
+  }
+});
+
+const Registered kBinaryQuantizerCodes = one("models/binary_quantizer/codes", [](Run& run) {
+  const auto rows = run.inputs.clustered(517, 37, 7), more = run.inputs.near(rows, 0.4);
+  for (const BinaryRotation rotation :
+       {BinaryRotation::none, BinaryRotation::random, BinaryRotation::learned}) {
+    const BinaryQuantizer quantizer =
+        BinaryQuantizer::fit(run.context, rows, {.rotation = rotation, .iterations = 7});
+    const auto codes = quantizer.encode(run.context, more);
+    run.add(quantizer.mean(), quantizer.axes(), codes, quantizer.decode(run.context, codes));
+  }
 });
 
 const Registered kManifoldDenoisingDenoised =

@@ -1,5 +1,7 @@
 // Distances of rows, and operations that use them without storing them.
 #include "clipk/ops/cosine_top_k.hpp"
+#include "clipk/ops/hamming_top_k.hpp"
+#include "clipk/ops/int8_top_k.hpp"
 #include "clipk/ops/log_sum_exp.hpp"
 #include "clipk/ops/nearest.hpp"
 #include "clipk/ops/pairwise_distance.hpp"
@@ -114,14 +116,47 @@ const Registered kPairwiseDistanceBackwardBatchFloat =
 
 const Registered kNearest = nearest_cases();
 
+// Random bytes as T.
+template <class T>
+Matrix<T> bytes(Run& run, std::int64_t rows, std::int64_t cols) {
+  const auto numbers = run.inputs.below(rows, cols, 256);
+  Matrix<T> result(rows, cols);
+  for (std::int64_t i = 0; i < rows * cols; ++i) {
+    result.data()[i] = static_cast<T>(numbers.data()[i]);
+  }
+  return result;
+}
+
+const Registered kHammingTopK = one("ops/hamming_top_k/hamming_top_k", [](Run& run) {
+  for (const std::int64_t n : {2, 200}) {
+    for (const std::int64_t width : {5, 40}) {
+      const auto queries = bytes<std::uint8_t>(run, n, width);
+      const auto database = bytes<std::uint8_t>(run, 5021, width);
+      Matrix<std::int32_t> indices(n, 20), distances(n, 20);
+      hamming_top_k(run.context, queries, database, indices, distances);
+      run.add(indices, distances);
+    }
+  }
+});
+
+const Registered kInt8TopK = one("ops/int8_top_k/int8_top_k.float", [](Run& run) {
+  for (const std::int64_t n : {2, 200}) {
+    const auto queries = bytes<std::int8_t>(run, n, 37);
+    const auto database = bytes<std::int8_t>(run, 5021, 37);
+    const auto scale = run.inputs.uniform(1, 5021, 0.5, 2);
+    Matrix<std::int32_t> indices(n, 20);
+    Matrix<float> scores(n, 20);
+    int8_top_k(run.context, queries, database, scale.flat(), indices, scores);
+    run.add(indices, scores);
+  }
+});
+
 const Registered kPqTopK = one("ops/pq_top_k/pq_top_k.float", [](Run& run) {
   for (const std::int64_t n : {2, 40}) {
     for (const std::int64_t centroids : {16, 256}) {
       const std::int64_t m = 19, width = centroids == 16 ? 10 : m;
       const auto tables = run.inputs.uniform(n * m, centroids);
-      const auto numbers = run.inputs.below(5021, width, 256);
-      Matrix<std::uint8_t> codes(5021, width);
-      std::copy_n(numbers.data(), 5021 * width, codes.data());
+      const auto codes = bytes<std::uint8_t>(run, 5021, width);
       for (const PqOrder order : {PqOrder::smallest_first, PqOrder::largest_first}) {
         Matrix<std::int32_t> indices(n, 20);
         Matrix<float> scores(n, 20);

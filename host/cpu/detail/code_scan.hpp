@@ -15,8 +15,6 @@ namespace clipk::cpu {
 
 /// Queries that share a pass over the codes, which costs them the rearrangement of the codes once.
 inline constexpr std::int64_t kScanQueries = 128;
-/// Up to so many queries the codes are read as they lie.
-inline constexpr std::int64_t kFewQueries = 3;
 
 /// How the work is cut: the queries into blocks, and the codes into chunks where there are fewer
 /// blocks than threads. A candidate is a key and an index, whose order is total, so the result does

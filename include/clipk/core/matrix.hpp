@@ -72,6 +72,7 @@ class Matrix {
 
 extern template class Matrix<float>;
 extern template class Matrix<double>;
+extern template class Matrix<std::int8_t>;
 extern template class Matrix<std::int32_t>;
 extern template class Matrix<std::int64_t>;
 extern template class Matrix<std::uint8_t>;

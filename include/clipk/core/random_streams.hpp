@@ -58,6 +58,7 @@ enum class RandomStream : std::uint32_t {
   torn_pairs = 26,          ///< factor_sizes, rows re-paired at random: step = factor
   iin_start = 27,           ///< Iin: rows that initialise its flow
   quantizer_rows = 44,      ///< ProductQuantizer: rows used to fit
+  binary_rotation = 39,     ///< BinaryQuantizer: step = row of the matrix made orthonormal
 
   // programs
   dimension_splits = 28,   ///< dimension_study, held-out pairs: step = split
