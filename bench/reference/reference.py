@@ -108,6 +108,27 @@ for n, m, d in [(1, 1000000, 512), (256, 1000000, 64), (256, 100000, 512)]:
             lambda device, setup=setup, n=n, m=m, d=d: setup(n, m, d))
 
 
+def faiss_pq(n, m, d, parts, bits):
+    """Product quantisation: IndexPQ, queries not quantised, on the CPU only."""
+    import faiss
+
+    faiss.omp_set_num_threads(torch.get_num_threads())
+    index = faiss.IndexPQ(d, parts, bits)
+    rows = codes(m, d, "cpu").numpy()
+    index.pq.cp.niter = 2
+    index.train(rows[:10000])
+    index.add(rows)
+    queries = codes(n, d, "cpu").numpy()
+    return lambda: index.search(queries, 10)
+
+
+for n, m, d, parts, bits in [(1, 1000000, 512, 64, 8), (256, 100000, 128, 16, 8),
+                             (256, 100000, 512, 64, 8), (256, 100000, 512, 64, 4),
+                             (500, 500, 512, 64, 8)]:
+    case(f"faiss pq{parts}x{bits} {n}x{m}x{d} k=10", 3, host_only=True)(
+        lambda device, shape=(n, m, d, parts, bits): faiss_pq(*shape))
+
+
 @case("cosine top-k 50000x1000x512", 3)
 def cosine_top_k(device):
     x, y = codes(50000, 512, device), codes(1000, 512, device)

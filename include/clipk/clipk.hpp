@@ -104,6 +104,7 @@
 #include "clipk/ops/normalize_rows.hpp"
 #include "clipk/ops/pairwise_distance.hpp"
 #include "clipk/ops/permute.hpp"
+#include "clipk/ops/pq_top_k.hpp"
 #include "clipk/ops/quad_hinge_loss.hpp"
 #include "clipk/ops/quad_order.hpp"
 #include "clipk/ops/random_permutation.hpp"

@@ -13,9 +13,8 @@
 #include "clipk/models/neural_mds.hpp"
 #include "clipk/models/paired_axes.hpp"
 #include "clipk/models/pca.hpp"
-#include "clipk/models/scalar_quantizer.hpp"
-
 #include "clipk/models/product_quantizer.hpp"
+#include "clipk/models/scalar_quantizer.hpp"
 #include "clipk/models/tsne.hpp"
 #include "clipk/models/vae.hpp"
 

@@ -35,6 +35,11 @@ void quantized(Run& run, const ProductQuantizerOptions& options) {
   const Matrix<std::uint8_t> codes = model.encode(run.context, more);
   run.add(model.rotation(), codes, model.decode(run.context, codes));
   for (std::int64_t level = 0; level < model.levels(); ++level) run.add(model.codebook(level));
+  for (const PqMetric metric : {PqMetric::inner_product, PqMetric::squared_euclidean}) {
+    run.add(model.tables(run.context, rows.view().row_range(0, 5), metric));
+    const PqMatches found = model.search(run.context, rows, codes, 7, 20, metric);
+    run.add(found.indices, found.scores);
+  }
 }
 
 const Registered kProductQuantizerBytes = one("models/product_quantizer/bytes", [](Run& run) {

@@ -5,6 +5,7 @@
 #include "clipk/ops/log_sum_exp.hpp"
 #include "clipk/ops/nearest.hpp"
 #include "clipk/ops/pairwise_distance.hpp"
+#include "clipk/ops/pq_top_k.hpp"
 #include "reproducibility/golden.hpp"
 
 namespace clipk::golden {
@@ -147,6 +148,23 @@ const Registered kInt8TopK = one("ops/int8_top_k/int8_top_k.float", [](Run& run)
     Matrix<float> scores(n, 20);
     int8_top_k(run.context, queries, database, scale.flat(), indices, scores);
     run.add(indices, scores);
+  }
+});
+
+const Registered kPqTopK = one("ops/pq_top_k/pq_top_k.float", [](Run& run) {
+  for (const std::int64_t n : {2, 40}) {
+    for (const std::int64_t centroids : {16, 256}) {
+      const std::int64_t m = 19, width = centroids == 16 ? 10 : m;
+      const auto tables = run.inputs.uniform(n * m, centroids);
+      const auto codes = bytes<std::uint8_t>(run, 5021, width);
+      for (const PqOrder order : {PqOrder::smallest_first, PqOrder::largest_first}) {
+        Matrix<std::int32_t> indices(n, 20);
+        Matrix<float> scores(n, 20);
+        pq_top_k(run.context, BatchView<const float>(tables.data(), n, m, centroids), codes, order,
+                 indices, scores);
+        run.add(indices, scores);
+      }
+    }
   }
 });
 

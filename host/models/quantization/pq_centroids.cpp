@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "clipk/core/select_rows.hpp"
+#include "clipk/ops/dense.hpp"
 #include "clipk/ops/kmeans_step.hpp"
+#include "clipk/ops/pairwise_distance.hpp"
 #include "core/parallel.hpp"
 #include "models/kmeans/kmeans_lloyd.hpp"
 #include "models/kmeans/kmeans_start.hpp"
@@ -170,6 +172,20 @@ Matrix<std::int32_t> pq_labels(Context& context, MatrixView<const float> rows, s
     std::copy(labels.begin(), labels.end(), result.view().row(s));
   });
   return result;
+}
+
+void pq_tables(Context& context, MatrixView<const float> queries, std::int64_t m,
+               MatrixView<const float> codebook, PqMetric metric, MatrixView<float> out) {
+  for_subvectors(context, m, [&](Context& one, std::int64_t s) {
+    const MatrixView<const float> part = columns_of(queries, m, s);
+    const MatrixView<const float> centroids = columns_of(codebook, m, s);
+    const MatrixView<float> to = out.col_range(s * codebook.rows, codebook.rows);
+    if (metric == PqMetric::inner_product) {
+      dense(one, part, centroids, {}, Activation::identity, to);
+    } else {
+      pairwise_distance(one, part, centroids, Metric::squared_euclidean, to);
+    }
+  });
 }
 
 void pq_reconstruct(int threads, const Matrix<float>& codebook, const Matrix<std::int32_t>& labels,

@@ -5,6 +5,7 @@
 
 #include "clipk/core/context.hpp"
 #include "clipk/core/matrix.hpp"
+#include "clipk/models/product_quantizer.hpp"
 
 namespace clipk {
 
@@ -43,6 +44,11 @@ PqClusters pq_recluster(Context& context, const PqRows& rows, std::int64_t m,
 /// @param rows and @param codebook on the context's device
 Matrix<std::int32_t> pq_labels(Context& context, MatrixView<const float> rows, std::int64_t m,
                                MatrixView<const float> codebook);
+
+/// The scores [n, m centroids] of rotated queries [n, D] with all centroids.
+/// @param queries, codebook and @param[out] out on the context's device
+void pq_tables(Context& context, MatrixView<const float> queries, std::int64_t m,
+               MatrixView<const float> codebook, PqMetric metric, MatrixView<float> out);
 
 /// out [n, D] = the centroids of labels [m, n], all on the host.
 void pq_reconstruct(int threads, const Matrix<float>& codebook, const Matrix<std::int32_t>& labels,

@@ -129,6 +129,15 @@ std::int64_t ProductQuantizer::bytes_per_level() const {
   return pq_bytes(subvectors_, centroids());
 }
 
+std::int64_t ProductQuantizer::levels_of(std::int64_t bytes) const {
+  const std::int64_t used = bytes / bytes_per_level();
+  if (bytes % bytes_per_level() != 0 || used < 1 || used > levels()) {
+    check::fail(kName, "codes of " + std::to_string(bytes_per_vector()) + " bytes",
+                std::to_string(bytes));
+  }
+  return used;
+}
+
 std::int64_t ProductQuantizer::first_column(std::int64_t s) const {
   return pq_first_column(dim(), subvectors_, s);
 }
@@ -192,11 +201,7 @@ Matrix<std::uint8_t> ProductQuantizer::encode(Context& context,
 Matrix<float> ProductQuantizer::decode(Context& context,
                                        MatrixView<const std::uint8_t> codes) const {
   const std::int64_t bytes = bytes_per_level();
-  const std::int64_t used = codes.cols / bytes;
-  if (codes.cols % bytes != 0 || used < 1 || used > levels()) {
-    check::fail(kName, "codes of " + std::to_string(bytes_per_vector()) + " bytes",
-                std::to_string(codes.cols));
-  }
+  const std::int64_t used = levels_of(codes.cols);
   const HostRows<std::uint8_t> host(context, codes);
   Matrix<float> result(context, codes.rows, dim());
   Matrix<float> back;

@@ -18,6 +18,18 @@ enum class PqRotation : std::uint8_t {
 /// The name that files and options use.
 const char* to_string(PqRotation rotation);
 
+/// How ProductQuantizer::search compares a query with the rows that codes stand for.
+enum class PqMetric : std::uint8_t {
+  inner_product,      ///< the largest first
+  squared_euclidean,  ///< the smallest first
+};
+
+/// What ProductQuantizer::search finds, on the context's device.
+struct PqMatches {
+  Matrix<std::int32_t> indices;  ///< [n, k] rows of codes, the best first
+  Matrix<float> scores;          ///< [n, k] their inner products or squared distances
+};
+
 /// How a ProductQuantizer is fitted.
 struct ProductQuantizerOptions {
   std::int64_t subvectors = 8;   ///< m, that a row is cut into: 1 to its columns
@@ -88,6 +100,26 @@ class ProductQuantizer {
   /// @throws Error for a width that is not that of one level or more.
   Matrix<float> decode(Context& context, MatrixView<const std::uint8_t> codes) const;
 
+  /// The scores of queries with the first level's centroids, for pq_top_k: of query i, sub-vector s
+  /// and centroid c in column s * centroids() + c.
+  /// @param queries [n, D], on any device
+  /// @returns [n, m centroids] on the context's device
+  /// @throws Error for another width.
+  Matrix<float> tables(Context& context, MatrixView<const float> queries, PqMetric metric) const;
+
+  /// The k rows of codes that score best with each query, which is not quantised itself. The first
+  /// level is scanned by pq_top_k. Where codes have further levels, the best of the scan, the
+  /// shortlist, are scored again (on the host) with all levels, and the best k of them returned.
+  /// @param queries [n, D], on any device
+  /// @param codes [rows, bytes], on any device: all levels, or the first of them alone
+  /// @param k 1 to the lesser of rows and kMaxNeighbors of nearest.hpp, as is the shortlist
+  /// @param shortlist at least k; 0: four times k, as far as may be
+  /// @throws Error for another width, or k or shortlist out of range.
+  /// Deterministic: yes; among equal scores the lower row comes first.
+  PqMatches search(Context& context, MatrixView<const float> queries,
+                   MatrixView<const std::uint8_t> codes, std::int64_t k, std::int64_t shortlist = 0,
+                   PqMetric metric = PqMetric::squared_euclidean) const;
+
   /// Writes the model as one archive of kind "product_quantizer model", atomically. @throws Error
   void save(const std::filesystem::path& path) const;
   /// @throws Error if the file is not a whole "product_quantizer model" archive.
@@ -95,6 +127,10 @@ class ProductQuantizer {
 
  private:
   ProductQuantizer() = default;
+  // How many levels codes of this width have.
+  std::int64_t levels_of(std::int64_t bytes) const;
+  // Queries as R x on the context's device.
+  Matrix<float> rotated(Context& context, MatrixView<const float> queries) const;
 
   std::int64_t subvectors_ = 0;
   Matrix<float> rotation_;
