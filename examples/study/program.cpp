@@ -1,73 +1,19 @@
 #include "study/program.hpp"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <signal.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
-#include <cstring>
-#include <new>
 #include <utility>
 
-#include "clipk/core/cpu_target.hpp"
-#include "clipk/core/error.hpp"
-#include "study/fit_progress.hpp"
+#include "study/command.hpp"
 #include "study/manifest.hpp"
 #include "study/option_checks.hpp"
-#include "study/stop.hpp"
-#include "study/text.hpp"
 
 namespace clipk::study {
 
 extern const char* const kCommit;  // build_info.cpp, made at build time
 
 namespace {
-
-constexpr int kBadData = 1;
-constexpr int kBadUsage = 2;
-constexpr int kIncomplete = 3;
-constexpr int kStopped = 128;             // and the signal's number
-constexpr std::size_t kHelpColumns = 70;  // beside the 30 of the names
-
-int fail(const std::string& program, const std::string& message, int status) {
-  std::fflush(stdout);
-  note(fmt::format("{}: {}", program, one_line(message)));
-  return status;
-}
-
-// A file that is opened must not become standard output or standard error, where those are closed.
-void open_standard_descriptors() {
-  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (::fcntl(descriptor, F_GETFD) != -1) continue;
-    [[maybe_unused]] const int opened = ::open("/dev/null", O_RDWR);
-  }
-}
-
-// For the last words of a run that a signal ends, even while the program leaves main: they are not
-// taken down.
-std::string& running_program = *new std::string;
-std::string& running_checkpoint = *new std::string;
-
-std::string stopped_words(int signal) {
-  return fmt::format("{}: {}; {}\n", running_program, Stopped(signal).what(),
-                     running_checkpoint.empty()
-                         ? "nothing is kept without --checkpoint"
-                         : "the same command goes on from " + running_checkpoint);
-}
-
-// The variable is an option like any other.
-void check_cpu_target() {
-  try {
-    limit_cpu_target();
-  } catch (const Error& error) {
-    throw UsageError(error.what());
-  }
-}
 
 // A number where the text is one, so that options read in JSON as they were meant.
 Json value_of(const std::string& text) {
@@ -103,10 +49,8 @@ Program::Program(std::string name, const std::string& description, Options defau
       app_(std::make_unique<CLI::App>(description, name_)),
       options_(std::move(defaults)) {
   if (options_.out.empty()) options_.out = "out/" + name_;
-  app_->set_version_flag("--version", fmt::format("{} {} ({})", name_, CLIPK_VERSION, kCommit));
   app_->option_defaults()->always_capture_default()->group("The run");
-  app_->add_option("--device", options_.device, "auto (a GPU where there is one), cpu or cuda")
-      ->check(one_of({"auto", "cpu", "cuda"}));
+  add_device_option(*app_, options_);
   app_->add_option("--precision", options_.precision, "Matrix products on a GPU: fp32, tf32, bf16")
       ->check(one_of({"fp32", "tf32", "bf16"}));
   app_->add_option("--seed", options_.seed, "Seed of all random numbers")
@@ -115,8 +59,7 @@ Program::Program(std::string name, const std::string& description, Options defau
     app_->add_option("--epochs", options_.epochs, "Epochs of training")
         ->check(whole_number(1, 1'000'000));
   }
-  app_->add_option("--threads", options_.threads, "CPU threads, 0 for all; changes no result")
-      ->check(whole_number(0, 1024));
+  add_threads_option(*app_, options_);
   app_->add_option("--out", options_.out, "Folder of the results");
   app_->add_option("--checkpoint", options_.checkpoint,
                    "File to resume from where it exists, and to save progress in");
@@ -139,51 +82,23 @@ Manifest Program::manifest(const Context& context) const {
 }
 
 int Program::run(int argc, char** argv, const std::function<void(Run&)>& body) {
-  open_standard_descriptors();
-  for (CLI::Option* option : app_->get_options()) {
-    option->description(wrapped(option->get_description(), kHelpColumns));
-  }
-  try {
-    app_->parse(argc, argv);
-  } catch (const CLI::Success& wish) {  // --help, --version
-    return app_->exit(wish);
-  } catch (const CLI::ExtrasError&) {
-    return fail(
-        name_, fmt::format("expected options of --help, got {}", fmt::join(app_->remaining(), " ")),
-        kBadUsage);
-  } catch (const CLI::ParseError& error) {
-    return fail(name_, error.what(), kBadUsage);
-  }
-  running_program = name_;
-  running_checkpoint = options_.checkpoint.string();
-  watch_signals(stopped_words);
-  try {
-    check_cpu_target();
+  const auto kept = [&] {
+    return options_.checkpoint.empty()
+               ? std::string("nothing is kept without --checkpoint")
+               : "the same command goes on from " + options_.checkpoint.string();
+  };
+  return run_command(*app_, argc, argv, kept, [&] {
     Context context = context_of(options_);
     const Manifest start = manifest(context);
     Run run(options_, std::move(context), start);
     body(run);
     run.finish();
     if (run.output_error() != 0 && run.output_error() != EPIPE) {
-      return fail(name_,
-                  fmt::format("expected standard output to take all lines, got {}; the results are "
-                              "in {}",
-                              std::strerror(run.output_error()), options_.out.string()),
-                  kIncomplete);
+      return say_output_failed(*app_, run.output_error(),
+                               "the results are in " + options_.out.string());
     }
-    return run.failed() ? kIncomplete : 0;
-  } catch (const Stopped& stopped) {
-    std::string words = stopped_words(stopped.signal());
-    words.pop_back();
-    note(words);
-    return kStopped + stopped.signal();
-  } catch (const UsageError& error) {
-    return fail(name_, error.what(), kBadUsage);
-  } catch (const std::bad_alloc&) {
-    return fail(name_, "expected enough memory, got none", kBadData);
-  } catch (const std::exception& error) {
-    return fail(name_, error.what(), kBadData);
-  }
+    return run.failed() ? kIncomplete : kDone;
+  });
 }
 
 }  // namespace clipk::study

@@ -24,13 +24,9 @@ namespace clipk::study {
 ///
 /// Whoever adds options includes option_checks.hpp, and with it CLI11.
 ///
-/// Exit status: 0 done; 2 for options that are wrong in themselves (UsageError, or what CLI11
-/// refuses), CLIPK_CPU_TARGET, and a processor that is too old; 1 for everything that depends on
-/// data or machine (Error): files, --device cuda without a usable GPU, a full disk, memory. Both
-/// say why in one line on standard error, "dimension_study: expected ..., got ...", and leave no
-/// output file behind. 3: done, but for what `failed` of results.json names, or for lines that
-/// standard output did not take. 128 + n: stopped by signal n (SIGINT, SIGTERM, SIGHUP); what a
-/// checkpoint can keep is kept.
+/// Exit status and messages are those of run_command (command.hpp); an error leaves no output file
+/// behind. 3: done, but for what `failed` of results.json names, or for lines that standard output
+/// did not take. When a signal stops it, what a checkpoint can keep is kept.
 class Program {
  public:
   Program(std::string name, const std::string& description, Options defaults);

@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 #include <map>
 #include <new>
 #include <nlohmann/json.hpp>
@@ -15,6 +13,7 @@
 #include "clipk/io/clip_retrieval.hpp"
 #include "clipk/io/npy.hpp"
 #include "clipk/io/sha256.hpp"
+#include "study/command.hpp"
 #include "study/fingerprint.hpp"
 #include "study/fit_progress.hpp"
 #include "study/manifest.hpp"
@@ -168,11 +167,7 @@ const Manifest& Run::manifest() const {
 
 void Run::print(std::string_view line) {
   if (!kept_->name.empty() || kept_->output_error != 0) return;
-  const std::string text = printable(line) + "\n";
-  errno = 0;
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    kept_->output_error = errno;
-  }
+  kept_->output_error = print_line(line);
 }
 
 int Run::output_error() const {

@@ -83,6 +83,34 @@ class Cursor {
 
 }  // namespace
 
+std::string archive_kind(const std::filesystem::path& path) {
+  const char* const wanted = "a clipk archive";
+  io::InputFile file(path, wanted);
+  const std::size_t fixed = io::kMagic.size() + 2 * sizeof(std::uint32_t);
+  std::string start(std::min(fixed, static_cast<std::size_t>(file.size())), '\0');
+  file.read(start.data(), start.size());
+  if (std::string_view(start).substr(0, io::kMagic.size()) != io::kMagic) {
+    file.fail(wanted, start.empty() ? "an empty file" : "a file that is no clipk archive");
+  }
+  std::uint32_t container = 0, length = 0;
+  if (start.size() == fixed) {
+    std::memcpy(&container, start.data() + io::kMagic.size(), sizeof container);
+    std::memcpy(&length, start.data() + io::kMagic.size() + sizeof container, sizeof length);
+  }
+  const auto left = static_cast<std::uint64_t>(file.size()) - start.size();
+  constexpr std::uint32_t kLongest = 256;  // kinds are a few words
+  if (start.size() < fixed || length > left || length > kLongest) {
+    file.fail(std::string(wanted) + " that states its kind",
+              "a file of " + std::to_string(file.size()) + " bytes that is cut short or damaged");
+  }
+  if (container != io::kContainer) {
+    file.fail("archive version " + std::to_string(io::kContainer), std::to_string(container));
+  }
+  std::string kind(length, '\0');
+  file.read(kind.data(), kind.size());
+  return kind;
+}
+
 ArchiveReader::ArchiveReader(const std::filesystem::path& path, std::string_view kind,
                              std::uint32_t max_version)
     : path_(path.string()) {

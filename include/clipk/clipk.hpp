@@ -32,6 +32,7 @@
 #include "clipk/io/npy.hpp"
 #include "clipk/io/npz.hpp"
 #include "clipk/io/pairs_index.hpp"
+#include "clipk/io/row_stream.hpp"
 #include "clipk/io/safetensors.hpp"
 #include "clipk/io/sha256.hpp"
 #include "clipk/io/synthetic_images.hpp"

@@ -10,6 +10,7 @@
 #include "clipk/io/idx.hpp"
 #include "clipk/io/npz.hpp"
 #include "clipk/io/pairs_index.hpp"
+#include "clipk/io/row_stream.hpp"
 #include "clipk/io/safetensors.hpp"
 #include "fuzz/targets.hpp"
 
@@ -44,6 +45,19 @@ void safetensors(std::string_view bytes, const fs::path& folder) {
   for (const SafetensorsEntry& entry : read_safetensors_header(path).tensors) {
     survives([&] { read_safetensors<float>(path, entry.name); });
   }
+}
+
+// In blocks that end within the array, and a second time.
+void rows(std::string_view bytes, const fs::path& folder) {
+  RowReader reader(written(folder / "a", bytes), Modality::image);
+  if (reader.cols() > 1 << 20) return;
+  Matrix<float> block(3, reader.cols());
+  survives([&] {
+    while (reader.read(block) > 0) {
+    }
+  });
+  reader.rewind();
+  survives([&] { reader.read(block); });
 }
 
 // Any of the formats, as programs take them.
@@ -109,6 +123,7 @@ const std::vector<Target>& reader_targets() {
       {"npy", npy, {"golden/npy"}},
       {"npz", npz, {"golden/npz"}},
       {"safetensors", safetensors, {"golden/safetensors"}},
+      {"rows", rows, {"golden/npy", "golden/npz", "golden/safetensors", "corpus/idx"}},
       {"features", features, {"golden/npy", "golden/npz", "golden/safetensors", "corpus/idx"}},
       {"labels", labels, {"golden/npy", "corpus/idx"}},
       {"pairs_index", pairs_index, {"golden/npy"}},

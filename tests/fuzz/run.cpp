@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "clipk/core/error.hpp"
+#include "clipk/io/archive.hpp"
 #include "fuzz/targets.hpp"
 #include "load/saved_files.hpp"
 #include "support/archive_parts.hpp"
@@ -53,6 +54,7 @@ void read(const std::string& name, std::string_view bytes) {
   }
   const fs::path path = scratch() / "a.clipk";
   std::ofstream(path, std::ios::binary) << test::sealed(std::string(bytes));
+  survives([&] { archive_kind(path); });
   static Context context = Context::cpu({.seed = 1, .threads = 1});
   archive->load(context, path)();
 }

@@ -103,6 +103,35 @@ TEST_F(ArchiveTest, SaysWhatTheFileIs) {
              "expected archive version 1, got 2");
 }
 
+TEST_F(ArchiveTest, SaysItsKind) {
+  write_sample("a");
+  EXPECT_EQ(archive_kind(path("a")), "neural_mds model");
+  const std::string whole = read_bytes(path("a"));
+  write_bytes(path("b"), whole.substr(0, 32));  // the kind is all that is read
+  EXPECT_EQ(archive_kind(path("b")), "neural_mds model");
+  const auto reason = [&](const std::string& bytes) {
+    write_bytes(path("b"), bytes);
+    const std::string message = error_of([&] { archive_kind(path("b")); });
+    EXPECT_EQ(message.rfind(path("b").string() + ": expected ", 0), 0U) << message;
+    return message;
+  };
+  for (std::size_t size = 0; size < 32; ++size) {
+    EXPECT_HAS(reason(whole.substr(0, size)), "expected a clipk archive");
+  }
+  EXPECT_HAS(reason(""), "got an empty file");
+  EXPECT_HAS(reason("\x93NUMPY and more of it"), "got a file that is no clipk archive");
+  std::string other = whole;
+  other[8] = 2;
+  EXPECT_HAS(reason(other), "expected archive version 1, got 2");
+  other = whole + std::string(1000, 'x');
+  other[13] = 2;  // a kind of 528 bytes
+  EXPECT_HAS(reason(other), "cut short or damaged");
+  other[15] = '\xFF';
+  EXPECT_HAS(reason(other), "cut short or damaged");
+  EXPECT_HAS(error_of([&] { archive_kind(path("none")); }),
+             "expected a clipk archive, got No such file or directory");
+}
+
 TEST_F(ArchiveTest, GettersSayWhatTheEntryIs) {
   write_sample("a");
   const ArchiveReader reader(path("a"), "neural_mds model", 2);

@@ -9,6 +9,7 @@
 
 #include "clipk/core/error.hpp"
 #include "clipk/io/npy.hpp"
+#include "io/arrays/clip_retrieval_parts.hpp"
 #include "io/arrays/elements.hpp"
 #include "io/arrays/npy_header.hpp"
 #include "io/arrays/parquet_rows.hpp"
@@ -96,17 +97,17 @@ std::vector<fs::path> clip_retrieval_files(const fs::path& folder, Modality moda
   return files;
 }
 
-Matrix<float> read_clip_retrieval(const fs::path& folder, Modality modality) {
-  const Parts parts = parts_of(folder, modality);
+io::RetrievalParts io::clip_retrieval_parts(const fs::path& folder, Modality modality) {
+  const Parts paths = parts_of(folder, modality);
   const Parts metadata = parts_of(folder, "metadata", ".parquet");
-  const fs::path& first = parts.begin()->second;
-  std::int64_t rows = 0;
-  std::int64_t cols = -1;
-  for (const auto& [number, path] : parts) {
+  const fs::path& first = paths.begin()->second;
+  RetrievalParts all;
+  all.parts.reserve(paths.size());
+  for (const auto& [number, path] : paths) {
     const std::vector<std::int64_t> shape = shape_of(path);
     const std::int64_t here = shape[0], width = shape[1];
-    if (cols >= 0 && width != cols) {
-      throw Error(path.string() + ": expected dimension " + std::to_string(cols) + " as in " +
+    if (!all.parts.empty() && width != all.cols) {
+      throw Error(path.string() + ": expected dimension " + std::to_string(all.cols) + " as in " +
                   first.string() + ", got " + std::to_string(width));
     }
     const auto known = metadata.find(number);
@@ -114,21 +115,28 @@ Matrix<float> read_clip_retrieval(const fs::path& folder, Modality modality) {
       const auto said = io::parquet_rows(known->second);
       if (said && *said != here) other_rows(path, here, known->second, *said);
     }
-    cols = width;
+    all.cols = width;
+    all.parts.push_back({path, here});
     // A file may claim any number of rows without columns.
-    if (__builtin_add_overflow(rows, here, &rows)) {
+    if (__builtin_add_overflow(all.rows, here, &all.rows)) {
       throw Error(path.string() + ": expected fewer than 2^63 rows of all parts, got more");
     }
   }
-  if (parts.size() == 1) return read_npy_matrix<float>(first);
-  Matrix<float> all(rows, cols);
+  return all;
+}
+
+Matrix<float> read_clip_retrieval(const fs::path& folder, Modality modality) {
+  const io::RetrievalParts parts = io::clip_retrieval_parts(folder, modality);
+  if (parts.parts.size() == 1) return read_npy_matrix<float>(parts.parts[0].path);
+  Matrix<float> all(parts.rows, parts.cols);
   std::int64_t done = 0;
-  for (const auto& [number, path] : parts) {
+  for (const auto& [path, rows] : parts.parts) {
     const Matrix<float> part = read_npy_matrix<float>(path);
-    if (part.cols() != cols || part.rows() > rows - done) {
+    if (part.cols() != parts.cols || part.rows() > parts.rows - done) {
       throw Error(path.string() + ": expected a file that stays as it is, got another shape");
     }
-    std::copy(part.data(), part.data() + part.rows() * cols, all.data() + done * cols);
+    std::copy(part.data(), part.data() + part.rows() * part.cols(),
+              all.data() + done * part.cols());
     done += part.rows();
   }
   return all;

@@ -129,37 +129,10 @@ std::string value_text(T value) {
   }
 }
 
-// The file's elements in the file's order.
+// The whole array, in the file's order.
 template <class T>
 void read_elements(Source& file, const NpyHeader& header, T* out) {
-  const bool swap = header.big_endian != (std::endian::native == std::endian::big);
-  with_type(header.dtype, [&](auto tag) {
-    using Stored = decltype(tag);
-    if (std::is_same_v<Stored, T> && !swap) {
-      file.read(out, static_cast<std::size_t>(header.size) * sizeof(T));
-      return;
-    }
-    using Raw = std::conditional_t<std::is_same_v<Stored, bool>, std::uint8_t, Stored>;
-    std::vector<Raw> chunk(static_cast<std::size_t>(std::min(kChunk, header.size)));
-    for (std::int64_t first = 0; first < header.size; first += kChunk) {
-      const auto count = static_cast<std::size_t>(std::min(kChunk, header.size - first));
-      file.read(chunk.data(), count * sizeof(Raw));
-      for (std::size_t i = 0; i < count; ++i) {
-        const Raw raw = swap ? byte_swapped(chunk[i]) : chunk[i];
-        Stored stored{};
-        if constexpr (std::is_same_v<Stored, bool>) {
-          stored = raw != 0;
-        } else {
-          stored = raw;
-        }
-        if (!convert(stored, out[first + static_cast<std::int64_t>(i)])) {
-          file.fail(std::string("values that ") + to_string(dtype_of<T>()) + " can hold",
-                    value_text(stored) + " at element " +
-                        std::to_string(first + static_cast<std::int64_t>(i)));
-        }
-      }
-    }
-  });
+  read_next(file, header, 0, header.size, out);
 }
 
 // Moves elements between the two orders: out[C index] = in[Fortran index], or back.
@@ -196,6 +169,39 @@ void read_in_c_order(Source& file, const NpyHeader& header, T* out) {
 }
 
 }  // namespace
+
+template <class T>
+void read_next(Source& source, const NpyHeader& header, std::int64_t done, std::int64_t count,
+               T* out) {
+  const bool swap = header.big_endian != (std::endian::native == std::endian::big);
+  with_type(header.dtype, [&](auto tag) {
+    using Stored = decltype(tag);
+    if (std::is_same_v<Stored, T> && !swap) {
+      source.read(out, static_cast<std::size_t>(count) * sizeof(T));
+      return;
+    }
+    using Raw = std::conditional_t<std::is_same_v<Stored, bool>, std::uint8_t, Stored>;
+    std::vector<Raw> chunk(static_cast<std::size_t>(std::min(kChunk, count)));
+    for (std::int64_t first = 0; first < count; first += kChunk) {
+      const auto some = static_cast<std::size_t>(std::min(kChunk, count - first));
+      source.read(chunk.data(), some * sizeof(Raw));
+      for (std::size_t i = 0; i < some; ++i) {
+        const Raw raw = swap ? byte_swapped(chunk[i]) : chunk[i];
+        Stored stored{};
+        if constexpr (std::is_same_v<Stored, bool>) {
+          stored = raw != 0;
+        } else {
+          stored = raw;
+        }
+        const std::int64_t at = first + static_cast<std::int64_t>(i);
+        if (!convert(stored, out[at])) {
+          source.fail(std::string("values that ") + to_string(dtype_of<T>()) + " can hold",
+                      value_text(stored) + " at element " + std::to_string(done + at));
+        }
+      }
+    }
+  });
+}
 
 template <class T>
 DType stored_type(const NpyFormat& format) {
@@ -305,6 +311,7 @@ void write_elements(AtomicFile& file, const std::vector<std::int64_t>& shape, st
 }
 
 #define CLIPK_INSTANTIATE_ELEMENTS(T)                                                          \
+  template void read_next<T>(Source&, const NpyHeader&, std::int64_t, std::int64_t, T*);       \
   template DType stored_type<T>(const NpyFormat&);                                             \
   template NpyArray<T> read_array<T>(Source&, const NpyHeader&);                               \
   template Matrix<T> read_matrix<T>(Source&, const NpyHeader&);                                \

@@ -16,6 +16,11 @@ class AtomicFile;
 // Only these and the shape are used of the header; the source stands at the first element.
 namespace clipk::io {
 
+/// The next elements in the order of the file, converted as read_npy says.
+/// @param done how many were read before, for messages
+template <class T>
+void read_next(Source& source, const NpyHeader& header, std::int64_t done, std::int64_t count,
+               T* out);
 /// All elements, in C order, converted as read_npy says. The source is then at its end.
 template <class T>
 NpyArray<T> read_array(Source& source, const NpyHeader& header);

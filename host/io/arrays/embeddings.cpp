@@ -193,13 +193,13 @@ void check_pairs(const EmbeddingPairs& pairs, const std::string& images_name,
   check_modality(texts.view(), texts_name);
 }
 
-void normalize_embeddings(MatrixView<float> rows, const std::string& name) {
+void normalize_embeddings(MatrixView<float> rows, const std::string& name, std::int64_t first_row) {
   for (std::int64_t i = 0; i < rows.rows; ++i) {
     float* row = rows.row(i);
     const double squared = scale_to_unit_length(row, rows.cols, row);
     if (!(squared > 0) || !std::isfinite(squared)) {
       throw Error(name + ": expected a row of finite length above 0, got length " +
-                  std::to_string(std::sqrt(squared)) + " in row " + std::to_string(i));
+                  std::to_string(std::sqrt(squared)) + " in row " + std::to_string(first_row + i));
     }
   }
 }

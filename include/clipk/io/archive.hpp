@@ -72,6 +72,11 @@ class ArchiveWriter {
   std::set<std::string, std::less<>> names_;
 };
 
+/// The kind of an archive, such as "pca model", by its first bytes: for those who read several
+/// kinds. The rest of the file is not looked at; ArchiveReader checks it.
+/// @throws Error if the file cannot be read or is no archive.
+std::string archive_kind(const std::filesystem::path& path);
+
 /// Which floating-point numbers of an archive are accepted.
 enum class ArchiveValues : std::uint8_t {
   finite,  ///< NaN and infinity are errors: the model was broken before it was saved

@@ -59,7 +59,10 @@ void check_pairs(const EmbeddingPairs& pairs, const std::string& images_name,
                  const std::string& texts_name);
 
 /// Divides every row of a host matrix by its Euclidean length; the length is summed in float64.
+/// @param first_row number of the first row, for the message, if the matrix is a block of a larger
+///   one
 /// @throws Error that names `name` and the row if a length is zero or not finite.
-void normalize_embeddings(MatrixView<float> rows, const std::string& name);
+void normalize_embeddings(MatrixView<float> rows, const std::string& name,
+                          std::int64_t first_row = 0);
 
 }  // namespace clipk

@@ -66,7 +66,8 @@ ChildProgram::~ChildProgram() {
 
 bool ChildProgram::running() {
   int status = 0;
-  if (child_ > 0 && ::waitpid(child_, &status, WNOHANG) == child_) end(status);
+  rusage usage{};
+  if (child_ > 0 && ::wait4(child_, &status, WNOHANG, &usage) == child_) end(status, usage);
   return child_ > 0;
 }
 
@@ -86,16 +87,17 @@ void ChildProgram::wait_for_error(const std::string& text) {
 ProgramResult ChildProgram::wait() {
   if (child_ > 0) {
     int status = 0;
-    ::waitpid(child_, &status, 0);
-    end(status);
+    rusage usage{};
+    ::wait4(child_, &status, 0, &usage);
+    end(status, usage);
   }
   return result_;
 }
 
-void ChildProgram::end(int status) {
+void ChildProgram::end(int status, const rusage& usage) {
   child_ = -1;
   result_ = {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), drained(out_),
-             early_error_ + drained(err_)};
+             early_error_ + drained(err_), std::int64_t{usage.ru_maxrss} * 1024};
 }
 
 }  // namespace clipk::test

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -20,6 +21,7 @@ struct ProgramOptions {
 struct ProgramResult {
   int status = -1;  ///< the exit status; minus the signal's number where a signal ended it
   std::string out, err;
+  std::int64_t peak_memory = 0;  ///< bytes that were resident at once, at most
 };
 
 /// A child process that runs a program as its users do. What it prints must fit into a pipe.
@@ -38,7 +40,7 @@ class ChildProgram {
   ProgramResult wait();
 
  private:
-  void end(int status);
+  void end(int status, const rusage& usage);
 
   pid_t child_ = -1;
   int out_ = -1, err_ = -1;
