@@ -28,7 +28,8 @@ TEST_F(RefusesTest, Options) {
   expect_refused(kUsage, "--dims: expected each value once, got 8 twice", {"--dims", "8,4,8"});
   expect_refused(kUsage, "--methods: expected each value once, got pca twice",
                  {"--methods", "pca,pca"});
-  expect_refused(kUsage, "--methods: expected one of pca, random, isometric, isotonic, got 'tsne'",
+  expect_refused(kUsage,
+                 "--methods: expected one of pca, paired, random, isometric, isotonic, got 'tsne'",
                  {"--methods", "pca,tsne"});
   expect_refused(kUsage, "--margin: expected a number from 0 to 1, got '-0.1'",
                  {"--margin", "-0.1"});

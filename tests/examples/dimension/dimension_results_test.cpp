@@ -35,8 +35,9 @@ int matched(const Matrix<float>& queries, const Matrix<float>& candidates) {
 TEST_F(DimensionTest, RowsOfEveryMethodDimensionAndSplit) {
   ASSERT_NO_FATAL_FAILURE(run_into("out", toy()));
   const Json all = results("out");
-  const std::vector<std::string> methods{"pca", "random", "isometric", "isotonic"};
-  std::vector<std::string> files{"quality.png", "results.csv", "results.json"};
+  const std::vector<std::string> methods{"pca", "paired", "random", "isometric", "isotonic"};
+  std::vector<std::string> files{"quality.png",   "results.csv",        "results.json",
+                                 "map_pca.clipk", "map_paired_8.clipk", "map_paired_4.clipk"};
   std::vector<std::string> expected;
   for (const char* split : {"all", "train", "heldout"}) {
     expected.push_back(std::string("none 16 ") + split);
@@ -67,6 +68,11 @@ TEST_F(DimensionTest, RowsOfEveryMethodDimensionAndSplit) {
       }
       ++position;
       if (key == "method" || key == "split") continue;
+      if (key == "epochs") {
+        const std::string method = row["method"];
+        EXPECT_EQ(value.is_null(), method != "isometric" && method != "isotonic") << method;
+        continue;
+      }
       ASSERT_TRUE(value.is_number()) << key;
       EXPECT_GE(value.get<double>(), 0) << key;
     }
@@ -194,9 +200,9 @@ TEST_F(DimensionTest, ChartAndTableSayTheSame) {
 TEST_F(DimensionTest, WithoutHoldoutOneSplitKind) {
   ASSERT_NO_FATAL_FAILURE(run_into("out", with(toy(), {"--holdout", "0"})));
   const Json all = results("out");
-  EXPECT_EQ(all["rows"].size(), 1u + 4 * 2);
+  EXPECT_EQ(all["rows"].size(), 1u + 5 * 2);
   for (const Json& row : all["rows"]) EXPECT_EQ(row["split"], "all");
-  EXPECT_EQ(all["smallest_dim"].size(), 4u);
+  EXPECT_EQ(all["smallest_dim"].size(), 5u);
   for (const Json& found : all["smallest_dim"]) {
     EXPECT_TRUE(found.contains("in_sample"));
     EXPECT_FALSE(found.contains("held_out"));
@@ -206,7 +212,7 @@ TEST_F(DimensionTest, WithoutHoldoutOneSplitKind) {
 TEST_F(DimensionTest, DefaultDimensionsThatTheDataHas) {
   ASSERT_NO_FATAL_FAILURE(
       run_into("out", {"--images", path("i.npy"), "--texts", path("t.npy"), "--methods", "pca"}));
-  EXPECT_EQ(names("out").size(), 3u + 2);
+  EXPECT_EQ(names("out").size(), 3u + 2 + 1);
   EXPECT_TRUE(std::filesystem::exists(path("out") / "images_pca_16.npy"));
 }
 
@@ -269,6 +275,40 @@ TEST_F(DimensionTest, HelpNamesEveryOption) {
         "--threads", "--out", "--quick", "--checkpoint", "--version"}) {
     EXPECT_HAS(help.out, std::string(option) + " ");
   }
+}
+
+// Every storage of every dimension, with the bytes it says; the smallest safe one is one of them.
+TEST_F(DimensionTest, BytesOfEveryStorage) {
+  ASSERT_NO_FATAL_FAILURE(run_into(
+      "out", with(toy(), {"--methods", "pca,paired,random", "--bytes", "--margin", "0.9"})));
+  const Json all = results("out");
+  EXPECT_TRUE(std::filesystem::exists(path("out") / "bytes.png"));
+  const std::map<std::string, int> bytes_of_8{{"float32", 32}, {"float16", 16},    {"int8", 8},
+                                              {"int4", 4},     {"pq-residual", 2}, {"binary", 1},
+                                              {"pq", 1}};
+  std::map<std::string, int> counts;
+  for (const Json& size : all["sizes"]) {
+    EXPECT_NE(size["method"], "random");
+    const std::string storage = size["storage"];
+    ++counts[storage];
+    if (size["dim"] == 8) {
+      EXPECT_EQ(size["bytes"], bytes_of_8.at(storage)) << storage;
+    }
+    EXPECT_LE(size["i2t"]["low"], size["i2t"]["high"]);
+  }
+  EXPECT_EQ(counts.size(), bytes_of_8.size());
+  for (const auto& [storage, count] : counts) EXPECT_EQ(count, 2 * 2 * 2) << storage;
+  // float32 stores the codes as they are.
+  for (const Json& size : all["sizes"]) {
+    if (size["storage"] != "float32") continue;
+    for (const Json& row : all["rows"]) {
+      if (row["method"] != size["method"] || row["dim"] != size["dim"]) continue;
+      if (row["split"] != size["split"]) continue;
+      EXPECT_NEAR(row["i2t_top1"], size["i2t_top1"], 1e-9);
+    }
+  }
+  EXPECT_EQ(all["smallest_bytes"].size(), 3u);
+  EXPECT_TRUE(all["smallest_bytes"]["random"]["in_sample"].is_null());
 }
 
 }  // namespace

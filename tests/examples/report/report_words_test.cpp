@@ -1,4 +1,5 @@
 // The report's sentences, for figures of every kind, and what makes them HTML.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -167,7 +168,27 @@ TEST(ReportWords, AStartThatNoTrainingMadeBetterIsNoTrainedNetwork) {
   for (DimensionChange& change : found.changes) change.trained = false;
   say_dimension(found, start);
   EXPECT_FALSE(has(joined(start), "network trained"));
-  EXPECT_TRUE(has(joined(start), "training a network from it brought no gain"));
+  EXPECT_TRUE(has(joined(start), "training a network from them brought no gain"));
+}
+
+TEST(ReportWords, TheSummaryNamesTheSmallestSafeSizeBesideTheDimension) {
+  DimensionFindings found = dimensions(-.015);
+  const Interval safe{-.005, -.015, .005}, lost{-.05, -.08, -.03};
+  found.sizes = {{"paired", 64, "int4", 32, true, .8, safe, safe},
+                 {"paired", 64, "binary", 8, true, .8, safe, lost},
+                 {"pca", 64, "float16", 128, false, .8, safe, safe}};
+  PageSection section;
+  say_dimension(found, section);
+  EXPECT_TRUE(
+      has(section.summary, fmt::format("and in 32 bytes a vector instead of {}.", 4 * found.dim)))
+      << section.summary;
+  EXPECT_TRUE(
+      has(joined(section), "are enough for new pairs (paired axes, 64 dimensions as 4-bit"));
+  EXPECT_TRUE(has(joined(section), "are enough for the fitted pairs (principal components"));
+  found.sizes.clear();
+  PageSection without;
+  say_dimension(found, without);
+  EXPECT_FALSE(has(without.summary, "bytes"));
 }
 
 TEST(ReportWords, WithoutSplitsNewPairsAreNotKnown) {
