@@ -259,38 +259,39 @@ HWY_INLINE std::uint32_t distance(const std::uint8_t* x, const std::uint8_t* y,
   return static_cast<std::uint32_t>(bits);
 }
 
+// A block of codes stays in L1 for all queries.
 template <int kWords>
-void scan_as_they_lie(const ScanTask& task, const std::uint8_t* query,
-                      MatrixView<const std::uint8_t> database, ScanList& list) {
-  std::uint32_t limit = list.limit;
-  for (std::int64_t j = task.first; j < task.end; ++j) {
-    const std::uint32_t bits = distance<kWords>(query, database.row(j), database.cols);
-    if (bits >= limit) continue;
-    list.add(bits, static_cast<std::int32_t>(j));
-    limit = list.limit;
+void scan_as_they_lie(const ScanTask& task, MatrixView<const std::uint8_t> queries,
+                      MatrixView<const std::uint8_t> database, ScanList* lists) {
+  const std::int64_t block = std::max<std::int64_t>(1, 16384 / database.cols);
+  for (std::int64_t first = task.first; first < task.end; first += block) {
+    const std::int64_t end = std::min(task.end, first + block);
+    for (std::int64_t q = 0; q < task.queries; ++q) {
+      const std::uint8_t* query = queries.row(task.first_query + q);
+      std::uint32_t limit = lists[q].limit;
+      for (std::int64_t j = first; j < end; ++j) {
+        const std::uint32_t bits = distance<kWords>(query, database.row(j), database.cols);
+        if (bits >= limit) continue;
+        lists[q].add(bits, static_cast<std::int32_t>(j));
+        limit = lists[q].limit;
+      }
+    }
   }
 }
 
 void scan_few(const ScanTask& task, MatrixView<const std::uint8_t> queries,
               MatrixView<const std::uint8_t> database, ScanList* lists) {
-  for (std::int64_t q = 0; q < task.queries; ++q) {
-    const std::uint8_t* query = queries.row(task.first_query + q);
-    switch (database.cols) {
-      case 8:
-        scan_as_they_lie<1>(task, query, database, lists[q]);
-        break;
-      case 16:
-        scan_as_they_lie<2>(task, query, database, lists[q]);
-        break;
-      case 32:
-        scan_as_they_lie<4>(task, query, database, lists[q]);
-        break;
-      case 64:
-        scan_as_they_lie<8>(task, query, database, lists[q]);
-        break;
-      default:
-        scan_as_they_lie<0>(task, query, database, lists[q]);
-    }
+  switch (database.cols) {
+    case 8:
+      return scan_as_they_lie<1>(task, queries, database, lists);
+    case 16:
+      return scan_as_they_lie<2>(task, queries, database, lists);
+    case 32:
+      return scan_as_they_lie<4>(task, queries, database, lists);
+    case 64:
+      return scan_as_they_lie<8>(task, queries, database, lists);
+    default:
+      return scan_as_they_lie<0>(task, queries, database, lists);
   }
 }
 
