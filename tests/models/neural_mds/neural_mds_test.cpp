@@ -94,7 +94,7 @@ TEST(NeuralMds, TakesEveryQuadruple) {
   options.blocks = {0, 0, 1};
   options.every_quadruple = true;
   options.dim = 8;
-  options.epochs = 12;
+  options.epochs = 20;
   for (const QuadDraw draw : {QuadDraw::query, QuadDraw::all}) {
     for (const std::int64_t near : {0, 3, 1000}) {
       if (draw == QuadDraw::all && near > 0) continue;
