@@ -101,6 +101,7 @@ ProductQuantizer ProductQuantizer::fit(Context& context, MatrixView<const float>
   }
   ProductQuantizer model;
   model.subvectors_ = m;
+  model.codebooks_.reserve(static_cast<std::size_t>(options.levels));
   Matrix<float> start;  // of the first level
   if (options.rotation == PqRotation::learned) {
     PqRotated learned =
@@ -255,6 +256,7 @@ ProductQuantizer ProductQuantizer::load(const std::filesystem::path& path) {
   const ArchiveReader archive(path, kKind, kVersion);
   ProductQuantizer model;
   const auto levels = archive.number<std::int64_t>("levels", 1, kMostLevels);
+  model.codebooks_.reserve(static_cast<std::size_t>(levels));
   for (std::int64_t level = 0; level < levels; ++level) {
     const std::string name = "codebook_" + std::to_string(level);
     if (level > 0) archive.expect_matrix<float>(name, model.centroids(), model.dim());

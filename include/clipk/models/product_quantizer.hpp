@@ -74,7 +74,8 @@ class ProductQuantizer {
   std::int64_t dim() const { return codebooks_[0].cols(); }        ///< columns of a row
   std::int64_t subvectors() const { return subvectors_; }          ///< that a row is cut into
   std::int64_t centroids() const { return codebooks_[0].rows(); }  ///< of each sub-vector
-  std::int64_t levels() const { return std::int64_t(codebooks_.size()); }  ///< of codes
+  /// Levels of codes.
+  std::int64_t levels() const { return static_cast<std::int64_t>(codebooks_.size()); }
   /// Bytes of one level of a row's code: m, or with 16 centroids half of that, rounded up.
   std::int64_t bytes_per_level() const;
   /// Bytes of a row's code.
