@@ -195,7 +195,7 @@ MdsRows with_private_directions(std::int64_t n, std::int64_t dim, std::uint64_t 
     for (std::int64_t j = 0; j < dim; ++j) {
       const double shared = j < dim / 2 ? random.normal() : 0;
       for (Matrix<float>* set : {&rows.images, &rows.texts}) {
-        const double own = (j < dim / 2 ? 0.3 : 3) * random.normal();
+        const double own = (j < dim / 2 ? 0.3 : 2) * random.normal();
         (*set)(i, j) = static_cast<float>(shared + own);
       }
     }
@@ -210,7 +210,7 @@ double top1(Context& context, const Matrix<float>& images, const Matrix<float>& 
 
 TEST(PairedAxes, FindsWhatPairsShareWherePcaFindsWhatVaries) {
   Context context = Context::cpu({.threads = 2});
-  const MdsRows fitted = with_private_directions(200, 24, 1);
+  const MdsRows fitted = with_private_directions(600, 24, 1);
   const MdsRows fresh = with_private_directions(100, 24, 2);
   const PairedAxes model = PairedAxes::fit(context, fitted.images, fitted.texts, 12);
   EXPECT_EQ(model.input_dim(), 24);
