@@ -13,10 +13,9 @@
 //         margin + e is above its own e. Sums c_ij e_ij make the loss, and c and E the gradient
 //         (detail/counted_gradient.cu).
 // Floor   few nearest: 16 nm bytes of ranks and E, .13 ms at n = m = 5000 on an H100, and .23 for
-// the
-//         gradient. All, by query: for 2 nm = 50 M distances 13 levels of 2 x 2 reads of a sector
-//         of L2 each, 83 GB, 15 ms at 5.5 TB/s; the sort of 11 GB 3.6 ms; the levels 13 x 12 bytes,
-//         8 GB, 2.6 ms. Of a block of 25 M: 25 levels of 2 x 2 reads, 80 GB.
+//         the gradient. All, by query: for 2 nm = 50 M distances 13 levels of 2 x 2 reads of a
+//         sector of L2 each, 83 GB, 15 ms at 5.5 TB/s; the sort of 11 GB 3.6 ms; the levels 13 x 12
+//         bytes, 8 GB, 2.6 ms. Of a block of 25 M: 25 levels of 2 x 2 reads, 80 GB.
 // Ladder  one variant so far, not timed. Next: sums of a whole query in shared memory, where its
 //         levels take m / 4 bytes each: 16 KB at m = 5000.
 

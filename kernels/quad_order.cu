@@ -6,8 +6,7 @@
 //         bisection: that place is its rank, which it writes where the distance was. Sums are
 //         integers.
 // Floor   of 2 x 25 M distances by query about 9 passes of 24 bytes of the sort, 11 GB: 3.6 ms on
-// an
-//         H100. Once a training.
+//         an H100. Once a training.
 // Ladder  one variant so far.
 
 #include "kernels/quad_order.hpp"

@@ -79,6 +79,25 @@ std::vector<int> halved_dims(std::int64_t full) {
   return dims;
 }
 
+bool is_in(const std::vector<std::string>& all, const char* one) {
+  return std::find(all.begin(), all.end(), one) != all.end();
+}
+
+// Fitted rows span at most so many dimensions, less one for the mean of each modality.
+void note_narrow_span(Run& run, const EmbeddingPairs& pairs, const DimensionSettings& settings) {
+  const std::int64_t n = pairs.size();
+  const auto held =
+      static_cast<std::int64_t>(std::llround(settings.holdout * static_cast<double>(n)));
+  const std::int64_t fitted = n - held;
+  const std::int64_t span = fitted - 1 + (pairs.texts.rows() * fitted / n - 1);
+  const int most = *std::max_element(settings.dims.begin(), settings.dims.end());
+  if (most <= span || most > pairs.dim()) return;
+  run.print(fmt::format(
+      "Note: {} fitted pairs span at most {} dimensions, fewer than --dims {}: beyond these the "
+      "codes of paired axes are 0",
+      fitted, span, most));
+}
+
 // What the options ask of the data. Defaults adapt to it, and say so.
 void check_data(Run& run, const EmbeddingPairs& pairs, DimensionArguments& arguments) {
   DimensionSettings& settings = arguments.settings;
@@ -88,6 +107,7 @@ void check_data(Run& run, const EmbeddingPairs& pairs, DimensionArguments& argum
                             pairs.image_of_text.empty() ? "pairs" : "images that have a text",
                             asking));
   }
+  if (is_in(settings.methods, "paired")) note_narrow_span(run, pairs, settings);
   const auto too_many = [&](int dim) { return dim > pairs.dim(); };
   const auto first = std::find_if(settings.dims.begin(), settings.dims.end(), too_many);
   if (first == settings.dims.end()) return;
@@ -206,10 +226,9 @@ class DimensionStudy {
   }
 
   void fit_all(std::vector<Result>& results) {
-    const auto fitter =
-        std::make_shared<Fitter>(run_.context(), pairs_, settings_, /*generalize=*/false);
+    Fitter fitter(run_.context(), pairs_, settings_, /*generalize=*/false);
     for (Result& result : results) {
-      const Outcome* fitted = fit(*fitter, result, "all", nullptr);
+      const Outcome* fitted = fit(fitter, result, "all", nullptr);
       if (fitted == nullptr) continue;
       const Outcome& outcome = *fitted;
       result.all = outcome.train;
@@ -227,16 +246,14 @@ class DimensionStudy {
   }
 
   // Maps for clipk-reduce; a PCA serves all its dimensions.
-  void add_map(const std::shared_ptr<Fitter>& fitter, const Result& result) {
-    const std::string file = map_file(result.method, result.dim);
-    if (result.method == "paired") {
-      run_.add_model(file, [fitter, dim = result.dim](const std::filesystem::path& path) {
-        fitter->paired_axes(dim).save(path);
-      });
-    } else if (result.method == "pca" && result.dim == settings_.dims.front()) {
-      run_.add_model(file,
-                     [fitter](const std::filesystem::path& path) { fitter->pca().save(path); });
-    }
+  // Files are written at the end of the run, when the fitter is gone.
+  void add_map(Fitter& fitter, const Result& result) {
+    const auto add = [&](auto map) {
+      run_.add_model(map_file(result.method, result.dim),
+                     [map](const std::filesystem::path& path) { map->save(path); });
+    };
+    if (result.method == "paired") add(fitter.paired_axes(result.dim));
+    if (result.method == "pca" && result.dim == settings_.dims.front()) add(fitter.pca());
   }
 
   void add_codes(const Result& result) {

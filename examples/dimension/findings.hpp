@@ -94,8 +94,7 @@ struct DimensionFindings {
 /// Compares results with the rows as they are.
 /// @param baseline the rows as they are, in the same form as the results
 /// @param image_of_text of the pairs; with several texts an image, intervals from text to image
-/// draw
-///   images with all their texts
+///   draw images with all their texts
 DimensionFindings dimension_findings(Context& context, const Result& baseline,
                                      const std::vector<Result>& results,
                                      const std::vector<Split>& splits, double margin,

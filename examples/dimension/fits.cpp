@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "clipk/models/random_projection.hpp"
 #include "study/pairs.hpp"
@@ -68,18 +69,23 @@ PcaOptions Fitter::pca_options() const {
   return {.components = *std::max_element(settings_.dims.begin(), settings_.dims.end())};
 }
 
-const Pca& Fitter::pca() {
-  if (!shared_) shared_ = Pca::fit(context_, train_.images, train_.texts, pca_options());
-  return *shared_;
+std::shared_ptr<const Pca> Fitter::pca() {
+  if (!shared_) {
+    shared_ = std::make_shared<Pca>(Pca::fit(context_, train_.images, train_.texts, pca_options()));
+  }
+  return shared_;
 }
 
-const PairedAxes& Fitter::paired_axes(int dim) {
+std::shared_ptr<const PairedAxes> Fitter::paired_axes(int dim) {
   if (paired_.empty()) {
     const std::vector<std::int64_t> dims(settings_.dims.begin(), settings_.dims.end());
-    paired_ = PairedAxes::fit_each(context_, train_.images, train_.texts, dims, {.complete = true});
+    for (PairedAxes& axes :
+         PairedAxes::fit_each(context_, train_.images, train_.texts, dims, {.complete = true})) {
+      paired_.push_back(std::make_shared<PairedAxes>(std::move(axes)));
+    }
   }
   return *std::find_if(paired_.begin(), paired_.end(),
-                       [&](const PairedAxes& axes) { return axes.dim() == dim; });
+                       [&](const auto& axes) { return axes->dim() == dim; });
 }
 
 std::vector<Codes> Fitter::codes(const std::string& method, int dim,
@@ -92,16 +98,16 @@ std::vector<Codes> Fitter::codes(const std::string& method, int dim,
   if (method == "pca") {
     if (!images_alone_) images_alone_ = Pca::fit(context_, train_.images, pca_options());
     for (std::size_t i = 0; i < sets.size(); ++i) {
-      result[i].images = pca().transform(context_, sets[i]->images, Modality::image, dim);
-      result[i].texts = pca().transform(context_, sets[i]->texts, Modality::text, dim);
+      result[i].images = pca()->transform(context_, sets[i]->images, Modality::image, dim);
+      result[i].texts = pca()->transform(context_, sets[i]->texts, Modality::text, dim);
       result[i].image_block =
           images_alone_->transform(context_, sets[i]->images, Modality::image, dim);
     }
   } else if (method == "paired") {
-    const PairedAxes& axes = paired_axes(dim);
+    const std::shared_ptr<const PairedAxes> axes = paired_axes(dim);
     for (std::size_t i = 0; i < sets.size(); ++i) {
-      result[i].images = axes.transform(context_, sets[i]->images, Modality::image);
-      result[i].texts = axes.transform(context_, sets[i]->texts, Modality::text);
+      result[i].images = axes->transform(context_, sets[i]->images, Modality::image);
+      result[i].texts = axes->transform(context_, sets[i]->texts, Modality::text);
     }
   } else if (method == "random") {
     const RandomProjection projection(train_.dim(), dim, context_.seed());
@@ -117,7 +123,7 @@ std::vector<Codes> Fitter::codes(const std::string& method, int dim,
     }
   } else {
     NeuralMdsOptions options = mds_options(method, dim);
-    if (options.start == MdsStart::paired_axes) options.paired_axes = paired_axes(dim).setting();
+    if (options.start == MdsStart::paired_axes) options.paired_axes = paired_axes(dim)->setting();
     options.checkpoint = checkpoint;
     options.progress = progress;
     const NeuralMds model = NeuralMds::fit(context_, train_.images, train_.texts, options);

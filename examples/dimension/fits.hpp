@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,8 +54,8 @@ class Fitter {
                            std::int64_t& epochs);
 
   /// The map of every method that needs no network, to save it.
-  const Pca& pca();
-  const PairedAxes& paired_axes(int dim);
+  std::shared_ptr<const Pca> pca();
+  std::shared_ptr<const PairedAxes> paired_axes(int dim);
 
  private:
   NeuralMdsOptions mds_options(const std::string& method, int dim) const;
@@ -65,8 +66,9 @@ class Fitter {
   const EmbeddingPairs& train_;
   const DimensionSettings& settings_;
   bool generalize_;
-  std::optional<Pca> shared_, images_alone_;
-  std::vector<PairedAxes> paired_;  // of every dimension
+  std::shared_ptr<const Pca> shared_;
+  std::optional<Pca> images_alone_;
+  std::vector<std::shared_ptr<const PairedAxes>> paired_;  // of every dimension
 };
 
 }  // namespace clipk::study

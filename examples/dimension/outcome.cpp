@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "clipk/core/error.hpp"
+#include "clipk/core/select_rows.hpp"
 #include "clipk/io/archive.hpp"
 #include "clipk/metrics/geometry.hpp"
 #include "clipk/metrics/retrieval.hpp"
@@ -103,8 +104,18 @@ std::vector<StoredOutcome> measure_stored(Context& context,
   std::vector<const Codes*> all;
   all.reserve(codes.size());
   for (const Codes& of_set : codes) all.push_back(&of_set);
+  // Texts of no image are in every set, so a quantizer must not see them.
+  Codes fitted;
+  const MatrixView<const float> texts = codes[0].texts.view();
+  fitted.images = Matrix<float>::copy_of(context, codes[0].images);
+  std::vector<std::int64_t> own;
+  for (std::int64_t i = 0; i < texts.rows; ++i) {
+    const auto& image_of = sets[0]->image_of_text;
+    if (image_of.empty() || image_of[static_cast<std::size_t>(i)] >= 0) own.push_back(i);
+  }
+  fitted.texts = select_rows(texts, own);
   std::vector<StoredOutcome> result;
-  for (const StoredCodes& stored : stored_codes(context, codes[0], all)) {
+  for (const StoredCodes& stored : stored_codes(context, fitted, all)) {
     StoredOutcome& outcome = result.emplace_back();
     outcome.storage = stored.storage;
     outcome.bytes = stored.bytes;

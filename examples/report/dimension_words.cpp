@@ -35,7 +35,8 @@ std::string method_text(const DimensionChange& change) {
   if (change.method == "pca") return "principal components";
   if (change.method == "paired") return "paired axes, a linear map fitted to what pairs share";
   if (change.method == "random") return "a random projection";
-  if (!change.trained) return "paired axes: training a network from them brought no gain";
+  if (!change.trained && change.method == "isotonic")
+    return "paired axes: training a network from them brought no gain";
   if (change.method == "isometric") return "a network trained to keep distances";
   return "a network trained to keep the order of distances";
 }
@@ -88,7 +89,8 @@ void say_size(const DimensionFindings& found, PageSection& section) {
   }
   section.caveats.emplace_back(
       "In bytes: the vectors that are searched are stored, the query is not. Tables that all "
-      "vectors share (scales, centroids) are not counted.");
+      "vectors share (scales, centroids) are not counted. The size is the smallest of many that "
+      "were tried, so test it on other pairs.");
 }
 
 }  // namespace

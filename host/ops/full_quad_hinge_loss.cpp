@@ -29,6 +29,10 @@ void check_order(const Context& context, const QuadOrder& order, std::int64_t n,
   check::matrix(kOp, "order of_rows", context, order.of_rows.view(), n, m);
   const bool both = order.options.draw == QuadDraw::query && !self;
   check::matrix(kOp, "order of_cols", context, order.of_cols.view(), both ? m : 0, both ? n : 0);
+  const std::int64_t near = order.options.near;
+  check::matrix(kOp, "order near_rows", context, order.near_rows.view(), near > 0 ? n : 0, near);
+  check::matrix(kOp, "order near_cols", context, order.near_cols.view(), near > 0 && both ? m : 0,
+                both ? near : 0);
 }
 
 template <class T>

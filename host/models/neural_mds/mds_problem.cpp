@@ -184,11 +184,22 @@ std::optional<double> MdsProblem::held_out_loss(Context& context) {
              2;
 }
 
+namespace {
+
+std::string setting_text(const std::optional<PairedAxesSetting>& setting) {
+  if (!setting) return "";
+  return " of ridge " + std::to_string(setting->ridge) + ", mixture " +
+         std::to_string(setting->mixture) + ", images " + std::to_string(setting->images);
+}
+
+}  // namespace
+
 std::string MdsProblem::fingerprint() const {
   std::string text = std::string(to_string(options_.objective)) + " neural_mds " +
                      std::to_string(x_.cols()) + "-" + std::to_string(options_.hidden) + "-" +
-                     std::to_string(options_.dim) + " from " + to_string(options_.start) + ", " +
-                     std::to_string(n_) + " pairs " + data_;
+                     std::to_string(options_.dim) + " from " + to_string(options_.start) +
+                     setting_text(options_.paired_axes) + ", " + std::to_string(n_) + " pairs " +
+                     data_;
   for (const Block& block : blocks_) {
     text += ", " + std::to_string(static_cast<int>(block.pairs)) + ":" +
             std::to_string(block.weight) + ":" + std::to_string(block.quads.count) + ":" +

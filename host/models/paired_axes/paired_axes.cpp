@@ -9,6 +9,7 @@
 #include "clipk/io/archive.hpp"
 #include "core/check.hpp"
 #include "core/host_rows.hpp"
+#include "linalg/householder.hpp"
 #include "linalg/matrix_algebra.hpp"
 #include "models/centred_map.hpp"
 #include "models/paired_axes/choose_setting.hpp"
@@ -62,6 +63,23 @@ void scale_to_unit(Matrix<double>& axes) {
   for (double& value : axes.flat()) value *= scale;
 }
 
+// Axes in coordinates of the rows' span as axes of D columns; past those, directions outside the
+// span, where H is the root of the ridge alone.
+Matrix<double> completed(int threads, const Matrix<double>& axes, const PairedCovariances& of,
+                         std::int64_t dim, double ridge) {
+  Matrix<double> result(dim, of.width);
+  const Matrix<double> inside = cpu::product(threads, Transpose::no, axes, Transpose::no, of.basis);
+  std::copy_n(inside.data(), inside.rows() * of.width, result.data());
+  if (dim == inside.rows()) return result;
+  const Matrix<double> all = cpu::orthonormal_rows(threads, of.basis, dim);
+  const double length = 1 / std::sqrt(ridge / static_cast<double>(of.width));
+  for (std::int64_t c = inside.rows(); c < dim; ++c) {
+    std::transform(all.view().row(c), all.view().row(c) + of.width, result.view().row(c),
+                   [&](double value) { return length * value; });
+  }
+  return result;
+}
+
 // Makes the largest entry of every axis, of either modality, positive.
 void fix_signs(Matrix<double>* axes) {
   for (std::int64_t c = 0; c < axes[0].rows(); ++c) {
@@ -91,8 +109,7 @@ std::vector<PairedAxes> PairedAxes::fit_each(Context& context, MatrixView<const 
   if (dims.empty()) return {};
   const int threads = context.threads();
   const std::int64_t most = *std::max_element(dims.begin(), dims.end());
-  const PairedCovariances covariances =
-      paired_covariances(threads, pairs, options.complete ? most : 0);
+  const PairedCovariances covariances = paired_covariances(threads, pairs);
   if (most > covariances.rank && !options.complete) {
     check::fail(kName,
                 "at most " + std::to_string(covariances.rank) + " dimensions, which " +
@@ -112,14 +129,15 @@ std::vector<PairedAxes> PairedAxes::fit_each(Context& context, MatrixView<const 
       model.validation_mrr_ = (*chosen)[d].mrr;
     }
     const WhitenedPairs whitened(threads, covariances, model.setting_.ridge);
-    const Matrix<double> rotation = whitened.rotation(model.setting_, dims[d]);
+    const std::int64_t found = std::min(dims[d], covariances.coordinates());
+    const Matrix<double> rotation = whitened.rotation(model.setting_, found);
     for (int m = 0; m < 2; ++m) {
       model.means_[m] = covariances.means[m];
       model.axes_[m] =
           cpu::product(threads, Transpose::no, rotation, Transpose::no, whitened.root(m));
       if (!covariances.basis.empty()) {
         model.axes_[m] =
-            cpu::product(threads, Transpose::no, model.axes_[m], Transpose::no, covariances.basis);
+            completed(threads, model.axes_[m], covariances, dims[d], model.setting_.ridge);
       }
       scale_to_unit(model.axes_[m]);
     }

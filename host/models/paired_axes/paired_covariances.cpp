@@ -78,7 +78,7 @@ Sums sums_of_columns(int threads, const PairRows& pairs, const std::vector<doubl
 
 // The same in coordinates of the span of fewer rows than columns: with A [N, D] the centred rows
 // of both modalities and A A^T = U^T L U, the basis L^(-1/2) U A gives the coordinates U^T L^(1/2).
-Sums sums_in_span(int threads, const PairRows& pairs, std::int64_t least, PairedCovariances& into) {
+Sums sums_in_span(int threads, const PairRows& pairs, PairedCovariances& into) {
   const std::int64_t n = pairs.size(), dim = pairs.images.cols;
   Matrix<double> rows(2 * n, dim);
   for (int m = 0; m < 2; ++m) {
@@ -98,8 +98,7 @@ Sums sums_in_span(int threads, const PairRows& pairs, std::int64_t least, Paired
   }
   // Small directions are orthogonal to the others only up to rounding; reflectors make them so.
   into.basis = cpu::orthonormal_rows(
-      threads, cpu::product(threads, Transpose::no, vectors, Transpose::no, rows),
-      std::clamp(least, into.rank, dim));
+      threads, cpu::product(threads, Transpose::no, vectors, Transpose::no, rows), into.rank);
   const Matrix<double> coordinates =
       cpu::product(threads, Transpose::no, rows, Transpose::yes, into.basis);
   Sums sums(coordinates.cols());
@@ -114,15 +113,14 @@ void divide(Matrix<double>& matrix, double by) {
 
 }  // namespace
 
-PairedCovariances paired_covariances(int threads, const PairRows& pairs,
-                                     std::int64_t least_coordinates) {
+PairedCovariances paired_covariances(int threads, const PairRows& pairs) {
   PairedCovariances result;
   result.width = pairs.images.cols;
   for (int m = 0; m < 2; ++m) result.means[m] = mean_of(threads, pairs, m);
   const bool few = 2 * pairs.size() < result.width;
-  result.rank = result.width;
-  Sums sums = few ? sums_in_span(threads, pairs, least_coordinates, result)
-                  : sums_of_columns(threads, pairs, result.means);
+  result.rank = std::min(result.width, 2 * (pairs.size() - 1));
+  Sums sums =
+      few ? sums_in_span(threads, pairs, result) : sums_of_columns(threads, pairs, result.means);
   const double traces[2] = {cpu::trace(sums.of[0]), cpu::trace(sums.of[1])};
   for (int m = 0; m < 2; ++m) {
     if (!(traces[m] > 0)) {

@@ -40,10 +40,8 @@ struct PairedCovariances {
   Matrix<double> coordinates_of(int threads, const PairRows& pairs, int modality) const;
 };
 
-/// @param least_coordinates of the rows' span, completed by directions in which nothing varies
 /// @throws Error if all rows of a modality are equal.
-PairedCovariances paired_covariances(int threads, const PairRows& pairs,
-                                     std::int64_t least_coordinates = 0);
+PairedCovariances paired_covariances(int threads, const PairRows& pairs);
 
 /// Covariances after whitening with one ridge.
 class WhitenedPairs {

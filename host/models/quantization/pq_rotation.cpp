@@ -49,6 +49,20 @@ Matrix<double> scatter_of(int threads, const Matrix<float>& rows) {
   return scatter;
 }
 
+// y^T x in double precision.
+Matrix<double> cross_product(int threads, const Matrix<float>& y, const Matrix<float>& x) {
+  const std::int64_t n = y.rows(), d = y.cols();
+  Matrix<double> sum(d, d);
+  for (std::int64_t first = 0; first < n; first += kBlockRows) {
+    const std::int64_t count = std::min(kBlockRows, n - first);
+    const Matrix<double> left = cpu::cast<double>(y.view().row_range(first, count));
+    const Matrix<double> right = cpu::cast<double>(x.view().row_range(first, count));
+    cpu::gemm(threads, Transpose::yes, Transpose::no, d, d, count, 1.0, left.data(), d,
+              right.data(), d, 1.0, sum.data(), d);
+  }
+  return sum;
+}
+
 }  // namespace
 
 Matrix<float> pq_rotate(Context& context, MatrixView<const float> rows,
@@ -135,8 +149,7 @@ PqRotated pq_learn_rotation(Context& context, const Matrix<float>& rows, std::in
   Matrix<float> decoded(n, d);
   for (std::int64_t update = 0; update < updates; ++update) {
     pq_reconstruct(threads, clusters.codebook, clusters.labels, decoded.view());
-    const Matrix<float> cross = cpu::product(threads, Transpose::yes, decoded, Transpose::no, rows);
-    const Matrix<double> best = pq_polar_factor(threads, cpu::cast<double>(cross.view()));
+    const Matrix<double> best = pq_polar_factor(threads, cross_product(threads, decoded, rows));
     const Matrix<float> rotation = cpu::cast<float>(best.view());
     PqClusters next = pq_recluster(context, rotated(rotation), m, clusters.codebook, 1);
     const bool better = next.error < clusters.error;

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "clipk/core/check_finite.hpp"
 #include "clipk/models/product_quantizer.hpp"
 #include "clipk/ops/nearest.hpp"
 #include "clipk/ops/pq_top_k.hpp"
@@ -38,6 +39,8 @@ Matrix<float> ProductQuantizer::rotated(Context& context, MatrixView<const float
     check::fail(kName, "queries of shape " + check::shape(queries.rows, dim()),
                 check::shape(queries.rows, queries.cols));
   }
+  const HostRows<float> host(context, queries);
+  check_finite(host.view(), std::string(kName) + " queries");
   Matrix<float> own = Matrix<float>::copy_of(context, queries);
   if (rotation_.empty()) return own;
   return pq_rotate(context, own, rotation_.to_device(context));

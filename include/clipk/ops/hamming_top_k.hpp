@@ -19,7 +19,7 @@ inline constexpr std::int64_t kMaxHammingBytes = 4095;
 /// k is the number of columns of indices: 1 <= k <= min(m, kMaxNeighbors) of nearest.hpp.
 /// @throws Error if a shape or a device differs, k is out of range, or a code has no byte or more
 ///   than kMaxHammingBytes.
-/// Deterministic: yes; the same on every device. Scratch: O(n k), on the CPU also 256 bytes per
+/// Deterministic: yes; the same on every device. Scratch: O(n k), on the CPU also 512 bytes per
 /// thread and byte of a code, and the rearranged bytes of 128 queries.
 void hamming_top_k(Context& context, MatrixView<const std::uint8_t> queries,
                    MatrixView<const std::uint8_t> database, MatrixView<std::int32_t> indices,

@@ -16,7 +16,8 @@ inline constexpr std::int64_t kMaxInt8Dim = 131071;
 ///
 /// `scale` makes a cosine of the product: one over the length of the row. Codes of a
 /// `ScalarQuantizer` (int8) less 128 are rows; a query times `step()` is then to be turned into
-/// bytes on a scale of its own, which orders no row differently.
+/// bytes on a scale of its own, which orders no row differently. What is left of the offset then
+/// adds one number to all products of a query, so with these codes `scale` is to be empty.
 ///
 /// @param queries [n, d]  @param database [m, d]  @param scale [m], or empty for ones
 /// @param[out] indices [n, k], the largest score first; among equal scores the lower index first

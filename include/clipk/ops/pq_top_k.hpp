@@ -29,7 +29,7 @@ enum class PqOrder : std::uint8_t {
 /// k is the number of columns of indices: 1 <= k <= min(database rows, kMaxNeighbors) of
 /// nearest.hpp. A score that is NaN comes last.
 /// @throws Error if a shape or a device differs, k is out of range, or c is neither 256 nor 16.
-/// Deterministic: yes; the same on every device. Scratch: O(n k), on the CPU also 64 m c + 64 KB
+/// Deterministic: yes; the same on every device. Scratch: O(n k), on the CPU also 64 m c + 32 KB
 /// per thread.
 /// Sources: Jegou, Douze and Schmid, IEEE TPAMI 33 (2011).
 void pq_top_k(Context& context, BatchView<const float> tables, MatrixView<const std::uint8_t> codes,

@@ -279,8 +279,9 @@ TEST_F(DimensionTest, HelpNamesEveryOption) {
 
 // Every storage of every dimension, with the bytes it says; the smallest safe one is one of them.
 TEST_F(DimensionTest, BytesOfEveryStorage) {
-  ASSERT_NO_FATAL_FAILURE(run_into(
-      "out", with(toy(), {"--methods", "pca,paired,random", "--bytes", "--margin", "0.9"})));
+  std::vector<std::string> options = with(toy(), {"--methods", "pca,paired,random"});
+  options.emplace_back("--bytes");
+  ASSERT_NO_FATAL_FAILURE(run_into("out", options));
   const Json all = results("out");
   EXPECT_TRUE(std::filesystem::exists(path("out") / "bytes.png"));
   const std::map<std::string, int> bytes_of_8{{"float32", 32}, {"float16", 16},    {"int8", 8},

@@ -80,5 +80,15 @@ TEST_F(ResumeTest, RefusesADamagedFitAndAnotherOne) {
              fit + ": expected a checkpoint of isotonic neural_mds 16-");
 }
 
+// The maps are fitted again where their codes come from the checkpoint.
+TEST_F(ResumeTest, ACheckpointGivesTheSameMaps) {
+  const std::vector<std::string> options =
+      with(toy(), {"--methods", "pca,paired", "--holdout", "0", "--checkpoint", path("maps")});
+  for (const char* out : {"first", "again"}) ASSERT_NO_FATAL_FAILURE(run_into(out, options));
+  for (const char* map : {"map_pca.clipk", "map_paired_8.clipk", "map_paired_4.clipk"}) {
+    EXPECT_EQ(read_bytes(path("first") / map), read_bytes(path("again") / map)) << map;
+  }
+}
+
 }  // namespace
 }  // namespace clipk::test
