@@ -164,6 +164,8 @@ DimensionFindings dimension_findings(Context& context, const Result& baseline,
                                .storage = stored.storage,
                                .bytes = stored.bytes,
                                .held_out = kind == 1,
+                               .i2t_top1 = set.i2t.top1,
+                               .t2i_top1 = set.t2i.top1,
                                .r10 = (set.i2t.r10 + set.t2i.r10) / 2,
                                .i2t = i2t,
                                .t2i = t2i});

@@ -70,6 +70,7 @@ struct SizeChange {
   std::string storage;
   std::int64_t bytes = 0;  ///< of a vector
   bool held_out = false;
+  double i2t_top1 = 0, t2i_top1 = 0;
   double r10 = 0;  ///< mean R@10 of both directions
   Interval i2t, t2i;
 };

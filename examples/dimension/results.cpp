@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kColumns = 100;  // of a line for the terminal
 
-// `epochs` of a network, 0 where its start was best; null for other methods.
+// `epochs` of a network, 0 where its start was best.
 Json row_of(const DimensionFigures& figures, const char* split, const SetFigures& set,
             double seconds, const std::optional<std::int64_t>& epochs) {
   const auto count = [&](double value) {
@@ -39,7 +39,7 @@ Json row_of(const DimensionFigures& figures, const char* split, const SetFigures
           {"t2i_r10", set.t2i.r10},
           {"map_stress1", set.map_stress1},
           {"map_kendall_distance", set.map_kendall_distance},
-          {"epochs", epochs ? Json(*epochs) : Json()}};
+          {"epochs", epochs.value_or(0)}};
 }
 
 Json json_of(const Interval& interval) {
@@ -157,15 +157,13 @@ void print_sizes(Run& run, const DimensionFindings& found) {
 void write_sizes(Run& run, const DimensionFindings& found) {
   Json sizes = Json::array();
   for (const SizeChange& size : found.sizes) {
-    const double i2t = size.held_out ? found.held_i2t_top1 : found.i2t_top1;
-    const double t2i = size.held_out ? found.held_t2i_top1 : found.t2i_top1;
     sizes.push_back({{"method", size.method},
                      {"dim", size.dim},
                      {"storage", size.storage},
                      {"bytes", size.bytes},
                      {"split", size.held_out ? "heldout" : "all"},
-                     {"i2t_top1", i2t + size.i2t.estimate},
-                     {"t2i_top1", t2i + size.t2i.estimate},
+                     {"i2t_top1", size.i2t_top1},
+                     {"t2i_top1", size.t2i_top1},
                      {"r10", size.r10},
                      {"i2t", json_of(size.i2t)},
                      {"t2i", json_of(size.t2i)}});

@@ -174,9 +174,9 @@ TEST(ReportWords, AStartThatNoTrainingMadeBetterIsNoTrainedNetwork) {
 TEST(ReportWords, TheSummaryNamesTheSmallestSafeSizeBesideTheDimension) {
   DimensionFindings found = dimensions(-.015);
   const Interval safe{-.005, -.015, .005}, lost{-.05, -.08, -.03};
-  found.sizes = {{"paired", 64, "int4", 32, true, .8, safe, safe},
-                 {"paired", 64, "binary", 8, true, .8, safe, lost},
-                 {"pca", 64, "float16", 128, false, .8, safe, safe}};
+  found.sizes = {{"paired", 64, "int4", 32, true, .6, .6, .8, safe, safe},
+                 {"paired", 64, "binary", 8, true, .6, .6, .8, safe, lost},
+                 {"pca", 64, "float16", 128, false, .6, .6, .8, safe, safe}};
   PageSection section;
   say_dimension(found, section);
   EXPECT_TRUE(
