@@ -54,9 +54,10 @@ class ScalarQuantizer {
   ScalarCode code() const { return code_; }  ///< what is stored
   /// Bytes of a row: 2 d, d, or d / 2 rounded up.
   std::int64_t bytes_per_vector() const;
-  /// [d]: what level 0 stands for, and the distance between two levels; empty for float16. A
-  /// row is offset + step * level, column by column.
+  /// [d]: what level 0 stands for; empty for float16. A row is offset + step * level, column by
+  /// column.
   const std::vector<double>& offset() const { return offset_; }
+  /// [d]: the distance between two levels; empty for float16.
   const std::vector<double>& step() const { return step_; }
 
   /// Codes of any rows, from the fit or new.
