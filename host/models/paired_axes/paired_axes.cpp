@@ -21,6 +21,7 @@ namespace {
 constexpr const char* kName = "paired_axes";
 constexpr const char* kKind = "paired_axes model";
 constexpr std::uint32_t kVersion = 1;
+constexpr double kNotValidated = -1;  // in the archive, in place of a mean reciprocal rank
 
 using cpu::Transpose;
 
@@ -170,7 +171,7 @@ Matrix<float> PairedAxes::transform(Context& context, MatrixView<const float> ro
 void PairedAxes::save(const std::filesystem::path& path) const {
   ArchiveWriter archive(kKind, kVersion);
   archive.add("setting", std::vector<double>{setting_.ridge, setting_.mixture, setting_.images});
-  archive.add("validation_mrr", validation_mrr_);
+  archive.add("validation_mrr", std::isnan(validation_mrr_) ? kNotValidated : validation_mrr_);
   for (const Modality modality : {Modality::image, Modality::text}) {
     const std::string name = to_string(modality);
     archive.add("means." + name, means_[modality == Modality::image ? 0 : 1]);
@@ -186,7 +187,8 @@ PairedAxes PairedAxes::load(const std::filesystem::path& path) {
   archive.expect_within("setting", std::vector<double>{setting[1], setting[2]}, 0, 1);
   if (!(setting[0] > 0)) archive.fail("a ridge above 0", std::to_string(setting[0]));
   model.setting_ = {.ridge = setting[0], .mixture = setting[1], .images = setting[2]};
-  model.validation_mrr_ = archive.number<double>("validation_mrr", ArchiveValues::any);
+  const auto mrr = archive.number<double>("validation_mrr", kNotValidated, 1);
+  if (mrr != kNotValidated) model.validation_mrr_ = mrr;
   for (const Modality modality : {Modality::image, Modality::text}) {
     const std::string name = to_string(modality);
     const int m = modality == Modality::image ? 0 : 1;

@@ -268,6 +268,10 @@ TEST(PairedAxes, TooFewPairsToChooseTakeTheDefault) {
   const PairedAxes model = PairedAxes::fit(context, rows.images, rows.texts, 2);
   EXPECT_TRUE(std::isnan(model.validation_mrr()));
   EXPECT_EQ(model.setting().ridge, PairedAxesSetting().ridge);
+  const auto path = std::filesystem::path(::testing::TempDir()) / "paired_axes_default.clipk";
+  model.save(path);
+  EXPECT_TRUE(std::isnan(PairedAxes::load(path).validation_mrr()));
+  std::filesystem::remove(path);
 }
 
 TEST(PairedAxes, RowsOfOneHotCodesThatNoOtherShares) {
