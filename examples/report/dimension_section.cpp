@@ -93,6 +93,9 @@ PageSection dimension_section(Run& run, const ReportData& data, const ReportSett
     say_left_out("vectors of one dimension cannot be made smaller", section);
     return section;
   }
+  // All dimensions, too: stored in fewer bytes they may be the smallest safe size.
+  arguments.settings.dims.insert(arguments.settings.dims.begin(),
+                                 static_cast<int>(data.pairs.dim()));
   arguments.dims_chosen = true;
   arguments.settings.methods = {"pca", "paired"};
   arguments.settings.bytes = true;
