@@ -14,8 +14,6 @@ namespace clipk::study {
 namespace {
 
 constexpr std::int64_t kMostCompared = 4000;  // pairs of the dimension study: n^2 distances
-constexpr std::int64_t kMostTrained = 1000;   // above which no network is trained there
-constexpr std::int64_t kEpochs = 80, kQuickEpochs = 20;
 constexpr int kSplits = 5;
 
 // Halves of the width, down to 16 or to what few columns allow.
@@ -83,10 +81,6 @@ PageSection dimension_section(Run& run, const ReportData& data, const ReportSett
   const EqualRows equal = pairs.size() < all ? equal_rows(pairs.images, pairs.texts,
                                                           /*paired=*/true, pairs.image_of_text)
                                              : data.equal;
-  // A fit sees each text beside its image.
-  const auto fitted =
-      static_cast<std::int64_t>(pair_queries(pairs.size(), pairs.image_of_text).texts.size());
-  const bool train = fitted <= kMostTrained;
   DimensionArguments arguments;
   arguments.settings.dims = dims_below(data.pairs.dim());
   if (arguments.settings.dims.empty()) {
@@ -99,10 +93,8 @@ PageSection dimension_section(Run& run, const ReportData& data, const ReportSett
   arguments.dims_chosen = true;
   arguments.settings.methods = {"pca", "paired"};
   arguments.settings.bytes = true;
-  if (train) arguments.settings.methods.emplace_back("isotonic");
   arguments.settings.splits = kSplits;
   arguments.settings.margin = settings.margin;
-  arguments.epochs = run.options().quick ? kQuickEpochs : kEpochs;
   Run& part = run.part("dimension");
   const DimensionFindings found = run_dimension_study(part, pairs, equal, arguments);
   say_dimension(found, section);
@@ -112,13 +104,10 @@ PageSection dimension_section(Run& run, const ReportData& data, const ReportSett
                     "among more is harder.",
                     pairs.size(), all));
   }
-  if (!train) {
-    section.caveats.push_back(fmt::format(
-        "Above {} pairs only linear maps are tried here. The program dimension_study also "
-        "trains networks, which keep more of the pairs they are fitted to, and measures whether "
-        "they do so for new ones.",
-        kMostTrained));
-  }
+  section.caveats.emplace_back(
+      "Only linear maps are tried here. The program dimension_study also trains networks, which "
+      "keep "
+      "more of the pairs they are fitted to, and measures whether they do so for new ones.");
   for (const bool held_out : {true, false}) {
     if (held_out && found.splits == 0) continue;
     std::string png;
