@@ -140,11 +140,12 @@ void add_fit(ArchiveWriter& archive, const std::string& prefix, const Outcome& o
   }
   std::string storages;
   for (const StoredOutcome& stored : outcome.stored) {
-    const std::string name = prefix + "/stored/" + stored.storage;
+    const std::string name = fmt::format("{}/stored/{}", prefix, stored.storage);
     archive.add(name + "/bytes", stored.bytes);
     add_measured(archive, name + "/train", stored.train);
     if (stored.held) add_measured(archive, name + "/held", *stored.held);
-    storages += stored.storage + ' ';
+    storages += stored.storage;
+    storages += ' ';
   }
   archive.add(prefix + "/storages", storages);
   archive.add(prefix + "/epochs", outcome.epochs);
@@ -160,7 +161,7 @@ void read_fit(const ArchiveReader& archive, const std::string& prefix, Outcome& 
   }
   std::istringstream storages(archive.text(prefix + "/storages"));
   for (std::string storage; storages >> storage;) {
-    const std::string name = prefix + "/stored/" + storage;
+    const std::string name = fmt::format("{}/stored/{}", prefix, storage);
     StoredOutcome& stored = outcome.stored.emplace_back();
     stored.storage = storage;
     stored.bytes = archive.count(name + "/bytes");
