@@ -13,6 +13,7 @@
 #include "clipk/metrics/geometry.hpp"
 #include "clipk/metrics/retrieval.hpp"
 #include "dimension/storage.hpp"
+#include "study/pair_checks.hpp"
 
 namespace clipk::study {
 namespace {
@@ -101,21 +102,14 @@ Measured measure_baseline(Context& context, const EmbeddingPairs& pairs) {
 std::vector<StoredOutcome> measure_stored(Context& context,
                                           const std::vector<const EmbeddingPairs*>& sets,
                                           const std::vector<Codes>& codes) {
-  std::vector<const Codes*> all;
-  all.reserve(codes.size());
-  for (const Codes& of_set : codes) all.push_back(&of_set);
   // Texts of no image are in every set, so a quantizer must not see them.
-  Codes fitted;
-  const MatrixView<const float> texts = codes[0].texts.view();
-  fitted.images = Matrix<float>::copy_of(context, codes[0].images);
-  std::vector<std::int64_t> own;
-  for (std::int64_t i = 0; i < texts.rows; ++i) {
-    const auto& image_of = sets[0]->image_of_text;
-    if (image_of.empty() || image_of[static_cast<std::size_t>(i)] >= 0) own.push_back(i);
+  Matrix<float> own;
+  if (!sets[0]->image_of_text.empty()) {
+    own = select_rows(codes[0].texts, pair_queries(sets[0]->size(), sets[0]->image_of_text).texts);
   }
-  fitted.texts = select_rows(texts, own);
   std::vector<StoredOutcome> result;
-  for (const StoredCodes& stored : stored_codes(context, fitted, all)) {
+  for (const StoredCodes& stored :
+       stored_codes(context, codes[0].images, own.empty() ? codes[0].texts : own, codes)) {
     StoredOutcome& outcome = result.emplace_back();
     outcome.storage = stored.storage;
     outcome.bytes = stored.bytes;

@@ -108,23 +108,25 @@ std::vector<Storage> storages_for(const Matrix<float>& rows) {
 
 }  // namespace
 
-std::vector<StoredCodes> stored_codes(Context& context, const Codes& fitted,
-                                      const std::vector<const Codes*>& sets) {
-  const Matrix<float> images = unit(fitted.images), texts = unit(fitted.texts);
-  const std::vector<Storage> of_images = storages_for(images), of_texts = storages_for(texts);
+std::vector<StoredCodes> stored_codes(Context& context, const Matrix<float>& images,
+                                      const Matrix<float>& texts, const std::vector<Codes>& sets) {
+  const Matrix<float> unit_images = unit(images), unit_texts = unit(texts);
+  const std::vector<Storage> of_images = storages_for(unit_images);
+  const std::vector<Storage> of_texts = storages_for(unit_texts);
   std::vector<StoredCodes> result;
   for (const Storage& storage : of_images) {
     const bool both = std::any_of(of_texts.begin(), of_texts.end(), [&](const Storage& other) {
       return std::string(other.name) == storage.name;
     });
     if (!both) continue;
-    const Stored image = storage.fit(context, images), text = storage.fit(context, texts);
+    const Stored image = storage.fit(context, unit_images);
+    const Stored text = storage.fit(context, unit_texts);
     StoredCodes& codes = result.emplace_back();
     codes.storage = storage.name;
     codes.bytes = std::max(image.bytes, text.bytes);
-    for (const Codes* set : sets) {
-      codes.decoded.push_back({.images = image.roundtrip(unit(set->images)),
-                               .texts = text.roundtrip(unit(set->texts)),
+    for (const Codes& set : sets) {
+      codes.decoded.push_back({.images = image.roundtrip(unit(set.images)),
+                               .texts = text.roundtrip(unit(set.texts)),
                                .image_block = {}});
     }
   }

@@ -18,13 +18,13 @@ struct StoredCodes {
 };
 
 /// The codes of each set as every storage gives them back. Rows are divided by their length first,
-/// as retrieval does; quantizers are fitted to one modality of `fitted` each.
+/// as retrieval does; quantizers are fitted to `images` and to `texts`.
 ///
 /// pq is product quantisation, of an eighth of a byte a dimension (4 dimensions to 16 centroids, or
 /// 8 to 256 where there are at least 4096 rows to fit), with a learned rotation up to 128
 /// dimensions; pq-residual stores what it leaves in as much again. A storage that these rows do not
 /// allow (a column of one value, fewer rows than centroids) is left out.
-std::vector<StoredCodes> stored_codes(Context& context, const Codes& fitted,
-                                      const std::vector<const Codes*>& sets);
+std::vector<StoredCodes> stored_codes(Context& context, const Matrix<float>& images,
+                                      const Matrix<float>& texts, const std::vector<Codes>& sets);
 
 }  // namespace clipk::study

@@ -27,6 +27,7 @@
 #include "semantic/measures.hpp"
 #include "semantic/results.hpp"
 #include "study/fit_progress.hpp"
+#include "study/pairs.hpp"
 #include "study/usage_error.hpp"
 
 namespace clipk::study {
@@ -215,9 +216,8 @@ class SemanticStudy {
     if (data_.image_of_text.empty()) {
       return NeuralMds::fit(run_.context(), data_.images, data_.texts, options);
     }
-    const PairQueries pairs = pair_queries(data_.images.rows(), data_.image_of_text);
-    return NeuralMds::fit(run_.context(), select_rows(data_.images, pairs.image_of),
-                          select_rows(data_.texts, pairs.texts), options);
+    const EmbeddingPairs pairs = one_to_one(data_.images, data_.texts, data_.image_of_text);
+    return NeuralMds::fit(run_.context(), pairs.images, pairs.texts, options);
   }
 
   Matrix<float> components_of(const std::string& name) {

@@ -64,9 +64,14 @@ EmbeddingPairs select_pairs(const EmbeddingPairs& pairs, const std::vector<std::
   return chosen;
 }
 
+EmbeddingPairs one_to_one(MatrixView<const float> images, MatrixView<const float> texts,
+                          std::span<const std::int32_t> image_of_text) {
+  const PairQueries queries = pair_queries(images.rows, image_of_text);
+  return {select_rows(images, queries.image_of), select_rows(texts, queries.texts)};
+}
+
 EmbeddingPairs one_to_one(const EmbeddingPairs& pairs) {
-  const PairQueries queries = pair_queries(pairs.images.rows(), pairs.image_of_text);
-  return {select_rows(pairs.images, queries.image_of), select_rows(pairs.texts, queries.texts)};
+  return one_to_one(pairs.images, pairs.texts, pairs.image_of_text);
 }
 
 void check_images_and_texts(const std::filesystem::path& images,

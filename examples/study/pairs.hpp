@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <vector>
 
 #include "clipk/io/embeddings.hpp"
@@ -29,6 +30,9 @@ std::vector<std::int64_t> texts_with(const EmbeddingPairs& pairs,
 /// that no query looks like.
 /// @param pairs with an `image_of_text`
 EmbeddingPairs one_to_one(const EmbeddingPairs& pairs);
+/// The same of rows that are not in one EmbeddingPairs.
+EmbeddingPairs one_to_one(MatrixView<const float> images, MatrixView<const float> texts,
+                          std::span<const std::int32_t> image_of_text);
 
 /// Where a program's image-text pairs come from, in this order: --images and --texts; --pairs (each
 /// of them with --pairs-index, where an image may have several texts, or none);

@@ -10,6 +10,7 @@
 #include "core/parallel.hpp"
 #include "core/row_dot.hpp"
 #include "core/unit_rows.hpp"
+#include "metrics/check_owners.hpp"
 
 namespace clipk {
 namespace {
@@ -59,26 +60,6 @@ Sums sums_of(int threads, MatrixView<const float> rows) {
     all.squares += part.squares;
   }
   return all;
-}
-
-void check_partners(std::span<const std::int32_t> image_of_text, std::int64_t images,
-                    std::int64_t texts) {
-  if (static_cast<std::int64_t>(image_of_text.size()) != texts) {
-    check::fail(kName, "image_of_text of size " + std::to_string(texts),
-                std::to_string(image_of_text.size()));
-  }
-  bool any = false;
-  for (std::size_t t = 0; t < image_of_text.size(); ++t) {
-    any = any || image_of_text[t] >= 0;
-    if (image_of_text[t] >= -1 && image_of_text[t] < images) continue;
-    check::fail(kName,
-                "an image from 0 to " + std::to_string(images - 1) + ", or -1 for none, for text " +
-                    std::to_string(t),
-                std::to_string(image_of_text[t]));
-  }
-  if (!any) {
-    check::fail(kName, "at least 1 text with an image", std::to_string(texts) + " without");
-  }
 }
 
 // @param image_of_text empty: text i belongs to image i
@@ -147,7 +128,8 @@ ModalityGap modality_gap(Context& context, MatrixView<const float> images,
   }
   if (images.rows < 2) check::fail(kName, "at least 2 images", std::to_string(images.rows));
   if (texts.rows < 2) check::fail(kName, "at least 2 texts", std::to_string(texts.rows));
-  check_partners(image_of_text, images.rows, texts.rows);
+  check_owners(kName, image_of_text, images.rows, texts.rows,
+               {"image_of_text", "an image", "text"});
   return gap_of(context, images, texts, image_of_text);
 }
 

@@ -15,6 +15,7 @@
 #include "core/parallel.hpp"
 #include "core/row_dot.hpp"
 #include "linalg/gemm.hpp"
+#include "metrics/check_owners.hpp"
 
 namespace clipk {
 namespace {
@@ -269,32 +270,6 @@ void check_partners(std::span<const std::int32_t> partners, std::int64_t queries
     check::fail(kBiased, "partners from 0 to " + std::to_string(candidates - 1),
                 std::to_string(partners[i]) + " for query " + std::to_string(i));
   }
-}
-
-// What belongs to whom: a row of n, or -1, for each of m, and at least one of them a row.
-struct OwnerNames {
-  const char* argument;
-  const char* owner;  // with its article
-  const char* owned;
-};
-void check_owners(const char* op, std::span<const std::int32_t> owners, std::int64_t n,
-                  std::int64_t m, const OwnerNames& names) {
-  if (static_cast<std::int64_t>(owners.size()) != m) {
-    check::fail(op, std::string(names.argument) + " of size " + std::to_string(m),
-                std::to_string(owners.size()));
-  }
-  bool any = false;
-  for (std::size_t j = 0; j < owners.size(); ++j) {
-    any = any || owners[j] >= 0;
-    if (owners[j] >= -1 && owners[j] < n) continue;
-    check::fail(op,
-                std::string(names.owner) + " from 0 to " + std::to_string(n - 1) +
-                    ", or -1 for none, for " + names.owned + " " + std::to_string(j),
-                std::to_string(owners[j]));
-  }
-  if (any) return;
-  check::fail(op, std::string("at least 1 ") + names.owned + " with " + names.owner,
-              std::to_string(m) + " without");
 }
 
 // The ranks of both directions from one pass over the table.

@@ -10,7 +10,7 @@
 #include "clipk/core/random.hpp"
 #include "clipk/metrics/cross_validation.hpp"
 #include "core/parallel.hpp"
-#include "linalg/fixed_dot.hpp"
+#include "core/unit_rows.hpp"
 #include "linalg/gemm.hpp"
 #include "linalg/matrix_algebra.hpp"
 
@@ -58,10 +58,7 @@ std::vector<Candidate> all_candidates() {
 Matrix<float> unit(MatrixView<const double> rows) {
   Matrix<float> result(rows.rows, rows.cols);
   for (std::int64_t i = 0; i < rows.rows; ++i) {
-    const double length = std::sqrt(cpu::fixed_dot(rows.row(i), rows.row(i), rows.cols));
-    const double scale = length > 0 ? 1 / length : 0;
-    std::transform(rows.row(i), rows.row(i) + rows.cols, result.view().row(i),
-                   [&](double value) { return static_cast<float>(value * scale); });
+    scale_to_unit_length(rows.row(i), rows.cols, result.view().row(i));
   }
   return result;
 }

@@ -14,6 +14,7 @@
 #include "core/parallel.hpp"
 #include "linalg/gemm.hpp"
 #include "linalg/householder.hpp"
+#include "models/quantization/check_columns.hpp"
 #include "models/quantization/learned_rotation.hpp"
 
 namespace clipk {
@@ -58,12 +59,6 @@ Matrix<double> random_rotation(int threads, std::int64_t dim, std::uint64_t seed
     for (std::int64_t c = 0; c < dim; ++c) rows(r, c) = random.normal();
   });
   return cpu::orthonormal_rows(threads, rows, dim);
-}
-
-void check_cols(const char* what, std::int64_t rows, std::int64_t expected, std::int64_t got) {
-  if (got == expected) return;
-  check::fail(kName, std::string(what) + " of shape " + check::shape(rows, expected),
-              check::shape(rows, got));
 }
 
 }  // namespace
@@ -120,7 +115,7 @@ Matrix<double> BinaryQuantizer::turned(MatrixView<const float> rows) const {
 }
 
 Matrix<std::uint8_t> BinaryQuantizer::encode(Context& context, MatrixView<const float> rows) const {
-  check_cols("rows", rows.rows, dim(), rows.cols);
+  check_columns(kName, "rows", rows.rows, dim(), rows.cols);
   Matrix<std::uint8_t> codes(rows.rows, bytes_per_vector());
   const HostRows<float> fetched(context, rows);
   check_finite(fetched.view(), std::string(kName) + " rows");
@@ -140,7 +135,7 @@ Matrix<std::uint8_t> BinaryQuantizer::encode(Context& context, MatrixView<const 
 
 Matrix<float> BinaryQuantizer::decode(Context& context,
                                       MatrixView<const std::uint8_t> codes) const {
-  check_cols("codes", codes.rows, bytes_per_vector(), codes.cols);
+  check_columns(kName, "codes", codes.rows, bytes_per_vector(), codes.cols);
   Matrix<float> rows(codes.rows, dim());
   const HostRows<std::uint8_t> fetched(context, codes);
   const double unit = 1 / std::sqrt(static_cast<double>(dim()));

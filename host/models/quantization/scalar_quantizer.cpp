@@ -13,6 +13,7 @@
 #include "core/enum_names.hpp"
 #include "core/host_rows.hpp"
 #include "core/parallel.hpp"
+#include "models/quantization/check_columns.hpp"
 
 namespace clipk {
 namespace {
@@ -152,12 +153,6 @@ void unpack_halves(const std::uint8_t* code, std::int64_t dim, std::uint8_t* lev
   }
 }
 
-void check_cols(const char* what, std::int64_t rows, std::int64_t expected, std::int64_t got) {
-  if (got == expected) return;
-  check::fail(kName, std::string(what) + " of shape " + check::shape(rows, expected),
-              check::shape(rows, got));
-}
-
 }  // namespace
 
 const char* to_string(ScalarCode code) {
@@ -231,7 +226,7 @@ std::int64_t ScalarQuantizer::bytes_per_vector() const {
 }
 
 Matrix<std::uint8_t> ScalarQuantizer::encode(Context& context, MatrixView<const float> rows) const {
-  check_cols("rows", rows.rows, dim_, rows.cols);
+  check_columns(kName, "rows", rows.rows, dim_, rows.cols);
   Matrix<std::uint8_t> codes(rows.rows, bytes_per_vector());
   const HostRows<float> fetched(context, rows);
   const MatrixView<const float> host = fetched.view();
@@ -267,7 +262,7 @@ Matrix<std::uint8_t> ScalarQuantizer::encode(Context& context, MatrixView<const 
 
 Matrix<float> ScalarQuantizer::decode(Context& context,
                                       MatrixView<const std::uint8_t> codes) const {
-  check_cols("codes", codes.rows, bytes_per_vector(), codes.cols);
+  check_columns(kName, "codes", codes.rows, bytes_per_vector(), codes.cols);
   Matrix<float> rows(codes.rows, dim_);
   const HostRows<std::uint8_t> fetched(context, codes);
   const auto values_of = [&](const std::uint8_t* levels, float* row) {
